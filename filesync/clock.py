@@ -1,0 +1,81 @@
+"""Time: the only door to now, to waiting, and to being told to stop waiting."""
+
+import threading
+import time
+from datetime import UTC, datetime
+from typing import NewType, Protocol
+
+from filesync.errors import StoppedError, TimeLimitError
+
+Timestamp = NewType("Timestamp", str)  # UTC, YYYY-MM-DDTHH:MM:SS.mmmZ: text order is time order
+
+
+class Clock(Protocol):
+    """What the program may know about time; the tests' fake clock has the same shape."""
+
+    def now(self) -> datetime:
+        """Tell the wall-clock time, aware, in UTC."""
+
+    def monotonic(self) -> float:
+        """Tell seconds that never run backwards."""
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Wait until event is set (True) or the seconds are over (False)."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        return event.wait(seconds)
+
+
+class Stop:
+    """One request to stop, shared by all workers of a sync, and an optional deadline.
+
+    `check` and `wait` raise StoppedError once `request` was called, here or on the parent,
+    and TimeLimitError once the deadline (in the clock's monotonic seconds) has passed.
+    """
+
+    def __init__(self, clock: Clock, *, deadline: float | None = None, parent: "Stop | None" = None) -> None:
+        self._clock = clock
+        self._deadline = deadline
+        self._event = parent._event if parent else threading.Event()
+
+    @property
+    def requested(self) -> bool:
+        return self._event.is_set()
+
+    def request(self) -> None:
+        self._event.set()
+
+    def check(self) -> None:
+        if self._event.is_set():
+            raise StoppedError("stopped by a signal")
+        if self._deadline is not None and self._clock.monotonic() >= self._deadline:
+            raise TimeLimitError("time limit reached; the next start goes on from here")
+
+    def wait(self, seconds: float) -> None:
+        """Wait that long, or raise as soon as it is known that the wait cannot be finished."""
+        self.check()
+        until = self._clock.monotonic() + seconds
+        if self._deadline is not None and until > self._deadline:
+            raise TimeLimitError("time limit reached while waiting for the service; the next start goes on from here")
+        self._clock.wait(self._event, seconds)
+        self.check()
+
+
+def to_timestamp(moment: datetime) -> Timestamp:
+    """Write an aware time the way the database stores it."""
+    return Timestamp(moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z")
+
+
+def from_timestamp(text: str) -> datetime:
+    """Read back what `to_timestamp` wrote."""
+    return datetime.fromisoformat(text)

@@ -1,0 +1,114 @@
+"""Every failure a user can meet; the class says who must act, and with which exit code.
+
+FilesyncError
+├── UsageError             2   the caller: a wrong option, an unknown endpoint name
+├── ConfigError           78   the operator: `connector.yaml`, `.env`, a variable
+├── AuthError             77   the operator: log in, or give valid credentials
+├── StoreError             1   the operator: the database cannot be used
+├── LocalFileError         1   the operator: a path cannot be read or written
+├── RefusedError           1   the service said no to this request
+│   ├── ForbiddenError         403
+│   └── NotFoundError          404
+├── ResponseError          1   the service broke its own contract: we must look
+├── MassDeleteError        1   the operator: confirm with --accept-deletions
+├── TransientError        75   nobody: the next start tries again
+│   ├── NetworkError           no usable answer: refused, reset, timed out
+│   ├── RateLimitedError       429 and its kin outlasted the retries
+│   ├── ServiceDownError       5xx outlasted the retries
+│   └── StalledError           no answer for ten minutes
+└── StoppedError               not a failure: a signal or a time limit ended the sync
+    └── TimeLimitError
+"""
+
+
+class FilesyncError(Exception):
+    """A failure with an exit code and a stable machine-readable type.
+
+    The message is one line: what failed, where, and what to do about it.
+    """
+
+    exit_code = 1
+    error_type = "error"
+
+
+class UsageError(FilesyncError):
+    exit_code = 2
+    error_type = "usage"
+
+
+class ConfigError(FilesyncError):
+    exit_code = 78
+    error_type = "config"
+
+
+class AuthError(FilesyncError):
+    exit_code = 77
+    error_type = "login"
+
+
+class StoreError(FilesyncError):
+    error_type = "database"
+
+
+class LocalFileError(FilesyncError):
+    error_type = "local_file"
+
+
+class RefusedError(FilesyncError):
+    """The service refused a request that was understood and must not be repeated.
+
+    `status` is the HTTP status, `reason` the service's own code for it ('' when it gave none).
+    """
+
+    error_type = "refused"
+
+    def __init__(self, message: str, *, status: int, reason: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+
+class ForbiddenError(RefusedError):
+    error_type = "forbidden"
+
+
+class NotFoundError(RefusedError):
+    error_type = "not_found"
+
+
+class ResponseError(FilesyncError):
+    error_type = "bad_answer"
+
+
+class MassDeleteError(FilesyncError):
+    error_type = "mass_delete"
+
+
+class TransientError(FilesyncError):
+    exit_code = 75
+    error_type = "temporary"
+
+
+class NetworkError(TransientError):
+    error_type = "network"
+
+
+class RateLimitedError(TransientError):
+    error_type = "rate_limited"
+
+
+class ServiceDownError(TransientError):
+    error_type = "service_down"
+
+
+class StalledError(TransientError):
+    error_type = "stalled"
+
+
+class StoppedError(FilesyncError):
+    exit_code = 0
+    error_type = "signal"
+
+
+class TimeLimitError(StoppedError):
+    error_type = "time_limit"

@@ -1,0 +1,182 @@
+"""The nouns of a sync: what a provider saw (files, folders) and what it claims about it (batches).
+
+A batch is a statement. The store acts on exactly what was stated, so a provider that cannot
+make a statement does not make it: a page says nothing about what is absent from it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from filesync.clock import Timestamp
+
+State = Mapping[str, Any]  # a provider's own memory between syncs: JSON, opaque to everyone else
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file as its service describes it; None is 'the service does not know', never 0 or ''.
+
+    `size` is in bytes. `parent_id` is None when the service shows no parent. `extra` is JSON text
+    with sorted keys: the provider's own facts, which decide nothing.
+    """
+
+    id: str
+    name: str
+    parent_id: str | None
+    link: str | None = None
+    size: int | None = None
+    file_type: str | None = None
+    mime_type: str | None = None
+    version: str | None = None
+    version_number: int | None = None
+    checksum: str | None = None
+    checksum_algorithm: str | None = None
+    created_by: str | None = None
+    modified_by: str | None = None
+    modified_by_id: str | None = None
+    created_at: Timestamp | None = None
+    updated_at: Timestamp | None = None
+    extra: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFolder:
+    """A folder as its service describes it.
+
+    `change_stamp` is the service's text that differs once anything below has changed (ACC's
+    lastModifiedTimeRollup), None where there is none or it is too fresh to be trusted.
+    `listable` is False for a folder that is known by name only (an ancestor we may not open,
+    a synthetic folder): it is never handed back for listing.
+    """
+
+    id: str
+    name: str
+    parent_id: str | None
+    change_stamp: str | None = None
+    listable: bool = True
+
+
+class Gone(StrEnum):
+    """Why a file is no longer in the inventory; stored as `deleted_reason`."""
+
+    TRASHED = "trashed"
+    REMOVED = "removed"
+    ACCESS_LOST = "access_lost"
+    OUT_OF_SCOPE = "out_of_scope"
+
+
+@dataclass(frozen=True, slots=True)
+class Rooted:
+    """The endpoint's tree hangs at `root`; comes first in every sync, costs no request when remembered.
+
+    `keep_strays`: an item whose parent is unknown waits for that parent (a listing of a whole
+    drive names it sooner or later); False: it lies outside the scope and is dropped.
+    `adopt_into`: id of the (synthetic) folder for items that hang in no visible folder.
+    The names describe the endpoint in the `endpoints` table.
+    """
+
+    root: RemoteFolder
+    keep_strays: bool = False
+    adopt_into: RemoteFolder | None = None
+    project_id: str | None = None
+    project_name: str | None = None
+    hub_name: str | None = None
+    region: str | None = None
+    state: State | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """These exist. Says nothing about what is absent; a crash may go on from `state`."""
+
+    files: Sequence[RemoteFile] = ()
+    folders: Sequence[RemoteFolder] = ()
+    state: State | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FolderListed:
+    """These, and the ids in `earlier` (given in Pages before), are all children of the folder: every page was read.
+
+    `stamp` is the folder's change_stamp as observed BEFORE its contents were asked for.
+    """
+
+    folder_id: str
+    files: Sequence[RemoteFile]
+    folders: Sequence[RemoteFolder]
+    stamp: str | None = None
+    earlier: frozenset[str] = frozenset()
+    state: State | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoldersKnown:
+    """Every folder of the scope has been named: one whose parent is still unknown hangs in no visible folder."""
+
+    state: State | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeListed:
+    """The Pages of this listing together were everything; what was in none of them is a candidate."""
+
+    state: State | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One page of a change feed: rows and `state` (the next cursor) commit together.
+
+    `removed` maps ids, of files or folders, known or not, to why they are gone.
+    """
+
+    files: Sequence[RemoteFile] = ()
+    folders: Sequence[RemoteFolder] = ()
+    removed: Mapping[str, Gone] = field(default_factory=dict)
+    state: State | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What lies below this folder is unknown: nothing there may be removed, and the sync is partial."""
+
+    folder_id: str
+    reason: str
+    state: State | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What looking up a candidate by id said: gone and why, or (None) still where it was.
+
+    A candidate that turned up elsewhere in the scope is told by a Page or FolderListed with it.
+    """
+
+    id: str
+    gone: Gone | None
+
+
+Batch = Rooted | Page | FolderListed | FoldersKnown | ScopeListed | Changed | Unreadable | Resolved
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFolder:
+    """A folder the store remembers; `change_stamp` as its parent's last listing showed it."""
+
+    id: str
+    parent_id: str | None
+    name: str
+    path: str | None  # below the endpoint's root, '/' for the root itself; None: its place is not known
+    change_stamp: str | None
+    readable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Something that a listing should have shown and did not."""
+
+    id: str
+    is_folder: bool
+    parent_id: str | None

@@ -1,0 +1,103 @@
+"""The contract between a sync and a service: what a provider is given, and what it must promise.
+
+Glossary. ENDPOINT: one configured scope (a project, a drive, a folder). LISTING: all pages of one
+folder or scope. CURSOR: a position in a service's change feed. CHANGE STAMP: a folder's text that
+differs once something below changed. CANDIDATE: a known item that a listing should have shown and
+did not. STATE: the provider's own JSON memory, committed with the batch that carries it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from filesync.model import Batch, Candidate, KnownFolder, State
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from filesync.http import Connection
+
+
+class Known(Protocol):
+    """Read access to what the store remembers of this endpoint, as of the last batch that was taken.
+
+    Because a batch is stored before the provider is resumed, asking after a `yield` sees its effect.
+    """
+
+    @property
+    def state(self) -> State:
+        """What the last batch with a state carried; empty before the first."""
+
+    @property
+    def full(self) -> bool:
+        """True: list everything afresh (a first listing, --full, a changed scope, a due relisting).
+
+        A full listing that was stopped is continued: `state` is then what its last batch carried,
+        and the folders already listed afresh are no longer in `unlisted`.
+        """
+
+    def root(self) -> KnownFolder | None:
+        """The root, when an earlier sync (or a batch of this one) named it."""
+
+    def folder(self, folder_id: str) -> KnownFolder | None:
+        """A live folder, placed or not; None when it is unknown or gone."""
+
+    def unlisted(self, below: str | None = None) -> Sequence[KnownFolder]:
+        """Folders in scope whose contents must be read: never read, changed since, unreadable, or to be read afresh.
+
+        Ordered by depth. With `below`: only the direct sub-folders of that folder. Folders that the
+        filters exclude whole, or that are not listable, are not among them.
+        """
+
+    def stalest(self) -> Sequence[KnownFolder]:
+        """Folders to read afresh in this sync although nothing says they changed: continuous reconciliation."""
+
+
+class Provider(Protocol):
+    """Reads one endpoint. Never sleeps, retries, prints, logs or writes for itself.
+
+    `read` yields `Rooted` first, then statements until everything in scope is known as of now.
+    It may use threads inside but yields from one, and its batches are bounded. What it raises
+    ends the sync as failed; it catches only what makes one folder `Unreadable` (403/404 on a
+    folder that its parent lists). A generator that is closed early must stop its workers.
+
+    `resolve` looks the candidates up by id, in bulk where the service can, and yields a
+    `Resolved` for each, or a Page/FolderListed that contains it elsewhere.
+    """
+
+    continuous: bool  # True: reconciles a few folders in every sync; False: by one relisting per reconcile_every
+
+    def read(self, known: Known) -> Iterator[Batch]: ...
+
+    def resolve(self, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]: ...
+
+    def left_out(self) -> Sequence[str]:
+        """Names of what the service shows and this provider leaves out on purpose, after `read` saw them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the command layer hands to a provider's factory."""
+
+    settings: Mapping[str, str]  # the environment variables of spec section 2, resolved (NAME_FILE read)
+    connect: Callable[..., "Connection"]  # see filesync.http.Connector.connect
+    now: Callable[[], datetime]
+    resolve_path: Callable[[str], str]  # relative to home -> absolute
+
+
+class ProviderKind(Protocol):
+    """One entry of the table of providers: parse early and purely, connect late.
+
+    A third-party package offers one under the entry-point group `filesync.providers`; the entry's
+    name is the `endpoint_type`.
+    """
+
+    def details(self) -> "type[BaseModel]":
+        """The model of `endpoint_details`; must import without the network or heavy libraries."""
+
+    def scope(self, details: Any) -> Mapping[str, Any]:
+        """The service ids that make two endpoints the same one, normalised; JSON."""
+
+    def open(self, details: Any, surroundings: Surroundings) -> Provider:
+        """Make a provider for one endpoint. Raises AuthError when credentials are missing. No request yet."""
