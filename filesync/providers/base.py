@@ -8,15 +8,16 @@ did not. STATE: the provider's own JSON memory, committed with the batch that ca
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from filesync.clock import Clock
 from filesync.model import Batch, Candidate, KnownFolder, State
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from filesync.http import Connection
+    from filesync.http import Connector
 
 
 class Known(Protocol):
@@ -80,10 +81,10 @@ class Provider(Protocol):
 class Surroundings:
     """What the command layer hands to a provider's factory."""
 
-    settings: Mapping[str, str]  # the environment variables of spec section 2, resolved (NAME_FILE read)
-    connect: Callable[..., "Connection"]  # see filesync.http.Connector.connect
-    now: Callable[[], datetime]
-    resolve_path: Callable[[str], str]  # relative to home -> absolute
+    variables: Mapping[str, str]  # the environment of spec section 2, `.env` and NAME_FILE already read
+    connector: "Connector"  # makes this sync's connections: shared stop, budgets, counters
+    clock: Clock
+    path: Callable[[str], Path]  # relative to home -> absolute; path("tokens") is the token folder
 
 
 class ProviderKind(Protocol):
