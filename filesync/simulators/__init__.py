@@ -1,0 +1,1 @@
+"""Autodesk Construction Cloud and Google Drive on loopback: stateful and strict, for demo, tests and benchmarks."""

@@ -1,0 +1,52 @@
+"""Time as the simulated services see it."""
+
+import threading
+from datetime import datetime, timedelta
+
+from filesync.clock import Clock, SystemClock
+
+
+class SimulatedClock:
+    """Real time plus what `advance` added; a frozen one stands still but for `advance` and `wait`.
+
+    It has the shape of filesync.clock.Clock, so that a client under test can share it: with a
+    frozen one nobody really waits, and a minute's budget refills at once.
+    """
+
+    def __init__(self, start: datetime | None = None, *, frozen: bool = False, system: Clock | None = None) -> None:
+        self._lock = threading.Lock()
+        self._system = system or SystemClock()
+        self._frozen = frozen
+        self._began = self._system.monotonic()
+        self._start = start or self._system.now()
+        self._added = 0.0
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self.elapsed)
+
+    def monotonic(self) -> float:
+        return self._began + self.elapsed
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the clock was made."""
+        with self._lock:
+            return self._elapsed()
+
+    def advance(self, seconds: float) -> None:
+        with self._lock:
+            self._added += seconds
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        if not self._frozen:
+            return event.wait(seconds)
+        self._advance_to(self.elapsed + seconds)
+        return event.is_set()
+
+    def _advance_to(self, elapsed: float) -> None:
+        with self._lock:
+            self._added += max(0.0, elapsed - self._elapsed())
+
+    def _elapsed(self) -> float:
+        ran = 0.0 if self._frozen else self._system.monotonic() - self._began
+        return ran + self._added

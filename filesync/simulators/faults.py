@@ -1,0 +1,109 @@
+"""What can go wrong on the way, and at which request it does."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    STATUS = "status"
+    TOO_MANY = "too many requests"  # in the service's own words
+    DROP = "connection dropped before the answer"
+    RESET = "connection reset in the body"
+    TRUNCATED = "JSON cut in the middle, correctly framed"
+    WRONG_TYPE = "the right body as text/plain"
+    LOGIN_PAGE = "HTML with status 200"
+    HANG = "no answer"
+    ENDLESS = "a next link or page token that leads back here"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    kind: Kind
+    status: int = 0
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    seconds: float | None = None  # HANG: None until the server stops; TOO_MANY: Retry-After, None for no header
+
+
+def status(code: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Fault:
+    return Fault(Kind.STATUS, status=code, body=body, headers=headers or {})
+
+
+def too_many(retry_after: float | None = None) -> Fault:
+    """Answer as over the limit, with Retry-After in seconds or without that header."""
+    return Fault(Kind.TOO_MANY, seconds=retry_after)
+
+
+def hang(seconds: float | None = None) -> Fault:
+    """Keep the client waiting that long, then answer as usual; None: until the server stops."""
+    return Fault(Kind.HANG, seconds=seconds)
+
+
+DROP = Fault(Kind.DROP)
+RESET = Fault(Kind.RESET)
+TRUNCATED = Fault(Kind.TRUNCATED)
+WRONG_TYPE = Fault(Kind.WRONG_TYPE)
+LOGIN_PAGE = Fault(Kind.LOGIN_PAGE)
+ENDLESS = Fault(Kind.ENDLESS)
+
+
+@dataclass(slots=True)
+class Rule:
+    fault: Fault
+    first: int
+    times: int | None
+    route: str | None
+    path_contains: str
+    seen: int = 0
+
+    def applies(self, route: str, target: str, *, token: bool) -> bool:
+        if self.path_contains not in target:
+            return False
+        return route == self.route if self.route is not None else not token
+
+    def strikes(self) -> bool:
+        """Count one request that the rule applies to."""
+        self.seen += 1
+        return self.seen >= self.first and (self.times is None or self.seen < self.first + self.times)
+
+
+class FaultPlan:
+    """The rules in force; the first that strikes a request decides, all that apply count it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rules: list[Rule] = []
+        self.struck: list[Fault] = []
+
+    def fail(
+        self,
+        fault: Fault,
+        *,
+        nth: int = 1,
+        times: int | None = 1,
+        route: str | None = None,
+        path_contains: str = "",
+    ) -> None:
+        """Strike the nth matching request from now on, and the `times` - 1 after it (None: all).
+
+        Without `route` every request matches except those of the login; `path_contains` is
+        looked for in the path and query as they were sent.
+        """
+        with self._lock:
+            self._rules.append(Rule(fault, nth, times, route, path_contains))
+
+    def clear(self) -> None:
+        with self._lock:
+            self._rules.clear()
+
+    def strike(self, route: str, target: str, *, token: bool) -> Fault | None:
+        """Tell what is to go wrong with this request."""
+        with self._lock:
+            striking = [rule for rule in self._rules if rule.applies(route, target, token=token) and rule.strikes()]
+            if not striking:
+                return None
+            self.struck.append(striking[0].fault)
+            return striking[0].fault
