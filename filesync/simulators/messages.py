@@ -19,12 +19,13 @@ class Call:
     body: bytes = b""
     ids: Mapping[str, str] = field(default_factory=dict)
     client: str = ""  # whose budget it spends, once authorised
+    target: str = ""  # path and query as sent
 
     @classmethod
     def of(cls, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> "Call":
         """Read a request target; of a parameter that is given twice the last counts."""
         path, _, query = target.partition("?")
-        return cls(method, path, dict(parse_qsl(query, keep_blank_values=True)), headers, body)
+        return cls(method, path, dict(parse_qsl(query, keep_blank_values=True)), headers, body, target=target)
 
 
 @dataclass(frozen=True, slots=True)

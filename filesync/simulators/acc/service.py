@@ -1,0 +1,268 @@
+"""The simulated service itself: its routes, who may use them, and what they answer."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from filesync.simulators.acc import bodies, commands, listing, refusals
+from filesync.simulators.acc.accounts import may_enter, may_open
+from filesync.simulators.acc.documents import Documents, Rules
+from filesync.simulators.acc.records import App, File, Folder, Hub, Project, User
+from filesync.simulators.acc.tokens import Tokens
+from filesync.simulators.acc.truth import truth
+from filesync.simulators.clock import SimulatedClock
+from filesync.simulators.messages import Answer, Call, Route
+from filesync.simulators.server import Loopback
+
+# https://aps.autodesk.com/en/docs/data/v2/developers_guide/rate-limiting/dm-rate-limits: per client id and minute
+LIMITS = {
+    "token": 500,
+    **dict.fromkeys(("hubs", "hub", "projects", "project"), 50),
+    **dict.fromkeys(("top_folders", "folder", "contents", "item", "commands"), 300),
+    "versions": 800,
+}
+
+
+class AccSimulator(Documents, Loopback):
+    """Autodesk Construction Cloud on loopback: state, changes to it, and the routes that show it."""
+
+    def __init__(self, clock: SimulatedClock | None = None, *, seed: int = 1, rules: Rules | None = None) -> None:
+        Loopback.__init__(self, clock, LIMITS)
+        Documents.__init__(self, self.clock, seed, rules)
+        self.tokens = Tokens(self.apps, self.clock)
+
+    def routes(self) -> tuple[Route, ...]:
+        hub, project = "/project/v1/hubs/{hub}", "/data/v1/projects/{project}"
+        return (
+            Route("contents", "GET", f"{project}/folders/{{folder}}/contents", self._contents),
+            Route("folder", "GET", f"{project}/folders/{{folder}}", self._folder),
+            Route("item", "GET", f"{project}/items/{{item}}", self._item),
+            Route("versions", "GET", f"{project}/items/{{item}}/versions", self._versions),
+            Route("commands", "POST", f"{project}/commands", self._command),
+            Route("top_folders", "GET", f"{hub}/projects/{{project}}/topFolders", self._top_folders),
+            Route("project", "GET", f"{hub}/projects/{{project}}", self._project),
+            Route("projects", "GET", f"{hub}/projects", self._projects),
+            Route("hub", "GET", hub, self._hub),
+            Route("hubs", "GET", "/project/v1/hubs", self._hubs),
+            Route("token", "POST", "/authentication/v2/token", self.tokens.reply, token=True),
+        )
+
+    def authorise(self, route: Route, call: Call) -> str:
+        if route.token:
+            return ""
+        token = self.tokens.check(call)
+        if not token.app.api_enabled:
+            message = "The client_id specified does not have access to the api product"
+            raise refusals.gateway(403, "AUTH-001", message)
+        if "data:read" not in token.scopes:
+            raise refusals.gateway(403, "AUTH-010", "Token does not have the privilege for this request.")
+        return token.app.client_id
+
+    def revoke_tokens(self) -> None:
+        """Answer 401 to every token that is out."""
+        self.tokens.revoke_all()
+
+    def truth(
+        self, project: str, folder: str | None = None, *, user: str | None = None, system: bool = False
+    ) -> list[dict[str, Any]]:
+        """List what an inventory of the project, or of the folder's subtree, must hold."""
+        return truth(self, project, folder, user=user, system=system)
+
+    def unknown_route(self, call: Call) -> Answer:
+        return refusals.gateway(404, "PATH-404", f"No such resource: {call.path[:100]}").answer
+
+    def wrong_method(self, call: Call, allowed: str) -> Answer:
+        refused = refusals.gateway(405, "METHOD-405", f"{call.method} is not allowed here.")
+        return refused.answer.with_headers(Allow=allowed)
+
+    def over_limit(self, route: str, retry_after: float | None) -> Answer:  # noqa: ARG002 - all routes say the same
+        return refusals.over_limit(retry_after)
+
+    def repeat_page(self, answer: Answer, call: Call) -> Answer:
+        page = json.loads(answer.body)
+        page.setdefault("links", {})["next"] = {"href": f"{self.base_url}{call.target}"}
+        return _answer(page, status=answer.status)
+
+    def _hubs(self, call: Call) -> Answer:
+        with self.lock:
+            shown = [hub for hub in self.hubs.values() if self._is_visible(hub, call)]
+            up = [hub for hub in shown if hub.region not in self.regions_down]
+            silent = [region for region in bodies.silent_regions(up) if region not in self.regions_down]
+            warnings = bodies.to_warnings(silent, sorted(self.regions_down))
+            found = [bodies.to_hub(hub, self.base_url) for hub in up]
+            return _answer(bodies.to_document(self._href(call), found, meta={"warnings": warnings}))
+
+    def _hub(self, call: Call) -> Answer:
+        hub = self._open_hub(call)
+        return _answer(bodies.to_document(self._href(call), bodies.to_hub(hub, self.base_url)))
+
+    def _projects(self, call: Call) -> Answer:
+        paging = listing.Paging.of(call)
+        with self.lock:
+            hub, user = self._open_hub(call), self._user(call)
+            projects = [one for one in self.projects.values() if one.hub is hub and one.active and may_enter(one, user)]
+            found = [bodies.to_project(project, self.base_url) for project in paging.cut(projects)]
+            return self._page(call, paging, found, len(projects))
+
+    def _project(self, call: Call) -> Answer:
+        with self.lock:
+            project = self._open_project(call)
+            return _answer(bodies.to_document(self._href(call), bodies.to_project(project, self.base_url)))
+
+    def _top_folders(self, call: Call) -> Answer:
+        with self.lock:
+            project, user = self._open_project(call), self._user(call)
+            folders = [folder for folder in self._highest(project, user) if _is_asked_for(folder, user, call)]
+            found = [self._top_folder(folder) for folder in folders]
+            return _answer(bodies.to_document(self._href(call), found))
+
+    def _folder(self, call: Call) -> Answer:
+        with self.lock:
+            folder = self._open_folder(call)
+            return _answer(bodies.to_document(self._href(call), bodies.to_folder(folder, self.base_url)))
+
+    def _contents(self, call: Call) -> Answer:
+        paging, keep = listing.Paging.of(call), listing.wanted(call.query)
+        with self.lock:
+            children = self._listed(self._open_folder(call))
+            horizon = self._horizon()
+            page = [node for node in paging.cut(children) if keep(node)]
+            files = [(node, tip) for node in page if isinstance(node, File) and (tip := listing.tip_at(node, horizon))]
+            data = [bodies.to_folder(node, self.base_url) for node in page if isinstance(node, Folder)]
+            data += [bodies.to_item(file, tip, self.base_url) for file, tip in files]
+            # in another order than the items: a client joins them by id
+            tips = [bodies.to_version(file, tip, self.base_url) for file, tip in reversed(files)]
+            return self._page(call, paging, data, len(children), included=tips)
+
+    def _item(self, call: Call) -> Answer:
+        with self.lock:
+            project, user = self._open_project(call), self._user(call)
+            file = commands.open_file(self.files, project, user, call.ids["item"])
+            path = {"pathInProject": commands.folder_path(file)} if _asks_for_path(call) else {}
+            tip = bodies.to_version(file, file.tip, self.base_url)
+            item = bodies.to_item(file, file.tip, self.base_url, **path)
+            return _answer(bodies.to_document(self._href(call), item, included=[tip]))
+
+    def _versions(self, call: Call) -> Answer:
+        paging = listing.Paging.of(call)
+        with self.lock:
+            project, user = self._open_project(call), self._user(call)
+            file = commands.open_file(self.files, project, user, call.ids["item"])
+            newest_first = file.versions[::-1]
+            found = [bodies.to_version(file, version, self.base_url) for version in paging.cut(newest_first)]
+            return self._page(call, paging, found, len(newest_first))
+
+    def _command(self, call: Call) -> Answer:
+        wanted, with_path = commands.read_list_items(call)
+        with self.lock:
+            project, user = self._open_project(call), self._user(call)
+            files = commands.find_files(
+                self.files, project, user, wanted, all_or_nothing=self.rules.list_items_all_or_nothing
+            )
+            return _answer(commands.to_answer(files, self.base_url, self.ids.guid(), with_path=with_path))
+
+    def _page(
+        self, call: Call, paging: listing.Paging, data: Any, total: int, *, included: Sequence[bodies.Json] = ()
+    ) -> Answer:
+        document = bodies.to_document("", data, included=included)
+        document["links"] = paging.links(call, self.base_url, total)
+        return _answer(document)
+
+    def _href(self, call: Call) -> str:
+        return f"{self.base_url}{call.path}"
+
+    def _app(self, call: Call) -> App:
+        return self.apps[call.client]
+
+    def _user(self, call: Call) -> User | None:
+        """Tell on whose behalf a two-legged caller asks; None: its own."""
+        name = call.headers.get("x-user-id")
+        if name is None:
+            return None
+        if name not in self.users:
+            raise refusals.document(403, "BIM360DM_ERROR", "The user in x-user-id is not known.")
+        return self.users[name]
+
+    def _is_visible(self, hub: Hub, call: Call) -> bool:
+        user, entered = self._user(call), self._app(call).hubs
+        if entered is not None and hub.id not in entered:
+            return False
+        return user is None or any(one.hub is hub and user.id in one.members for one in self.projects.values())
+
+    def _open_hub(self, call: Call) -> Hub:
+        hub = self.hubs.get(call.ids["hub"])
+        if hub is None:
+            raise refusals.not_found("hub", call.ids["hub"])
+        if not self._is_visible(hub, call):
+            raise refusals.document(403, "BIM360DM_ERROR", "You don't have permission to access this API")
+        if hub.region in self.regions_down:
+            raise refusals.document(503, "BIM360DM_ERROR", "The service is not available")
+        return hub
+
+    def _open_project(self, call: Call) -> Project:
+        urn, user = call.ids["project"], self._user(call)
+        if not urn.startswith(("a.", "b.")):
+            raise refusals.bad_input("The project id is invalid.")
+        project = self.projects.get(urn)
+        if project is None or ("hub" in call.ids and self._open_hub(call) is not project.hub):
+            raise refusals.not_found("project", urn)
+        entered = self._app(call).hubs
+        if (entered is not None and project.hub.id not in entered) or not may_enter(project, user):
+            raise refusals.forbidden("project")
+        if not project.active:
+            raise refusals.inactive(project.id)
+        return project
+
+    def _open_folder(self, call: Call) -> Folder:
+        project, urn = self._open_project(call), call.ids["folder"]
+        if not urn.startswith("urn:adsk."):
+            raise refusals.bad_input("The folder id is invalid.")
+        folder = self.folders.get(urn)
+        if folder is None or folder.project is not project:
+            raise refusals.not_found("folder", urn)
+        if not may_open(folder, self._user(call)):
+            raise refusals.forbidden("folder")
+        return folder
+
+    def _listed(self, folder: Folder) -> list[Folder | File]:
+        """List what the folder shows of itself now, hidden ones among it: pages are cut before they are filtered."""
+        horizon, hides = self._horizon(), self.rules.hide_revoked
+        found: list[Folder | File] = [
+            one for one in folder.folders.values() if one.arrived <= horizon and not (hides and one.revoked)
+        ]
+        found += [one for one in folder.files.values() if not one.revoked and listing.tip_at(one, horizon)]
+        return found
+
+    def _horizon(self) -> float:
+        return self.clock.monotonic() - self.rules.list_lag
+
+    def _highest(self, project: Project, user: User | None) -> list[Folder]:
+        """List the highest folders that the user may see: the top ones, or those he was given and none above."""
+        given = None if user is None else project.members[user.id]
+        if given is None:
+            hides = self.rules.hide_revoked
+            return [folder for folder in project.root.folders.values() if not (hides and folder.revoked)]
+        folders = [self.folders[urn] for urn in sorted(given) if urn in self.folders]
+        return [one for one in folders if not any(above.id in given for above in one.chain()[1:])]
+
+    def _top_folder(self, folder: Folder) -> bodies.Json:
+        facts: dict[str, Any] = {"isRoot": False, "folderType": folder.type}
+        parents = bodies.to_folder_parents(folder)
+        return bodies.to_folder(folder, self.base_url, **facts, **({"folderParents": parents} if parents else {}))
+
+
+def _is_asked_for(folder: Folder, user: User | None, call: Call) -> bool:
+    """Apply excludeDeleted and projectFilesOnly, which work only with a user behind the call (aps.md 2.6)."""
+    if user is None:
+        return True
+    if folder.hidden and call.query.get("excludeDeleted") == "true":
+        return False
+    return not (folder.system and call.query.get("projectFilesOnly") == "true")
+
+
+def _asks_for_path(call: Call) -> bool:
+    return call.query.get("includePathInProject") == "true"
+
+
+def _answer(document: Any, status: int = 200) -> Answer:
+    return Answer.of_json(document, status=status, content_type=refusals.DM_TYPE)
