@@ -1,0 +1,32 @@
+"""HTTP, once for every service: retry(judge(authorise(pace(log(send))))), composed in `Connector.connect`.
+
+send       one attempt over one `requests` session: timeouts, proxies and a private CA by the usual variables
+log        every attempt is counted and told to the log
+pace       a budget per client and kind of request, shared by all processes of the home; Retry-After stops them all
+authorise  the current token; after a 401 once more with a renewed one
+judge      a JSON object, or an error that names the request
+retry      what may pass is tried again: exponential backoff, full jitter, cut short by a signal or a deadline
+"""
+
+from filesync.http.connection import Connection, Connector
+from filesync.http.counters import Counters
+from filesync.http.exchange import Answer, Attempt, Authoriser, Explain, Randomness, Refusal, RequestLog, Route
+from filesync.http.redaction import REDACTED, Redactor, Secret, printable
+
+__all__ = [
+    "REDACTED",
+    "Answer",
+    "Attempt",
+    "Authoriser",
+    "Connection",
+    "Connector",
+    "Counters",
+    "Explain",
+    "Randomness",
+    "Redactor",
+    "Refusal",
+    "RequestLog",
+    "Route",
+    "Secret",
+    "printable",
+]

@@ -1,0 +1,127 @@
+"""Lanes: how many requests of a kind may leave in a minute, shared by all threads and processes of a home.
+
+A lane is a small file: a header with the wall-clock time until which the service asked to wait, then
+the wall-clock send times of the last minute. It holds no names and no secrets; its name is a hash.
+A file that is half-written or not ours counts as empty and is written anew.
+"""
+
+import hashlib
+import struct
+import threading
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filesync.clock import Clock
+from filesync.errors import LocalFileError
+from filesync.locks import locked, make_private_folder
+
+WINDOW = 61.0  # seconds: the service's minute, and one for what the network bunches up
+LONGEST_WAIT = 600.0  # seconds of one Retry-After that are obeyed before asking again
+
+_MAGIC = b"filesync lane 1\n"
+_HEADER = struct.Struct("<16sd")
+_STAMP_SIZE = array("d").itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long nobody need ask again, and why."""
+
+    seconds: float
+    reason: str
+    is_asked_for: bool = False  # by the service, with Retry-After
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a lane's file says, in seconds since 1970; the times are ascending."""
+
+    blocked_until: float
+    times: tuple[float, ...]
+
+
+class Lane:
+    """One kind of request under one client id: at most `limit` in any WINDOW, none while the service asked to wait."""
+
+    def __init__(self, path: Path, limit: int | None, clock: Clock) -> None:
+        self._path = path
+        self._limit = limit
+        self._clock = clock
+        self._lock = threading.Lock()  # cheaper than the file's where threads compete
+
+    def claim(self) -> Wait | None:
+        """Take a place and return None, or tell how long to wait before asking again."""
+        with self._lock, _exclusive(self._path):
+            sent, now = self._read()
+            wait = self._wait(sent, now)
+            stamp = (now,) if wait is None and self._limit is not None else ()
+            self._write(Sent(sent.blocked_until, sent.times + stamp))
+        return wait
+
+    def block(self, seconds: float) -> None:
+        """Let nobody through for that long."""
+        with self._lock, _exclusive(self._path):
+            sent, now = self._read()
+            until = now + min(seconds, LONGEST_WAIT)
+            self._write(Sent(max(sent.blocked_until, until), sent.times))
+
+    def _wait(self, sent: Sent, now: float) -> Wait | None:
+        if sent.blocked_until > now:
+            return Wait(sent.blocked_until - now, "asked to wait", is_asked_for=True)
+        if self._limit is None or len(sent.times) < self._limit:
+            return None
+        return Wait(sent.times[-self._limit] + WINDOW - now, f"limit of {self._limit} a minute")
+
+    def _read(self) -> tuple[Sent, float]:
+        content = self._path.read_bytes()  # the lock has created it
+        now = self._clock.now().timestamp()
+        return _at(_parse(content), now), now
+
+    def _write(self, sent: Sent) -> None:
+        # In place: no reader is without the lock, and a process that dies halfway leaves what _parse survives.
+        content = _HEADER.pack(_MAGIC, sent.blocked_until) + array("d", sent.times).tobytes()
+        with self._path.open("r+b", buffering=0) as file:
+            file.write(content)
+            file.truncate()
+
+
+def lane_path(folder: Path, *names: str) -> Path:
+    """Name a lane's file after what shares the budget: host, client and kind of request."""
+    return folder / (hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()[:32] + ".lane")
+
+
+def share(per_minute: int | None, percent: int) -> int | None:
+    """Tell our part of a documented limit; never less than one."""
+    return None if per_minute is None else max(1, per_minute * percent // 100)
+
+
+def _parse(content: bytes) -> Sent:
+    if len(content) < _HEADER.size or not content.startswith(_MAGIC):
+        return Sent(0.0, ())
+    _, blocked_until = _HEADER.unpack_from(content)
+    whole = (len(content) - _HEADER.size) // _STAMP_SIZE * _STAMP_SIZE
+    times = array("d", content[_HEADER.size : _HEADER.size + whole])
+    return Sent(blocked_until, tuple(times))
+
+
+def _at(sent: Sent, now: float) -> Sent:
+    """See a lane as of now: old times are gone, and times ahead of a clock that jumped back are now.
+
+    Counting them as now is the careful way: they were sent, it is only unknown when.
+    """
+    times = tuple(sorted(min(time, now) for time in sent.times if time > now - WINDOW))  # NaN compares false
+    blocked_until = min(sent.blocked_until, now + LONGEST_WAIT) if sent.blocked_until > now else 0.0
+    return Sent(blocked_until, times)
+
+
+@contextmanager
+def _exclusive(path: Path) -> Iterator[None]:
+    try:
+        make_private_folder(path.parent)
+        with locked(path):
+            yield
+    except OSError as error:
+        raise LocalFileError(f"{path}: the request budget cannot be kept: {error.strerror}") from error

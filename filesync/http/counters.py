@@ -1,0 +1,61 @@
+"""What a sync's requests cost, and what it is waiting for right now."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from filesync.clock import Clock
+
+
+@dataclass(slots=True)
+class Counters:
+    """One per sync; written by all its workers, readable at any time.
+
+    `throttled_seconds` is time during which at least one worker waited for a limit, so it never
+    exceeds the sync's duration.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    token_requests: int = 0
+    throttled_seconds: float = 0.0
+    waiting_for: str | None = None
+    waiting_until: datetime | None = None
+    _waits: list[tuple[datetime, str]] = field(default_factory=list, repr=False)
+    _waiting_since: float = field(default=0.0, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def count(self, *, is_login: bool, is_retry: bool) -> None:
+        with self._lock:
+            self.requests += not is_login
+            self.token_requests += is_login
+            self.retries += is_retry
+
+    @contextmanager
+    def waiting(self, name: str, seconds: float, clock: Clock) -> Iterator[None]:
+        """Show, for the length of a block, that a worker waits for the limit of that name."""
+        wait = (clock.now() + timedelta(seconds=seconds), name)
+        self._begin(wait, clock.monotonic())
+        try:
+            yield
+        finally:
+            self._end(wait, clock.monotonic())
+
+    def _begin(self, wait: tuple[datetime, str], now: float) -> None:
+        with self._lock:
+            if not self._waits:
+                self._waiting_since = now
+            self._waits.append(wait)
+            self._show()
+
+    def _end(self, wait: tuple[datetime, str], now: float) -> None:
+        with self._lock:
+            self._waits.remove(wait)
+            if not self._waits:
+                self.throttled_seconds += now - self._waiting_since
+            self._show()
+
+    def _show(self) -> None:
+        self.waiting_until, self.waiting_for = max(self._waits, default=(None, None))

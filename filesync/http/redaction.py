@@ -1,0 +1,57 @@
+"""What may be shown: secrets become `**redacted**`, and foreign text becomes one short plain line."""
+
+import unicodedata
+from urllib.parse import quote, quote_plus
+
+REDACTED = "**redacted**"
+LONGEST_TEXT = 200  # characters of remote text in a message
+
+_SHORTEST_SECRET = 6  # hiding shorter ones would blank ordinary words
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+class Secret:
+    """A value that shows itself only when asked to."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return REDACTED
+
+
+class Redactor:
+    """Knows the secret values of this process and takes them out of any text; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._secrets: tuple[str, ...] = ()  # longest first, replaced whole: readers need no lock
+
+    def hide(self, value: str) -> None:
+        """Remember a secret, in its URL-encoded forms and line by line too."""
+        forms = {form for line in value.splitlines() for form in (line, quote(line, safe=""), quote_plus(line))}
+        known = {form for form in forms if len(form) >= _SHORTEST_SECRET} | set(self._secrets)
+        self._secrets = tuple(sorted(known, key=lambda form: (-len(form), form)))
+
+    def scrub(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, REDACTED)
+        return text
+
+    def line(self, text: str) -> str:
+        """Make remote text fit for a message: no secrets, no control characters, one line, cut to size."""
+        plain = self.scrub(printable(text))
+        return plain if len(plain) <= LONGEST_TEXT else plain[: LONGEST_TEXT - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Drop what could steer a terminal or break a line; runs of white space become one space."""
+    kept = ("" if unicodedata.category(char) in _UNPRINTABLE and not char.isspace() else char for char in text)
+    return " ".join("".join(kept).split())

@@ -1,0 +1,64 @@
+"""The small stages of a request: its token, and its line in the log."""
+
+from filesync.clock import Clock
+from filesync.http.counters import Counters
+from filesync.http.exchange import Attempt, Authoriser, Call, Reply, RequestLog, Send
+from filesync.http.redaction import LONGEST_TEXT, printable
+
+
+def authorised(send: Send, authoriser: Authoriser | None) -> Send:
+    """Send with the current token; after a 401 once more, with a renewed one."""
+    if authoriser is None:
+        return send
+
+    def send_with_token(call: Call) -> Reply:
+        if call.is_login:
+            return send(call)
+        call.authorisation = authoriser.headers()
+        reply = send(call)
+        if reply.status != 401:
+            return reply
+        authoriser.renew(call.authorisation)
+        call.authorisation = authoriser.headers()
+        return send(call)
+
+    return send_with_token
+
+
+def logged(send: Send, log: RequestLog, counters: Counters, clock: Clock) -> Send:
+    """Count every attempt and tell the log of it, also of one without an answer."""
+
+    def send_and_tell(call: Call) -> Reply:
+        counters.count(is_login=call.is_login, is_retry=call.attempts > 0)
+        call.attempts += 1
+        started = clock.monotonic()
+        reply = None
+        try:
+            reply = send(call)
+        finally:
+            log(_attempt(call, reply, clock.monotonic() - started))
+            call.waited = 0.0
+        return reply
+
+    return send_and_tell
+
+
+def _attempt(call: Call, reply: Reply | None, seconds: float) -> Attempt:
+    return Attempt(
+        method=call.route.method,
+        route=call.route.name,
+        status=reply.status if reply else None,
+        attempt=call.attempts,
+        milliseconds=round(seconds * 1000),
+        waited=round(call.waited, 3),
+        request_id=_request_id(reply) if reply else None,
+    )
+
+
+def _request_id(reply: Reply) -> str | None:
+    """Find the service's own name for the request: x-request-id, x-ads-request-id, x-ads-trace-id and their kin."""
+    names = (
+        name for name in reply.headers if name.lower().startswith("x-") and name.lower().endswith(("-id", "-trace"))
+    )
+    values = (printable(reply.headers[name])[:LONGEST_TEXT] for name in names)
+    return next(values, None)

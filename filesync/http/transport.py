@@ -1,0 +1,217 @@
+"""The wire: one `requests` session, and what its failures mean.
+
+Each attempt runs in a thread of its own that its caller can leave: `requests` cannot be interrupted, and a
+service that trickles or a name server that is silent must hold up neither a signal nor a time limit.
+"""
+
+import errno
+import http.cookiejar
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+
+import requests
+import requests.adapters
+import urllib3.exceptions
+
+import filesync
+from filesync.clock import Clock, Stop
+from filesync.errors import ConfigError, NetworkError, ResponseError, StalledError
+from filesync.http.exchange import Again, Call, Reply
+from filesync.http.retry import FEW_TRIES, MOST_TRIES
+
+WORKERS = 16  # connections kept open per host
+TIMEOUT = (5.0, 60.0)  # seconds to connect, and between two packets of an answer
+LONGEST_SILENCE = 600.0  # seconds without an answer
+LARGEST_BODY = 64 * 2**20  # bytes, decoded
+
+_PIECE = 64 * 2**10  # bytes
+_GLANCE = 0.1  # seconds between two looks at the stop while an answer is awaited
+
+
+class Transport:
+    """Sends a call once. Safe to share between threads."""
+
+    def __init__(self, clock: Clock, stop: Stop) -> None:
+        self._clock = clock
+        self._stop = stop
+        self._session = _session()
+
+    def send(self, call: Call) -> Reply:
+        """Raise Again for what may pass, FilesyncError for what will not."""
+        self._stop.check()
+        started = self._clock.monotonic()
+        exchange = _Exchange(self._session, call)
+        try:
+            reply = self._await(exchange, call, started)
+        except Again:
+            call.silent += self._clock.monotonic() - started
+            raise
+        finally:
+            exchange.is_left.set()
+        call.silent = 0.0
+        return reply
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _await(self, exchange: "_Exchange", call: Call, started: float) -> Reply:
+        while not exchange.is_over.wait(_GLANCE):
+            self._stop.check()
+            if call.silent + self._clock.monotonic() - started >= LONGEST_SILENCE:
+                raise StalledError(f"{call.where}: no whole answer for ten minutes")
+        return exchange.result()
+
+
+class _Exchange:
+    """One attempt in a thread of its own."""
+
+    def __init__(self, session: requests.Session, call: Call) -> None:
+        self.is_over = threading.Event()
+        self.is_left = threading.Event()
+        self._session = session
+        self._call = call
+        self._reply: Reply | None = None
+        self._error: BaseException | None = None
+        threading.Thread(target=self._run, name=f"filesync {call.route.name}", daemon=True).start()
+
+    def result(self) -> Reply:
+        if self._reply is None:
+            raise self._error or RuntimeError("an attempt ended without a result")
+        return self._reply
+
+    def _run(self) -> None:
+        try:
+            self._reply = self._exchange()
+        except BaseException as error:  # noqa: BLE001  raised again in the thread that waits
+            self._error = error
+        finally:
+            self.is_over.set()
+
+    def _exchange(self) -> Reply:
+        try:
+            with self._open() as response:
+                return Reply(response.status_code, response.headers, self._read(response))
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise _meaning(error, self._call) from error
+        except OSError as error:  # requests' own check of the bundle
+            raise ConfigError(f"{self._call.where}: REQUESTS_CA_BUNDLE names a file that cannot be read") from error
+
+    def _open(self) -> requests.Response:
+        call = self._call
+        return self._session.request(
+            call.route.method,
+            call.url,
+            data=call.content,
+            headers={**call.headers, **call.authorisation},
+            timeout=TIMEOUT,
+            stream=True,
+            allow_redirects=False,
+        )
+
+    def _read(self, response: requests.Response) -> bytes:
+        try:
+            return b"".join(self._pieces(response))
+        except (requests.RequestException, urllib3.exceptions.HTTPError):
+            if response.ok:
+                raise
+            return b""  # the status says enough
+
+    def _pieces(self, response: requests.Response) -> Iterator[bytes]:
+        size = 0
+        for piece in response.iter_content(_PIECE):
+            size += len(piece)
+            if size > LARGEST_BODY:
+                raise ResponseError(f"{self._call.where}: the answer is larger than {LARGEST_BODY >> 20} MiB")
+            if self.is_left.is_set():
+                return
+            yield piece
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    adapter = requests.adapters.HTTPAdapter(pool_connections=WORKERS, pool_maxsize=WORKERS)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.auth = _as_it_is
+    session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+    session.headers.update(
+        {
+            # Drive compresses only for a User-Agent that contains "gzip":
+            # https://developers.google.com/workspace/drive/api/guides/performance
+            "User-Agent": f"filesync/{filesync.__version__} (gzip)",
+            "Accept": "application/json, application/vnd.api+json",
+            "Accept-Encoding": "gzip, deflate",
+        }
+    )
+    return session
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keep requests from replacing our Authorization header with a line of ~/.netrc."""
+    return request
+
+
+def _meaning(error: Exception, call: Call) -> Exception:
+    if _is_bad_tls(error):
+        return NetworkError(f"{call.where}: {_tls_text(error)}")
+    if isinstance(error, requests.exceptions.InvalidProxyURL):
+        return ConfigError(f"{call.where}: HTTPS_PROXY or HTTP_PROXY is not the address of a proxy")
+    if isinstance(error, requests.exceptions.ContentDecodingError | urllib3.exceptions.DecodeError):
+        return Again(ResponseError(f"{call.where}: the answer's compression is broken"), tries=FEW_TRIES)
+    if isinstance(error, ValueError):  # requests' InvalidURL, InvalidHeader and kin
+        return ResponseError(f"{call.where}: not a request that can be sent")
+    return Again(NetworkError(f"{call.where}: {_drop_text(error)}"), tries=MOST_TRIES)
+
+
+def _is_bad_tls(error: BaseException) -> bool:
+    """Tell a refused certificate or handshake from a connection that was cut under TLS."""
+    causes = [cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)]
+    return bool(causes) and not any(isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError) for cause in causes)
+
+
+def _tls_text(error: BaseException) -> str:
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
+        return (
+            "its certificate is not trusted; if a proxy of yours opens TLS connections, "
+            "set REQUESTS_CA_BUNDLE to the file of its certificate authority"
+        )
+    return "no TLS connection can be made; check the address, and HTTPS_PROXY and REQUESTS_CA_BUNDLE if they are set"
+
+
+def _drop_text(error: Exception) -> str:
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy of HTTPS_PROXY or HTTP_PROXY does not let the request through"
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return f"no connection within {TIMEOUT[0]:.0f} s"
+    if _is_timeout(error):
+        return f"no answer within {TIMEOUT[1]:.0f} s"
+    reasons = [reason for cause in _causes(error) if (reason := _system_reason(cause))]
+    return f"no usable answer ({reasons[0]})" if reasons else "the connection was dropped"
+
+
+def _system_reason(error: BaseException) -> str | None:
+    """Tell the operating system's words for an error; texts of libraries may carry addresses and passwords."""
+    if isinstance(error, socket.gaierror):
+        return "the name of the host is not known"
+    if not isinstance(error, OSError) or error.errno is None or error.errno not in errno.errorcode:
+        return None
+    return os.strerror(error.errno)
+
+
+def _is_timeout(error: BaseException) -> bool:
+    return any(isinstance(cause, requests.Timeout | urllib3.exceptions.TimeoutError) for cause in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Walk through what libraries wrapped: causes, contexts, and exceptions among the arguments."""
+    seen: list[BaseException] = []
+    queue: list[object] = [error]
+    while queue:
+        cause = queue.pop(0)
+        if isinstance(cause, BaseException) and cause not in seen:
+            seen.append(cause)
+            queue += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+    return iter(seen)

@@ -1,0 +1,116 @@
+"""What an answer means: a JSON object, something that may pass, or an error that names the request."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NoReturn
+
+from filesync.clock import Clock
+from filesync.errors import (
+    AuthError,
+    FilesyncError,
+    ForbiddenError,
+    NetworkError,
+    NotFoundError,
+    RateLimitedError,
+    RefusedError,
+    ResponseError,
+    ServiceDownError,
+)
+from filesync.http.exchange import Again, Call, Explain, Refusal, Reply, Send
+from filesync.http.pace import requested_wait
+from filesync.http.redaction import Redactor
+from filesync.http.retry import FEW_TRIES, MOST_TRIES
+
+_REFUSED = {403: ForbiddenError, 404: NotFoundError}
+_BLANK = b"\xef\xbb\xbf \t\r\n"
+_LONGEST_STUMP = 5  # characters: what can be left of a literal or an escape that was cut, as in `fals`
+
+
+class Judge:
+    """Judges the answers of one service."""
+
+    def __init__(self, explain: Explain, redactor: Redactor, clock: Clock) -> None:
+        self._explain = explain
+        self._redactor = redactor
+        self._clock = clock
+
+    def judged(self, send: Send) -> Send:
+        """Let through what is a JSON object; raise Again or a FilesyncError for anything else."""
+
+        def send_and_judge(call: Call) -> Reply:
+            reply = send(call)
+            if reply.status >= 400:
+                self._refuse(call, reply)
+            if reply.status >= 300:
+                raise ResponseError(f"{call.where}: redirected elsewhere ({reply.status}); not followed")
+            return replace(reply, body=to_object(call, reply.content))
+
+        return send_and_judge
+
+    def _refuse(self, call: Call, reply: Reply) -> NoReturn:
+        refusal = self._explain(reply.status, _leniently(reply.content))
+        text = self._text(call, reply, refusal)
+        passing = _passing(reply.status, refusal, text)
+        if passing:
+            waits_elsewhere = requested_wait(reply, self._clock) is not None
+            raise Again(passing, tries=MOST_TRIES, waits_elsewhere=waits_elsewhere)
+        if reply.status == 401 and not call.is_login:
+            raise AuthError(f"{text}; log in again or check the credentials, see OAUTH_SETUP.md")
+        refused = _REFUSED.get(reply.status, RefusedError)
+        raise refused(text, status=reply.status, reason=self._redactor.line(refusal.reason))
+
+    def _text(self, call: Call, reply: Reply, refusal: Refusal) -> str:
+        said = f"{self._redactor.line(refusal.reason)} {self._redactor.line(refusal.detail)}"
+        return f"{call.where}: {reply.status} {said.strip()}".rstrip()
+
+
+def _passing(status: int, refusal: Refusal, text: str) -> FilesyncError | None:
+    if status == 429 or refusal.retry:
+        return RateLimitedError(text)
+    if status == 408:
+        return NetworkError(text)
+    return ServiceDownError(text) if status >= 500 else None
+
+
+def to_object(call: Call, content: bytes) -> Mapping[str, Any]:
+    """Parse an answer that must be a JSON object. A lone surrogate is let through: it is its reader's concern."""
+    try:
+        body = json.loads(content, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise _not_json(call, content, error) from error
+    if not isinstance(body, dict):
+        raise ResponseError(f"{call.where}: the answer is JSON, but no JSON object")
+    return body
+
+
+def _not_json(call: Call, content: bytes, error: Exception) -> Exception:
+    if content.lstrip(_BLANK).startswith(b"<"):
+        return ResponseError(
+            f"{call.where}: the answer is a web page, not JSON; is a proxy or a login page in between?"
+        )
+    if _breaks_off(error):
+        return Again(ResponseError(f"{call.where}: the answer breaks off"), tries=FEW_TRIES)
+    return ResponseError(f"{call.where}: the answer is not JSON that can be read")
+
+
+def _breaks_off(error: Exception) -> bool:
+    if isinstance(error, UnicodeDecodeError):
+        return error.reason == "unexpected end of data"
+    if not isinstance(error, json.JSONDecodeError):
+        return False  # a number without end, a well without bottom
+    if error.pos == 0:
+        return not error.doc.strip()
+    left = len(error.doc.rstrip()) - error.pos
+    return error.msg.startswith("Unterminated string") or (left <= _LONGEST_STUMP and error.msg != "Extra data")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _leniently(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
