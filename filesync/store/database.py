@@ -1,0 +1,140 @@
+"""Opening the database: pragmas, short write transactions, and SQLite's errors in the user's words."""
+
+import contextlib
+import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+from collections.abc import Iterator
+from pathlib import Path
+
+from filesync.errors import StoreError
+from filesync.store import migrations
+
+BUSY_SECONDS = 30
+_KNOWN_PROBLEMS = {
+    "SQLITE_NOTADB": "is not a SQLite database; set DATABASE_URL to another file, or move this one away",
+    "SQLITE_CORRUPT": "is damaged; restore a backup, or move it away and sync afresh",
+    "SQLITE_FULL": "cannot grow: the disk is full; free some space, nothing was lost",
+    "SQLITE_READONLY": "cannot be written: the file or its folder is read-only",
+    "SQLITE_CANTOPEN": "cannot be opened or created; check the path and its permissions",
+    "SQLITE_BUSY": f"was locked by another program for more than {BUSY_SECONDS} s",
+    "SQLITE_IOERR": "could not be read or written: the disk reported an error",
+    "SQLITE_PERM": "cannot be opened: permission denied",
+}
+
+
+class Database:
+    """One connection to the database file, for one thread at a time."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self.connection = connection
+
+    def close(self) -> None:
+        self.connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write as one commit, or not at all."""
+        with problems_named(self.path):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+            except BaseException:
+                self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Read one consistent state of the database."""
+        with problems_named(self.path):
+            self.connection.execute("BEGIN")
+            try:
+                yield self.connection
+            finally:
+                self.connection.execute("ROLLBACK")
+
+
+def open_for_writing(path: Path) -> Database:
+    """Open the database, create it when it is missing, and migrate it forward.
+
+    Raises StoreError: not a database, read-only, newer than this program.
+    """
+    with problems_named(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise StoreError(f"{path.parent}: cannot be created: {exc.strerror}") from exc
+        connection = _connect(path.as_uri())
+        try:
+            version = _version(connection)
+            if version > migrations.CURRENT:
+                raise StoreError(_newer(path, version))
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            if version < migrations.CURRENT:
+                migrations.migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+    return Database(path, connection)
+
+
+def open_for_reading(path: Path) -> Database:
+    """Open an existing database without ever writing to it.
+
+    Raises StoreError: missing, not a database, older or newer than this program.
+    """
+    if not path.exists():
+        raise StoreError(f"{path}: there is no database yet; run: filesync sync")
+    with problems_named(path):
+        connection = _connect(f"{path.as_uri()}?mode=ro")
+        try:
+            version = _version(connection)
+            if version > migrations.CURRENT:
+                raise StoreError(_newer(path, version))
+            if version < migrations.CURRENT:
+                raise StoreError(f"{path}: has schema version {version}, older than this filesync; run: filesync sync")
+        except BaseException:
+            connection.close()
+            raise
+    return Database(path, connection)
+
+
+def copy_to(source: Path, target: Path) -> None:
+    """Write a consistent copy of a database that may be in use."""
+    database = open_for_reading(source)
+    try:
+        with problems_named(target), contextlib.closing(sqlite3.connect(target)) as copy:
+            database.connection.backup(copy)
+    finally:
+        database.close()
+
+
+@contextlib.contextmanager
+def problems_named(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors about the file into one line that says what to do; let bugs pass."""
+    try:
+        yield
+    except sqlite3.Error as exc:
+        code = (getattr(exc, "sqlite_errorname", None) or "").split("_")
+        problem = _KNOWN_PROBLEMS.get("_".join(code[:2]))
+        if problem is None:
+            raise
+        raise StoreError(f"{path}: {problem}") from exc
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    row = connection.execute("PRAGMA user_version").fetchone()
+    return int(row[0])
+
+
+def _newer(path: Path, version: int) -> str:
+    return f"{path}: has schema version {version}, newer than this filesync; upgrade filesync"

@@ -1,0 +1,179 @@
+"""The `endpoints` table, brought in line with connector.yaml: known by type and service ids, not by name."""
+
+import json
+import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from filesync.clock import Timestamp
+from filesync.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """An endpoint as the configuration declares it; `scope` are the service ids that identify it."""
+
+    name: str
+    endpoint_type: str
+    scope: Mapping[str, Any]
+    project_id: str | None
+    user_id: str | None
+    details: Mapping[str, Any]  # as written: ${NAME} unexpanded
+    schedule: Mapping[str, Any]
+    is_active: bool
+
+    def row(self) -> tuple[object, ...]:
+        return (
+            self.name,
+            self.endpoint_type,
+            self.project_id,
+            self.user_id,
+            _to_json(self.details),
+            _to_json(self.schedule),
+            int(self.is_active),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An endpoint's row and what deciding about it needs."""
+
+    id: int
+    row: tuple[object, ...]
+    scope: str
+    created_at: Timestamp
+    last_started_at: Timestamp | None
+    last_finished_at: Timestamp | None
+    last_status: str | None
+    last_error_type: str | None
+    failures_in_a_row: int
+    completed_at: Timestamp | None
+    next_due_at: Timestamp | None
+
+    @property
+    def name(self) -> str:
+        return str(self.row[0])
+
+    @property
+    def endpoint_type(self) -> str:
+        return str(self.row[1])
+
+
+_SELECT = """
+    SELECT e.id, e.name, e.endpoint_type, e.project_id, e.user_id, e.endpoint_details, e.schedule, e.is_active,
+           s.scope, e.created_at, s.last_started_at, s.last_finished_at, s.last_status, s.last_error_type,
+           s.failures_in_a_row, s.completed_at, s.next_due_at
+    FROM endpoints AS e JOIN sync_state AS s ON s.endpoint_id = e.id
+"""
+
+
+def load(database: Database) -> list[Stored]:
+    """Read every endpoint, active or not."""
+    with database.reading() as connection:
+        return [Stored(row[0], tuple(row[1:8]), *row[8:]) for row in connection.execute(_SELECT)]
+
+
+def bring_in_line(database: Database, declared: Sequence[Declared], now: Timestamp) -> dict[str, Stored]:
+    """Make the table say what the file says, and return the declared endpoints by name; writes only what differs."""
+    stored = load(database)
+    if _is_in_line(declared, stored):
+        names = {endpoint.name for endpoint in declared}
+        return {row.name: row for row in stored if row.name in names}
+    with database.transaction() as connection:
+        _rewrite(connection, declared, stored, now)
+    names = {endpoint.name for endpoint in declared}
+    return {row.name: row for row in load(database) if row.name in names}
+
+
+def _is_in_line(declared: Sequence[Declared], stored: Sequence[Stored]) -> bool:
+    rows = {(row.row, row.scope) for row in stored}
+    wanted = {(endpoint.row(), _to_json(endpoint.scope)) for endpoint in declared}
+    others_inactive = all(not row.row[-1] for row in stored if (row.row, row.scope) not in wanted)
+    return wanted <= rows and others_inactive
+
+
+def _rewrite(
+    connection: sqlite3.Connection, declared: Sequence[Declared], stored: Sequence[Stored], now: Timestamp
+) -> None:
+    matches = _match(declared, stored)
+    kept = {row.id for row in matches.values()}
+    names = {endpoint.name for endpoint in declared}
+    for row in stored:
+        _step_aside(connection, row, now, wanted=row.name in names, kept=row.id in kept)
+    for endpoint in declared:
+        old = matches.get(endpoint.name)
+        if old is None:
+            _insert(connection, endpoint, now)
+        else:
+            _update(connection, old, endpoint, now)
+
+
+def _match(declared: Sequence[Declared], stored: Sequence[Stored]) -> dict[str, Stored]:
+    """Find each endpoint's row: by its service ids, else (its scope was changed) by its name."""
+    by_scope = {(row.endpoint_type, row.scope): row for row in stored}
+    found = {
+        endpoint.name: row
+        for endpoint in declared
+        if (row := by_scope.get((endpoint.endpoint_type, _to_json(endpoint.scope))))
+    }
+    taken = {row.id for row in found.values()}
+    by_name = {(row.endpoint_type, row.name): row for row in stored if row.id not in taken}
+    for endpoint in declared:
+        row = by_name.get((endpoint.endpoint_type, endpoint.name))
+        if endpoint.name not in found and row is not None:
+            found[endpoint.name] = row
+    return found
+
+
+def _step_aside(connection: sqlite3.Connection, row: Stored, now: Timestamp, *, wanted: bool, kept: bool) -> None:
+    """Free a name for whoever declares it now; an endpoint that left the file becomes inactive, its rows stay."""
+    if wanted:
+        aside = f"{row.name} (formerly, {row.id})"
+        connection.execute("UPDATE endpoints SET name = ? WHERE id = ?", (aside, row.id))
+    if not kept:
+        connection.execute(
+            "UPDATE endpoints SET is_active = 0, updated_at = ? WHERE id = ? AND is_active", (now, row.id)
+        )
+
+
+def _insert(connection: sqlite3.Connection, endpoint: Declared, now: Timestamp) -> None:
+    row = connection.execute(
+        """INSERT INTO endpoints (name, endpoint_type, project_id, user_id, endpoint_details, schedule, is_active,
+                                  created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id""",
+        (*endpoint.row(), now, now),
+    ).fetchone()
+    connection.execute(
+        "INSERT INTO sync_state (endpoint_id, scope) VALUES (?, ?)", (row[0], _to_json(endpoint.scope))
+    )
+
+
+def _update(connection: sqlite3.Connection, old: Stored, endpoint: Declared, now: Timestamp) -> None:
+    connection.execute("UPDATE endpoints SET name = ? WHERE id = ?", (endpoint.name, old.id))
+    if old.row != endpoint.row():
+        connection.execute(
+            """UPDATE endpoints SET name = ?, endpoint_type = ?, project_id = ?, user_id = ?, endpoint_details = ?,
+               schedule = ?, is_active = ?, updated_at = ? WHERE id = ?""",
+            (*endpoint.row(), now, old.id),
+        )
+    if old.scope != _to_json(endpoint.scope):
+        _change_scope(connection, old.id, _to_json(endpoint.scope))
+
+
+def _change_scope(connection: sqlite3.Connection, endpoint_id: int, scope: str) -> None:
+    """Ask for a full listing of the new scope; what it does not show leaves as out_of_scope at its end."""
+    connection.execute(
+        """UPDATE sync_state SET scope = ?, provider_state = '{}', root_id = NULL, full_begun_at = NULL,
+           rescoping = completed_at IS NOT NULL OR live_files > 0, last_started_at = NULL, next_due_at = NULL
+           WHERE endpoint_id = ?""",
+        (scope, endpoint_id),
+    )
+    connection.execute(
+        """UPDATE folders SET folder_path = NULL, depth = NULL, relist = 1, listed_stamp = NULL, readable = 1
+           WHERE endpoint_id = ? AND deleted_at IS NULL""",
+        (endpoint_id,),
+    )
+
+
+def _to_json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)

@@ -1,0 +1,113 @@
+"""Writes a file's new state and the change that tells of it, always together, and counts both."""
+
+import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from filesync.clock import Timestamp
+from filesync.store.states import TRACKED, FileState, Step, first_step, name_of, path_of, step
+
+_PUT_FILE = f"""
+    INSERT INTO files (endpoint_id, external_file_id, {", ".join(TRACKED)}, first_seen_at, changed_at)
+    VALUES ({", ".join("?" * (len(TRACKED) + 4))})
+    ON CONFLICT (endpoint_id, external_file_id) DO UPDATE SET
+    {", ".join(f"{name} = excluded.{name}" for name in TRACKED)}, changed_at = excluded.changed_at
+"""  # noqa: S608  column names are ours
+_PUT_CHANGE = """
+    INSERT INTO changes (sync_log_id, endpoint_id, external_file_id, kind, cause, content_changed,
+                         file_name, file_path, detected_at, before, after)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a sync did so far; the names are `sync_logs`' columns."""
+
+    files_seen: int = 0
+    files_added: int = 0
+    files_updated: int = 0
+    files_removed: int = 0
+    found_by_reconcile: int = 0
+    folders_listed: int = 0
+    folders_skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A file's next state; `before` is None for a file that was never there."""
+
+    external_id: str
+    before: FileState | None
+    after: FileState
+    cause: str
+
+
+class Ledger:
+    """The one writer of `files` and `changes` for one endpoint in one sync."""
+
+    def __init__(self, connection: sqlite3.Connection, endpoint_id: int, sync_log_id: int, tally: Tally) -> None:
+        self._connection = connection
+        self._endpoint_id = endpoint_id
+        self._sync_log_id = sync_log_id
+        self._tally = tally
+
+    def record(self, turns: Sequence[Turn], now: Timestamp, *, reconciled: bool = False) -> None:
+        """Write turns, all of different files; one that changes nothing must not be among them."""
+        if not turns:
+            return
+        self._connection.executemany(_PUT_FILE, (self._file_row(turn, now) for turn in turns))
+        steps = [(turn, _to_step(turn)) for turn in turns]
+        self._connection.executemany(_PUT_CHANGE, (self._change_row(turn, to, now) for turn, to in steps))
+        self._count(to.kind for _, to in steps)
+        if reconciled:
+            self._tally.found_by_reconcile += len(steps)
+
+    def _file_row(self, turn: Turn, now: Timestamp) -> tuple[object, ...]:
+        return (self._endpoint_id, turn.external_id, *turn.after, now, now)
+
+    def _change_row(self, turn: Turn, to: Step, now: Timestamp) -> tuple[object, ...]:
+        return (
+            self._sync_log_id,
+            self._endpoint_id,
+            turn.external_id,
+            to.kind,
+            turn.cause,
+            int(to.content_changed),
+            name_of(turn.after),
+            path_of(turn.after),
+            now,
+            to.before,
+            to.after,
+        )
+
+    def _count(self, kinds: Iterable[str]) -> None:
+        live = 0
+        for kind in kinds:
+            if kind in {"created", "restored"}:
+                self._tally.files_added += 1
+                live += 1
+            elif kind == "deleted":
+                self._tally.files_removed += 1
+                live -= 1
+            else:
+                self._tally.files_updated += 1
+        if live:
+            self._connection.execute(
+                "UPDATE sync_state SET live_files = live_files + ? WHERE endpoint_id = ?", (live, self._endpoint_id)
+            )
+
+
+def _to_step(turn: Turn) -> Step:
+    return first_step(turn.after) if turn.before is None else step(turn.before, turn.after)
+
+
+def load_states(
+    connection: sqlite3.Connection, endpoint_id: int, where: str, parameters: Sequence[object]
+) -> dict[str, FileState]:
+    """Read files by a condition on their columns: id -> state."""
+    rows = connection.execute(
+        f"SELECT external_file_id, {', '.join(TRACKED)} FROM files WHERE endpoint_id = ? AND {where}",  # noqa: S608
+        (endpoint_id, *parameters),
+    )
+    return {row[0]: row[1:] for row in rows}

@@ -1,0 +1,319 @@
+"""Folders: where each hangs, so that a file's path is its folder's path plus its name.
+
+A folder is PLACED when a chain of known live folders leads from it to the endpoint's root; then it
+has a path. One that is not placed keeps its row and waits (or was moved out of the scope).
+"""
+
+import json
+import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from filesync.clock import Timestamp
+from filesync.model import KnownFolder, RemoteFolder
+
+_SLASH_IN_A_NAME = "\uff0f"  # as rclone writes it
+_COLUMNS = (
+    "external_folder_id, parent_external_id, folder_name, folder_path, depth, readable, deleted_at,"
+    " listable, excluded, change_stamp, entry_cause, listed_stamp"
+)
+
+
+@dataclass(slots=True)
+class Folder:
+    """A row of `folders`, as far as placing needs it."""
+
+    id: str
+    parent_id: str | None
+    name: str
+    path: str | None
+    depth: int | None
+    readable: int
+    deleted_at: str | None
+    listable: int
+    excluded: int
+    change_stamp: str | None
+    entry_cause: str | None
+    listed_stamp: str | None
+
+    @property
+    def is_placed(self) -> bool:
+        return self.path is not None and self.deleted_at is None
+
+    def as_known(self) -> KnownFolder:
+        return KnownFolder(self.id, self.parent_id, self.name, self.path, self.change_stamp, bool(self.readable))
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """What putting folders did to the tree."""
+
+    shifted: Sequence[str] = ()  # placed folders whose path, or being excluded, is not what it was
+    lost: Sequence[str] = ()  # folders that had a place and hang nowhere now
+    found: Sequence[str] = ()  # folders that have a place
+
+
+def join(folder_path: str, name: str) -> str:
+    """Append a name to a folder's path; a '/' inside the name becomes U+FF0F."""
+    return f"{folder_path.rstrip('/')}/{name.replace('/', _SLASH_IN_A_NAME)}"
+
+
+class Tree:
+    """The folders of one endpoint."""
+
+    def __init__(self, connection: sqlite3.Connection, endpoint_id: int, is_wanted: Callable[[str], bool]) -> None:
+        """`is_wanted(path)` tells whether the filters let anything below that folder in."""
+        self._connection = connection
+        self._endpoint_id = endpoint_id
+        self._is_wanted = is_wanted
+        self._cache: dict[str, Folder] = {}
+
+    def get(self, folder_id: str | None) -> Folder | None:
+        """Find a folder, live or not, placed or not."""
+        if folder_id is None:
+            return None
+        if folder_id not in self._cache:
+            self._load([folder_id])
+        return self._cache.get(folder_id)
+
+    def place_of(self, folder_id: str | None) -> Folder | None:
+        """Find a folder that is live and has a path."""
+        folder = self.get(folder_id)
+        return folder if folder and folder.is_placed else None
+
+    def forget_cache(self) -> None:
+        """Drop what was read; to be called when a transaction was rolled back."""
+        self._cache.clear()
+
+    def set_root(self, root: RemoteFolder) -> Placing:
+        """Hang the tree at this folder; every folder that is no longer below it loses its place."""
+        row = self.get(root.id)
+        if row and row.is_placed and row.path == "/" and row.change_stamp == root.change_stamp:
+            return Placing()
+        self._connection.execute(
+            "UPDATE folders SET folder_path = NULL, depth = NULL WHERE endpoint_id = ? AND ? IS NOT '/'",
+            (self._endpoint_id, row.path if row else None),
+        )
+        self._cache.clear()
+        self._write([RemoteFolder(root.id, root.name, None, root.change_stamp, root.listable)])
+        shifted: list[str] = []
+        self._descend(self._existing(root.id), "/", 0, shifted)
+        return Placing(shifted=shifted)
+
+    def put(self, folders: Sequence[RemoteFolder], *, keep_strays: bool) -> Placing:
+        """Take folders as the service shows them now, and give each its place where there is one."""
+        ids = [folder.id for folder in folders]
+        self._load([*ids, *(folder.parent_id for folder in folders if folder.parent_id)])
+        had_place = {id_ for id_ in ids if self.place_of(id_)}
+        new = {id_ for id_ in ids if self.get(id_) is None}
+        if not self._write(folders):
+            return Placing(found=[id_ for id_ in ids if id_ in had_place])
+        shifted: list[str] = []
+        homeless = self._settle(ids, shifted)
+        self._clear_places(homeless & had_place)
+        if not keep_strays:
+            self._drop(homeless & new)
+        return Placing(
+            shifted=[id_ for id_ in shifted if keep_strays or id_ not in new],
+            lost=sorted(homeless & had_place),
+            found=[id_ for id_ in ids if id_ not in homeless],
+        )
+
+    def adopt(self, into: RemoteFolder) -> Placing:
+        """Hang below `into` the live folders whose parent nobody has ever named."""
+        rows = self._connection.execute(
+            """SELECT f.external_folder_id FROM folders AS f WHERE f.endpoint_id = ? AND f.folder_path IS NULL
+               AND f.deleted_at IS NULL AND f.parent_external_id IS NOT ? AND NOT EXISTS (
+                   SELECT 1 FROM folders AS p WHERE p.endpoint_id = f.endpoint_id
+                   AND p.external_folder_id = f.parent_external_id AND p.deleted_at IS NULL)""",
+            (self._endpoint_id, into.id),
+        ).fetchall()
+        strays = [self._existing(row[0]) for row in rows]
+        return self.put([RemoteFolder(s.id, s.name, into.id, s.change_stamp) for s in strays], keep_strays=True)
+
+    def children(self, folder_id: str) -> list[Folder]:
+        """List the live direct sub-folders that the store knows."""
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM folders WHERE endpoint_id = ? AND parent_external_id = ? AND deleted_at IS NULL",
+            (self._endpoint_id, folder_id),
+        )
+        return [Folder(*row) for row in rows]
+
+    def subtree(self, folder_id: str) -> list[str]:
+        """List that folder and every live folder below it."""
+        rows = self._connection.execute(
+            """WITH RECURSIVE below (id) AS (
+                   SELECT ?2 UNION
+                   SELECT f.external_folder_id FROM folders AS f JOIN below ON f.parent_external_id = below.id
+                   WHERE f.endpoint_id = ?1 AND f.deleted_at IS NULL)
+               SELECT id FROM below""",
+            (self._endpoint_id, folder_id),
+        )
+        return [row[0] for row in rows]
+
+    def alive_among(self, ids: Sequence[str]) -> list[str]:
+        """Pick the ids of live folders."""
+        self._load(ids)
+        return [id_ for id_ in ids if (folder := self._cache.get(id_)) and folder.deleted_at is None]
+
+    def refresh(self, folder_id: str) -> None:
+        """Read a folder's row again, which somebody else wrote."""
+        self._load([folder_id])
+
+    def bury(self, folder_ids: Collection[str], now: Timestamp) -> None:
+        """Mark folders as gone."""
+        self._connection.execute(
+            """UPDATE folders SET deleted_at = ?, readable = 1
+               WHERE endpoint_id = ? AND deleted_at IS NULL
+               AND external_folder_id IN (SELECT value FROM json_each(?))""",
+            (now, self._endpoint_id, json.dumps(list(folder_ids))),
+        )
+        self._cache.clear()
+
+    def refilter(self) -> list[str]:
+        """Decide afresh which folders the filters exclude whole; tell those that came in."""
+        came_in: list[str] = []
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM folders WHERE endpoint_id = ? AND folder_path IS NOT NULL AND deleted_at IS NULL",
+            (self._endpoint_id,),
+        ).fetchall()
+        for folder in (Folder(*row) for row in rows):
+            excluded = int(not self._is_wanted(str(folder.path)))
+            if excluded == folder.excluded:
+                continue
+            self._connection.execute(
+                """UPDATE folders SET excluded = ?, entry_cause = 'config'
+                   WHERE endpoint_id = ? AND external_folder_id = ?""",
+                (excluded, self._endpoint_id, folder.id),
+            )
+            if not excluded:
+                came_in.append(folder.id)
+        self._cache.clear()
+        return came_in
+
+    def _write(self, folders: Sequence[RemoteFolder]) -> bool:
+        """Write what differs from the rows; False when nothing does."""
+        changed = [folder for folder in folders if self._differs(folder)]
+        for folder in changed:
+            row = self.get(folder.id)
+            parent = self.get(folder.parent_id)
+            self._connection.execute(
+                """INSERT INTO folders (endpoint_id, external_folder_id, parent_external_id, folder_name,
+                                        change_stamp, listable, entry_cause) VALUES (?, ?, ?, ?, ?, ?, ?)
+                   ON CONFLICT (endpoint_id, external_folder_id) DO UPDATE SET
+                       parent_external_id = excluded.parent_external_id, folder_name = excluded.folder_name,
+                       change_stamp = excluded.change_stamp, listable = excluded.listable,
+                       relist = CASE WHEN deleted_at IS NULL THEN relist ELSE 1 END,
+                       entry_cause = CASE WHEN deleted_at IS NULL THEN entry_cause ELSE 'folder' END,
+                       folder_path = CASE WHEN deleted_at IS NULL THEN folder_path END,
+                       deleted_at = NULL""",
+                (
+                    self._endpoint_id,
+                    folder.id,
+                    folder.parent_id,
+                    folder.name,
+                    folder.change_stamp,
+                    int(folder.listable),
+                    parent.entry_cause if parent and row is None else None,
+                ),
+            )
+        self._load([folder.id for folder in changed])
+        return any(self._needs_place(folder) for folder in changed)
+
+    def _differs(self, folder: RemoteFolder) -> bool:
+        row = self.get(folder.id)
+        return row is None or (row.parent_id, row.name, row.change_stamp, row.listable, row.deleted_at) != (
+            folder.parent_id,
+            folder.name,
+            folder.change_stamp,
+            int(folder.listable),
+            None,
+        )
+
+    def _needs_place(self, folder: RemoteFolder) -> bool:
+        row = self._existing(folder.id)
+        parent = self.place_of(folder.parent_id)
+        return row.path is None or parent is None or row.path != join(str(parent.path), row.name)
+
+    def _settle(self, ids: Iterable[str], shifted: list[str]) -> set[str]:
+        """Place what can be placed, parents before children; return those that hang nowhere."""
+        waiting = set(ids)
+        progress = True
+        while waiting and progress:
+            progress = False
+            for id_ in sorted(waiting):
+                folder = self._existing(id_)
+                if folder.path == "/" and folder.parent_id is None:  # the root itself
+                    waiting.discard(id_)
+                    continue
+                parent = self.place_of(folder.parent_id)
+                if parent is None or parent.id in waiting or self._hangs_below(parent, id_):
+                    continue
+                self._descend(folder, join(str(parent.path), folder.name), (parent.depth or 0) + 1, shifted)
+                waiting.discard(id_)
+                progress = True
+        return waiting
+
+    def _hangs_below(self, folder: Folder, ancestor_id: str) -> bool:
+        """Tell whether going up from folder meets ancestor_id: hanging the one below the other would be a circle."""
+        passed: set[str] = set()
+        at: Folder | None = folder
+        while at is not None and at.id not in passed:
+            if at.id == ancestor_id:
+                return True
+            passed.add(at.id)
+            at = self.get(at.parent_id)
+        return at is not None
+
+    def _descend(self, folder: Folder, path: str, depth: int, shifted: list[str]) -> None:
+        """Give folder its path, and everything below it what follows from that."""
+        queue = [(folder, path, depth)]
+        passed: set[str] = set()
+        while queue:
+            at, new_path, new_depth = queue.pop()
+            excluded = int(not self._is_wanted(new_path))
+            if at.id in passed or (at.path, at.depth, at.excluded) == (new_path, new_depth, excluded):
+                continue
+            passed.add(at.id)
+            shifted.append(at.id)
+            self._connection.execute(
+                """UPDATE folders SET folder_path = ?, depth = ?, excluded = ?
+                   WHERE endpoint_id = ? AND external_folder_id = ?""",
+                (new_path, new_depth, excluded, self._endpoint_id, at.id),
+            )
+            at.path, at.depth, at.excluded = new_path, new_depth, excluded
+            self._cache[at.id] = at
+            queue.extend((child, join(new_path, child.name), new_depth + 1) for child in self.children(at.id))
+
+    def _clear_places(self, folder_ids: Iterable[str]) -> None:
+        for folder_id in folder_ids:
+            below = self.subtree(folder_id)
+            self._connection.execute(
+                """UPDATE folders SET folder_path = NULL, depth = NULL
+                   WHERE endpoint_id = ? AND external_folder_id IN (SELECT value FROM json_each(?))""",
+                (self._endpoint_id, json.dumps(below)),
+            )
+        self._cache.clear()
+
+    def _drop(self, folder_ids: Collection[str]) -> None:
+        """Forget folders that were named for the first time and hang nowhere: they lie outside the scope."""
+        self._connection.execute(
+            "DELETE FROM folders WHERE endpoint_id = ? AND external_folder_id IN (SELECT value FROM json_each(?))",
+            (self._endpoint_id, json.dumps(list(folder_ids))),
+        )
+        for folder_id in folder_ids:
+            self._cache.pop(folder_id, None)
+
+    def _existing(self, folder_id: str) -> Folder:
+        folder = self.get(folder_id)
+        if folder is None:
+            raise KeyError(folder_id)
+        return folder
+
+    def _load(self, ids: Sequence[str]) -> None:
+        rows = self._connection.execute(
+            f"""SELECT {_COLUMNS} FROM folders WHERE endpoint_id = ?
+                AND external_folder_id IN (SELECT value FROM json_each(?))""",  # noqa: S608
+            (self._endpoint_id, json.dumps(list(ids))),
+        )
+        self._cache.update((row[0], Folder(*row)) for row in rows)
