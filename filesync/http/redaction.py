@@ -1,5 +1,6 @@
 """What may be shown: secrets become `**redacted**`, and foreign text becomes one short plain line."""
 
+import threading
 import unicodedata
 from urllib.parse import quote, quote_plus
 
@@ -33,12 +34,16 @@ class Redactor:
 
     def __init__(self) -> None:
         self._secrets: tuple[str, ...] = ()  # longest first, replaced whole: readers need no lock
+        self._lock = threading.Lock()
 
     def hide(self, value: str) -> None:
         """Remember a secret, in its URL-encoded forms and line by line too."""
+        if value in self._secrets:
+            return
         forms = {form for line in value.splitlines() for form in (line, quote(line, safe=""), quote_plus(line))}
-        known = {form for form in forms if len(form) >= _SHORTEST_SECRET} | set(self._secrets)
-        self._secrets = tuple(sorted(known, key=lambda form: (-len(form), form)))
+        with self._lock:
+            known = {form for form in forms if len(form) >= _SHORTEST_SECRET} | set(self._secrets)
+            self._secrets = tuple(sorted(known, key=len, reverse=True))
 
     def scrub(self, text: str) -> str:
         for secret in self._secrets:
