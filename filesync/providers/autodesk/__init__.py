@@ -1,0 +1,34 @@
+"""Autodesk Construction Cloud and BIM 360 Docs: one project, or one folder of it, as an endpoint."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from filesync.providers.base import Provider, ProviderKind, Surroundings
+
+
+class AutodeskKind:
+    """The entry in the table of providers; what needs the network is imported when an endpoint is opened."""
+
+    def details(self) -> "type[BaseModel]":
+        from filesync.providers.autodesk.details import AutodeskDetails  # noqa: PLC0415  pydantic only where needed
+
+        return AutodeskDetails
+
+    def scope(self, details: Any) -> Mapping[str, Any]:
+        """Tell two endpoints apart: the same project and folder, read with the same exclusions, are one."""
+        return {
+            "project_id": details.project_id,
+            "folder_id": details.folder_id,
+            "include_system_folders": details.include_system_folders,
+        }
+
+    def open(self, details: Any, surroundings: "Surroundings") -> "Provider":
+        from filesync.providers.autodesk.provider import open_provider  # noqa: PLC0415  requests only where needed
+
+        return open_provider(details, surroundings)
+
+
+KIND: "ProviderKind" = AutodeskKind()

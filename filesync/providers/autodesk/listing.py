@@ -1,0 +1,168 @@
+"""The crawl: reads folders several at a time, upper ones first, and states what each of them holds."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from filesync.errors import ForbiddenError, NotFoundError
+from filesync.model import Batch, FolderListed, KnownFolder, Page, Unreadable
+from filesync.providers.autodesk.routes import is_about_login
+from filesync.providers.autodesk.service import Service
+from filesync.providers.autodesk.tops import SystemFolders
+from filesync.providers.autodesk.translate import Contents, to_contents
+from filesync.providers.autodesk.workers import Outcome, Workers
+from filesync.providers.base import Known
+
+WORKERS = 8
+IN_FLIGHT = 2 * WORKERS  # asked for or waiting to be taken: what bounds the memory
+
+
+@dataclass(slots=True)
+class Reading:
+    """A folder on its way through its pages, which must be asked for one after the other."""
+
+    folder: KnownFolder  # as observed before its contents were asked for
+    href: str | None = None  # the link to the page to ask for; None: the first
+    after: str = ""  # the request that link came with
+    seen: set[str] = field(default_factory=set)
+    earlier: set[str] = field(default_factory=set)  # ids on the pages so far
+
+
+@dataclass(frozen=True, slots=True)
+class Crawl:
+    """What reading a project's folders needs; `root_id` is the project's root, whose system folders are left out."""
+
+    service: Service
+    root_id: str
+    system: SystemFolders
+
+    def run(self, known: Known) -> Iterator[Batch]:
+        """Read every folder that must be read, and what turns up below, until nothing is left.
+
+        What is yielded is stored before the generator goes on, so `known` then tells which of a
+        folder's children have changed. A folder is read at most twice, and only again when its
+        change stamp has become another meanwhile.
+        """
+        todo = Queue(known)
+        with Workers(self._ask, WORKERS) as workers:
+            self._fill(workers, todo)
+            while todo.reading:
+                yield from self._take(workers.next(), workers, todo)
+                self._fill(workers, todo)
+
+    def _fill(self, workers: Workers[Reading, Contents], todo: "Queue") -> None:
+        while len(todo.reading) < IN_FLIGHT and (folder := todo.pop()):
+            workers.submit(Reading(folder))
+
+    def _ask(self, reading: Reading) -> Contents:
+        """Read one page; runs in a worker."""
+        folder_id = reading.folder.id
+        if reading.href is None:
+            answer = self.service.contents(folder_id)
+        else:
+            answer = self.service.page(reading.href, after=reading.after, seen=reading.seen)
+        reading.after = answer.url
+        contents = to_contents(answer, folder_id)
+        return self._without_system(contents) if folder_id == self.root_id else contents
+
+    def _without_system(self, contents: Contents) -> Contents:
+        return replace(contents, folders=[f for f in contents.folders if not self.system.leaves_out(f.name)])
+
+    def _take(
+        self, outcome: Outcome[Reading, Contents], workers: Workers[Reading, Contents], todo: "Queue"
+    ) -> Iterator[Batch]:
+        reading = outcome.job
+        try:
+            contents = outcome.result()
+        except (ForbiddenError, NotFoundError) as error:
+            if reading.folder.parent_id is None or is_about_login(error):
+                raise
+            yield Unreadable(reading.folder.id, str(error))
+            todo.unread(reading.folder)
+            return
+        if contents.next is None:
+            yield from self._finish(reading, contents, todo)
+            return
+        reading.href = contents.next
+        reading.earlier.update(_ids(contents))
+        workers.submit(reading)
+        yield Page(contents.files, contents.folders)
+
+    def _finish(self, reading: Reading, contents: Contents, todo: "Queue") -> Iterator[Batch]:
+        folder = reading.folder
+        earlier = frozenset(reading.earlier)
+        yield FolderListed(folder.id, contents.files, contents.folders, folder.change_stamp, earlier)
+        todo.read(folder, children=earlier.union(child.id for child in contents.folders))
+
+
+class Queue:
+    """Which folder is next: upper ones first, and none before its parent, which may show it another stamp."""
+
+    def __init__(self, known: Known) -> None:
+        self.reading: set[str] = set()
+        self._known = known
+        self._waiting: dict[str, KnownFolder] = {}
+        self._ready: deque[str] = deque()  # of the waiting; an id that stands here twice counts once
+        self._held: dict[str, list[str]] = {}  # waiting for the folder under whose id they stand
+        self._stamps: dict[str, list[str | None]] = {}  # of the folders read in this run, as they were read
+        for folder in sorted((*known.unlisted(), *known.stalest()), key=_depth):
+            self._put(folder)
+
+    def pop(self) -> KnownFolder | None:
+        """Give the next folder, which counts as being read from now on."""
+        while self._ready:
+            folder = self._waiting.pop(self._ready.popleft(), None)
+            if folder:
+                self.reading.add(folder.id)
+                return folder
+        return None
+
+    def read(self, folder: KnownFolder, children: frozenset[str]) -> None:
+        """Note that a folder was read; queue those of its children that must be read, as they are known by now."""
+        self.reading.remove(folder.id)
+        self._stamps.setdefault(folder.id, []).append(folder.change_stamp)
+        due = {child.id: child for child in self._known.unlisted(below=folder.id)}
+        for held in self._released(folder):
+            if held.id in children and held.id not in due and (now := self._known.folder(held.id)):
+                due[held.id] = now
+        for child in due.values():
+            self._put(child)
+
+    def unread(self, folder: KnownFolder) -> None:
+        """Note that a folder cannot be read: what lies below stays as it is."""
+        self.reading.remove(folder.id)
+        self._stamps.setdefault(folder.id, []).append(folder.change_stamp)
+        self._released(folder)
+
+    def _released(self, parent: KnownFolder) -> Sequence[KnownFolder]:
+        """Take out the folders that waited for this one; one that has moved elsewhere meanwhile waits there."""
+        held = [self._waiting[child] for child in self._held.pop(parent.id, ()) if child in self._waiting]
+        held = [child for child in held if child.parent_id == parent.id]
+        for child in held:
+            del self._waiting[child.id]
+        return held
+
+    def _put(self, folder: KnownFolder) -> None:
+        if folder.id in self.reading or not self._is_news(folder):
+            return
+        before = self._waiting.get(folder.id)
+        self._waiting[folder.id] = folder
+        if before and before.parent_id == folder.parent_id:
+            return  # it keeps its place
+        if folder.parent_id in self._waiting or folder.parent_id in self.reading:
+            self._held.setdefault(str(folder.parent_id), []).append(folder.id)
+        else:
+            self._ready.append(folder.id)
+
+    def _is_news(self, folder: KnownFolder) -> bool:
+        stamps = self._stamps.get(folder.id, ())
+        return folder.change_stamp not in stamps and len(stamps) < 2
+
+
+def _depth(folder: KnownFolder) -> int:
+    return folder.path.rstrip("/").count("/") if folder.path is not None else 1_000
+
+
+def _ids(contents: Contents) -> Iterator[str]:
+    yield from (file.id for file in contents.files)
+    yield from (folder.id for folder in contents.folders)

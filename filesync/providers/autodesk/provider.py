@@ -1,0 +1,109 @@
+"""One endpoint of Autodesk Construction Cloud, from its first request to its last."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from filesync.errors import ForbiddenError, NotFoundError
+from filesync.http import Answer
+from filesync.model import Batch, Candidate, RemoteFolder
+from filesync.providers.autodesk.listing import Crawl
+from filesync.providers.autodesk.placing import Place, find, remembered
+from filesync.providers.autodesk.resolving import Resolver
+from filesync.providers.autodesk.routes import is_about_login
+from filesync.providers.autodesk.service import Service
+from filesync.providers.autodesk.tops import SystemFolders, to_batches
+from filesync.providers.autodesk.translate import is_hidden, to_entry, to_folder
+from filesync.providers.base import Known, Surroundings
+
+if TYPE_CHECKING:
+    from filesync.providers.autodesk.details import AutodeskDetails
+
+
+class AutodeskProvider:
+    """Reads one project, or one folder of it, and what changed in it since.
+
+    One request tells what changed: a folder's rollup differs once anything below it was added or
+    versioned. The store keeps each folder's rollup as its parent last showed it, and as it was when the
+    folder's own contents were read; where both agree, nothing below has changed. Removals, moves away
+    and renames may not move a rollup: reading the stalest folders afresh finds those.
+    """
+
+    continuous = True
+
+    def __init__(self, service: Service, details: "AutodeskDetails") -> None:
+        self._service = service
+        self._hub_id = details.hub_id
+        self._folder_id = details.folder_id
+        self._system = SystemFolders(include=details.include_system_folders)
+
+    def read(self, known: Known) -> Iterator[Batch]:
+        if self._folder_id:
+            yield from self._read_folder(known, self._folder_id)
+        else:
+            yield from self._read_project(known)
+
+    def resolve(self, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]:
+        place = self._place(known)
+        root_id = self._folder_id or place.root_id
+        return Resolver(self._service, known, root_id, place.root_id, self._system).run(candidates)
+
+    def left_out(self) -> Sequence[str]:
+        return self._system.names
+
+    def _read_project(self, known: Known) -> Iterator[Batch]:
+        place, tops = self._top_folders(known)
+        yield place.rooted(RemoteFolder(place.root_id, name="", parent_id=None, listable=False))
+        yield from to_batches(tops, place.root_id, self._system)
+        yield from self._crawl(place).run(known)
+
+    def _read_folder(self, known: Known, folder_id: str) -> Iterator[Batch]:
+        place = self._place(known)
+        yield place.rooted(self._root_folder(folder_id))
+        yield from self._crawl(place).run(known)
+
+    def _top_folders(self, known: Known) -> tuple[Place, Answer]:
+        """Ask for the top folders; where the project is remembered to be, and if it is not there, where it is."""
+        place = self._remembered(known)
+        if place:
+            try:
+                return place, self._service.top_folders(place.hub_id)
+            except (ForbiddenError, NotFoundError) as error:
+                if is_about_login(error):
+                    raise
+        place = find(self._service, self._hub_id)
+        return place, self._service.top_folders(place.hub_id)
+
+    def _root_folder(self, folder_id: str) -> RemoteFolder:
+        try:
+            answer = self._service.folder(folder_id)
+        except (ForbiddenError, NotFoundError) as error:
+            if is_about_login(error):
+                raise
+            raise type(error)(
+                f"the endpoint's folder {folder_id} cannot be read: check endpoint_details.folder_id, and that the "
+                "login may view it",
+                status=error.status,
+                reason=error.reason,
+            ) from error
+        entry = to_entry(answer)
+        if is_hidden(entry):
+            raise NotFoundError(
+                f"the endpoint's folder {folder_id} was deleted: restore it, or change endpoint_details.folder_id",
+                status=404,
+            )
+        return replace(to_folder(answer, entry, None), name="")
+
+    def _crawl(self, place: Place) -> Crawl:
+        return Crawl(self._service, place.root_id, self._system)
+
+    def _place(self, known: Known) -> Place:
+        return self._remembered(known) or find(self._service, self._hub_id)
+
+    def _remembered(self, known: Known) -> Place | None:
+        return remembered(known.state, self._service.project_id, self._hub_id)
+
+
+def open_provider(details: "AutodeskDetails", surroundings: Surroundings) -> AutodeskProvider:
+    """Check the login's settings and make a connection that asks nothing yet. Raises AuthError."""
+    raise NotImplementedError

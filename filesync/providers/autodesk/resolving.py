@@ -1,0 +1,147 @@
+"""What became of things that a listing should have shown: asked by id, files in bulk, never guessed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from filesync.errors import ForbiddenError, NotFoundError, RefusedError
+from filesync.http import Answer
+from filesync.model import Batch, Candidate, Gone, Page, RemoteFolder, Resolved
+from filesync.providers.autodesk.routes import is_about_login
+from filesync.providers.autodesk.service import MOST_ITEMS, Service
+from filesync.providers.autodesk.tops import SystemFolders
+from filesync.providers.autodesk.translate import (
+    Entry,
+    Tips,
+    is_deleted_version,
+    is_hidden,
+    related_id,
+    to_entry,
+    to_file,
+    to_folder,
+    to_listed_items,
+)
+from filesync.providers.base import Known
+
+Way = Sequence[RemoteFolder]  # folders that the store does not know yet, each hanging in the one before it
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """Looks candidates up. `root_id` is the endpoint's root, `project_root_id` its project's: often the same."""
+
+    service: Service
+    known: Known
+    root_id: str
+    project_root_id: str
+    system: SystemFolders
+    _outside: dict[str, Gone] = field(default_factory=dict)  # folders climbed from in vain
+
+    def run(self, candidates: Sequence[Candidate]) -> Iterator[Batch]:
+        """Tell each candidate's fate, or show it where it is now; folders first."""
+        for candidate in candidates:
+            if candidate.is_folder:
+                yield self._folder(candidate)
+        files = [candidate for candidate in candidates if not candidate.is_folder]
+        for start in range(0, len(files), MOST_ITEMS):
+            yield from self._files(files[start : start + MOST_ITEMS])
+
+    def _folder(self, candidate: Candidate) -> Batch:
+        try:
+            answer = self.service.folder(candidate.id)
+        except (ForbiddenError, NotFoundError) as error:
+            return Resolved(candidate.id, _fate(error))
+        entry = to_entry(answer)
+        if is_hidden(entry):
+            return Resolved(candidate.id, Gone.TRASHED)
+        parent_id = related_id(entry, "parent") or candidate.parent_id
+        way = self._way_to(parent_id, to_folder(answer, entry, parent_id))
+        if isinstance(way, Gone):
+            return Resolved(candidate.id, way)
+        return Resolved(candidate.id, None) if parent_id == candidate.parent_id else Page(folders=way)
+
+    def _files(self, batch: Sequence[Candidate]) -> Iterator[Batch]:
+        """Look files up together; when refused, in halves: what one bad id does to the others is not documented."""
+        if len(batch) == 1:
+            yield self._file_alone(batch[0])
+            return
+        try:
+            answer = self.service.list_items([candidate.id for candidate in batch])
+        except RefusedError as error:
+            if error.status not in (400, 403, 404) or is_about_login(error):
+                raise
+            yield from self._files(batch[: len(batch) // 2])
+            yield from self._files(batch[len(batch) // 2 :])
+            return
+        yield from self._listed(batch, answer)
+
+    def _listed(self, batch: Sequence[Candidate], answer: Answer) -> Iterator[Batch]:
+        items, tips = to_listed_items(answer)
+        for candidate in batch:
+            item = items.get(candidate.id)
+            if item and (is_hidden(item) or related_id(item, "parent")):
+                yield self._file(candidate, answer, item, tips.of(item))
+            else:
+                yield self._file_alone(candidate)  # the command left it out, or half of it
+
+    def _file_alone(self, candidate: Candidate) -> Batch:
+        try:
+            answer = self.service.item(candidate.id)
+        except (ForbiddenError, NotFoundError) as error:
+            return Resolved(candidate.id, _fate(error))
+        item = to_entry(answer)
+        return self._file(candidate, answer, item, Tips(answer.body.get("included")).of(item))
+
+    def _file(self, candidate: Candidate, answer: Answer, item: Entry, tip: Entry) -> Batch:
+        if is_hidden(item) or is_deleted_version(tip):
+            return Resolved(candidate.id, Gone.TRASHED)
+        parent_id = related_id(item, "parent") or candidate.parent_id
+        if parent_id == candidate.parent_id:
+            return Resolved(candidate.id, None)
+        way = self._way_to(parent_id)
+        if isinstance(way, Gone):
+            return Resolved(candidate.id, way)
+        return Page(files=[to_file(answer, item, tip, parent_id)], folders=way)
+
+    def _way_to(self, parent_id: str | None, *below: RemoteFolder) -> Way | Gone:
+        """Climb until a folder is known: give the unknown ones down to `below`, or why this place is not in scope."""
+        unknown = list(below)
+        while parent_id is None or not self._is_known(parent_id):
+            step = self._look_at(parent_id, {folder.id for folder in unknown})
+            if isinstance(step, Gone):
+                self._outside.update((folder.id, step) for folder in unknown)
+                return step
+            unknown.append(step)
+            parent_id = step.parent_id
+        if parent_id == self.project_root_id and unknown and self.system.leaves_out(unknown[-1].name):
+            return Gone.OUT_OF_SCOPE
+        return unknown[::-1]
+
+    def _look_at(self, folder_id: str | None, climbed: set[str]) -> RemoteFolder | Gone:
+        """Ask for a folder on the way up; above the endpoint's root, and in a circle, there is no way."""
+        if folder_id is None or folder_id == self.project_root_id or folder_id in climbed:
+            return Gone.OUT_OF_SCOPE
+        if folder_id in self._outside:
+            return self._outside[folder_id]
+        try:
+            answer = self.service.folder(folder_id)
+        except (ForbiddenError, NotFoundError) as error:
+            return _no_way(error)
+        entry = to_entry(answer)
+        return Gone.TRASHED if is_hidden(entry) else to_folder(answer, entry, related_id(entry, "parent"))
+
+    def _is_known(self, folder_id: str) -> bool:
+        return folder_id == self.root_id or self.known.folder(folder_id) is not None
+
+
+def _fate(error: RefusedError) -> Gone:
+    """Read a refusal of the very thing that was asked for."""
+    if is_about_login(error):
+        raise error
+    return Gone.REMOVED if isinstance(error, NotFoundError) else Gone.ACCESS_LOST
+
+
+def _no_way(error: RefusedError) -> Gone:
+    """Read a refusal of a folder above it: it lies where this login does not see, so not in what we list."""
+    if is_about_login(error):
+        raise error
+    return Gone.OUT_OF_SCOPE
