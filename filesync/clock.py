@@ -46,7 +46,7 @@ class Stop:
     def __init__(self, clock: Clock, *, deadline: float | None = None, parent: "Stop | None" = None) -> None:
         self._clock = clock
         self._deadline = deadline
-        self._event = parent._event if parent else threading.Event()
+        self._event: threading.Event = parent._event if parent else threading.Event()
 
     @property
     def requested(self) -> bool:

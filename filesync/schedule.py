@@ -1,7 +1,17 @@
 """Due or not, and why: pure functions of (schedule, what was started last, how it ended, now)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # a Saturday; slots of any length are counted from here
+_FIRST_RETRY = timedelta(minutes=5)
+_LAST_RETRY = timedelta(hours=1)
+_CLOCK_TOLERANCE = timedelta(minutes=1)
+
+# what the next start may simply try again
+TEMPORARY = frozenset({"temporary", "network", "rate_limited", "service_down", "stalled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +35,112 @@ class ManualSchedule:
 
 
 Schedule = IntervalSchedule | CronSchedule | ManualSchedule
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is remembered of an endpoint: when it appeared, and its last sync (trials aside)."""
+
+    created_at: datetime
+    last_started_at: datetime | None = None
+    last_finished_at: datetime | None = None
+    last_status: str | None = None
+    last_error_type: str | None = None
+    failures_in_a_row: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a scheduled start runs the endpoint now; `reason` is one sentence for `status --why`."""
+
+    due: bool
+    reason: str
+    next_due_at: datetime | None  # None: never by itself
+
+
+def decide(schedule: Schedule, history: History, now: datetime) -> Decision:
+    """Tell whether a scheduled start at `now` should run the endpoint.
+
+    Slots are served once, late rather than never; an `interrupted` or temporarily failed sync is due at the
+    next start, other failures wait 5, 10, 20 … 60 minutes. A clock that was set back never starves an endpoint.
+    """
+    if isinstance(schedule, ManualSchedule):
+        return Decision(due=False, reason="manual: runs only when it is named", next_due_at=None)
+    started = history.last_started_at
+    if started is None:
+        return _decide_first(schedule, history, now)
+    if started > now + _CLOCK_TOLERANCE:
+        return Decision(due=True, reason="the clock was set back behind the last start", next_due_at=now)
+    if history.last_status == "interrupted" or _failed_temporarily(history):
+        return Decision(due=True, reason=f"the last sync was {_ending(history)}, so it goes on now", next_due_at=now)
+    return _decide_next(schedule, history, started, now)
+
+
+def gap_between_starts(schedule: Schedule, now: datetime, last_started_at: datetime | None) -> timedelta:
+    """Tell how far apart the schedule's starts are: what one sync must make good for."""
+    match schedule:
+        case IntervalSchedule(every):
+            return every
+        case CronSchedule():
+            following = _slots(schedule, now)
+            first = next(following, now)
+            return max(next(following, first) - first, timedelta(minutes=1))
+        case ManualSchedule():
+            return now - last_started_at if last_started_at else timedelta(days=365)
+
+
+def _decide_first(schedule: IntervalSchedule | CronSchedule, history: History, now: datetime) -> Decision:
+    if isinstance(schedule, IntervalSchedule):
+        return Decision(due=True, reason="it never ran", next_due_at=now)
+    first = next(_slots(schedule, history.created_at), None)
+    if first is not None and first <= now:
+        return Decision(due=True, reason=f"its first slot was {_said(first)}", next_due_at=first)
+    return Decision(due=False, reason=f"its first slot is {_said(first)}", next_due_at=first)
+
+
+def _decide_next(
+    schedule: IntervalSchedule | CronSchedule, history: History, started: datetime, now: datetime
+) -> Decision:
+    slot = _slot_after(schedule, started)
+    earliest = slot
+    why = f"its slot {_said(slot)}"
+    if history.last_status == "failed" and history.last_error_type != "mass_delete":
+        retry = (history.last_finished_at or started) + _spacing(history.failures_in_a_row)
+        if slot is not None and retry > slot:
+            earliest, why = retry, f"after {history.failures_in_a_row} failures in a row the retry at {_said(retry)}"
+    if earliest is None:
+        return Decision(due=False, reason="its cron line has no further slot", next_due_at=None)
+    if earliest <= now:
+        return Decision(due=True, reason=f"{why} has come", next_due_at=earliest)
+    return Decision(due=False, reason=f"{why} has not come yet", next_due_at=earliest)
+
+
+def _slot_after(schedule: IntervalSchedule | CronSchedule, started: datetime) -> datetime | None:
+    """Tell the first slot that the sync started then did not serve."""
+    if isinstance(schedule, IntervalSchedule):
+        return _EPOCH + ((started - _EPOCH) // schedule.every + 1) * schedule.every
+    return next(_slots(schedule, started), None)
+
+
+def _slots(schedule: CronSchedule, after: datetime) -> Iterator[datetime]:
+    from cronsim import CronSim  # noqa: PLC0415  only cron schedules need it
+
+    return (
+        slot.astimezone(UTC) for slot in CronSim(schedule.expression, after.astimezone(ZoneInfo(schedule.timezone)))
+    )
+
+
+def _failed_temporarily(history: History) -> bool:
+    return history.last_status == "failed" and history.last_error_type in TEMPORARY
+
+
+def _spacing(failures: int) -> timedelta:
+    return min(_FIRST_RETRY * 2 ** min(max(failures - 1, 0), 10), _LAST_RETRY)
+
+
+def _ending(history: History) -> str:
+    return "interrupted" if history.last_status == "interrupted" else "a temporary failure"
+
+
+def _said(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "never"

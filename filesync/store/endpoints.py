@@ -143,9 +143,7 @@ def _insert(connection: sqlite3.Connection, endpoint: Declared, now: Timestamp) 
                                   created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id""",
         (*endpoint.row(), now, now),
     ).fetchone()
-    connection.execute(
-        "INSERT INTO sync_state (endpoint_id, scope) VALUES (?, ?)", (row[0], _to_json(endpoint.scope))
-    )
+    connection.execute("INSERT INTO sync_state (endpoint_id, scope) VALUES (?, ?)", (row[0], _to_json(endpoint.scope)))
 
 
 def _update(connection: sqlite3.Connection, old: Stored, endpoint: Declared, now: Timestamp) -> None:

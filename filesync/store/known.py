@@ -124,4 +124,4 @@ class StoredKnowledge:
                 AND listable AND NOT excluded AND {condition}""",  # noqa: S608
             (self._endpoint_id, *parameters),
         )
-        return [KnownFolder(*row[:5], readable=bool(row[5])) for row in rows]
+        return [KnownFolder(row[0], row[1], row[2], row[3], row[4], bool(row[5])) for row in rows]

@@ -1,6 +1,7 @@
 """What a file's row says at one moment, and what a step from one such state to the next is called in the feed."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from filesync.clock import Timestamp
@@ -143,7 +144,7 @@ def _kind(before: FileState, after: FileState, *, content: bool) -> str:
 
 
 def _content(state: FileState) -> tuple[Value, ...]:
-    """What stands for the file's content; its time, where the service gives neither version nor checksum."""
+    """Pick what stands for the content: its time, where the service gives neither version nor checksum."""
     if state[_VERSION] is None and state[_CHECKSUM] is None:
         return (state[_UPDATED], state[_SIZE])
     return (state[_VERSION], state[_CHECKSUM], state[_SIZE])
@@ -153,5 +154,5 @@ def _folder_of(state: FileState) -> str:
     return path_of(state).rpartition("/")[0]
 
 
-def _to_json(columns: dict[str, Value]) -> str:
+def _to_json(columns: Mapping[str, Value]) -> str:
     return json.dumps(columns, ensure_ascii=False, separators=(",", ":"))
