@@ -1,16 +1,25 @@
 """JSON as Data Management writes it, from the records; the shapes are those of recorded ACC answers (aps.md 2.8)."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
-from urllib.parse import quote
+from typing import Any, NewType
 
-from filesync.simulators.acc.records import DELETED_TYPE, REGIONS, File, Folder, Hub, Project, User, Version
+from filesync.simulators.acc.records import REGIONS, File, Folder, Hub, Project, User
 
 Json = dict[str, Any]
+JsonText = NewType("JsonText", str)
 
 _WEB_HOSTS = {"US": "acc.autodesk.com", "EMEA": "acc.autodesk.eu"}
+
+
+_FOLDER_FACTS = {
+    "visibleTypes": ["items:autodesk.bim360:File"],
+    "actions": ["CONVERT"],
+    "allowedTypes": ["items:autodesk.bim360:File", "folders:autodesk.bim360:Folder"],
+    "namingStandardIds": [],
+}
 
 
 @lru_cache(4096)
@@ -19,23 +28,28 @@ def to_time(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.0000000Z")
 
 
-def to_document(self_href: str, data: Any, *, included: Sequence[Json] = (), **more: Any) -> Json:
+def to_list(entries: Sequence[JsonText]) -> JsonText:
+    return JsonText(f"[{','.join(entries)}]")
+
+
+def to_document(links: Json, data: JsonText, *, included: Sequence[JsonText] = (), meta: Json | None = None) -> bytes:
     """Wrap data in a JSON:API document; there is no `included` where there is nothing to include."""
-    found: Json = {"jsonapi": {"version": "1.0"}, "links": {"self": {"href": self_href}}, "data": data, **more}
-    if included:
-        found["included"] = list(included)
-    return found
+    parts = [f'{{"jsonapi":{{"version":"1.0"}},"links":{_text(links)},"data":{data}']
+    parts += [f',"included":{to_list(included)}'] if included else []
+    parts += [f',"meta":{_text(meta)}'] if meta else []
+    return "".join([*parts, "}"]).encode()
 
 
-def to_hub(hub: Hub, base: str) -> Json:
+def to_hub(hub: Hub, base: str) -> JsonText:
     href = f"{base}/project/v1/hubs/{hub.id}"
-    return {
+    body = {
         "type": "hubs",
         "id": hub.id,
-        "attributes": {"name": hub.name, "region": hub.region, "extension": _extension(hub.type, base)},
+        "attributes": {"name": hub.name, "region": hub.region, "extension": extension(hub.type, base)},
         "links": {"self": {"href": href}},
-        "relationships": {"projects": {"links": {"related": {"href": f"{href}/projects"}}}},
+        "relationships": {"projects": related(f"{href}/projects")},
     }
+    return _text(body)
 
 
 def to_warnings(regions: Sequence[str], down: Sequence[str]) -> list[Json]:
@@ -48,37 +62,31 @@ def silent_regions(hubs: Sequence[Hub]) -> list[str]:
     return [region for region in REGIONS if region not in {hub.region for hub in hubs}]
 
 
-def to_project(project: Project, base: str) -> Json:
+def to_project(project: Project, base: str) -> JsonText:
     hub = f"{base}/project/v1/hubs/{project.hub.id}"
     href = f"{hub}/projects/{project.id}"
-    root = f"{base}/data/v1/projects/{project.id}/folders/{quote(project.root.id, safe='')}"
-    return {
+    root = f"{base}/data/v1/projects/{project.id}/folders/{_quoted(project.root.id)}"
+    body = {
         "type": "projects",
         "id": project.id,
         "attributes": {
             "name": project.name,
             "scopes": [f"b360project.{project.guid}"],
-            "extension": _extension("projects:autodesk.bim360:Project", base, {"projectType": project.kind}),
+            "extension": extension("projects:autodesk.bim360:Project", base, {"projectType": project.kind}),
         },
         "links": {"self": {"href": href}, "webView": {"href": _web_project(project)}},
         "relationships": {
-            "hub": {"data": {"type": "hubs", "id": project.hub.id}, "links": {"related": {"href": hub}}},
+            "hub": {"data": {"type": "hubs", "id": project.hub.id}, **related(hub)},
             "rootFolder": {"data": {"type": "folders", "id": project.root.id}, "meta": {"link": {"href": root}}},
-            "topFolders": {"links": {"related": {"href": f"{href}/topFolders"}}},
+            "topFolders": related(f"{href}/topFolders"),
         },
     }
+    return _text(body)
 
 
-def to_folder(folder: Folder, base: str, **extra: Any) -> Json:
+def to_folder(folder: Folder, base: str, **facts: Any) -> JsonText:
     href = f"{base}/data/v1/projects/{folder.project.id}/folders/{folder.id}"
-    extension = {
-        "visibleTypes": ["items:autodesk.bim360:File"],
-        "actions": ["CONVERT"],
-        "allowedTypes": ["items:autodesk.bim360:File", "folders:autodesk.bim360:Folder"],
-        "namingStandardIds": [],
-        **extra,
-    }
-    return {
+    body = {
         "type": "folders",
         "id": folder.id,
         "attributes": {
@@ -88,11 +96,16 @@ def to_folder(folder: Folder, base: str, **extra: Any) -> Json:
             "lastModifiedTimeRollup": to_time(folder.rollup),
             "objectCount": len(folder.folders) + len(folder.files),  # hidden ones count (aps.md 2.12)
             "hidden": folder.hidden,
-            "extension": _extension("folders:autodesk.bim360:Folder", base, extension),
+            "extension": extension("folders:autodesk.bim360:Folder", base, {**_FOLDER_FACTS, **facts}),
         },
-        "links": {"self": {"href": href}, "webView": {"href": _web_folder(folder)}},
-        "relationships": {"contents": _related(f"{href}/contents"), **_parent(folder.parent, href), **_refs(href)},
+        "links": {"self": {"href": href}, "webView": {"href": _folder_link(folder)}},
+        "relationships": {
+            "contents": related(f"{href}/contents"),
+            **(parent(folder.parent.id, href) if folder.parent else {}),
+            **refs(href),
+        },
     }
+    return _text(body)
 
 
 def to_folder_parents(folder: Folder) -> list[Json]:
@@ -109,68 +122,23 @@ def to_folder_parents(folder: Folder) -> list[Json]:
     ]
 
 
-def to_item(file: File, tip: Version, base: str, **more: Any) -> Json:
-    href = f"{base}/data/v1/projects/{file.parent.project.id}/items/{file.id}"
+def to_link(file: File, version: int | None = None) -> str:
+    """Give the page in the browser, of the item, which survives new versions, or of one version."""
+    entity = f"urn%3Aadsk.wipprod%3Adm.lineage%3A{file.key}"
+    if version is not None:
+        entity = f"urn%3Aadsk.wipprod%3Afs.file%3Avf.{file.key}%3Fversion%3D{version}"
+    folder = file.parent
+    if folder.project.kind == "BIM360":
+        return f"{_folder_link(folder)}/detail/viewer/items/{entity}"
+    return f"{_folder_link(folder)}&entityId={entity}"
+
+
+def _stamps(folder: Folder) -> Json:
     return {
-        "type": "items",
-        "id": file.id,
-        "attributes": {
-            "displayName": _stem(tip.name),  # documented as reserved, so it is not to be relied on
-            **_stamps(file),
-            "hidden": file.hidden,
-            "reserved": False,
-            "extension": _extension(f"items:{file.type}", base, {"sourceFileName": tip.original_name}),
-            **more,
-        },
-        "links": {"self": {"href": href}, "webView": {"href": to_link(file)}},
-        "relationships": {
-            "tip": {"data": {"type": "versions", "id": version_id(file, tip)}, **_related(f"{href}/tip")},
-            "versions": _related(f"{href}/versions"),
-            **_parent(file.parent, href),
-            **_refs(href),
-        },
-    }
-
-
-def to_version(file: File, version: Version, base: str) -> Json:
-    urn = version_id(file, version)
-    href = f"{base}/data/v1/projects/{file.parent.project.id}/versions/{urn.replace('?', '%3F')}"
-    return {
-        "type": "versions",
-        "id": urn,
-        "attributes": {
-            "name": version.name,
-            "displayName": _stem(version.name),
-            **_stamps(version),
-            "versionNumber": version.number,
-            **_content(version),
-            "extension": _extension(f"versions:{version.type}", base, _version_facts(version)),
-        },
-        "links": {"self": {"href": href}, "webView": {"href": f"{_web_folder(file.parent)}&entityId={_quoted(urn)}"}},
-        "relationships": {
-            "item": {"data": {"type": "items", "id": file.id}, **_related(f"{href}/item")},
-            **_refs(href),
-            "storage": _storage(file, version, base),
-        },
-    }
-
-
-def version_id(file: File, version: Version) -> str:
-    return f"urn:adsk.wipprod:fs.file:vf.{file.key}?version={version.number}"
-
-
-def to_link(file: File) -> str:
-    """Give the item's page in the browser; it survives new versions."""
-    return f"{_web_folder(file.parent)}&entityId={_quoted(file.id)}"
-
-
-def _stamps(node: Folder | File | Version) -> Json:
-    created, modified = node.created_by, node.modified_by
-    return {
-        "createTime": to_time(node.created_at),
-        **_user("create", created),
-        "lastModifiedTime": to_time(node.modified_at),
-        **_user("lastModified", modified),
+        "createTime": to_time(folder.created_at),
+        **_user("create", folder.created_by),
+        "lastModifiedTime": to_time(folder.modified_at),
+        **_user("lastModified", folder.modified_by),
     }
 
 
@@ -178,36 +146,7 @@ def _user(prefix: str, user: User) -> Json:
     return {f"{prefix}UserId": user.id, f"{prefix}UserName": user.name}
 
 
-def _content(version: Version) -> Json:
-    """Size and type are there only where there is a file (aps.md 2.12)."""
-    if version.size is None:
-        return {}
-    return {"storageSize": version.size, "fileType": version.name.rpartition(".")[2].lower()}
-
-
-def _version_facts(version: Version) -> Mapping[str, Any]:
-    if version.type == DELETED_TYPE:
-        return {"originalName": version.original_name}
-    return {
-        "processState": "PROCESSING_COMPLETE",
-        "extractionState": "SUCCESS",
-        "splittingState": "NOT_SPLIT",
-        "reviewState": "NOT_IN_REVIEW",
-        "revisionDisplayLabel": str(version.number),
-        "sourceFileName": version.original_name,
-        "conformingStatus": "NONE",
-    }
-
-
-def _storage(file: File, version: Version, base: str) -> Json:
-    key = f"{file.key}-{version.number}"
-    return {
-        "data": {"type": "objects", "id": f"urn:adsk.objects:os.object:wip.dm.prod/{key}"},
-        "meta": {"link": {"href": f"{base}/oss/v2/buckets/wip.dm.prod/objects/{key}"}},
-    }
-
-
-def _extension(kind: str, base: str, facts: Mapping[str, Any] | None = None) -> Json:
+def extension(kind: str, base: str, facts: Mapping[str, Any] | None = None) -> Json:
     schema = {"href": f"{base}/schema/v1/versions/{kind}-1.0"}
     return {"type": kind, "version": "1.0", "schema": schema, "data": facts or {}}
 
@@ -225,13 +164,11 @@ def _warning(region: str, status: str, detail: str) -> Json:
     }
 
 
-def _parent(folder: Folder | None, href: str) -> Json:
-    if folder is None:
-        return {}
-    return {"parent": {"data": {"type": "folders", "id": folder.id}, **_related(f"{href}/parent")}}
+def parent(folder_id: str, href: str) -> Json:
+    return {"parent": {"data": {"type": "folders", "id": folder_id}, **related(f"{href}/parent")}}
 
 
-def _refs(href: str) -> Json:
+def refs(href: str) -> Json:
     own = f"{href}/relationships/"
     return {
         "refs": {"links": {"self": {"href": f"{own}refs"}, "related": {"href": f"{href}/refs"}}},
@@ -239,7 +176,7 @@ def _refs(href: str) -> Json:
     }
 
 
-def _related(href: str) -> Json:
+def related(href: str) -> Json:
     return {"links": {"related": {"href": href}}}
 
 
@@ -250,14 +187,15 @@ def _web_project(project: Project) -> str:
     return f"https://{_WEB_HOSTS.get(region, f'acc.{region.lower()}.autodesk.com')}/docs/files/projects/{project.guid}"
 
 
-def _web_folder(folder: Folder) -> str:
-    return f"{_web_project(folder.project)}?folderUrn={_quoted(folder.id)}"
+def _folder_link(folder: Folder) -> str:
+    between = "/folders/" if folder.project.kind == "BIM360" else "?folderUrn="
+    return f"{_web_project(folder.project)}{between}{_quoted(folder.id)}"
 
 
 def _quoted(urn: str) -> str:
-    """Percent-encode an id of ours; quote() would do the same, slower."""
-    return urn.replace(":", "%3A").replace("?", "%3F").replace("=", "%3D")
+    """Percent-encode an id of ours, which needs it only for its colons."""
+    return urn.replace(":", "%3A")
 
 
-def _stem(name: str) -> str:
-    return name.rpartition(".")[0] or name
+def _text(value: Json) -> JsonText:
+    return JsonText(json.dumps(value, separators=(",", ":")))

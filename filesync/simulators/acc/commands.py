@@ -5,9 +5,8 @@ https://aps.autodesk.com/en/docs/data/v2/reference/http/ListItems
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from filesync.simulators.acc import bodies, refusals
+from filesync.simulators.acc import bodies, entries, refusals
 from filesync.simulators.acc.accounts import may_open
 from filesync.simulators.acc.records import File, Project, User
 from filesync.simulators.messages import Call, Refused
@@ -15,6 +14,11 @@ from filesync.simulators.messages import Call, Refused
 _COMMAND = "commands:autodesk.core:ListItems"
 _VERSIONS = ("1.0.0", "1.1.0")  # the spec's text and its own example differ
 _MOST_IDS = 50
+_ANSWER = (
+    '{"type":"commands","id":"%(id)s","attributes":{"status":"complete",'
+    f'"extension":{{"type":"{_COMMAND}","version":"1.1.0"}}}},'
+    '"relationships":{"resources":{"data":[%(resources)s]}}}'
+)
 
 
 def read_list_items(call: Call) -> tuple[list[str], bool]:
@@ -62,24 +66,20 @@ def find_files(
     return found
 
 
-def to_answer(files: Sequence[File], base: str, command_id: str, *, with_path: bool) -> bodies.Json:
-    resources = [{"type": "items", "id": file.id, "meta": _meta(file, base, with_path=with_path)} for file in files]
-    extension = {"type": _COMMAND, "version": "1.1.0"}
-    data = {
-        "type": "commands",
-        "id": command_id,
-        "attributes": {"status": "complete", "extension": extension},
-        "relationships": {"resources": {"data": resources}},
-    }
-    tips = [bodies.to_version(file, file.tip, base) for file in reversed(files)]
-    return {"jsonapi": {"version": "1.0"}, "data": data, **({"included": tips} if tips else {})}
+def to_answer(files: Sequence[File], base: str, command_id: str, *, with_path: bool) -> bytes:
+    write = item_with_path if with_path else item
+    resources = [f'{{"type":"items","id":"{file.id}","meta":{write(file, base)}}}' for file in files]
+    tips = [entries.to_version(file, file.tip, base) for file in reversed(files)]
+    included = f',"included":{bodies.to_list(tips)}' if tips else ""
+    data = _ANSWER % {"id": command_id, "resources": ",".join(resources)}
+    return f'{{"jsonapi":{{"version":"1.0"}},"data":{data}{included}}}'.encode()
 
 
-def folder_path(file: File) -> str:
-    """Write the folders from the project's root down; the file's own name is not in it."""
-    return "".join(f"/{folder.name}" for folder in reversed(file.parent.chain()[:-1]))
+def item(file: File, base: str) -> bodies.JsonText:
+    return entries.to_item(file, file.tip, base)
 
 
-def _meta(file: File, base: str, *, with_path: bool) -> Any:
-    path = {"pathInProject": folder_path(file)} if with_path else {}
-    return bodies.to_item(file, file.tip, base, **path)
+def item_with_path(file: File, base: str) -> bodies.JsonText:
+    """Write the item with its folders from the project's root down; the file's own name is not among them."""
+    path = "".join(f"/{folder.name}" for folder in reversed(file.parent.chain()[:-1]))
+    return entries.to_item_with_path(file, file.tip, base, path)

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from filesync.simulators.acc import bodies, commands, listing, refusals
+from filesync.simulators.acc import bodies, commands, entries, listing, refusals
 from filesync.simulators.acc.accounts import may_enter, may_open
 from filesync.simulators.acc.documents import Documents, Rules
 from filesync.simulators.acc.records import App, File, Folder, Hub, Project, User
@@ -81,7 +82,7 @@ class AccSimulator(Documents, Loopback):
     def repeat_page(self, answer: Answer, call: Call) -> Answer:
         page = json.loads(answer.body)
         page.setdefault("links", {})["next"] = {"href": f"{self.base_url}{call.target}"}
-        return _answer(page, status=answer.status)
+        return replace(answer, body=json.dumps(page).encode())
 
     def _hubs(self, call: Call) -> Answer:
         with self.lock:
@@ -90,11 +91,11 @@ class AccSimulator(Documents, Loopback):
             silent = [region for region in bodies.silent_regions(up) if region not in self.regions_down]
             warnings = bodies.to_warnings(silent, sorted(self.regions_down))
             found = [bodies.to_hub(hub, self.base_url) for hub in up]
-            return _answer(bodies.to_document(self._href(call), found, meta={"warnings": warnings}))
+            return _answer(bodies.to_document(self._self(call), bodies.to_list(found), meta={"warnings": warnings}))
 
     def _hub(self, call: Call) -> Answer:
         hub = self._open_hub(call)
-        return _answer(bodies.to_document(self._href(call), bodies.to_hub(hub, self.base_url)))
+        return _answer(bodies.to_document(self._self(call), bodies.to_hub(hub, self.base_url)))
 
     def _projects(self, call: Call) -> Answer:
         paging = listing.Paging.of(call)
@@ -107,19 +108,19 @@ class AccSimulator(Documents, Loopback):
     def _project(self, call: Call) -> Answer:
         with self.lock:
             project = self._open_project(call)
-            return _answer(bodies.to_document(self._href(call), bodies.to_project(project, self.base_url)))
+            return _answer(bodies.to_document(self._self(call), bodies.to_project(project, self.base_url)))
 
     def _top_folders(self, call: Call) -> Answer:
         with self.lock:
             project, user = self._open_project(call), self._user(call)
             folders = [folder for folder in self._highest(project, user) if _is_asked_for(folder, user, call)]
             found = [self._top_folder(folder) for folder in folders]
-            return _answer(bodies.to_document(self._href(call), found))
+            return _answer(bodies.to_document(self._self(call), bodies.to_list(found)))
 
     def _folder(self, call: Call) -> Answer:
         with self.lock:
             folder = self._open_folder(call)
-            return _answer(bodies.to_document(self._href(call), bodies.to_folder(folder, self.base_url)))
+            return _answer(bodies.to_document(self._self(call), bodies.to_folder(folder, self.base_url)))
 
     def _contents(self, call: Call) -> Answer:
         paging, keep = listing.Paging.of(call), listing.wanted(call.query)
@@ -129,19 +130,18 @@ class AccSimulator(Documents, Loopback):
             page = [node for node in paging.cut(children) if keep(node)]
             files = [(node, tip) for node in page if isinstance(node, File) and (tip := listing.tip_at(node, horizon))]
             data = [bodies.to_folder(node, self.base_url) for node in page if isinstance(node, Folder)]
-            data += [bodies.to_item(file, tip, self.base_url) for file, tip in files]
+            data += [entries.to_item(file, tip, self.base_url) for file, tip in files]
             # in another order than the items: a client joins them by id
-            tips = [bodies.to_version(file, tip, self.base_url) for file, tip in reversed(files)]
+            tips = [entries.to_version(file, tip, self.base_url) for file, tip in reversed(files)]
             return self._page(call, paging, data, len(children), included=tips)
 
     def _item(self, call: Call) -> Answer:
         with self.lock:
             project, user = self._open_project(call), self._user(call)
             file = commands.open_file(self.files, project, user, call.ids["item"])
-            path = {"pathInProject": commands.folder_path(file)} if _asks_for_path(call) else {}
-            tip = bodies.to_version(file, file.tip, self.base_url)
-            item = bodies.to_item(file, file.tip, self.base_url, **path)
-            return _answer(bodies.to_document(self._href(call), item, included=[tip]))
+            write = commands.item_with_path if _asks_for_path(call) else commands.item
+            tip = entries.to_version(file, file.tip, self.base_url)
+            return _answer(bodies.to_document(self._self(call), write(file, self.base_url), included=[tip]))
 
     def _versions(self, call: Call) -> Answer:
         paging = listing.Paging.of(call)
@@ -149,7 +149,7 @@ class AccSimulator(Documents, Loopback):
             project, user = self._open_project(call), self._user(call)
             file = commands.open_file(self.files, project, user, call.ids["item"])
             newest_first = file.versions[::-1]
-            found = [bodies.to_version(file, version, self.base_url) for version in paging.cut(newest_first)]
+            found = [entries.to_version(file, version, self.base_url) for version in paging.cut(newest_first)]
             return self._page(call, paging, found, len(newest_first))
 
     def _command(self, call: Call) -> Answer:
@@ -162,14 +162,19 @@ class AccSimulator(Documents, Loopback):
             return _answer(commands.to_answer(files, self.base_url, self.ids.guid(), with_path=with_path))
 
     def _page(
-        self, call: Call, paging: listing.Paging, data: Any, total: int, *, included: Sequence[bodies.Json] = ()
+        self,
+        call: Call,
+        paging: listing.Paging,
+        data: Sequence[bodies.JsonText],
+        total: int,
+        *,
+        included: Sequence[bodies.JsonText] = (),
     ) -> Answer:
-        document = bodies.to_document("", data, included=included)
-        document["links"] = paging.links(call, self.base_url, total)
-        return _answer(document)
+        links = paging.links(call, self.base_url, total)
+        return _answer(bodies.to_document(links, bodies.to_list(data), included=included))
 
-    def _href(self, call: Call) -> str:
-        return f"{self.base_url}{call.path}"
+    def _self(self, call: Call) -> bodies.Json:
+        return {"self": {"href": f"{self.base_url}{call.path}"}}
 
     def _app(self, call: Call) -> App:
         return self.apps[call.client]
@@ -245,7 +250,7 @@ class AccSimulator(Documents, Loopback):
         folders = [self.folders[urn] for urn in sorted(given) if urn in self.folders]
         return [one for one in folders if not any(above.id in given for above in one.chain()[1:])]
 
-    def _top_folder(self, folder: Folder) -> bodies.Json:
+    def _top_folder(self, folder: Folder) -> bodies.JsonText:
         facts: dict[str, Any] = {"isRoot": False, "folderType": folder.type}
         parents = bodies.to_folder_parents(folder)
         return bodies.to_folder(folder, self.base_url, **facts, **({"folderParents": parents} if parents else {}))
@@ -264,5 +269,5 @@ def _asks_for_path(call: Call) -> bool:
     return call.query.get("includePathInProject") == "true"
 
 
-def _answer(document: Any, status: int = 200) -> Answer:
-    return Answer.of_json(document, status=status, content_type=refusals.DM_TYPE)
+def _answer(body: bytes) -> Answer:
+    return Answer(200, body, refusals.DM_TYPE)
