@@ -1,0 +1,35 @@
+"""Google Drive: My Drive, a shared drive, or a folder's subtree, as an endpoint."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from filesync.providers.base import Provider, ProviderKind, Surroundings
+
+
+class DriveKind:
+    """The entry in the table of providers; what needs the network is imported when an endpoint is opened."""
+
+    def details(self) -> "type[BaseModel]":
+        from filesync.providers.google_drive.details import DriveDetails  # noqa: PLC0415  pydantic only where needed
+
+        return DriveDetails
+
+    def scope(self, details: Any) -> Mapping[str, Any]:
+        """Tell two endpoints apart: the same drive and folder, seen by the same user, are one."""
+        return {
+            "drive_id": details.drive_id,
+            "folder_id": details.folder_id,
+            "shared_with_me": details.shared_with_me,
+            "subject": details.subject,
+        }
+
+    def open(self, details: Any, surroundings: "Surroundings") -> "Provider":
+        from filesync.providers.google_drive.provider import open_provider  # noqa: PLC0415  requests only where needed
+
+        return open_provider(details, surroundings)
+
+
+KIND: "ProviderKind" = DriveKind()

@@ -1,0 +1,99 @@
+"""Drive's change log: one page, one batch, one cursor."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from filesync.errors import RefusedError, ResponseError
+from filesync.model import Batch, Changed, Gone, Unreadable
+from filesync.providers.base import Known
+from filesync.providers.google_drive.api import Drive
+from filesync.providers.google_drive.memory import Memory
+from filesync.providers.google_drive.routes import is_about_one_item, is_dead_token
+from filesync.providers.google_drive.scope import Scope, fail_unseen, find_root
+from filesync.providers.google_drive.translate import Change, ChangesPage, Item
+
+LIMITED = "may be seen but not opened (limited access)"
+
+
+class DeadCursorError(Exception):
+    """Drive does not know this change token; never leaves the provider."""
+
+
+class Log:
+    """Follows the log from the remembered cursor to its end; `memory` is where it stands."""
+
+    def __init__(self, drive: Drive, scope: Scope, memory: Memory, known: Known) -> None:
+        self._drive = drive
+        self._scope = scope
+        self._places = scope.places(known)
+        self._limited: list[str] = []
+        self.memory = memory
+
+    def follow(self) -> Iterator[Batch]:
+        """Yield a Changed for every page that tells something or moves the cursor.
+
+        Raises DeadCursorError when the log has to be started anew.
+        """
+        seen = {self.memory.cursor}
+        while not (page := self._page()).is_last:
+            if page.cursor in seen:
+                raise ResponseError(f"{page.where}: the same page of changes is named twice")
+            seen.add(page.cursor)
+            yield from self._take(page)
+        yield from self._take(page)
+
+    def limited(self) -> Iterator[Unreadable]:
+        """Name the folders of the log that may not be opened; to be asked when every folder is known."""
+        return (Unreadable(folder_id, LIMITED) for folder_id in self._limited if self._places.has(folder_id))
+
+    def _page(self) -> ChangesPage:
+        try:
+            return self._drive.changes(self.memory.cursor or "", self._scope.reach(self.memory))
+        except RefusedError as error:
+            if is_dead_token(error) or is_about_one_item(error):
+                raise DeadCursorError from error
+            raise
+
+    def _take(self, page: ChangesPage) -> Iterator[Batch]:
+        self._check_root(page)
+        if not page.changes and page.cursor == self.memory.cursor:
+            return
+        self.memory = self.memory.at(page.cursor)
+        yield self._to_changed(page.changes)
+        self._limited += [change.id for change in page.changes if change.item and change.item.is_limited]
+
+    def _check_root(self, page: ChangesPage) -> None:
+        """Fail when the root itself is gone: that is no reason to remove everything below it."""
+        gone = {change.id for change in page.changes if change.item is None or change.item.is_trashed}
+        gone |= page.lost_drives
+        if gone & {self.memory.root_id, self.memory.drive_id}:
+            find_root(self._drive, self._scope)
+
+    def _to_changed(self, changes: Sequence[Change]) -> Changed:
+        latest = {change.id: change for change in changes if change.id != self.memory.root_id}
+        fates = {change.id: self._fate(change.item) for change in latest.values()}
+        present = [change.item for change in latest.values() if change.item and not fates[change.id]]
+        files, folders = self._places.entries(present)
+        removed = {file_id: gone for file_id, gone in fates.items() if gone}
+        return Changed(files, folders, removed, self.memory.state())
+
+    def _fate(self, item: Item | None) -> Gone | None:
+        if item is None:
+            return Gone.REMOVED
+        if item.is_trashed:
+            return Gone.TRASHED
+        return None if self._scope.may_hold(item) else Gone.OUT_OF_SCOPE
+
+
+def start_log(drive: Drive, scope: Scope, memory: Memory) -> Memory:
+    """Take the cursor at the log's end; must come before the listing, so that nothing falls between the two."""
+    try:
+        return memory.at(drive.start_token(memory.drive_id))
+    except RefusedError as error:
+        if memory.drive_id is None or not is_about_one_item(error):
+            raise
+        if scope.drive_id:
+            fail_unseen(scope, error)
+    # The folder is shared out of a drive that the account is no member of: its changes are in the account's log.
+    # https://developers.google.com/workspace/drive/api/guides/about-changelogs
+    return replace(memory, drive_id=None, cursor=drive.start_token(None))

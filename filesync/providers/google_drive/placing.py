@@ -1,0 +1,45 @@
+"""Where an item hangs: its one parent, and whether that is inside the endpoint."""
+
+from collections.abc import Collection, Iterable
+
+from filesync.model import RemoteFile, RemoteFolder
+from filesync.providers.base import Known
+from filesync.providers.google_drive.translate import Item, to_file, to_folder
+
+
+class Places:
+    """Places items in the tree that the store remembers; `adopter_id` is the folder for what hangs nowhere else."""
+
+    def __init__(self, known: Known, adopter_id: str | None) -> None:
+        self._known = known
+        self._adopter_id = adopter_id
+
+    def entries(
+        self, items: Iterable[Item], asked: Collection[str] = ()
+    ) -> tuple[list[RemoteFile], list[RemoteFolder]]:
+        """Translate items into files and folders, each below its parent; the last word about an id counts."""
+        latest = {item.id: item for item in items}.values()
+        files = [to_file(item, self.parent_of(item, asked)) for item in latest if not item.is_folder]
+        folders = [to_folder(item, self.parent_of(item, asked)) for item in latest if item.is_folder]
+        return files, folders
+
+    def parent_of(self, item: Item, asked: Collection[str] = ()) -> str | None:
+        """Choose the parent; of the several that old items may have, the first that is asked for or known.
+
+        Drive names no parent where the account may not see it.
+        https://developers.google.com/workspace/drive/api/guides/single-parent
+        """
+        if len(item.parents) < 2:
+            return next(iter(item.parents), self._adopter_id)
+        known = (parent for parent in item.parents if parent in asked or self._known.folder(parent))
+        return next(known, item.parents[0])
+
+    def home_of(self, item: Item) -> str | None:
+        """Tell the folder of the endpoint's tree that the item hangs in; None: it is outside."""
+        parent_id = self.parent_of(item)
+        return parent_id if parent_id is not None and self.has(parent_id) else self._adopter_id
+
+    def has(self, folder_id: str) -> bool:
+        """Tell whether a folder hangs in the endpoint's tree."""
+        folder = self._known.folder(folder_id)
+        return folder is not None and folder.path is not None

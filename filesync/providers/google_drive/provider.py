@@ -1,0 +1,152 @@
+"""Google Drive: follows the change log, and lists what the log cannot tell."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from filesync.auth.google import DEFAULT_KEY_PATH, ServiceAccount, read_key
+from filesync.model import Batch, Candidate, FoldersKnown, Page, Rooted
+from filesync.providers.base import Known, Surroundings
+from filesync.providers.google_drive.api import Drive
+from filesync.providers.google_drive.changes import DeadCursorError, Log, start_log
+from filesync.providers.google_drive.listing import FlatListing
+from filesync.providers.google_drive.memory import Listing, Memory, Phase
+from filesync.providers.google_drive.resolving import Resolver
+from filesync.providers.google_drive.routes import ROUTES, explain
+from filesync.providers.google_drive.scope import Scope, find_root
+from filesync.providers.google_drive.tree import Tree
+
+if TYPE_CHECKING:
+    from filesync.providers.google_drive.details import DriveDetails
+
+_BASE_URL = "https://www.googleapis.com"
+
+
+class GoogleDrive:
+    """Reads My Drive, a shared drive, or a folder's subtree."""
+
+    continuous = False
+
+    def __init__(self, drive: Drive, scope: Scope) -> None:
+        self._drive = drive
+        self._scope = scope
+
+    def read(self, known: Known) -> Iterator[Batch]:
+        """Follow the changes; without a cursor, or when everything is to be listed afresh, list as well."""
+        return _Reading(self._drive, self._scope, known).batches()
+
+    def resolve(self, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]:
+        return Resolver(self._drive, self._scope, known).resolve(candidates)
+
+    def left_out(self) -> Sequence[str]:
+        return ()
+
+
+class _Reading:
+    """One sync: `memory` is where it stands, and goes with every batch that advances.
+
+    The cursor is taken before a listing and committed before its first batch, so that whatever happens
+    meanwhile is told by the log.
+    """
+
+    def __init__(self, drive: Drive, scope: Scope, known: Known) -> None:
+        self._drive = drive
+        self._scope = scope
+        self._known = known
+        self._memory = Memory.of(known.state)
+
+    def batches(self) -> Iterator[Batch]:
+        self._look_at_root()
+        yield self._rooted()
+        log = Log(self._drive, self._scope, self._memory, self._known)
+        yield from self._follow(log)
+        if self._scope.is_subtree:
+            yield from self._list_tree(log)
+        else:
+            yield from self._list_flat(log)
+
+    def _look_at_root(self) -> None:
+        """Find the root once; before a listing make sure that it can be read."""
+        if self._memory.root_id and not self._known.full:
+            return
+        root = find_root(self._drive, self._scope)
+        name = None if root.id == root.drive_id else root.name  # of a shared drive's root it is always "Drive"
+        self._memory = replace(self._memory, root_id=root.id, root_name=name)
+        if self._memory.cursor is None:
+            self._memory = replace(self._memory, drive_id=self._scope.drive_id or root.drive_id)
+
+    def _rooted(self) -> Rooted:
+        memory, state = self._memory, self._memory.state()
+        return Rooted(
+            root=self._scope.root(memory),
+            keep_strays=not self._scope.is_subtree,
+            adopt_into=self._scope.adopter(memory),
+            project_id=memory.root_id,
+            project_name=memory.root_name,
+            state=None if state == self._known.state else state,
+        )
+
+    def _follow(self, log: Log) -> Iterator[Batch]:
+        if self._memory.cursor is None:
+            yield from self._start()
+            return
+        try:
+            yield from log.follow()
+            self._memory = log.memory
+        except DeadCursorError:
+            # What happened since is known by nobody, so everything is listed; the rows stay and are compared.
+            self._memory = log.memory
+            yield from self._start()
+
+    def _start(self) -> Iterator[Batch]:
+        phase = Phase.TREE if self._scope.is_subtree else Phase.FOLDERS
+        memory = self._memory.reading(Listing(phase, full=self._known.full))
+        self._memory = start_log(self._drive, self._scope, memory)
+        yield Page(state=self._memory.state())
+
+    def _list_flat(self, log: Log) -> Iterator[Batch]:
+        listing = self._memory.listing
+        if self._known.full and not (listing and listing.full):
+            listing = Listing(Phase.FOLDERS, full=True)
+        if listing:
+            yield from self._list_all(listing)
+            yield from log.limited()
+        else:
+            yield FoldersKnown()
+            yield from log.limited()
+            yield from self._tree().read()
+
+    def _list_all(self, listing: Listing) -> Iterator[Batch]:
+        flat = FlatListing(self._drive, self._scope, self._memory.reading(listing), self._known)
+        yield from flat.read()
+        self._memory = flat.memory
+
+    def _list_tree(self, log: Log) -> Iterator[Batch]:
+        yield FoldersKnown()
+        yield from log.limited()
+        listing = self._memory.listing
+        if listing and not self._known.full:
+            yield from self._tree().read_afresh()
+        else:
+            yield from self._tree().read()
+        if listing:
+            self._memory = self._memory.reading(None)
+            yield Page(state=self._memory.state())
+
+    def _tree(self) -> Tree:
+        return Tree(self._drive, self._scope, self._memory, self._known)
+
+
+def open_provider(details: "DriveDetails", surroundings: Surroundings) -> GoogleDrive:
+    """Check the credentials and make a connection that asks nothing yet. Raises AuthError."""
+    variables, connector = surroundings.variables, surroundings.connector
+    key = read_key(surroundings.path(variables.get("GOOGLE_CREDENTIALS_PATH") or DEFAULT_KEY_PATH))
+    tokens = surroundings.path("tokens")
+    login = ServiceAccount(key, connector, surroundings.clock, tokens, subject=details.subject)
+    base_url = variables.get("CONNECTOR_GOOGLE_BASE_URL") or _BASE_URL
+    account = details.subject or key.client_email
+    connection = connector.connect(
+        base_url=base_url, routes=ROUTES, client_key=account, authoriser=login, explain=explain
+    )
+    scope = Scope(details.drive_id, details.folder_id, details.shared_with_me, account)
+    return GoogleDrive(Drive(connection, base_url), scope)

@@ -1,0 +1,109 @@
+"""Which part of Drive an endpoint is: My Drive, a shared drive, or a folder's subtree; and its root."""
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+from filesync.errors import ConfigError, ForbiddenError, NotFoundError, RefusedError
+from filesync.model import RemoteFolder
+from filesync.providers.base import Known
+from filesync.providers.google_drive.api import Drive, Reach
+from filesync.providers.google_drive.memory import Memory
+from filesync.providers.google_drive.placing import Places
+from filesync.providers.google_drive.routes import is_about_one_item
+from filesync.providers.google_drive.translate import Item
+
+_SHARED_WITH_ME = "shared-with-me"  # our own folder; no id of Drive's has this shape
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One endpoint's part of Drive, as `account` (an e-mail address) sees it."""
+
+    drive_id: str | None
+    folder_id: str | None
+    shared_with_me: bool
+    account: str
+
+    @property
+    def is_subtree(self) -> bool:
+        return self.folder_id is not None
+
+    @property
+    def is_my_drive(self) -> bool:
+        return self.folder_id is None and self.drive_id is None
+
+    def may_hold(self, item: Item) -> bool:
+        """Tell an item of another drive, which no tree of this one can hold; in a subtree the folders alone decide."""
+        return self.is_subtree or item.drive_id == self.drive_id
+
+    def reach(self, memory: Memory) -> Reach:
+        """Tell which collection is asked.
+
+        A folder that is shared out of a drive of which the account is no member is only found everywhere.
+        """
+        return Reach(memory.drive_id, everywhere=self.is_subtree)
+
+    def root(self, memory: Memory) -> RemoteFolder:
+        return RemoteFolder(memory.root_id, "", None, listable=self.is_subtree)
+
+    def places(self, known: Known) -> Places:
+        return Places(known, _SHARED_WITH_ME if self.adopts else None)
+
+    @property
+    def adopts(self) -> bool:
+        """Tell whether what hangs in no visible folder belongs to the endpoint."""
+        return self.shared_with_me and self.is_my_drive
+
+    def adopter(self, memory: Memory) -> RemoteFolder | None:
+        """Give the folder for what is shared with the account and hangs in no visible folder."""
+        if not self.adopts:
+            return None
+        return RemoteFolder(_SHARED_WITH_ME, "Shared with me", memory.root_id, listable=False)
+
+    def __str__(self) -> str:
+        if self.folder_id:
+            return f"folder {self.folder_id}"
+        return f"shared drive {self.drive_id}" if self.drive_id else "My Drive"
+
+
+def find_root(drive: Drive, scope: Scope) -> Item:
+    """Look the root up, and refuse one that cannot be read: nothing may be concluded from its emptiness."""
+    try:
+        root = drive.item(scope.folder_id or scope.drive_id or "root")
+    except RefusedError as error:
+        fail_unseen(scope, error)
+    _check_readable(root, scope)
+    if scope.folder_id and scope.drive_id and scope.drive_id not in (root.drive_id, root.id):
+        raise ConfigError(f"{scope} is not in shared drive {scope.drive_id}; correct folder_id or drive_id")
+    return root
+
+
+def fail_unseen(scope: Scope, error: RefusedError) -> NoReturn:
+    """Raise what a refusal of the root means to the user."""
+    if not is_about_one_item(error):
+        raise error
+    kind = ForbiddenError if isinstance(error, ForbiddenError) else NotFoundError
+    message = f"{scope} cannot be read by {scope.account}: {_advice(scope)}"
+    raise kind(message, status=error.status, reason=error.reason) from error
+
+
+def _check_readable(root: Item, scope: Scope) -> None:
+    if not root.is_folder:
+        raise ConfigError(f"{scope} is a file; folder_id must be a folder's id{_shortcut_hint(root)}")
+    if root.is_trashed:
+        raise NotFoundError(f"{scope} is in the trash; restore it, or correct folder_id", status=404, reason="trashed")
+    if root.is_limited:
+        message = f"{scope} may be seen but not opened by {scope.account}: {_advice(scope)}"
+        raise ForbiddenError(message, status=403, reason="limitedAccess")
+
+
+def _shortcut_hint(root: Item) -> str:
+    return f"; this shortcut leads to {root.target_id}" if root.target_id else ""
+
+
+def _advice(scope: Scope) -> str:
+    if scope.folder_id:
+        return "share the folder with that address (Viewer is enough), or correct folder_id"
+    if scope.drive_id:
+        return "add that address to the drive's members (Viewer is enough), or correct drive_id"
+    return "give drive_id, folder_id or subject"

@@ -1,0 +1,191 @@
+"""A folder's subtree, breadth first: many parents in one query, several queries at a time.
+
+A grouped query may leave out all children of some of its parents without a word, so a parent without
+a hit is asked alone before it is called empty (https://github.com/rclone/rclone/issues/9810).
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from filesync.errors import RefusedError, ResponseError
+from filesync.model import Batch, FolderListed, KnownFolder, Unreadable
+from filesync.providers.base import Known
+from filesync.providers.google_drive.api import Drive, Reach, children_of
+from filesync.providers.google_drive.changes import LIMITED
+from filesync.providers.google_drive.crew import Crew
+from filesync.providers.google_drive.memory import Memory
+from filesync.providers.google_drive.routes import is_about_one_item, is_dead_token
+from filesync.providers.google_drive.scope import Scope, fail_unseen
+from filesync.providers.google_drive.translate import ITEMS_PAGE_FIELDS, Item
+
+_WORKERS = 8
+_GROUP = 50  # parents in one query, as rclone does
+_GROUP_CHARACTERS = 4000  # of ids in one query: with everything else the address stays below 6 kB
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder to be read; `doubted`: it could not be opened the last time."""
+
+    id: str
+    parent_id: str | None
+    doubted: bool = False
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What a query for these folders gave: the items, or (of one folder) why it could not be read."""
+
+    folders: Sequence[_Folder]
+    items: dict[str, Item] = field(default_factory=dict)
+    refusal: RefusedError | None = None
+    is_incomplete: bool = False
+
+
+class Tree:
+    """Reads the folders that the store wants read, and the new ones found below them, each once."""
+
+    def __init__(self, drive: Drive, scope: Scope, memory: Memory, known: Known) -> None:
+        self._drive = drive
+        self._scope = scope
+        self._root_id = memory.root_id
+        self._reach: Reach = scope.reach(memory)
+        self._known = known
+        self._places = scope.places(known)
+        self._waiting: deque[_Folder] = deque()
+        self._alone: deque[_Folder] = deque()
+        self._met: set[str] = set()
+        self._subfolders: dict[str, frozenset[str]] = {}  # of each folder that was read
+
+    def read(self) -> Iterator[Batch]:
+        """List every folder that is not listed yet."""
+        self._meet(map(_to_folder, self._known.unlisted()))
+        return self._work(afresh=False)
+
+    def read_afresh(self) -> Iterator[Batch]:
+        """List every folder from the root down, whatever the store thinks of it."""
+        self._meet([_Folder(self._root_id, None)])
+        return self._work(afresh=True)
+
+    def _work(self, *, afresh: bool) -> Iterator[Batch]:
+        with Crew(self._ask, _WORKERS) as crew:
+            while self._waiting or self._alone or crew.busy:
+                self._give(crew)
+                if crew.busy:
+                    yield from self._take(crew.take(), afresh=afresh)
+
+    def _meet(self, folders: Iterable[_Folder]) -> None:
+        """Queue the folders that this sync has not met yet; a doubted one is asked about on its own."""
+        for folder in folders:
+            if folder.id not in self._met:
+                self._met.add(folder.id)
+                (self._alone if folder.doubted else self._waiting).append(folder)
+
+    def _give(self, crew: Crew[Sequence[_Folder], _Answer]) -> None:
+        while self._alone and not crew.is_full:
+            crew.give([self._alone.popleft()])
+        # A group that is not full waits for company as long as something else is under way: requests are dear.
+        while self._waiting and not crew.is_full and (len(self._waiting) >= _GROUP or not crew.busy):
+            if group := self._next_group():
+                crew.give(group)
+
+    def _next_group(self) -> Sequence[_Folder]:
+        group: list[_Folder] = []
+        characters = 0
+        while self._waiting and len(group) < _GROUP:
+            characters += len(self._waiting[0].id) + 24  # "'' in parents or " with its quotes and spaces escaped
+            if group and characters > _GROUP_CHARACTERS:
+                break
+            folder = self._waiting.popleft()
+            if not self._has_vanished(folder):
+                group.append(folder)
+        return group
+
+    def _ask(self, folders: Sequence[_Folder]) -> _Answer:
+        """Read every page about these folders; runs in the crew's threads."""
+        answer = _Answer(folders)
+        try:
+            if folders[0].doubted and self._drive.item(folders[0].id).is_limited:
+                answer.refusal = RefusedError(LIMITED, status=403)
+                return answer
+            self._read_pages(answer)
+        except RefusedError as error:
+            if not (is_about_one_item(error) or (len(folders) > 1 and is_dead_token(error))):
+                raise
+            answer.refusal = error
+        return answer
+
+    def _read_pages(self, answer: _Answer) -> None:
+        query = children_of(folder.id for folder in answer.folders)
+        token: str | None = None
+        seen: set[str | None] = {None}
+        while True:
+            page = self._drive.items(query, self._reach, fields=ITEMS_PAGE_FIELDS, token=token)
+            answer.items.update((item.id, item) for item in page.items if not item.is_trashed)
+            answer.is_incomplete = answer.is_incomplete or page.is_incomplete
+            token = page.next_token
+            if token is None:
+                return
+            if token in seen:
+                raise ResponseError(f"{page.where}: the same page of a listing is named twice")
+            seen.add(token)
+
+    def _take(self, answer: _Answer, *, afresh: bool) -> Iterator[Batch]:
+        if len(answer.folders) == 1:
+            yield from self._conclude(answer, answer.folders[0], afresh=afresh)
+            return
+        if answer.refusal or answer.is_incomplete:
+            self._alone.extend(answer.folders)
+            return
+        hits = {parent for item in answer.items.values() for parent in item.parents}
+        self._alone.extend(folder for folder in answer.folders if folder.id not in hits)
+        for folder in answer.folders:
+            if folder.id in hits:
+                yield from self._state(folder, answer, afresh=afresh)
+
+    def _conclude(self, answer: _Answer, folder: _Folder, *, afresh: bool) -> Iterator[Batch]:
+        if self._has_vanished(folder):
+            return
+        if answer.refusal:
+            yield self._unreadable(folder, answer.refusal)
+        elif answer.is_incomplete:
+            yield Unreadable(folder.id, "Drive said that it had not searched everything (incompleteSearch)")
+        else:
+            yield from self._state(folder, answer, afresh=afresh)
+
+    def _unreadable(self, folder: _Folder, refusal: RefusedError) -> Unreadable:
+        if folder.id == self._root_id:
+            fail_unseen(self._scope, refusal)
+        return Unreadable(folder.id, str(refusal))
+
+    def _state(self, folder: _Folder, answer: _Answer, *, afresh: bool) -> Iterator[Batch]:
+        if self._has_vanished(folder):
+            return
+        asked = {other.id for other in answer.folders}
+        children = [
+            item
+            for item in answer.items.values()
+            if folder.id in item.parents and self._places.parent_of(item, asked) == folder.id
+        ]
+        files, folders = self._places.entries(children, asked)
+        self._subfolders[folder.id] = frozenset(child.id for child in folders)
+        yield FolderListed(folder.id, files, folders)
+        yield from self._name_limited(children)
+        found = (_Folder(child.id, folder.id) for child in folders)
+        self._meet(found if afresh else map(_to_folder, self._known.unlisted(below=folder.id)))
+
+    def _name_limited(self, children: Iterable[Item]) -> Iterator[Unreadable]:
+        for child in children:
+            if child.is_limited:
+                self._met.add(child.id)
+                yield Unreadable(child.id, LIMITED)
+
+    def _has_vanished(self, folder: _Folder) -> bool:
+        """Tell whether the folder's parent was read since, without it: then it is looked up by id, not listed."""
+        siblings = self._subfolders.get(folder.parent_id or "")
+        return siblings is not None and folder.id not in siblings
+
+
+def _to_folder(folder: KnownFolder) -> _Folder:
+    return _Folder(folder.id, folder.parent_id, doubted=not folder.readable)
