@@ -1,16 +1,17 @@
 """One endpoint of Autodesk Construction Cloud, from its first request to its last."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from filesync.errors import ForbiddenError, NotFoundError
-from filesync.http import Answer
+from filesync.auth.autodesk import App, TwoLegged, app_of
+from filesync.errors import AuthError, ForbiddenError, NotFoundError
+from filesync.http import Answer, Authoriser
 from filesync.model import Batch, Candidate, RemoteFolder
 from filesync.providers.autodesk.listing import Crawl
 from filesync.providers.autodesk.placing import Place, find, remembered
 from filesync.providers.autodesk.resolving import Resolver
-from filesync.providers.autodesk.routes import is_about_login
+from filesync.providers.autodesk.routes import ROUTES, explain, is_about_login
 from filesync.providers.autodesk.service import Service
 from filesync.providers.autodesk.tops import SystemFolders, to_batches
 from filesync.providers.autodesk.translate import is_hidden, to_entry, to_folder
@@ -106,4 +107,28 @@ class AutodeskProvider:
 
 def open_provider(details: "AutodeskDetails", surroundings: Surroundings) -> AutodeskProvider:
     """Check the login's settings and make a connection that asks nothing yet. Raises AuthError."""
-    raise NotImplementedError
+    app = app_of(surroundings.variables)
+    connection = surroundings.connector.connect(
+        base_url=app.base_url,
+        routes=ROUTES,
+        client_key=app.client_id,
+        authoriser=_login(app, details, surroundings),
+        explain=explain,
+    )
+    return AutodeskProvider(Service(connection, details.project_id, _top_folder_query(details)), details)
+
+
+def _login(app: App, details: "AutodeskDetails", surroundings: Surroundings) -> Authoriser:
+    flow = surroundings.variables.get("CONNECTOR_AUTODESK_AUTH", "").strip()
+    if flow not in ("", "auto", "two_legged"):
+        raise AuthError(f"CONNECTOR_AUTODESK_AUTH is {flow}: only two_legged is supported so far; see OAUTH_SETUP.md")
+    tokens = surroundings.path("tokens")
+    return TwoLegged(app, surroundings.connector, surroundings.clock, tokens, act_as_user=details.act_as_user)
+
+
+def _top_folder_query(details: "AutodeskDetails") -> Mapping[str, str]:
+    """Leave out what we would drop anyway; both work only when a user stands behind the call."""
+    if details.act_as_user is None:
+        return {}
+    files_only = {} if details.include_system_folders else {"projectFilesOnly": "true"}
+    return {"excludeDeleted": "true", **files_only}

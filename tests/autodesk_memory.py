@@ -1,0 +1,157 @@
+"""A store in memory that keeps the rules of the real one: what is stated is taken, and nothing else."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from filesync.model import (
+    Batch,
+    Candidate,
+    FolderListed,
+    Gone,
+    KnownFolder,
+    Page,
+    RemoteFile,
+    RemoteFolder,
+    Resolved,
+    Rooted,
+    State,
+    Unreadable,
+)
+from filesync.providers.base import Provider
+
+
+@dataclass
+class Row:
+    folder: RemoteFolder
+    listed_stamp: str | None = None
+    is_listed: bool = False
+    readable: bool = True
+
+
+class Memory:
+    """Known, and the taker of batches."""
+
+    def __init__(self) -> None:
+        self.state: State = {}
+        self.full = False
+        self.rows: dict[str, Row] = {}
+        self.files: dict[str, RemoteFile] = {}
+        self.gone: dict[str, Gone | None] = {}  # what was resolved in the last sync
+        self.unreadable: dict[str, str] = {}
+        self.batches: list[Batch] = []  # of the last sync
+        self.stale: list[str] = []  # folders to reconcile
+        self._root_id: str | None = None
+        self._candidates: dict[str, bool] = {}
+
+    def root(self) -> KnownFolder | None:
+        return self.folder(self._root_id or "")
+
+    def folder(self, folder_id: str) -> KnownFolder | None:
+        row = self.rows.get(folder_id)
+        if row is None:
+            return None
+        folder = row.folder
+        return KnownFolder(
+            folder.id, folder.parent_id, folder.name, self.path(folder.id), folder.change_stamp, row.readable
+        )
+
+    def unlisted(self, below: str | None = None) -> Sequence[KnownFolder]:
+        due = [row.folder.id for row in self.rows.values() if row.folder.listable and self._is_due(row)]
+        found = [folder for one in due if (folder := self.folder(one)) and folder.path is not None]
+        wanted = [folder for folder in found if below in (None, folder.parent_id)]
+        return sorted(wanted, key=lambda folder: (folder.path or "").count("/") if folder.path != "/" else 0)
+
+    def stalest(self) -> Sequence[KnownFolder]:
+        return [folder for one in self.stale if (folder := self.folder(one))]
+
+    def path(self, folder_id: str) -> str | None:
+        names: list[str] = []
+        one: str | None = folder_id
+        while one != self._root_id:
+            if one is None or one not in self.rows:
+                return None
+            names.append(self.rows[one].folder.name.replace("/", "\uff0f"))
+            one = self.rows[one].folder.parent_id
+        return "/" + "/".join(reversed(names))
+
+    def sync(self, provider: Provider) -> None:
+        self.gone, self.unreadable, self.batches = {}, {}, []
+        for batch in provider.read(self):
+            self.put(batch)
+        for batch in provider.resolve(list(self.candidates()), self):
+            self.put(batch)
+        for one in [one for one, gone in self.gone.items() if gone]:
+            self._remove(one)
+        self._candidates.clear()
+
+    def candidates(self) -> Iterator[Candidate]:
+        for one, is_folder in self._candidates.items():
+            parent = self.rows[one].folder.parent_id if is_folder else self.files[one].parent_id
+            if not self._is_below_candidate(parent):
+                yield Candidate(one, is_folder, parent)
+
+    def put(self, batch: Batch) -> None:
+        self.batches.append(batch)
+        self.state = getattr(batch, "state", None) or self.state
+        match batch:
+            case Rooted():
+                self._root_id = batch.root.id
+                self._upsert([], [batch.root])
+            case Page():
+                self._upsert(batch.files, batch.folders)
+            case FolderListed():
+                self._listed(batch)
+            case Unreadable():
+                self.rows[batch.folder_id].readable = False
+                self.unreadable[batch.folder_id] = batch.reason
+            case Resolved():
+                self.gone[batch.id] = batch.gone
+            case _:
+                raise AssertionError(batch)
+
+    def inventory(self) -> dict[str, tuple[str, int | None, int | None]]:
+        """Give (path, size, version) by id."""
+        return {one: (self._file_path(file), file.size, file.version_number) for one, file in self.files.items()}
+
+    def _listed(self, batch: FolderListed) -> None:
+        self._upsert(batch.files, batch.folders)
+        shown = batch.earlier | {file.id for file in batch.files} | {folder.id for folder in batch.folders}
+        for one, file in self.files.items():
+            if file.parent_id == batch.folder_id and one not in shown:
+                self._candidates[one] = False
+        for one, row in self.rows.items():
+            if row.folder.parent_id == batch.folder_id and one not in shown:
+                self._candidates[one] = True
+        row = self.rows[batch.folder_id]
+        row.is_listed, row.readable, row.listed_stamp = True, True, batch.stamp
+
+    def _upsert(self, files: Sequence[RemoteFile], folders: Sequence[RemoteFolder]) -> None:
+        for file in files:
+            self.files[file.id] = file
+            self._candidates.pop(file.id, None)
+        for folder in folders:
+            self.rows.setdefault(folder.id, Row(folder)).folder = folder
+            self._candidates.pop(folder.id, None)
+
+    def _is_due(self, row: Row) -> bool:
+        unsettled = row.listed_stamp is None or row.listed_stamp != row.folder.change_stamp
+        return self.full or not row.is_listed or not row.readable or unsettled
+
+    def _is_below_candidate(self, folder_id: str | None) -> bool:
+        while folder_id in self.rows:
+            if folder_id in self._candidates:
+                return True
+            folder_id = self.rows[folder_id].folder.parent_id
+        return False
+
+    def _remove(self, one: str) -> None:
+        self.files.pop(one, None)
+        if self.rows.pop(one, None):
+            for file in [file for file in self.files.values() if file.parent_id == one]:
+                del self.files[file.id]
+            for row in [row for row in self.rows.values() if row.folder.parent_id == one]:
+                self._remove(row.folder.id)
+
+    def _file_path(self, file: RemoteFile) -> str:
+        folder = self.path(file.parent_id or "") or "?"
+        return f"{folder.rstrip('/')}/{file.name.replace('/', chr(0xFF0F))}"

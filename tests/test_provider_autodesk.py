@@ -1,0 +1,365 @@
+"""The Autodesk provider against the simulated service, over real HTTP on loopback."""
+
+import random
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from autodesk_memory import Memory
+
+from filesync.clock import Stop
+from filesync.errors import AuthError, ForbiddenError, NotFoundError, ResponseError, StoppedError
+from filesync.http import Connector, Counters
+from filesync.model import FolderListed, Page, Rooted
+from filesync.providers.autodesk import KIND
+from filesync.providers.autodesk.details import AutodeskDetails
+from filesync.providers.base import Provider, Surroundings
+from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET, AccSimulator
+from filesync.simulators.clock import SimulatedClock
+from filesync.simulators.faults import ENDLESS, hang, status
+
+Open = Callable[..., Provider]
+
+
+@pytest.fixture
+def acc() -> Iterator[AccSimulator]:
+    with AccSimulator(SimulatedClock(datetime(2026, 3, 1, tzinfo=UTC), frozen=True)) as acc:
+        yield acc
+
+
+@pytest.fixture
+def hub(acc: AccSimulator) -> str:
+    return acc.add_hub("Example Construction", "EMEA")
+
+
+@pytest.fixture
+def project(acc: AccSimulator, hub: str) -> str:
+    return acc.add_project(hub, "Example Tower")
+
+
+@pytest.fixture
+def stop(acc: AccSimulator) -> Stop:
+    return Stop(acc.clock)
+
+
+@pytest.fixture
+def connect(acc: AccSimulator, project: str, stop: Stop, tmp_path: Path) -> Iterator[Open]:
+    connector = Connector(
+        clock=acc.clock,
+        stop=stop,
+        counters=Counters(),
+        limits_folder=tmp_path / "limits",
+        percent=100,
+        random=random.Random(1),  # noqa: TID251  the tests' own
+    )
+
+    def open_provider(client: str = CLIENT_ID, **details: object) -> Provider:
+        variables = {
+            "CONNECTOR_AUTODESK_CLIENT_ID": client,
+            "CONNECTOR_AUTODESK_CLIENT_SECRET": CLIENT_SECRET,
+            "CONNECTOR_AUTODESK_BASE_URL": acc.base_url,
+        }
+        acc.clock.advance(10)  # what happened until now is settled
+        acc.reset()
+        endpoint = AutodeskDetails.model_validate({"project_id": project, **details})
+        return KIND.open(endpoint, Surroundings(variables, connector, acc.clock, lambda name: tmp_path / name))
+
+    yield open_provider
+    connector.close()
+
+
+def make_tree(acc: AccSimulator, project: str) -> dict[str, str]:
+    """Build Project Files/{A/{B/{C}},D} with two files in each; give ids by name."""
+    ids = {"top": acc.project_files(project)}
+    for name, parent in (("A", "top"), ("B", "A"), ("C", "B"), ("D", "top")):
+        ids[name] = acc.add_folder(ids[parent], name)
+    for name in ("top", "A", "B", "C", "D"):
+        ids[f"{name}1"] = acc.add_file(ids[name], f"{name}1.pdf", 100)
+        ids[f"{name}2"] = acc.add_file(ids[name], f"{name}2.dwg", 200)
+    return ids
+
+
+def check(acc: AccSimulator, project: str, memory: Memory, folder: str | None = None, user: str | None = None) -> None:
+    rows = acc.truth(project, folder, user=user)
+    assert memory.inventory() == {row["id"]: (row["path"], row["size"], row["version_number"]) for row in rows}
+
+
+def test_the_first_sync_finds_everything_and_costs_the_folders_and_three(
+    acc: AccSimulator, project: str, connect: Open
+) -> None:
+    make_tree(acc, project)
+    memory = Memory()
+    memory.sync(connect())
+    check(acc, project, memory)
+    assert acc.count() == 5 + 2 + 1  # folders; hubs and top folders; one hub to ask for the project
+
+
+def test_a_known_hub_spares_the_search(acc: AccSimulator, hub: str, project: str, connect: Open) -> None:
+    for name in ("Other", "Another"):
+        acc.add_hub(name)
+    memory = Memory()
+    memory.sync(connect(hub_id=hub))
+    assert acc.count() == 1 + 3
+    assert acc.count("hubs") == 0
+
+
+def test_the_project_is_found_in_the_last_of_several_hubs(acc: AccSimulator, connect: Open) -> None:
+    acc.add_hub("Fusion", fusion=True)
+    other = acc.add_project(acc.add_hub("Second", "US"), "Elsewhere")
+    memory = Memory()
+    memory.sync(connect(project_id=other))
+    (rooted,) = [batch for batch in memory.batches if isinstance(batch, Rooted)]
+    assert (rooted.project_name, rooted.hub_name, rooted.region) == ("Elsewhere", "Second", "US")
+    assert rooted.project_id == other
+    assert acc.count() == 1 + 2 + 2
+
+
+def test_nothing_changed_costs_one_request(acc: AccSimulator, project: str, connect: Open) -> None:
+    ids = make_tree(acc, project)
+    for details in ({}, {"folder_id": ids["A"]}):
+        memory = Memory()
+        memory.sync(connect(**details))
+        memory.sync(connect(**details))
+        assert acc.count() == 1
+
+
+def test_a_new_version_costs_one_request_a_level_and_one(acc: AccSimulator, project: str, connect: Open) -> None:
+    ids = make_tree(acc, project)
+    memory = Memory()
+    memory.sync(connect())
+    acc.add_version(ids["C1"], 999)
+    memory.sync(connect())
+    check(acc, project, memory)
+    assert acc.count() == 1 + 4  # top folders; Project Files, A, B, C
+
+
+def test_a_stamp_that_is_too_fresh_is_read_once_more(acc: AccSimulator, project: str, connect: Open) -> None:
+    make_tree(acc, project)
+    provider = connect()
+    late = acc.add_file(acc.project_files(project), "late.pdf")  # within the second of the look
+    memory = Memory()
+    memory.sync(provider)
+    acc.rename_file(late, "later.pdf")  # in the same second: the stamp stays
+    memory.sync(connect())
+    check(acc, project, memory)
+    memory.sync(connect())
+    assert acc.count() == 1
+
+
+def test_a_folder_of_401_entries_is_read_to_its_end(acc: AccSimulator, project: str, connect: Open) -> None:
+    top = acc.project_files(project)
+    for number in range(400):
+        acc.add_file(top, f"{number}.pdf")
+    acc.add_folder(top, "last")
+    memory = Memory()
+    memory.sync(connect())
+    check(acc, project, memory)
+    assert len(memory.files) == 400
+    pages = [batch for batch in memory.batches if isinstance(batch, Page)]
+    (listed,) = [b for b in memory.batches if isinstance(b, FolderListed) and b.folder_id == top]
+    assert len(pages) == 2
+    assert max(len(page.files) for page in pages) <= 200
+    assert len(listed.earlier) == 400
+    assert not memory.gone
+
+
+def test_a_link_that_leads_in_a_circle_is_refused(acc: AccSimulator, project: str, connect: Open) -> None:
+    make_tree(acc, project)
+    provider = connect()
+    acc.faults.fail(ENDLESS, route="contents", times=None)
+    with pytest.raises(ResponseError, match="contents"):
+        Memory().sync(provider)
+    assert acc.count() < 30
+
+
+def test_an_unreadable_folder_is_named_and_the_rest_is_read(acc: AccSimulator, project: str, connect: Open) -> None:
+    ids = make_tree(acc, project)
+    acc.revoke_access(ids["B"])
+    memory = Memory()
+    memory.sync(connect())
+    assert list(memory.unreadable) == [ids["B"]]
+    assert "403" in memory.unreadable[ids["B"]]
+    assert "\n" not in memory.unreadable[ids["B"]]
+    assert {file.name for file in memory.files.values()} == {
+        f"{f}{n}" for f in ("top", "A", "D") for n in ("1.pdf", "2.dwg")
+    }
+    memory.sync(connect())
+    assert acc.count() == 2  # the top folders and the one that could not be read
+    acc.grant_access(ids["B"])
+    memory.sync(connect())
+    check(acc, project, memory)
+
+
+def test_an_app_without_the_api_fails_the_sync_and_not_one_folder(
+    acc: AccSimulator, project: str, connect: Open
+) -> None:
+    make_tree(acc, project)
+    memory = Memory()
+    memory.sync(connect())
+    memory.full = True
+    provider = connect()
+    refusal = (
+        b'{"developerMessage":"The client_id specified does not have access to the api product","errorCode":"AUTH-001"}'
+    )
+    acc.faults.fail(status(403, refusal), route="contents", times=None)
+    with pytest.raises(ForbiddenError, match=r"OAUTH_SETUP\.md"):
+        memory.sync(provider)
+
+
+def test_system_folders_are_left_out_by_name_at_the_root_only(acc: AccSimulator, project: str, connect: Open) -> None:
+    namesake = acc.add_folder(acc.project_files(project), "Photos")
+    acc.add_file(namesake, "site.jpg")
+    provider, memory = connect(), Memory()
+    memory.sync(provider)
+    check(acc, project, memory)
+    assert {row.folder.name for row in memory.rows.values()} == {"", "Project Files", "Photos"}
+    assert {"Photos", "Recycle Bin", "COST Root Folder"} < set(provider.left_out())
+    assert "Project Files" not in provider.left_out()
+
+
+def test_system_folders_are_listed_when_asked_for(acc: AccSimulator, project: str, connect: Open) -> None:
+    provider, memory = connect(include_system_folders=True), Memory()
+    memory.sync(provider)
+    assert len(memory.rows) == 1 + 1 + 12
+    assert provider.left_out() == []
+
+
+def test_a_member_sees_his_deep_folder_at_its_real_path(acc: AccSimulator, project: str, connect: Open) -> None:
+    ids = make_tree(acc, project)
+    user = acc.add_user("Bob Example")
+    acc.add_member(project, user, [ids["C"], ids["D"]])
+    memory = Memory()
+    memory.sync(connect(act_as_user=user))
+    check(acc, project, memory, user=user)
+    assert memory.files[ids["C1"]].name == "C1.pdf"
+    memory.sync(connect(act_as_user=user))
+    assert acc.count() == 1
+    acc.add_member(project, user, [ids["D"]])
+    memory.sync(connect(act_as_user=user))
+    check(acc, project, memory, user=user)
+    assert set(memory.gone.values()) == {"access_lost"}
+
+
+def test_a_member_who_becomes_admin_sees_the_rest(acc: AccSimulator, project: str, connect: Open) -> None:
+    ids = make_tree(acc, project)
+    user = acc.add_user("Bob Example")
+    acc.add_member(project, user, [ids["C"]])
+    memory = Memory()
+    memory.sync(connect(act_as_user=user))
+    acc.add_member(project, user)
+    memory.sync(connect(act_as_user=user))
+    check(acc, project, memory, user=user)
+
+
+def test_a_folder_endpoint_holds_its_subtree_only(acc: AccSimulator, project: str, connect: Open) -> None:
+    ids = make_tree(acc, project)
+    memory = Memory()
+    memory.sync(connect(folder_id=ids["A"]))
+    check(acc, project, memory, folder=ids["A"])
+    acc.add_version(ids["B2"])
+    memory.sync(connect(folder_id=ids["A"]))
+    check(acc, project, memory, folder=ids["A"])
+    assert acc.count() == 1 + 2
+
+
+def test_a_deleted_or_unreadable_endpoint_folder_fails_the_sync(acc: AccSimulator, project: str, connect: Open) -> None:
+    ids = make_tree(acc, project)
+    acc.hide_folder(ids["A"])
+    with pytest.raises(NotFoundError, match="was deleted"):
+        Memory().sync(connect(folder_id=ids["A"]))
+    acc.revoke_access(ids["D"])
+    with pytest.raises(ForbiddenError, match="folder_id"):
+        Memory().sync(connect(folder_id=ids["D"]))
+
+
+def test_an_app_that_the_account_does_not_know_is_a_login_matter(acc: AccSimulator, connect: Open) -> None:
+    acc.add_app("stranger", CLIENT_SECRET, hubs=())
+    with pytest.raises(AuthError, match="Custom Integrations"):
+        Memory().sync(connect("stranger"))
+
+
+def test_a_project_in_no_hub_is_said_so(acc: AccSimulator, hub: str, connect: Open) -> None:
+    nowhere = "b.00000000-0000-4000-8000-000000000000"
+    with pytest.raises(NotFoundError, match="not in any of the 1 hubs"):
+        Memory().sync(connect(project_id=nowhere))
+    with pytest.raises(NotFoundError, match=f"not in hub {hub}"):
+        Memory().sync(connect(project_id=nowhere, hub_id=hub))
+
+
+def test_an_archived_project_is_told_by_its_reason(acc: AccSimulator, project: str, connect: Open) -> None:
+    memory = Memory()
+    memory.sync(connect())
+    acc.archive_project(project)
+    for known in (memory, Memory()):
+        with pytest.raises(ForbiddenError, match="archived or closed") as caught:
+            known.sync(connect())
+        assert caught.value.reason == "PROJECT_NOT_ACTIVE"
+
+
+def test_a_project_that_is_not_where_it_was_is_looked_for_once_more(
+    acc: AccSimulator, hub: str, project: str, connect: Open
+) -> None:
+    make_tree(acc, project)
+    memory = Memory()
+    memory.sync(connect())
+    memory.state = {**memory.state, "hub_id": acc.add_hub("Former")}
+    memory.sync(connect())
+    assert memory.state["hub_id"] == hub
+    check(acc, project, memory)
+    memory.sync(connect())
+    assert acc.count() == 1
+
+
+def test_credentials_are_missed_before_any_request(acc: AccSimulator, connect: Open) -> None:
+    with pytest.raises(AuthError, match="CONNECTOR_AUTODESK_CLIENT_ID"):
+        connect("")
+    assert acc.requests == []
+
+
+def test_a_stop_ends_a_crawl(acc: AccSimulator, project: str, connect: Open, stop: Stop) -> None:
+    make_tree(acc, project)
+    memory, provider = Memory(), connect()
+    with pytest.raises(StoppedError):
+        for batch in provider.read(memory):
+            memory.put(batch)
+            stop.request()
+    assert acc.count() == 3
+
+
+def test_leaving_a_crawl_early_waits_for_nobody(acc: AccSimulator, project: str, connect: Open) -> None:
+    make_tree(acc, project)
+    memory, provider = Memory(), connect()
+    acc.faults.fail(hang(), route="contents", nth=2, times=None)
+    batches = provider.read(memory)
+    for batch in batches:
+        memory.put(batch)
+        if isinstance(batch, FolderListed) and batch.files:
+            break
+    batches.close()  # type: ignore[attr-defined]  # a generator, says the contract
+
+
+def test_stale_folders_are_read_although_nothing_says_they_changed(
+    acc: AccSimulator, project: str, connect: Open
+) -> None:
+    ids = make_tree(acc, project)
+    memory = Memory()
+    memory.sync(connect())
+    acc.hide_file(ids["C1"])
+    memory.sync(connect())
+    assert ids["C1"] in memory.files  # the rollup did not show it
+    memory.stale = [ids["C"], ids["D"]]
+    memory.sync(connect())
+    check(acc, project, memory)
+    assert memory.gone == {ids["C1"]: "trashed"}
+    assert acc.count() == 1 + 2 + 1
+
+
+def test_a_full_listing_reads_every_folder_once(acc: AccSimulator, project: str, connect: Open) -> None:
+    make_tree(acc, project)
+    memory = Memory()
+    memory.sync(connect())
+    memory.full = True
+    memory.sync(connect())
+    assert acc.count() == 1 + 5
+    assert acc.count("contents") == 5
