@@ -78,7 +78,7 @@ class Connection:
 
         It must lead to the base URL's scheme, host and port, and not be in `seen`, to which it is added.
         """
-        link, _ = urllib.parse.urldefrag(urllib.parse.urljoin(after, href))
+        link = _join(after, href)
         where = self._redactor.line(without_query(after))
         if _origin(link) != self._origin:
             raise ResponseError(f"{where}: its next link leads to another address; not followed")
@@ -102,7 +102,7 @@ class Connection:
         return Call(route, address, where)
 
     def _address(self, url: str, params: Mapping[str, str] | None) -> str:
-        whole = url if "://" in url else f"{self._base}/{url.lstrip('/')}"
+        whole = url if url.startswith(("https://", "http://")) else f"{self._base}/{url.lstrip('/')}"
         try:
             return requests.Request("GET", whole, params=params).prepare().url or ""
         except (ValueError, requests.RequestException) as error:
@@ -112,9 +112,9 @@ class Connection:
         path = urllib.parse.urlsplit(address).path
         if route not in self._routes or route.method != method or _origin(address) != self._origin:
             return False
-        return path.startswith(self._base_path) and bool(
-            re.fullmatch(route.pattern, path.removeprefix(self._base_path))
-        )
+        if not path.startswith(self._base_path) or _climbs(path):
+            return False
+        return bool(re.fullmatch(route.pattern, path.removeprefix(self._base_path)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,11 +218,24 @@ def _origin(url: str) -> tuple[str, str, int] | None:
     return parts.scheme, parts.hostname, port
 
 
+def _join(base: str, href: str) -> str:
+    """Resolve a link; '' for what is none."""
+    try:
+        return urllib.parse.urldefrag(urllib.parse.urljoin(base, href)).url
+    except ValueError:
+        return ""
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def _climbs(path: str) -> bool:
+    """Tell whether the path sent would be another one: urllib3 resolves dots, which a link may have hidden as %2e."""
+    return not {".", ".."}.isdisjoint(path.split("/"))
 
 
 def _to_bytes(body: Mapping[str, Any]) -> bytes:
