@@ -1,0 +1,106 @@
+"""Agreement: what endpoints must not have in common, and what deserves a remark."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filesync.config.document import Node, Table
+from filesync.config.mistakes import Mistake, shown
+from filesync.config.values import as_written
+
+_AUTODESK_ID = re.compile(r"(?:b\.)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"0{8}-0{4}-0{4}-0{4}-0{12}|REPLACE[-_]")
+_NARROWING = (
+    "folder_id",
+    "shared_with_me",
+    "include_system_folders",
+)  # scopes that differ in these only have files in common
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What one endpoint is compared by; `scope` is None when its details have mistakes."""
+
+    table: Table
+    path: str
+    name: str | None
+    endpoint_type: str
+    scope: Mapping[str, Any] | None
+
+
+def mistakes(members: Sequence[Member], file: Path) -> Iterator[Mistake]:
+    """Find endpoints that cannot be told apart, by name or by what they read."""
+    yield from _same_names(members, file)
+    by_scope: dict[str, Member] = {}
+    for member in members:
+        if member.scope is None:
+            continue
+        first = by_scope.setdefault(_key(member, member.scope), member)
+        if first is not member:
+            message = f"reads the same as endpoint {_name(first)} on line {first.table.line}: keep one of them"
+            yield _at(member.table, member.path, message, file)
+
+
+def notices(members: Sequence[Member], file: Path) -> Iterator[Mistake]:
+    """Find what is allowed and yet hardly meant."""
+    yield from _overlaps(members, file)
+    for member in members:
+        yield from _misplaced_id(member, file)
+        yield from _placeholders(member, file)
+
+
+def _same_names(members: Sequence[Member], file: Path) -> Iterator[Mistake]:
+    by_name: dict[str, Member] = {}
+    for member in members:
+        if not member.name:
+            continue
+        first = by_name.setdefault(member.name.strip(), member)
+        if first is not member:
+            line = first.table.nodes["name"].line
+            message = f"found {_name(member)}: a name that is not taken is needed; line {line} has this one"
+            yield _at(member.table.nodes["name"], f"{member.path}.name", message, file)
+
+
+def _overlaps(members: Sequence[Member], file: Path) -> Iterator[Mistake]:
+    """Find endpoints that read a part of what another reads: the same scope once what narrows it is left out."""
+    by_scope = {_key(member, member.scope): member for member in members if member.scope is not None}
+    for member in members:
+        for narrowing in _NARROWING:
+            scope = member.scope or {}
+            wider = {key: value for key, value in scope.items() if key != narrowing}
+            other = by_scope.get(_key(member, wider)) if scope.get(narrowing) else None
+            if other:
+                message = f"overlaps endpoint {_name(other)} on line {other.table.line}: files in both are listed twice"
+                yield _at(member.table, member.path, message, file)
+
+
+def _misplaced_id(member: Member, file: Path) -> Iterator[Mistake]:
+    node = member.table.nodes.get("project_id")
+    if node and _AUTODESK_ID.fullmatch(str(as_written(node))):
+        message = "project_id here is your own label and decides nothing; Autodesk's id belongs under endpoint_details"
+        yield _at(node, f"{member.path}.project_id", message, file)
+
+
+def _placeholders(member: Member, file: Path) -> Iterator[Mistake]:
+    details = member.table.nodes.get("endpoint_details")
+    for key, node in details.nodes.items() if isinstance(details, Table) else ():
+        if _PLACEHOLDER.search(str(as_written(node))):
+            path = f"{member.path}.endpoint_details.{key}"
+            yield _at(node, path, "still the example's placeholder: put the real id here", file)
+
+
+def _key(member: Member, scope: Mapping[str, Any]) -> str:
+    """Write a scope so that equal ones are equal text, whether what is absent is named or not."""
+    given = {key: value for key, value in scope.items() if value not in (None, False, "")}
+    return json.dumps([member.endpoint_type, given], sort_keys=True)
+
+
+def _name(member: Member) -> str:
+    return shown(member.name or "")
+
+
+def _at(node: Node, path: str, message: str, file: Path) -> Mistake:
+    return Mistake(node.line, node.column, path, message, file=file)

@@ -1,0 +1,227 @@
+"""YAML with positions: connector.yaml as a tree whose every value knows its line.
+
+Only what a configuration needs: mappings, lists and plain values; one document; anchors and `<<`
+within bounds; no tags. Values stay as written: `filesync.config.values` makes them text, numbers
+and yes/no, after `${NAME}` was filled in.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from filesync.config.mistakes import ConfigMistakes, Mistake, key_path, shown
+from filesync.errors import ConfigError
+
+_MOST_BYTES = 5_000_000
+_MOST_NODES = 100_000
+_DEEPEST = 50
+_UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(slots=True)
+class Node:
+    """A place in the file: `line` and `column` count from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(slots=True)
+class Scalar(Node):
+    """A single value as written; `quoted` text is never a number, a yes/no or nothing."""
+
+    text: str
+    quoted: bool = False
+    filled: str | None = None  # the text once `${NAME}` was filled in; None: it could not be
+
+
+@dataclass(slots=True)
+class Items(Node):
+    """A list."""
+
+    nodes: list[Node] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Table(Node):
+    """A mapping; each key with its own place."""
+
+    keys: dict[str, Scalar] = field(default_factory=dict)
+    nodes: dict[str, Node] = field(default_factory=dict)
+
+    def below(self, other: "Table") -> "Table":
+        """Put `other`'s keys where this has none of that name."""
+        return Table(self.line, self.column, {**other.keys, **self.keys}, {**other.nodes, **self.nodes})
+
+
+def read_document(path: Path, mistakes: list[Mistake]) -> Node:
+    """Read the file as a tree; what is wrong but can be skipped (a key given twice) is added to `mistakes`.
+
+    Raises ConfigMistakes when there is no tree to go on with, ConfigError when there is no file.
+    """
+    text = _read_text(path)
+    odd = _UNPRINTABLE.search(text)
+    if odd:
+        line, column = _position(text, odd.start())
+        raise ConfigMistakes([Mistake(line, column, "", f"character U+{ord(odd[0]):04X} is not allowed", file=path)])
+    try:
+        return _Builder(text, path, mistakes).document()
+    except yaml.YAMLError as exc:
+        raise ConfigMistakes([_syntax(exc, text, path)]) from exc
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except FileNotFoundError as exc:
+        raise ConfigError(f"{path}: no such file; `filesync init` writes an example") from exc
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be read: {exc.strerror}") from exc
+    if len(content) > _MOST_BYTES:
+        raise ConfigError(f"{path}: longer than {_MOST_BYTES // 1_000_000} MB, which is no configuration")
+    return _decode(content, path)
+
+
+def _decode(content: bytes, path: Path) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        before = content[: exc.start].decode("utf-8", "replace")
+        line, column = _position(before, len(before))
+        raise ConfigMistakes([Mistake(line, column, "", "not UTF-8 text: save the file as UTF-8", file=path)]) from exc
+
+
+def _position(text: str, at: int) -> tuple[int, int]:
+    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+
+
+def _syntax(exc: yaml.YAMLError, text: str, path: Path) -> Mistake:
+    """Say what the parser stumbled over; a tab is the usual cause, and never named."""
+    if not isinstance(exc, yaml.MarkedYAMLError):
+        return Mistake(1, 1, "", f"not valid YAML: {' '.join(str(exc).split())[:200]}", file=path)
+    mark = exc.problem_mark or exc.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    lines = text.split("\n")
+    if line <= len(lines) and "\t" in lines[line - 1][:column]:
+        return Mistake(line, column, "", "a tab: YAML is indented with spaces only", file=path)
+    because = f" ({exc.context})" if exc.context else ""
+    return Mistake(line, column, "", f"not valid YAML: {exc.problem}{because}", file=path)
+
+
+class _Builder:
+    """Builds the tree from the parser's events, so that no file can make it deep or big beyond measure."""
+
+    def __init__(self, text: str, path: Path, mistakes: list[Mistake]) -> None:
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        self._events = yaml.parse(text, Loader=loader)
+        self._path = path
+        self._mistakes = mistakes
+        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._size = 0
+
+    def document(self) -> Node:
+        next(self._events)  # the stream's start
+        if isinstance(next(self._events), yaml.StreamEndEvent):
+            raise ConfigMistakes(
+                [Mistake(1, 1, "", "the file is empty: it needs a list `endpoints:`", file=self._path)]
+            )
+        root = self._node(next(self._events), "", 0)
+        next(self._events)  # the document's end
+        more = next(self._events)
+        if not isinstance(more, yaml.StreamEndEvent):
+            raise self._fatal(more, "a second document (after ---): one file holds one configuration")
+        return root
+
+    def _node(self, event: Any, path: str, depth: int) -> Node:
+        self._grow(event, 1)
+        if depth > _DEEPEST:
+            raise self._fatal(event, f"nested more than {_DEEPEST} levels deep")
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event)
+        before = self._size
+        node = self._fresh(event, path, depth)
+        if event.anchor:
+            self._anchors[event.anchor] = node, self._size - before + 1
+        return node
+
+    def _grow(self, event: Any, by: int) -> None:
+        self._size += by
+        if self._size > _MOST_NODES:
+            raise self._fatal(event, f"more than {_MOST_NODES} values, counting what aliases repeat")
+
+    def _alias(self, event: Any) -> Node:
+        """Repeat an anchored value; it counts as often as it is repeated, and cannot hold itself."""
+        if event.anchor not in self._anchors:
+            raise self._fatal(event, f"alias {shown('*' + event.anchor)}: nothing has that anchor before it")
+        node, size = self._anchors[event.anchor]
+        self._grow(event, size)
+        return node
+
+    def _fresh(self, event: Any, path: str, depth: int) -> Node:
+        line, column = _place(event)
+        if event.tag and event.tag != "!":
+            self._add(event, path, f"found tag {shown(event.tag)}: leave tags out")
+        if isinstance(event, yaml.ScalarEvent):
+            return Scalar(line, column, event.value, quoted=bool(event.style))
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._items(Items(line, column), path, depth)
+        return self._table(Table(line, column), path, depth)
+
+    def _items(self, items: Items, path: str, depth: int) -> Items:
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            items.nodes.append(self._node(event, key_path(path, len(items.nodes)), depth + 1))
+        return items
+
+    def _table(self, table: Table, path: str, depth: int) -> Table:
+        merged: list[Table] = []
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            key = self._key(event, path, depth + 1)
+            here = key_path(path, key.text)
+            value = self._node(next(self._events), here, depth + 1)
+            if key.text == "<<" and not key.quoted:
+                merged.extend(self._merged(event, here, value))
+            else:
+                self._enter(table, key, value, here)
+        return _merge(table, merged)
+
+    def _key(self, event: Any, path: str, depth: int) -> Scalar:
+        key = self._node(event, path, depth)
+        if isinstance(key, Scalar):
+            return key
+        raise self._fatal(event, "a key must be a plain word")
+
+    def _enter(self, table: Table, key: Scalar, value: Node, path: str) -> None:
+        first = table.keys.get(key.text)
+        if first is None:
+            table.keys[key.text], table.nodes[key.text] = key, value
+            return
+        message = f"key {shown(key.text)} is given twice, first on line {first.line}: keep one"
+        self._mistakes.append(Mistake(key.line, key.column, path, message, file=self._path))
+
+    def _merged(self, event: Any, path: str, value: Node) -> list[Table]:
+        """Read what `<<` names: a mapping, or a list of them; the first that has a key wins."""
+        nodes = value.nodes if isinstance(value, Items) else [value]
+        tables = [node for node in nodes if isinstance(node, Table)]
+        if len(tables) < len(nodes):
+            self._add(event, path, "<< takes mappings only, such as *anchor")
+        return tables
+
+    def _add(self, event: Any, path: str, message: str) -> None:
+        self._mistakes.append(Mistake(*_place(event), path, message, file=self._path))
+
+    def _fatal(self, event: Any, message: str) -> ConfigMistakes:
+        return ConfigMistakes([*self._mistakes, Mistake(*_place(event), "", message, file=self._path)])
+
+
+def _merge(table: Table, others: list[Table]) -> Table:
+    for other in others:
+        table = table.below(other)
+    return table
+
+
+def _place(event: Any) -> tuple[int, int]:
+    return event.start_mark.line + 1, event.start_mark.column + 1

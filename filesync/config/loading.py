@@ -1,0 +1,229 @@
+"""Loading: from the tree to endpoints, with every mistake of the file in one go."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from filesync.config import agreement
+from filesync.config.document import Items, Node, Scalar, Table, read_document
+from filesync.config.endpoint import Config, Endpoint
+from filesync.config.mistakes import ConfigMistakes, Mistake, did_you_mean, key_path, shown
+from filesync.config.models import (
+    SCHEDULES,
+    DefaultDetails,
+    DefaultsModel,
+    EndpointKeys,
+    EndpointModel,
+    FileModel,
+    ScheduleModel,
+)
+from filesync.config.sections import Checker
+from filesync.config.values import as_written, fill, is_broken, to_value
+from filesync.errors import ConfigError
+from filesync.providers import kinds
+from filesync.providers.base import ProviderKind
+from filesync.providers.details import FilterDetails
+from filesync.schedule import IntervalSchedule, Schedule
+from filesync.selection import Selection
+from filesync.settings import Settings
+
+KindOf = Callable[[str], ProviderKind]
+_OF_ENDPOINT = re.compile(r"endpoints\[(\d+)\]")
+_NOTHING = Table(0, 0)
+
+
+def load_config(path: Path, settings: Settings, kind_of: KindOf = kinds.kind_of) -> Config:
+    """Read connector.yaml. Raises ConfigMistakes with everything that is wrong, ConfigError when there is no file."""
+    mistakes: list[Mistake] = []
+    root = read_document(path, mistakes)
+    fill(root, settings.variables, path, mistakes)
+    loader = _Loader(Checker(path, settings, mistakes), kind_of)
+    config = loader.config(root)
+    if mistakes:
+        raise ConfigMistakes(loader.named(mistakes))
+    return replace(config, notices=loader.named(config.notices))
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What could be made of one endpoint; None where a mistake stands in the way."""
+
+    table: Table
+    path: str
+    keys: EndpointModel | None
+    kind: ProviderKind | None
+    details_node: Table | None
+    details: BaseModel | None
+    schedule: Schedule | None
+
+
+class _Loader:
+    """Makes endpoints of one file's tree."""
+
+    def __init__(self, checker: Checker, kind_of: KindOf) -> None:
+        self._checker = checker
+        self._kind_of = kind_of
+        self._names: dict[int, str] = {}
+
+    def config(self, root: Node) -> Config:
+        file = self._checker.check(FileModel, root, "")
+        inherited, filters = self._defaults(root)
+        drafts = [self._draft(at, node.below(inherited), filters) for at, node in _endpoints(root)]
+        members = [_to_member(draft) for draft in drafts]
+        self._checker.mistakes.extend(agreement.mistakes(members, self._checker.file))
+        return Config(
+            endpoints=tuple(endpoint for draft in drafts for endpoint in self._finished(draft)),
+            rate_limit_percent=file.rate_limit_percent if file else 100,
+            notices=tuple(sorted(agreement.notices(members, self._checker.file))),
+        )
+
+    def named(self, mistakes: Sequence[Mistake]) -> tuple[Mistake, ...]:
+        """Add the endpoint's name to what concerns one."""
+        return tuple(replace(each, endpoint=self._name_of(each.path)) for each in mistakes)
+
+    def _name_of(self, path: str) -> str | None:
+        found = _OF_ENDPOINT.match(path)
+        return self._names.get(int(found[1])) if found else None
+
+    def _defaults(self, root: Node) -> tuple[Table, Table]:
+        """Check `defaults`, and give what endpoints inherit: their keys, and the filters of their details."""
+        node = root.nodes.get("defaults") if isinstance(root, Table) else None
+        if not isinstance(node, Table):
+            return _NOTHING, _NOTHING
+        self._checker.check(DefaultsModel, node, "defaults")
+        self._schedule(node, "defaults")
+        details = node.nodes.get("endpoint_details")
+        if not isinstance(details, Table):
+            return _only(node, EndpointKeys), _NOTHING
+        self._checker.check(DefaultDetails, details, "defaults.endpoint_details")
+        return _only(node, EndpointKeys, but="endpoint_details"), _only(details, FilterDetails)
+
+    def _draft(self, at: int, table: Table, filters: Table) -> _Draft:
+        path = key_path("endpoints", at)
+        self._names[at] = _text(table, "name") or ""
+        kind = self._kind(table, path)
+        model = kind.details() if kind else FilterDetails
+        keys = self._checker.check(EndpointModel, table, path, elsewhere=_belongs_to_details(model))
+        details = _details(table, _only(filters, model))
+        made = self._checker.check(model, details, f"{path}.endpoint_details") if kind and details else None
+        return _Draft(table, path, keys, kind, details, made, self._schedule(table, path))
+
+    def _kind(self, table: Table, path: str) -> ProviderKind | None:
+        found = _text(table, "endpoint_type")
+        if not found:
+            return None
+        try:
+            return self._kind_of(found)
+        except ConfigError as exc:
+            self._checker.add(table.nodes["endpoint_type"], f"{path}.endpoint_type", str(exc))
+            return None
+
+    def _schedule(self, table: Table, path: str) -> Schedule | None:
+        node = table.nodes.get("schedule")
+        if node is None or to_value(node) is None:
+            return IntervalSchedule(timedelta(minutes=self._checker.settings.sync_interval_minutes))
+        if not isinstance(node, Table):
+            return None  # the endpoint's own model says that it must be a mapping
+        model = self._schedule_model(node, f"{path}.schedule")
+        if model is None:
+            return None
+        made = self._checker.check(model, node, f"{path}.schedule", elsewhere=_other_schedules(model))
+        return made.schedule() if made else None
+
+    def _schedule_model(self, node: Table, path: str) -> type[ScheduleModel] | None:
+        written = node.nodes.get("type")
+        found = _text(node, "type")
+        if found in SCHEDULES:
+            return SCHEDULES[found]
+        choice = f"type: {', '.join(SCHEDULES)} is allowed"
+        if written is None or not found:
+            self._checker.add(written or node, f"{path}.type", f"key 'type' is missing: {choice}")
+        elif not is_broken(written):
+            guess = did_you_mean(found, SCHEDULES)
+            self._checker.add(written, f"{path}.type", f"found {shown(as_written(written))}: {guess}{choice}")
+        return None
+
+    def _finished(self, draft: _Draft) -> Iterator[Endpoint]:
+        if draft.keys and draft.kind and draft.details and draft.schedule:
+            yield _to_endpoint(draft, draft.keys, draft.kind, draft.schedule)
+
+
+def _endpoints(root: Node) -> Iterator[tuple[int, Table]]:
+    items = root.nodes.get("endpoints") if isinstance(root, Table) else None
+    if isinstance(items, Items):
+        yield from ((at, node) for at, node in enumerate(items.nodes) if isinstance(node, Table))
+
+
+def _text(table: Table, key: str) -> str | None:
+    """Give a value that must be text before its model is known."""
+    node = table.nodes.get(key)
+    return node.filled if isinstance(node, Scalar) else None
+
+
+def _only(table: Table, model: type[BaseModel], but: str = "") -> Table:
+    """Keep the keys that the model knows."""
+    kept = {key for key in table.nodes if key in model.model_fields and key != but}
+    return Table(
+        table.line,
+        table.column,
+        {key: scalar for key, scalar in table.keys.items() if key in kept},
+        {key: node for key, node in table.nodes.items() if key in kept},
+    )
+
+
+def _details(table: Table, filters: Table) -> Table | None:
+    """Give an endpoint's details with the filters it inherits; None when they are no mapping."""
+    own = table.nodes.get("endpoint_details")
+    if own is None or (isinstance(own, Scalar) and to_value(own) is None):
+        return Table(table.line, table.column).below(filters)
+    return own.below(filters) if isinstance(own, Table) else None
+
+
+def _belongs_to_details(model: type[BaseModel]) -> Mapping[str, str]:
+    return dict.fromkeys(model.model_fields, "it belongs under endpoint_details")
+
+
+def _other_schedules(model: type[ScheduleModel]) -> Mapping[str, str]:
+    return {
+        key: f"it goes with type: {name} only"
+        for name, other in SCHEDULES.items()
+        if other is not model
+        for key in other.model_fields
+    }
+
+
+def _to_member(draft: _Draft) -> agreement.Member:
+    """Tell what endpoints are compared by."""
+    scope = draft.kind.scope(draft.details) if draft.kind and draft.details else None
+    return agreement.Member(
+        table=draft.table,
+        path=draft.path,
+        name=_text(draft.table, "name"),
+        endpoint_type=_text(draft.table, "endpoint_type") or "",
+        scope=scope,
+    )
+
+
+def _to_endpoint(draft: _Draft, keys: EndpointModel, kind: ProviderKind, schedule: Schedule) -> Endpoint:
+    details = draft.details
+    return Endpoint(
+        name=keys.name,
+        endpoint_type=keys.endpoint_type,
+        project_id=keys.project_id,
+        user_id=keys.user_id,
+        is_active=keys.is_active,
+        details=details,
+        details_text=as_written(draft.details_node),
+        scope=kind.scope(details),
+        selection=details.selection() if isinstance(details, FilterDetails) else Selection(),
+        schedule=schedule,
+        reconcile_every=keys.reconcile_every,
+        max_delete_percent=keys.max_delete_percent,
+        time_limit=keys.time_limit,
+        expected_unreadable=keys.expected_unreadable,
+        kind=kind,
+    )

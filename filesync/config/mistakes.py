@@ -1,0 +1,65 @@
+"""Mistakes: what is wrong in connector.yaml, where exactly, and what would be right."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from filesync.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mistake:
+    """One mistake (or, among `Config.notices`, one remark). `line` and `column` count from 1.
+
+    `path` is the key's path such as `endpoints[1].endpoint_details.file_types[0]`, '' for the whole file.
+    """
+
+    line: int
+    column: int
+    path: str
+    message: str
+    endpoint: str | None = None
+    file: Path = Path("connector.yaml")
+
+    def __str__(self) -> str:
+        where = f"{self.path}: " if self.path else ""
+        whose = f"endpoint {shown(self.endpoint)}: " if self.endpoint else ""
+        return f"{self.file}:{self.line}:{self.column}: {whose}{where}{self.message}"
+
+
+class ConfigMistakes(ConfigError):  # noqa: N818  named for what it carries
+    """Everything that is wrong in the file, in the order of its lines, one line of text for each."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        once = {(each.line, each.column, each.message): each for each in reversed([*mistakes])}  # aliases, defaults
+        self.mistakes = tuple(sorted(once.values(), key=lambda each: (each.line, each.column, each.path)))
+        super().__init__("\n".join(str(each) for each in self.mistakes))
+
+
+def key_path(path: str, *parts: int | str) -> str:
+    """Append keys and positions to a key path."""
+    for part in parts:
+        path += f"[{part}]" if isinstance(part, int) else f".{part if part.isidentifier() else shown(part)}"
+    return path.removeprefix(".")
+
+
+def shown(value: object) -> str:
+    """Write a found value in one short printable line."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = "".join(char if char.isprintable() else "�" for char in str(value))
+    return f"'{text[:77]}...'" if len(text) > 80 else f"'{text}'"
+
+
+def did_you_mean(found: str, allowed: Iterable[str]) -> str:
+    """Make `did you mean x? ` of the nearest allowed word, '' when none is near."""
+    words = {word.lower().replace("-", "_"): word for word in allowed}
+    close = get_close_matches(found.lower().replace("-", "_"), words, n=1)
+    return f"did you mean {words[close[0]]}? " if close else ""

@@ -1,0 +1,79 @@
+"""The JSON Schema of connector.yaml, for editors; made of the same models that read the file."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from filesync.config.models import SCHEDULES, DefaultDetails, DefaultsModel, EndpointModel, FileModel
+from filesync.providers import kinds
+
+_VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_]"}  # fills in any value
+
+
+def schema() -> dict[str, Any]:
+    """Describe the whole file, with the details of every endpoint type that is installed."""
+    models = {name: kinds.kind_of(name).details() for name in kinds.known_types()}
+    file = _described(FileModel)
+    file["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    file["title"] = "filesync: connector.yaml"
+    file["properties"]["defaults"] = _or_nothing(_defaults())
+    file["properties"]["endpoints"]["items"] = _endpoint(models)
+    return file
+
+
+def _defaults() -> dict[str, Any]:
+    section = _described(DefaultsModel)
+    section["properties"] |= {"schedule": _schedule(), "endpoint_details": _or_nothing(_described(DefaultDetails))}
+    return section
+
+
+def _endpoint(models: dict[str, type[BaseModel]]) -> dict[str, Any]:
+    """Describe an endpoint; its type decides what its details may hold."""
+    section = _described(EndpointModel)
+    section["properties"]["schedule"] = _schedule()
+    section["properties"]["endpoint_type"]["examples"] = list(models)
+    section["allOf"] = [_if_type(name, model) for name, model in models.items()]
+    return section
+
+
+def _if_type(name: str, model: type[BaseModel]) -> dict[str, Any]:
+    details = _described(model)
+    then: dict[str, Any] = {
+        "properties": {"endpoint_details": details if "required" in details else _or_nothing(details)}
+    }
+    if "required" in details:
+        then["required"] = ["endpoint_details"]
+    known = {"properties": {"endpoint_type": {"const": name}}, "required": ["endpoint_type"]}
+    return {"if": known, "then": then}
+
+
+def _schedule() -> dict[str, Any]:
+    return {
+        "description": "When to read; every $SYNC_INTERVAL_MINUTES when absent.",
+        "oneOf": [*(_described(model) for model in SCHEDULES.values()), {"type": "null"}],
+    }
+
+
+def _described(model: type[BaseModel]) -> dict[str, Any]:
+    """Describe a section; every plain value may also be a variable or, where it is optional, nothing."""
+    section = model.model_json_schema()
+    required = section.get("required", [])
+    for name, key in section.get("properties", {}).items():
+        section["properties"][name] = _plain(key, optional=name not in required)
+    return section
+
+
+def _plain(key: dict[str, Any], *, optional: bool) -> dict[str, Any]:
+    """Undo what editors show badly (a title for every key), and allow for `${NAME}`."""
+    key.pop("title", None)
+    kept: dict[str, Any] = {name: key.pop(name) for name in ("description", "default", "examples") if name in key}
+    choices = key.pop("anyOf", [key])
+    if any(choice.get("type") in {"integer", "number", "boolean"} for choice in choices):
+        choices = [*choices, _VARIABLE]
+    if optional and {"type": "null"} not in choices:
+        choices = [*choices, {"type": "null"}]
+    return {**kept, "anyOf": choices} if len(choices) > 1 else {**kept, **choices[0]}
+
+
+def _or_nothing(section: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [section, {"type": "null"}], "description": section.get("description", "")}

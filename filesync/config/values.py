@@ -1,0 +1,104 @@
+"""Values: what the text in the tree means, once `${NAME}` was filled in from the environment."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from filesync.config.document import Items, Node, Scalar, Table
+from filesync.config.mistakes import Mistake, key_path
+from filesync.errors import ConfigError
+
+_VARIABLE = re.compile(r"\$\$(?=\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{[^}]*\}?")
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})", re.ASCII)
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,11})\.[0-9]{1,6}", re.ASCII)
+_NOTHING = ("", "~", "null", "Null", "NULL")
+_YES_NO = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+
+
+def fill(root: Node, variables: Mapping[str, str], file: Path, mistakes: list[Mistake]) -> None:
+    """Fill `${NAME}` and `${NAME:-default}` in everywhere; `$${` stands for a plain `${`."""
+    for scalar, path in _scalars(root, ""):
+        if "$" not in scalar.text:
+            scalar.filled = scalar.text
+            continue
+        try:
+            scalar.filled = _filled(scalar.text, variables)
+        except ConfigError as exc:
+            mistakes.append(Mistake(scalar.line, scalar.column, path, str(exc), file=file))
+
+
+def is_broken(node: Node | None) -> bool:
+    """Tell whether a value could not be filled in, so that nothing more can be said of it."""
+    return isinstance(node, Scalar) and node.filled is None
+
+
+def as_written(node: Node | None) -> Any:
+    """Give the value with its `${NAME}` as they are."""
+    if isinstance(node, Scalar):
+        return _typed(node.text, quoted=node.quoted)
+    return _nested(node, as_written)
+
+
+def to_value(node: Node | None) -> Any:
+    """Give the value with everything filled in."""
+    if isinstance(node, Scalar):
+        return _typed(node.text if node.filled is None else node.filled, quoted=node.quoted)
+    return _nested(node, to_value)
+
+
+def _nested(node: Node | None, convert: Any) -> Any:
+    if isinstance(node, Items):
+        return [convert(each) for each in node.nodes]
+    if isinstance(node, Table):
+        return {key: convert(each) for key, each in node.nodes.items()}
+    return None
+
+
+def _typed(text: str, *, quoted: bool) -> Any:
+    """Make a number, a yes/no or nothing only of what could not have been meant as other text.
+
+    `0123`, `1e10` and `1.10` stay text, so that an id never loses a character; dates stay text too.
+    """
+    if quoted:
+        return text
+    if text in _NOTHING:
+        return None
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _DECIMAL.fullmatch(text) and str(float(text)) == text:
+        return float(text)
+    return _YES_NO.get(text, text)
+
+
+def _filled(text: str, variables: Mapping[str, str]) -> str:
+    return _VARIABLE.sub(lambda found: _value_of(found, variables), text)
+
+
+def _value_of(found: re.Match[str], variables: Mapping[str, str]) -> str:
+    if found[0] == "$$":
+        return "$"
+    if found[1] is None:
+        raise ConfigError("${ must be followed by a variable's name and }; $${ stands for a plain ${")
+    value = variables.get(found[1], "")
+    if value or (found[2] is None and found[1] in variables):
+        return value
+    if found[2] is None:
+        raise ConfigError(f"variable {found[1]} is not set: set it in the environment or .env, or write a default")
+    return found[2]
+
+
+def _scalars(node: Node, path: str, seen: set[int] | None = None) -> Iterator[tuple[Scalar, str]]:
+    """Walk over every value once, also when anchors repeat it."""
+    seen = set() if seen is None else seen
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, Scalar):
+        yield node, path
+    elif isinstance(node, Items):
+        for at, each in enumerate(node.nodes):
+            yield from _scalars(each, key_path(path, at), seen)
+    elif isinstance(node, Table):
+        for key, each in node.nodes.items():
+            yield from _scalars(each, key_path(path, key), seen)

@@ -1,0 +1,83 @@
+"""`endpoint_details` of `google_drive`."""
+
+import json
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from filesync.providers.details import FilterDetails, check_id, settings_of
+from filesync.settings import Settings
+
+DEFAULT_CREDENTIALS = "credentials/google-service-account.json"
+_ID = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_IN_LINK = re.compile(r"(?:/folders/|[?&]id=)([A-Za-z0-9_-]+)", re.ASCII)
+_SCOPES = ("drive_id", "folder_id", "shared_with_me", "subject")
+
+
+def to_drive_id(value: object) -> object:
+    """Check the id of a folder or shared drive; both have links .../drive/folders/ID."""
+    if not isinstance(value, str):
+        return value
+    plain = check_id(value.strip(), _id_in_link)
+    if plain == "root":
+        raise ValueError("for My Drive leave drive_id and folder_id out")
+    if not _ID.fullmatch(plain):
+        raise ValueError("an id has letters, digits, - and _ only")
+    return plain
+
+
+def _id_in_link(url: str) -> str | None:
+    found = _IN_LINK.search(url)
+    return found[1] if found else None
+
+
+DriveId = Annotated[str, BeforeValidator(to_drive_id)]
+
+
+class DriveDetails(FilterDetails):
+    """A shared drive, a folder, or (with neither) the account's My Drive."""
+
+    drive_id: DriveId | None = Field(None, description="A whole shared drive, or with folder_id: that drive's folder.")
+    folder_id: DriveId | None = Field(None, description="Only this folder's subtree.")
+    shared_with_me: bool = Field(False, description="Also what is shared with the account and hangs in no folder.")
+    subject: str | None = Field(
+        None, description="E-mail address to act for (domain-wide delegation).", validate_default=True
+    )
+
+    @field_validator("shared_with_me")
+    @classmethod
+    def _fits_the_scope(cls, shared: bool, info: ValidationInfo) -> bool:
+        other = next((name for name in ("folder_id", "drive_id") if info.data.get(name)), None)
+        if shared and other:
+            raise ValueError(f"shared_with_me goes with My Drive only: leave it or {other} out")
+        return shared
+
+    @field_validator("subject")
+    @classmethod
+    def _is_address(cls, subject: str | None, info: ValidationInfo) -> str | None:
+        if subject is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+", subject):
+            raise ValueError("an e-mail address is needed, such as user@example.com")
+        if subject is None and _is_my_drive(info.data) and _is_service_account(settings_of(info)):
+            raise ValueError(
+                "a service account has no My Drive worth listing: give drive_id, folder_id, shared_with_me or subject"
+            )
+        return subject
+
+
+def _is_my_drive(read: dict[str, Any]) -> bool:
+    """Tell whether everything that could name another scope was read, and nothing does."""
+    return all(name in read and not read[name] for name in _SCOPES[:-1])
+
+
+def _is_service_account(settings: Settings | None) -> bool:
+    """Look what kind of login the credentials file is; one that cannot be read is the login's business."""
+    if settings is None:
+        return False
+    path = settings.path(settings.variables.get("GOOGLE_CREDENTIALS_PATH") or DEFAULT_CREDENTIALS)
+    try:
+        with path.open("rb") as file:
+            found = json.loads(file.read(1_000_000))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("type") == "service_account"

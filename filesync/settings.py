@@ -1,0 +1,196 @@
+"""Settings: where home is, and what the variables of the environment mean."""
+
+import ipaddress
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import unquote, urlsplit
+
+from filesync.errors import ConfigError
+from filesync.variables import Variables, read_variables
+
+CONFIG_FILE = "config/connector.yaml"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+AUTODESK_FLOWS = ("auto", "two_legged", "three_legged", "service_account")
+DEFAULTS: Mapping[str, str] = {
+    "DATABASE_URL": "sqlite:///./data/connector.db",
+    "CONNECTOR_AUTODESK_CLIENT_ID": "",
+    "CONNECTOR_AUTODESK_CLIENT_SECRET": "",
+    "CONNECTOR_AUTODESK_BASE_URL": "https://developer.api.autodesk.com",
+    "CONNECTOR_AUTODESK_AUTH": "auto",
+    "CONNECTOR_AUTODESK_SERVICE_ACCOUNT_PATH": "",
+    "GOOGLE_CREDENTIALS_PATH": "",
+    "CONNECTOR_GOOGLE_BASE_URL": "https://www.googleapis.com",
+    "SYNC_INTERVAL_MINUTES": "5",
+    "MAX_CONCURRENT_SYNCS": "5",
+    "CONNECTOR_LOG_LEVEL": "INFO",
+    "FILESYNC_HEALTH_TOKEN": "",
+}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says, read and checked; every relative path counts from `home`."""
+
+    home: Path
+    variables: Variables
+    database_path: Path
+    sync_interval_minutes: int
+    max_concurrent_syncs: int
+    log_level: str
+    autodesk_base_url: str
+    google_base_url: str
+
+    def path(self, text: str) -> Path:
+        """Make a path absolute, counting a relative one from home."""
+        return self.home / text
+
+    def secrets(self) -> tuple[str, ...]:
+        """Name the values that must never be shown."""
+        return self.variables.secrets()
+
+
+def find_home(given: str | None, environ: Mapping[str, str], cwd: Path) -> Path:
+    """Choose the home: --home, else $FILESYNC_HOME, else the nearest one at or above `cwd`, else `cwd`."""
+    chosen = given or environ.get("FILESYNC_HOME")
+    if chosen:
+        return _absolute(cwd, chosen)
+    found = (folder for folder in (cwd, *cwd.parents) if _is_our_home(folder))
+    return _absolute(next(found, cwd), ".")
+
+
+def load_settings(home: Path, environ: Mapping[str, str]) -> Settings:
+    """Read every variable. Raises one ConfigError that names all that are wrong."""
+    reader = _Reader(read_variables(home, environ))
+    reader.read_all()
+    settings = Settings(
+        home=home,
+        variables=reader.variables,
+        database_path=home / reader.read("DATABASE_URL", _database_file),
+        sync_interval_minutes=reader.read("SYNC_INTERVAL_MINUTES", _minutes),
+        max_concurrent_syncs=reader.read("MAX_CONCURRENT_SYNCS", _at_once),
+        log_level=reader.read("CONNECTOR_LOG_LEVEL", _log_level),
+        autodesk_base_url=reader.read("CONNECTOR_AUTODESK_BASE_URL", _base_url),
+        google_base_url=reader.read("CONNECTOR_GOOGLE_BASE_URL", _base_url),
+    )
+    reader.finish()
+    return settings
+
+
+class _Reader:
+    """Converts variables one by one and keeps what was wrong with them."""
+
+    def __init__(self, variables: Variables) -> None:
+        self.variables = variables
+        self._mistakes: dict[str, None] = {}
+
+    def read(self, name: str, convert: Callable[[str], T]) -> T:
+        """Convert a variable; an unset or wrong one counts as its default, which is always right."""
+        try:
+            return convert(self.variables.get(name) or DEFAULTS[name])
+        except ConfigError as exc:
+            self._mistakes[str(exc)] = None
+        except ValueError as exc:
+            self._mistakes[f"{name}: {exc}"] = None
+        return convert(DEFAULTS[name])
+
+    def read_all(self) -> None:
+        """Read also what only providers use, so that a missing NAME_FILE shows now."""
+        for name in DEFAULTS:
+            self.read(name, str)
+        self.read("CONNECTOR_AUTODESK_AUTH", _flow)
+
+    def finish(self) -> None:
+        if self._mistakes:
+            raise ConfigError("; ".join(self._mistakes))
+
+
+def _absolute(cwd: Path, path: str) -> Path:
+    try:
+        return (cwd / Path(path).expanduser()).resolve()
+    except (RuntimeError, ValueError, OSError) as exc:
+        raise ConfigError(f"home {path!r} is no path that can be used: {exc}") from exc
+
+
+def _is_our_home(folder: Path) -> bool:
+    """Tell whether a folder is a home; one that somebody else could have put in our way is not."""
+    file = folder / CONFIG_FILE
+    try:
+        return file.is_file() and all(_is_ours(each) for each in (folder, file.parent, file))
+    except OSError:
+        return False
+
+
+def _is_ours(path: Path) -> bool:
+    return not hasattr(os, "geteuid") or path.stat().st_uid in {0, os.geteuid()}
+
+
+def _database_file(url: str) -> str:
+    """Find the file in sqlite:///relative or sqlite:////absolute; other databases' addresses may hold passwords."""
+    scheme, colon, _ = url.partition(":")
+    example = "write sqlite:///./data/connector.db"
+    if not colon or scheme.lower() != "sqlite":
+        raise ValueError(f"only sqlite is supported{_named(scheme, colon)}; {example}")
+    address = url[len("sqlite:") :]
+    path = unquote(address[3:])
+    if not address.startswith("///") or path in {"", ":memory:"} or "\0" in path:
+        raise ValueError(f"no path of a file after sqlite:///; {example}")
+    if "?" in address:
+        raise ValueError("options after ? are not supported; a ? that belongs to the name is written %3F")
+    return path
+
+
+def _named(scheme: str, colon: str) -> str:
+    return f", not {scheme}" if colon and scheme.isascii() and scheme.replace("+", "").isalnum() else ""
+
+
+def _base_url(url: str) -> str:
+    """Check an address that secrets are sent to; it is not repeated, for it might hold one."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("an address such as https://host is needed")
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("an address without user, ? and # is needed")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError(f"https is needed for {parts.hostname}: http would show the login to the network")
+    _ = parts.port  # raises ValueError when it is no number
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _minutes(text: str) -> int:
+    return _whole(text, 525_600)
+
+
+def _at_once(text: str) -> int:
+    return _whole(text, 100)
+
+
+def _whole(text: str, highest: int) -> int:
+    if text.isascii() and text.strip().isdigit() and len(text) < 20 and 1 <= int(text) <= highest:
+        return int(text)
+    raise ValueError(f"found {text[:40]!r}, a whole number from 1 to {highest} is needed")
+
+
+def _log_level(text: str) -> str:
+    return _one_of(text.upper(), LOG_LEVELS)
+
+
+def _flow(text: str) -> str:
+    return _one_of(text, AUTODESK_FLOWS)
+
+
+def _one_of(text: str, allowed: tuple[str, ...]) -> str:
+    if text.strip() in allowed:
+        return text.strip()
+    raise ValueError(f"found {text[:40]!r}, one of {', '.join(allowed)} is needed")
