@@ -62,7 +62,7 @@ def _version_gaps(file: File, version: Version, base: str) -> dict[str, object]:
         "number": version.number,
         "link": to_link(file, version.number),
         "size": version.size,
-        "suffix": _safe(version.name.rpartition(".")[2].lower()),
+        "suffix": _safe(_suffix(version.name)),
     }
 
 
@@ -89,6 +89,10 @@ def _safe(text: str) -> str:
 
 def _stem(name: str) -> str:
     return name.rpartition(".")[0] or name
+
+
+def _suffix(name: str) -> str:
+    return name.rpartition(".")[2].lower() if "." in name else ""
 
 
 def _version_template(version: Version) -> Template:
