@@ -1,6 +1,6 @@
-"""A store in memory that keeps the rules of the real one: what is stated is taken, and nothing else."""
+"""A store in memory that keeps the rules of the real one, and a tree to read into it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from filesync.model import (
@@ -18,6 +18,9 @@ from filesync.model import (
     Unreadable,
 )
 from filesync.providers.base import Provider
+from filesync.simulators.acc import AccSimulator
+
+Open = Callable[..., Provider]  # details of the endpoint -> its provider
 
 
 @dataclass
@@ -29,7 +32,7 @@ class Row:
 
 
 class Memory:
-    """Known, and the taker of batches."""
+    """Known, and the taker of batches: what is stated is taken, and nothing else."""
 
     def __init__(self) -> None:
         self.state: State = {}
@@ -155,3 +158,22 @@ class Memory:
     def _file_path(self, file: RemoteFile) -> str:
         folder = self.path(file.parent_id or "") or "?"
         return f"{folder.rstrip('/')}/{file.name.replace('/', chr(0xFF0F))}"
+
+
+def make_tree(acc: AccSimulator, project: str) -> dict[str, str]:
+    """Build Project Files/{A/{B/{C}},D} with two files in each; give ids by name."""
+    ids = {"top": acc.project_files(project)}
+    for name, parent in (("A", "top"), ("B", "A"), ("C", "B"), ("D", "top")):
+        ids[name] = acc.add_folder(ids[parent], name)
+    for name in ("top", "A", "B", "C", "D"):
+        ids[f"{name}1"] = acc.add_file(ids[name], f"{name}1.pdf", 100)
+        ids[f"{name}2"] = acc.add_file(ids[name], f"{name}2.dwg", 200)
+    return ids
+
+
+def truth(
+    acc: AccSimulator, project: str, folder: str | None = None, user: str | None = None
+) -> dict[str, tuple[str, int | None, int | None]]:
+    """Give what an inventory must hold, as Memory.inventory does."""
+    rows = acc.truth(project, folder, user=user)
+    return {row["id"]: (row["path"], row["size"], row["version_number"]) for row in rows}

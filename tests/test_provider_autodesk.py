@@ -1,88 +1,15 @@
 """The Autodesk provider against the simulated service, over real HTTP on loopback."""
 
-import random
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from pathlib import Path
-
 import pytest
-from autodesk_memory import Memory
+from autodesk_memory import Memory, Open, make_tree, truth
 
 from filesync.clock import Stop
 from filesync.errors import AuthError, ForbiddenError, NotFoundError, ResponseError, StoppedError
-from filesync.http import Connector, Counters
 from filesync.model import FolderListed, Page, Rooted
-from filesync.providers.autodesk import KIND
-from filesync.providers.autodesk.details import AutodeskDetails
-from filesync.providers.base import Provider, Surroundings
-from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET, AccSimulator
-from filesync.simulators.clock import SimulatedClock
+from filesync.simulators.acc import CLIENT_SECRET, AccSimulator
 from filesync.simulators.faults import ENDLESS, hang, status
 
-Open = Callable[..., Provider]
-
-
-@pytest.fixture
-def acc() -> Iterator[AccSimulator]:
-    with AccSimulator(SimulatedClock(datetime(2026, 3, 1, tzinfo=UTC), frozen=True)) as acc:
-        yield acc
-
-
-@pytest.fixture
-def hub(acc: AccSimulator) -> str:
-    return acc.add_hub("Example Construction", "EMEA")
-
-
-@pytest.fixture
-def project(acc: AccSimulator, hub: str) -> str:
-    return acc.add_project(hub, "Example Tower")
-
-
-@pytest.fixture
-def stop(acc: AccSimulator) -> Stop:
-    return Stop(acc.clock)
-
-
-@pytest.fixture
-def connect(acc: AccSimulator, project: str, stop: Stop, tmp_path: Path) -> Iterator[Open]:
-    connector = Connector(
-        clock=acc.clock,
-        stop=stop,
-        counters=Counters(),
-        limits_folder=tmp_path / "limits",
-        percent=100,
-        random=random.Random(1),  # noqa: TID251  the tests' own
-    )
-
-    def open_provider(client: str = CLIENT_ID, **details: object) -> Provider:
-        variables = {
-            "CONNECTOR_AUTODESK_CLIENT_ID": client,
-            "CONNECTOR_AUTODESK_CLIENT_SECRET": CLIENT_SECRET,
-            "CONNECTOR_AUTODESK_BASE_URL": acc.base_url,
-        }
-        acc.clock.advance(10)  # what happened until now is settled
-        acc.reset()
-        endpoint = AutodeskDetails.model_validate({"project_id": project, **details})
-        return KIND.open(endpoint, Surroundings(variables, connector, acc.clock, lambda name: tmp_path / name))
-
-    yield open_provider
-    connector.close()
-
-
-def make_tree(acc: AccSimulator, project: str) -> dict[str, str]:
-    """Build Project Files/{A/{B/{C}},D} with two files in each; give ids by name."""
-    ids = {"top": acc.project_files(project)}
-    for name, parent in (("A", "top"), ("B", "A"), ("C", "B"), ("D", "top")):
-        ids[name] = acc.add_folder(ids[parent], name)
-    for name in ("top", "A", "B", "C", "D"):
-        ids[f"{name}1"] = acc.add_file(ids[name], f"{name}1.pdf", 100)
-        ids[f"{name}2"] = acc.add_file(ids[name], f"{name}2.dwg", 200)
-    return ids
-
-
-def check(acc: AccSimulator, project: str, memory: Memory, folder: str | None = None, user: str | None = None) -> None:
-    rows = acc.truth(project, folder, user=user)
-    assert memory.inventory() == {row["id"]: (row["path"], row["size"], row["version_number"]) for row in rows}
+pytest_plugins = ("autodesk_stage",)
 
 
 def test_the_first_sync_finds_everything_and_costs_the_folders_and_three(
@@ -91,7 +18,7 @@ def test_the_first_sync_finds_everything_and_costs_the_folders_and_three(
     make_tree(acc, project)
     memory = Memory()
     memory.sync(connect())
-    check(acc, project, memory)
+    assert memory.inventory() == truth(acc, project)
     assert acc.count() == 5 + 2 + 1  # folders; hubs and top folders; one hub to ask for the project
 
 
@@ -130,7 +57,7 @@ def test_a_new_version_costs_one_request_a_level_and_one(acc: AccSimulator, proj
     memory.sync(connect())
     acc.add_version(ids["C1"], 999)
     memory.sync(connect())
-    check(acc, project, memory)
+    assert memory.inventory() == truth(acc, project)
     assert acc.count() == 1 + 4  # top folders; Project Files, A, B, C
 
 
@@ -142,7 +69,7 @@ def test_a_stamp_that_is_too_fresh_is_read_once_more(acc: AccSimulator, project:
     memory.sync(provider)
     acc.rename_file(late, "later.pdf")  # in the same second: the stamp stays
     memory.sync(connect())
-    check(acc, project, memory)
+    assert memory.inventory() == truth(acc, project)
     memory.sync(connect())
     assert acc.count() == 1
 
@@ -154,7 +81,7 @@ def test_a_folder_of_401_entries_is_read_to_its_end(acc: AccSimulator, project: 
     acc.add_folder(top, "last")
     memory = Memory()
     memory.sync(connect())
-    check(acc, project, memory)
+    assert memory.inventory() == truth(acc, project)
     assert len(memory.files) == 400
     pages = [batch for batch in memory.batches if isinstance(batch, Page)]
     (listed,) = [b for b in memory.batches if isinstance(b, FolderListed) and b.folder_id == top]
@@ -188,7 +115,7 @@ def test_an_unreadable_folder_is_named_and_the_rest_is_read(acc: AccSimulator, p
     assert acc.count() == 2  # the top folders and the one that could not be read
     acc.grant_access(ids["B"])
     memory.sync(connect())
-    check(acc, project, memory)
+    assert memory.inventory() == truth(acc, project)
 
 
 def test_an_app_without_the_api_fails_the_sync_and_not_one_folder(
@@ -212,7 +139,7 @@ def test_system_folders_are_left_out_by_name_at_the_root_only(acc: AccSimulator,
     acc.add_file(namesake, "site.jpg")
     provider, memory = connect(), Memory()
     memory.sync(provider)
-    check(acc, project, memory)
+    assert memory.inventory() == truth(acc, project)
     assert {row.folder.name for row in memory.rows.values()} == {"", "Project Files", "Photos"}
     assert {"Photos", "Recycle Bin", "COST Root Folder"} < set(provider.left_out())
     assert "Project Files" not in provider.left_out()
@@ -231,13 +158,13 @@ def test_a_member_sees_his_deep_folder_at_its_real_path(acc: AccSimulator, proje
     acc.add_member(project, user, [ids["C"], ids["D"]])
     memory = Memory()
     memory.sync(connect(act_as_user=user))
-    check(acc, project, memory, user=user)
+    assert memory.inventory() == truth(acc, project, user=user)
     assert memory.files[ids["C1"]].name == "C1.pdf"
     memory.sync(connect(act_as_user=user))
     assert acc.count() == 1
     acc.add_member(project, user, [ids["D"]])
     memory.sync(connect(act_as_user=user))
-    check(acc, project, memory, user=user)
+    assert memory.inventory() == truth(acc, project, user=user)
     assert set(memory.gone.values()) == {"access_lost"}
 
 
@@ -249,17 +176,17 @@ def test_a_member_who_becomes_admin_sees_the_rest(acc: AccSimulator, project: st
     memory.sync(connect(act_as_user=user))
     acc.add_member(project, user)
     memory.sync(connect(act_as_user=user))
-    check(acc, project, memory, user=user)
+    assert memory.inventory() == truth(acc, project, user=user)
 
 
 def test_a_folder_endpoint_holds_its_subtree_only(acc: AccSimulator, project: str, connect: Open) -> None:
     ids = make_tree(acc, project)
     memory = Memory()
     memory.sync(connect(folder_id=ids["A"]))
-    check(acc, project, memory, folder=ids["A"])
+    assert memory.inventory() == truth(acc, project, folder=ids["A"])
     acc.add_version(ids["B2"])
     memory.sync(connect(folder_id=ids["A"]))
-    check(acc, project, memory, folder=ids["A"])
+    assert memory.inventory() == truth(acc, project, folder=ids["A"])
     assert acc.count() == 1 + 2
 
 
@@ -306,7 +233,7 @@ def test_a_project_that_is_not_where_it_was_is_looked_for_once_more(
     memory.state = {**memory.state, "hub_id": acc.add_hub("Former")}
     memory.sync(connect())
     assert memory.state["hub_id"] == hub
-    check(acc, project, memory)
+    assert memory.inventory() == truth(acc, project)
     memory.sync(connect())
     assert acc.count() == 1
 
@@ -320,10 +247,12 @@ def test_credentials_are_missed_before_any_request(acc: AccSimulator, connect: O
 def test_a_stop_ends_a_crawl(acc: AccSimulator, project: str, connect: Open, stop: Stop) -> None:
     make_tree(acc, project)
     memory, provider = Memory(), connect()
+    batches = provider.read(memory)
+    memory.put(next(batches))
+    memory.put(next(batches))
+    stop.request()
     with pytest.raises(StoppedError):
-        for batch in provider.read(memory):
-            memory.put(batch)
-            stop.request()
+        next(batches)
     assert acc.count() == 3
 
 
@@ -350,7 +279,7 @@ def test_stale_folders_are_read_although_nothing_says_they_changed(
     assert ids["C1"] in memory.files  # the rollup did not show it
     memory.stale = [ids["C"], ids["D"]]
     memory.sync(connect())
-    check(acc, project, memory)
+    assert memory.inventory() == truth(acc, project)
     assert memory.gone == {ids["C1"]: "trashed"}
     assert acc.count() == 1 + 2 + 1
 

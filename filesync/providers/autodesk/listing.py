@@ -36,14 +36,14 @@ class Crawl:
     root_id: str
     system: SystemFolders
 
-    def run(self, known: Known) -> Iterator[Batch]:
+    def run(self, known: Known, tops: Sequence[FolderListed] = ()) -> Iterator[Batch]:
         """Read every folder that must be read, and what turns up below, until nothing is left.
 
         What is yielded is stored before the generator goes on, so `known` then tells which of a
         folder's children have changed. A folder is read at most twice, and only again when its
         change stamp has become another meanwhile.
         """
-        todo = Queue(known)
+        todo = Queue(known, tops)
         with Workers(self._ask, WORKERS) as workers:
             self._fill(workers, todo)
             while todo.reading:
@@ -96,15 +96,19 @@ class Crawl:
 
 
 class Queue:
-    """Which folder is next: upper ones first, and none before its parent, which may show it another stamp."""
+    """Which folder is next: upper ones first, and none before those above it, which may show it another stamp.
 
-    def __init__(self, known: Known) -> None:
+    `tops` says what was listed before the crawl.
+    """
+
+    def __init__(self, known: Known, tops: Sequence[FolderListed]) -> None:
         self.reading: set[str] = set()
         self._known = known
         self._waiting: dict[str, KnownFolder] = {}
         self._ready: deque[str] = deque()  # of the waiting; an id that stands here twice counts once
         self._held: dict[str, list[str]] = {}  # waiting for the folder under whose id they stand
         self._stamps: dict[str, list[str | None]] = {}  # of the folders read in this run, as they were read
+        self._shown = {top.folder_id: frozenset(folder.id for folder in top.folders) for top in tops}
         for folder in sorted((*known.unlisted(), *known.stalest()), key=_depth):
             self._put(folder)
 
@@ -118,41 +122,43 @@ class Queue:
         return None
 
     def read(self, folder: KnownFolder, children: frozenset[str]) -> None:
-        """Note that a folder was read; queue those of its children that must be read, as they are known by now."""
-        self.reading.remove(folder.id)
-        self._stamps.setdefault(folder.id, []).append(folder.change_stamp)
-        due = {child.id: child for child in self._known.unlisted(below=folder.id)}
-        for held in self._released(folder):
-            if held.id in children and held.id not in due and (now := self._known.folder(held.id)):
-                due[held.id] = now
-        for child in due.values():
-            self._put(child)
+        """Note that a folder was read; queue what is to be read below, as it is known by now."""
+        self._shown[folder.id] = children
+        held = (self._known.folder(child) for child in self._end(folder))
+        for child in (*held, *self._known.unlisted(below=folder.id)):
+            if child:
+                self._put(child)
 
     def unread(self, folder: KnownFolder) -> None:
         """Note that a folder cannot be read: what lies below stays as it is."""
+        self._end(folder)
+
+    def _end(self, folder: KnownFolder) -> Sequence[str]:
+        """Take out what waited for this folder."""
         self.reading.remove(folder.id)
         self._stamps.setdefault(folder.id, []).append(folder.change_stamp)
-        self._released(folder)
-
-    def _released(self, parent: KnownFolder) -> Sequence[KnownFolder]:
-        """Take out the folders that waited for this one; one that has moved elsewhere meanwhile waits there."""
-        held = [self._waiting[child] for child in self._held.pop(parent.id, ()) if child in self._waiting]
-        held = [child for child in held if child.parent_id == parent.id]
-        for child in held:
-            del self._waiting[child.id]
-        return held
+        return [child for child in self._held.pop(folder.id, ()) if self._waiting.pop(child, None)]
 
     def _put(self, folder: KnownFolder) -> None:
         if folder.id in self.reading or not self._is_news(folder):
             return
+        way = list(self._way(folder))
+        if any(child not in self._shown.get(parent, (child,)) for parent, child in way):
+            return  # it, or something above it, was not where it should be: a candidate
         before = self._waiting.get(folder.id)
         self._waiting[folder.id] = folder
         if before and before.parent_id == folder.parent_id:
             return  # it keeps its place
-        if folder.parent_id in self._waiting or folder.parent_id in self.reading:
-            self._held.setdefault(str(folder.parent_id), []).append(folder.id)
-        else:
-            self._ready.append(folder.id)
+        holder = next((parent for parent, _ in way if parent in self._waiting or parent in self.reading), None)
+        queue = self._ready if holder is None else self._held.setdefault(holder, [])
+        queue.append(folder.id)
+
+    def _way(self, folder: KnownFolder) -> Iterator[tuple[str, str]]:
+        """Climb to the root: give each folder above together with the one it should show."""
+        one: KnownFolder | None = folder
+        while one and one.parent_id is not None:
+            yield one.parent_id, one.id
+            one = self._known.folder(one.parent_id)
 
     def _is_news(self, folder: KnownFolder) -> bool:
         stamps = self._stamps.get(folder.id, ())

@@ -53,10 +53,11 @@ class AutodeskProvider:
         return self._system.names
 
     def _read_project(self, known: Known) -> Iterator[Batch]:
-        place, tops = self._top_folders(known)
+        place, answer = self._top_folders(known)
         yield place.rooted(RemoteFolder(place.root_id, name="", parent_id=None, listable=False))
-        yield from to_batches(tops, place.root_id, self._system)
-        yield from self._crawl(place).run(known)
+        tops = list(to_batches(answer, place.root_id, self._system))
+        yield from tops
+        yield from self._crawl(place).run(known, tops)
 
     def _read_folder(self, known: Known, folder_id: str) -> Iterator[Batch]:
         place = self._place(known)

@@ -1,0 +1,307 @@
+"""Autodesk's JSON, and its ways to say no, as they were recorded and as they might come."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from filesync.clock import Timestamp
+from filesync.errors import ResponseError
+from filesync.http import Answer
+from filesync.http.redaction import LONGEST_TEXT
+from filesync.model import RemoteFile, RemoteFolder
+from filesync.providers.autodesk import routes
+from filesync.providers.autodesk.routes import PROJECT_NOT_ACTIVE, explain
+from filesync.providers.autodesk.tops import SystemFolders, to_batches
+from filesync.providers.autodesk.translate import Contents, next_href, to_contents
+
+FOLDER = "urn:adsk.wipprod:fs.folder:co.AAA"
+LINEAGE = "urn:adsk.wipprod:dm.lineage:BBB"
+TIP = "urn:adsk.wipprod:fs.file:vf.BBB?version=2"
+LINK = "https://acc.autodesk.com/docs/files/projects/p?folderUrn=f&entityId=BBB"
+STORAGE = "urn:adsk.objects:os.object:wip.dm.prod/x.pdf"
+
+
+def answer(body: Mapping[str, Any], date: datetime | None = datetime(2026, 1, 5, 9, tzinfo=UTC)) -> Answer:
+    return Answer("https://example.test/contents", 200, body, {}, date)
+
+
+def item(**attributes: Any) -> dict[str, Any]:
+    """Make an item as recorded in ACC."""
+    about = {
+        "displayName": "Plan",
+        "createTime": "2026-01-05T08:24:24.0000000Z",
+        "createUserName": "Bob",
+        "lastModifiedTime": "2026-01-05T08:30:00.0000000Z",
+        "lastModifiedUserName": "Bob",
+        "hidden": False,
+        "reserved": False,
+        "extension": {"type": "items:autodesk.bim360:File", "data": {"sourceFileName": "Plan.pdf"}},
+    }
+    return {
+        "type": "items",
+        "id": LINEAGE,
+        "attributes": about | attributes,
+        "links": {"webView": {"href": LINK}},
+        "relationships": {"tip": {"data": {"type": "versions", "id": TIP}}, "parent": {"data": {"id": FOLDER}}},
+    }
+
+
+def version(**attributes: Any) -> dict[str, Any]:
+    about = {
+        "name": "Plan.PDF",
+        "displayName": "Plan",
+        "createTime": "2026-01-05T08:26:00.0000000Z",
+        "lastModifiedTime": "2026-01-05T08:27:50.1239999Z",
+        "lastModifiedUserId": "U2",
+        "lastModifiedUserName": "ann@example.com",
+        "versionNumber": 2,
+        "storageSize": 322126,
+        "fileType": "pdf",
+        "extension": {"type": "versions:autodesk.bim360:File", "data": {"processState": "PROCESSING_COMPLETE"}},
+    }
+    return {
+        "type": "versions",
+        "id": TIP,
+        "attributes": about | attributes,
+        "relationships": {"item": {"data": {"id": LINEAGE}}, "storage": {"data": {"id": STORAGE}}},
+    }
+
+
+def translated(*entries: Any, included: Any = ()) -> Contents:
+    return to_contents(answer({"data": list(entries), "included": list(included)}), FOLDER)
+
+
+def file_of(entry: dict[str, Any], *included: dict[str, Any]) -> RemoteFile:
+    (file,) = translated(entry, included=included).files
+    return file
+
+
+def folder(name: str = "Drawings", rollup: Any = "2026-01-05T08:27:50.0000000Z", **attributes: Any) -> dict[str, Any]:
+    return {
+        "type": "folders",
+        "id": f"urn:adsk.wipprod:fs.folder:co.{name}",
+        "attributes": {"name": name, "lastModifiedTimeRollup": rollup, "hidden": False} | attributes,
+    }
+
+
+def test_a_file_is_its_item_and_its_tip() -> None:
+    file = file_of(item(), version())
+    assert file == RemoteFile(
+        id=LINEAGE,
+        name="Plan.PDF",
+        parent_id=FOLDER,
+        link=LINK,
+        size=322126,
+        file_type="pdf",
+        version="2",
+        version_number=2,
+        created_by="Bob",
+        modified_by="ann@example.com",
+        modified_by_id="U2",
+        created_at=Timestamp("2026-01-05T08:24:24.000Z"),
+        updated_at=Timestamp("2026-01-05T08:27:50.123Z"),
+        extra=file.extra,
+    )
+    assert json.loads(file.extra or "") == {
+        "item_type": "items:autodesk.bim360:File",
+        "process_state": "PROCESSING_COMPLETE",
+        "storage_id": STORAGE,
+        "version_created_at": "2026-01-05T08:26:00.000Z",
+        "version_id": TIP,
+        "version_type": "versions:autodesk.bim360:File",
+    }
+
+
+def test_a_file_without_a_tip_is_still_listed() -> None:
+    file = file_of(item(displayName="Model.rvt"))
+    assert (file.name, file.file_type, file.size, file.version_number) == ("Model.rvt", "rvt", None, None)
+    assert file.updated_at == "2026-01-05T08:30:00.000Z"
+
+
+def test_a_tip_is_found_by_its_item_when_the_item_does_not_name_it() -> None:
+    entry = item()
+    del entry["relationships"]["tip"]
+    assert file_of(entry, version()).size == 322126
+
+
+def test_deleted_files_are_not_there_even_if_they_have_no_name() -> None:
+    deleted = version(extension={"type": "versions:autodesk.core:Deleted", "data": {}})
+    assert translated(item(), included=[deleted]).files == []
+    assert translated(item(hidden=True, displayName=None), folder(hidden=True)).files == []
+    assert translated(folder(hidden=True)).folders == []
+
+
+@pytest.mark.parametrize("wrong", [None, "12", True, -1, 2**63, [], {}, 1.5])
+def test_a_size_of_another_type_is_unknown(wrong: Any) -> None:
+    file = file_of(item(), version(storageSize=wrong, versionNumber=wrong))
+    assert (file.size, file.version, file.version_number) == (None, None, None)
+
+
+@pytest.mark.parametrize("wrong", [None, 7, "", " ", [], {"name": "x"}])
+def test_a_person_of_another_type_is_unknown(wrong: Any) -> None:
+    assert file_of(item(createUserName=wrong), version()).created_by is None
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("2024-11-14T11:24:38.0000000Z", "2024-11-14T11:24:38.000Z"),
+        ("2024-11-14T11:24:38.9999999Z", "2024-11-14T11:24:38.999Z"),
+        ("2024-11-14T11:24:38Z", "2024-11-14T11:24:38.000Z"),
+        ("2024-11-14T11:24:38.5Z", "2024-11-14T11:24:38.500Z"),
+        ("2024-11-14T11:24:38+01:00", "2024-11-14T10:24:38.000Z"),
+        ("2024-11-14T11:24:38", "2024-11-14T11:24:38.000Z"),
+        ("20241114T112438Z", "2024-11-14T11:24:38.000Z"),
+        ("0001-01-01T00:00:00Z", None),
+        ("2024-13-14T11:24:38.0000000Z", None),
+        ("soon", None),
+        (1731583478, None),
+    ],
+)
+def test_times_are_written_the_databases_way(given: Any, written: str | None) -> None:
+    assert file_of(item(createTime=given), version()).created_at == written
+
+
+@pytest.mark.parametrize(
+    ("name", "file_type"),
+    [("A.tar.GZ", "gz"), ("Report v1. final", "pdf"), ("README", "pdf"), (".rvt", "pdf"), ("a.", "pdf")],
+)
+def test_the_type_is_the_names_extension_else_the_services_word(name: str, file_type: str) -> None:
+    assert file_of(item(), version(name=name, fileType="PDF")).file_type == file_type
+
+
+def test_a_link_that_is_no_web_address_is_dropped() -> None:
+    entry = item()
+    entry["links"]["webView"]["href"] = "javascript:alert(1)"
+    assert file_of(entry, version()).link is None
+
+
+def test_half_a_character_in_a_name_can_be_stored() -> None:
+    assert file_of(item(), version(name="a\ud800b\U0001f600.pdf")).name == "a\ufffdb\U0001f600.pdf"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [item() | {"id": None}, item(displayName=None), folder() | {"id": 3}, folder(name=""), "text"],
+)
+def test_an_entry_that_cannot_be_named_is_an_error_that_names_the_request(entry: Any) -> None:
+    with pytest.raises(ResponseError, match=r"https://example\.test/contents: "):
+        translated(entry)
+
+
+@pytest.mark.parametrize("body", [{}, {"data": None}, {"data": {"type": "folders"}}])
+def test_an_answer_without_a_list_is_an_error(body: Mapping[str, Any]) -> None:
+    with pytest.raises(ResponseError):
+        to_contents(answer(body), FOLDER)
+
+
+def test_an_empty_folder_has_no_included_and_no_end_but_a_missing_link() -> None:
+    assert to_contents(answer({"data": []}), FOLDER) == Contents([], [], None)
+    assert next_href(answer({"links": {"next": {"href": "?page=1"}}})) == "?page=1"
+    assert next_href(answer({"links": {"next": "?page=1"}})) == "?page=1"
+    assert next_href(answer({"links": {"next": None}})) is None
+
+
+@pytest.mark.parametrize(
+    ("rollup", "stamp"),
+    [
+        ("2026-01-05T08:59:58.0000000Z", "2026-01-05T08:59:58.0000000Z"),
+        ("2026-01-05T08:59:59.0000000Z", None),
+        ("2026-01-05T09:00:00.0000000Z", None),
+        ("2026-01-05T10:00:00.0000000Z", None),
+        ("never", None),
+        (None, None),
+    ],
+)
+def test_a_stamp_younger_than_two_seconds_is_not_trusted(rollup: Any, stamp: str | None) -> None:
+    (shown,) = translated(folder(rollup=rollup)).folders
+    assert shown == RemoteFolder("urn:adsk.wipprod:fs.folder:co.Drawings", "Drawings", FOLDER, stamp)
+
+
+def test_without_a_date_no_stamp_is_trusted() -> None:
+    (shown,) = to_contents(answer({"data": [folder()]}, date=None), FOLDER).folders
+    assert shown.change_stamp is None
+
+
+PARENTS = [
+    {"urn": "root", "isRoot": False, "title": "p-root-folder", "parentUrn": None},
+    {"urn": "files", "isRoot": True, "title": "Project Files", "parentUrn": "root"},
+    {"urn": "A", "isRoot": False, "title": "A", "parentUrn": "files"},
+]
+
+
+@pytest.mark.parametrize("parents", [PARENTS, PARENTS[::-1], PARENTS[1:]])
+def test_a_deep_folder_hangs_below_ancestors_in_any_order(parents: list[dict[str, Any]]) -> None:
+    deep = folder("B", extension={"data": {"folderParents": parents}})
+    deep["relationships"] = {"parent": {"data": {"id": "A"}}}
+    batches = list(to_batches(answer({"data": [deep]}), "root", SystemFolders(include=False)))
+    assert [(b.folder_id, [(f.id, f.name, f.listable) for f in b.folders]) for b in batches] == [
+        ("root", [("files", "Project Files", False)]),
+        ("files", [("A", "A", False)]),
+        ("A", [(deep["id"], "B", True)]),
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["Project Files", "Plans", "Shared", "For the field", "My Photos", "issues_list", "issue"]
+)
+def test_peoples_top_folders_stay(name: str) -> None:
+    assert not SystemFolders(include=False).leaves_out(name)
+
+
+GUID = "6c2cffb0-e8c8-43d3-b415-e53f4377cedb"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [GUID, GUID.upper(), f"checklist_{GUID}", f"issue_{GUID}", "submittals-attachments", f"meetings-project-{GUID}"],
+)
+def test_autodesks_own_top_folders_go(name: str) -> None:
+    assert SystemFolders(include=False).leaves_out(name)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason", "words"),
+    [
+        (403, {"developerMessage": "The client_id…", "errorCode": "AUTH-001"}, "AUTH-001", "Create the app"),
+        (403, {"developerMessage": "Token does not…", "errorCode": "AUTH-010"}, "AUTH-010", "data:read"),
+        (400, {"error": "invalid_grant", "error_description": "…"}, "invalid_grant", "auth autodesk login"),
+        (401, {"error": "invalid_client"}, "invalid_client", "CLIENT_SECRET"),
+        (404, {"errors": [{"code": "FOLDER_NOT_FOUND", "detail": "gone"}]}, "FOLDER_NOT_FOUND", "gone"),
+        (
+            403,
+            {"errors": [{"code": "BIM360DM_ERROR", "detail": "Project is not active: b.1"}]},
+            PROJECT_NOT_ACTIVE,
+            "archived or closed",
+        ),
+        (
+            403,
+            {"errors": [{"code": "BIM360DM_ERROR", "detail": "You don't have permission to access this API"}]},
+            "BIM360DM_ERROR",
+            "Custom Integrations",
+        ),
+        (403, {"reason": "no such bucket"}, "", "no such bucket"),
+        (429, {"developerMessage": "Quota limit exceeded."}, "", "Quota limit exceeded."),
+        (500, None, "", ""),
+        (500, [], "", ""),
+        (500, {"errors": [None], "errorCode": 3}, "", ""),
+    ],
+)
+def test_every_shape_of_refusal_is_read(status: int, body: Any, reason: str, words: str) -> None:
+    refusal = explain(status, body)
+    assert refusal.reason == reason
+    assert words in refusal.detail
+
+
+def test_what_we_say_about_a_refusal_is_never_cut() -> None:
+    texts = [*routes._MEANINGS.values(), routes.not_provisioned()]
+    assert max(map(len, texts)) <= LONGEST_TEXT
+
+
+def test_remote_words_become_one_short_line() -> None:
+    detail = explain(400, {"errors": [{"code": "X", "detail": "a\n\x1b[31mb" + "c" * 500}]}).detail
+    assert detail.isprintable()
+    assert len(detail) <= LONGEST_TEXT
