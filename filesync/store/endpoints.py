@@ -4,9 +4,11 @@ import json
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from filesync.clock import Timestamp
+from filesync.clock import Timestamp, from_timestamp
+from filesync.schedule import History
 from filesync.store.database import Database
 
 
@@ -55,6 +57,20 @@ class Stored:
     def name(self) -> str:
         return str(self.row[0])
 
+    def started(self) -> datetime | None:
+        return from_timestamp(self.last_started_at) if self.last_started_at else None
+
+    def history(self) -> History:
+        """Lay out what deciding about the next start needs."""
+        return History(
+            from_timestamp(self.created_at),
+            self.started(),
+            from_timestamp(self.last_finished_at) if self.last_finished_at else None,
+            self.last_status,
+            self.last_error_type,
+            self.failures_in_a_row,
+        )
+
     @property
     def endpoint_type(self) -> str:
         return str(self.row[1])
@@ -84,6 +100,17 @@ def bring_in_line(database: Database, declared: Sequence[Declared], now: Timesta
         _rewrite(connection, declared, stored, now)
     names = {endpoint.name for endpoint in declared}
     return {row.name: row for row in load(database) if row.name in names}
+
+
+def note_start(database: Database, now: Timestamp, exit_code: int) -> None:
+    """Remember the last start of `filesync sync` in this home."""
+    with database.transaction() as connection:
+        connection.execute(
+            """INSERT INTO scheduler (id, last_start_at, last_exit_code) VALUES (1, ?, ?)
+               ON CONFLICT (id) DO UPDATE SET
+                   last_start_at = excluded.last_start_at, last_exit_code = excluded.last_exit_code""",
+            (now, exit_code),
+        )
 
 
 def _is_in_line(declared: Sequence[Declared], stored: Sequence[Stored]) -> bool:

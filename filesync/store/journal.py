@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from filesync.clock import Timestamp, from_timestamp, to_timestamp
+from filesync.clock import Timestamp, to_timestamp
 from filesync.store.database import Database
 from filesync.store.ledger import Tally
 
@@ -94,7 +94,9 @@ def note_usage(database: Database, log_id: int, usage: Usage, now: datetime) -> 
         )
 
 
-def conclude(connection: sqlite3.Connection, endpoint_id: int, log_id: int, outcome: Outcome) -> None:
+def conclude(
+    connection: sqlite3.Connection, endpoint_id: int, log_id: int, outcome: Outcome, next_due_at: datetime | None
+) -> None:
     """Close a sync's row and remember the outcome for deciding what is due."""
     message = outcome.error_message[:MESSAGE_LIMIT] if outcome.error_message else None
     finished = to_timestamp(outcome.finished_at)
@@ -125,7 +127,8 @@ def conclude(connection: sqlite3.Connection, endpoint_id: int, log_id: int, outc
            last_success_at = CASE WHEN ? THEN ? ELSE last_success_at END,
            last_duration_seconds = ?, last_counts = ?,
            failures_in_a_row = CASE ? WHEN 'failed' THEN failures_in_a_row + 1
-                                      WHEN 'interrupted' THEN failures_in_a_row ELSE 0 END
+                                      WHEN 'interrupted' THEN failures_in_a_row ELSE 0 END,
+           next_due_at = ?
            WHERE endpoint_id = ?""",
         (
             outcome.status,
@@ -137,6 +140,7 @@ def conclude(connection: sqlite3.Connection, endpoint_id: int, log_id: int, outc
             round(outcome.duration_seconds, 3),
             json.dumps(asdict(outcome.tally)) if succeeded else None,
             outcome.status,
+            to_timestamp(next_due_at) if next_due_at else None,
             endpoint_id,
         ),
     )
@@ -145,24 +149,29 @@ def conclude(connection: sqlite3.Connection, endpoint_id: int, log_id: int, outc
 def close_stale(database: Database, is_running: Callable[[int], bool], now: datetime) -> int:
     """Close the rows that dead processes left `running`; `is_running` asks the endpoint's lock. Returns how many."""
     rows = database.connection.execute("SELECT id, endpoint_id, started_at FROM sync_logs WHERE status = 'running'")
-    dead = [row for row in rows.fetchall() if not is_running(row[1])]
-    for log_id, endpoint_id, started_at in dead:
-        _close(database, log_id, endpoint_id, from_timestamp(started_at), now)
+    dead = [row[0] for row in rows.fetchall() if not is_running(row[1])]
+    for log_id in dead:
+        _close(database, log_id, "died", "the process ended without a word; the next sync goes on from there", now)
     return len(dead)
 
 
-def _close(database: Database, log_id: int, endpoint_id: int, started_at: datetime, now: datetime) -> None:
-    message = "the process ended without a word; the next sync goes on from there"
+def close_interrupted(database: Database, log_id: int, now: datetime) -> None:
+    """Close the row of a sync that was told to stop and hangs in a request; what it committed stays."""
+    _close(database, log_id, "signal", "stopped by a signal", now)
+
+
+def _close(database: Database, log_id: int, error_type: str, message: str, now: datetime) -> None:
     with database.transaction() as connection:
         closed = connection.execute(
-            """UPDATE sync_logs SET status = 'interrupted', finished_at = ?, duration_seconds = ?,
-               error_type = 'died', error_message = ?, waiting_for = NULL, waiting_until = NULL
-               WHERE id = ? AND status = 'running'""",
-            (to_timestamp(now), max(0.0, round((now - started_at).total_seconds(), 3)), message, log_id),
-        )
-        if closed.rowcount:
+            """UPDATE sync_logs SET status = 'interrupted', finished_at = ?1,
+               duration_seconds = max(0.0, round((julianday(?1) - julianday(started_at)) * 86400, 3)),
+               error_type = ?2, error_message = ?3, waiting_for = NULL, waiting_until = NULL
+               WHERE id = ?4 AND status = 'running' RETURNING endpoint_id, sync_logs."trigger" AS made_by""",
+            (to_timestamp(now), error_type, message, log_id),
+        ).fetchone()
+        if closed and closed[1] != "trial":
             connection.execute(
-                """UPDATE sync_state SET last_status = 'interrupted', last_error_type = 'died',
+                """UPDATE sync_state SET last_status = 'interrupted', last_error_type = ?,
                    last_error_message = ?, last_finished_at = ? WHERE endpoint_id = ?""",
-                (message, to_timestamp(now), endpoint_id),
+                (error_type, message, to_timestamp(now), closed[0]),
             )

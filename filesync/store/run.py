@@ -198,7 +198,7 @@ class Run:
         self._put_files(batch.files, sighting)
         self._suspect_missing(batch, sighting)
         self._mark_listed(batch.folder_id, batch.stamp)
-        self.tally.folders_listed += 1
+        self.tally.folders_listed += folder.listable
 
     def _suspect_missing(self, batch: FolderListed, sighting: Sighting) -> None:
         present = batch.earlier.union((f.id for f in batch.files), (f.id for f in batch.folders))
@@ -408,7 +408,9 @@ class Run:
         ).fetchall()
         return [(path, reason or "") for path, reason in rows if not self._is_expected_unreadable(path)]
 
-    def conclude(self, outcome: Outcome, *, listed: bool, removals: bool) -> None:
+    def conclude(
+        self, outcome: Outcome, *, listed: bool, removals: bool, next_due_at: datetime | None = None
+    ) -> None:
         """Write the outcome, and (with `removals`) everything that is known to be gone, in one commit.
 
         `listed`: the provider read to its end, so the inventory is complete as of this sync.
@@ -419,7 +421,7 @@ class Run:
             self.tally.folders_skipped = self._count_skipped()
             if listed and not self._is_trial:
                 self._note_completed(outcome)
-            journal.conclude(connection, self.plan.endpoint_id, self.log_id, outcome)
+            journal.conclude(connection, self.plan.endpoint_id, self.log_id, outcome, next_due_at)
 
     def _note_completed(self, outcome: Outcome) -> None:
         connection, endpoint_id, started = self._database.connection, self.plan.endpoint_id, outcome.started_at

@@ -1,0 +1,7 @@
+"""A start of `filesync sync`: which endpoints are due, and each of them read, stored and concluded.
+
+start     choose, lock, run side by side, stop when told to
+endpoint  one endpoint: pull statements, store them, decide removals, conclude
+opening   from an endpoint's configuration to a provider with a connection of its own
+slots     the locks beside the database
+"""

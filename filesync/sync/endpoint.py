@@ -1,0 +1,245 @@
+"""One endpoint's sync: pull statements from its provider, put them in the store, decide removals, conclude."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from filesync.clock import Clock, Stop
+from filesync.config import Endpoint
+from filesync.errors import FilesyncError, MassDeleteError, StoppedError, StoreError
+from filesync.http.counters import Counters
+from filesync.model import Batch, Candidate, Changed, FolderListed, Page
+from filesync.providers.base import Known, Provider
+from filesync.schedule import History, decide, gap_between_starts
+from filesync.store.database import Database
+from filesync.store.endpoints import Stored
+from filesync.store.journal import Outcome, Usage
+from filesync.store.known import Pace
+from filesync.store.run import Guard, Plan, Run
+
+_NAMED_GAPS = 5
+OpenProvider = Callable[[Endpoint, Stop, Counters], Provider]
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """What is asked of one endpoint."""
+
+    endpoint: Endpoint
+    trigger: Literal["schedule", "manual", "trial"]
+    full: bool = False
+    max_files: int | None = None
+    accept_deletions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A sync under way: what others may look at, and how it is stopped."""
+
+    run: Run
+    counters: Counters
+    stop: Stop
+
+    def usage(self) -> Usage:
+        return Usage(
+            self.counters.requests,
+            self.counters.retries,
+            self.counters.throttled_seconds,
+            self.counters.waiting_for,
+            self.counters.waiting_until,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How the reading ended, before the row is closed."""
+
+    status: str
+    error_type: str | None = None
+    error_message: str | None = None
+    listed: bool = False
+    removals: bool = False
+
+
+def sync_endpoint(  # noqa: PLR0913  the doors of one sync, handed over in one place
+    sync: Sync,
+    stored: Stored,
+    database: Database,
+    clock: Clock,
+    stop: Stop,
+    open_provider: OpenProvider,
+    watch: Callable[[Attempt], None],
+) -> Outcome:
+    """Run one endpoint once; its lock is held by the caller.
+
+    Every failure that a FilesyncError can name becomes the outcome; a bug is raised after its row is closed.
+    """
+    started = clock.now()
+    counters = Counters()
+    provider = _open(open_provider, sync.endpoint, stop, counters)
+    run = Run(database, _plan(sync, stored, provider, started), clock.now, socket.gethostname(), os.getpid())
+    attempt = Attempt(run, counters, stop)
+    watch(attempt)
+    try:
+        ending = _read_and_decide(sync, attempt, provider)
+    except BaseException as exc:
+        bug = _Ending("failed", "bug", f"{type(exc).__name__}: this is a defect of filesync; please report it")
+        _conclude(sync, stored, attempt, bug, started, clock.now())
+        raise
+    return _conclude(sync, stored, attempt, ending, started, clock.now())
+
+
+def _read_and_decide(sync: Sync, attempt: Attempt, provider: Provider) -> _Ending:
+    try:
+        attempt.run.apply_filters()
+        _pull(provider.read(attempt.run.known), attempt, sync.max_files)
+    except FilesyncError as exc:
+        return _failure(exc)
+    if sync.max_files is not None:
+        return _Ending("partial", "trial", f"a trial: stopped after {attempt.run.tally.files_seen} files")
+    try:
+        _decide_removals(sync, attempt, provider)
+    except MassDeleteError as exc:
+        return replace(_failure(exc), listed=True)
+    except FilesyncError as exc:
+        return _failure(exc)
+    return _success_or_gaps(attempt.run.unread())
+
+
+def _pull(batches: Iterator[Batch], attempt: Attempt, max_files: int | None) -> None:
+    """Store each statement before the next is asked for; stop after max_files files."""
+    try:
+        for batch in batches:
+            attempt.stop.check()
+            attempt.run.put(_cut(batch, max_files, attempt.run.tally.files_seen))
+            if max_files is not None and attempt.run.tally.files_seen >= max_files:
+                return
+    finally:
+        close = getattr(batches, "close", None)
+        if close is not None:
+            close()
+
+
+def _decide_removals(sync: Sync, attempt: Attempt, provider: Provider) -> None:
+    run = attempt.run
+    candidates = run.undecided()
+    guard = run.guard(sync.endpoint.max_delete_percent)
+    if guard.trips and not sync.accept_deletions:
+        raise MassDeleteError(_blocked(sync.endpoint, guard))
+    asked: set[str] = set()
+    while candidates:
+        _pull(_resolve(provider, candidates, run.known), attempt, None)
+        asked.update(candidate.id for candidate in candidates)
+        candidates = [candidate for candidate in run.undecided() if candidate.id not in asked]
+
+
+def _resolve(provider: Provider, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]:
+    yield from provider.resolve(candidates, known)
+
+
+def _conclude(
+    sync: Sync, stored: Stored, attempt: Attempt, ending: _Ending, started: datetime, finished: datetime
+) -> Outcome:
+    outcome = Outcome(
+        endpoint=sync.endpoint.name,
+        status=ending.status,
+        mode=attempt.run.mode,
+        trigger=sync.trigger,
+        started_at=started,
+        finished_at=finished,
+        tally=attempt.run.tally,
+        usage=replace(attempt.usage(), waiting_for=None, waiting_until=None),
+        error_type=ending.error_type,
+        error_message=ending.error_message,
+    )
+    try:
+        attempt.run.conclude(
+            outcome,
+            listed=ending.listed,
+            removals=ending.removals,
+            next_due_at=_next_due(sync.endpoint, stored, outcome),
+        )
+        if sync.accept_deletions and ending.removals:
+            attempt.run.accept_deletions()
+    except StoreError as exc:
+        if outcome.status == "failed":
+            return outcome
+        return replace(outcome, status="failed", error_type=exc.error_type, error_message=str(exc))
+    return outcome
+
+
+def _next_due(endpoint: Endpoint, stored: Stored, outcome: Outcome) -> datetime | None:
+    failures = stored.failures_in_a_row + 1 if outcome.status == "failed" else 0
+    history = History(
+        outcome.started_at, outcome.started_at, outcome.finished_at, outcome.status, outcome.error_type, failures
+    )
+    return decide(endpoint.schedule, history, outcome.finished_at).next_due_at
+
+
+def _plan(sync: Sync, stored: Stored, provider: Provider, now: datetime) -> Plan:
+    endpoint = sync.endpoint
+    return Plan(
+        endpoint_id=stored.id,
+        selection=endpoint.selection,
+        pace=Pace(endpoint.reconcile_every, gap_between_starts(endpoint.schedule, now, stored.started())),
+        stamped=provider.continuous,
+        trigger=sync.trigger,
+        full=sync.full,
+        expected_unreadable=endpoint.expected_unreadable,
+    )
+
+
+def _open(open_provider: OpenProvider, endpoint: Endpoint, stop: Stop, counters: Counters) -> Provider:
+    try:
+        return open_provider(endpoint, stop, counters)
+    except FilesyncError as exc:
+        return _Unopened(exc)
+
+
+class _Unopened:
+    """Stands for a provider that could not be made, so that the failure is logged like any other."""
+
+    continuous = True
+
+    def __init__(self, error: FilesyncError) -> None:
+        self._error = error
+
+    def read(self, known: Known) -> Iterator[Batch]:
+        raise self._error
+
+    def resolve(self, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]:
+        raise self._error
+
+    def left_out(self) -> Sequence[str]:
+        return ()
+
+
+def _cut(batch: Batch, max_files: int | None, seen: int) -> Batch:
+    if max_files is None or not isinstance(batch, Page | FolderListed | Changed):
+        return batch
+    return replace(batch, files=batch.files[: max_files - seen])
+
+
+def _failure(exc: FilesyncError) -> _Ending:
+    status = "interrupted" if isinstance(exc, StoppedError) else "failed"
+    return _Ending(status, exc.error_type, str(exc))
+
+
+def _success_or_gaps(unread: Sequence[tuple[str, str]]) -> _Ending:
+    if not unread:
+        return _Ending("success", listed=True, removals=True)
+    named = "; ".join(f"{path} ({reason})" if reason else path for path, reason in unread[:_NAMED_GAPS])
+    more = f"; and {len(unread) - _NAMED_GAPS} more" if len(unread) > _NAMED_GAPS else ""
+    noun = "folder" if len(unread) == 1 else "folders"
+    return _Ending("partial", "unreadable", f"{len(unread)} {noun} could not be read: {named}{more}", True, True)
+
+
+def _blocked(endpoint: Endpoint, guard: Guard) -> str:
+    return (
+        f"{guard.vanishing} of {guard.of} files would be removed, more than max_delete_percent "
+        f"{endpoint.max_delete_percent:g}; if that is right, run: "
+        f'filesync sync --endpoint "{endpoint.name}" --accept-deletions'
+    )

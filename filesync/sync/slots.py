@@ -1,0 +1,28 @@
+"""Locks beside the database: one per endpoint, and as many slots as syncs may run at once in this home."""
+
+from pathlib import Path
+
+from filesync.locks import FileLock, is_held
+
+
+class Locks:
+    """The lock files of one database; every process of the home uses the same ones."""
+
+    def __init__(self, database: Path, slots: int) -> None:
+        self._folder = database.with_name(f"{database.name}.locks")
+        self._slots = slots
+
+    def endpoint(self, endpoint_id: int) -> FileLock:
+        return FileLock(self._folder / f"endpoint-{endpoint_id}.lock")
+
+    def is_running(self, endpoint_id: int) -> bool:
+        return is_held(self._folder / f"endpoint-{endpoint_id}.lock")
+
+    def take_slot(self, *, newcomer: bool) -> FileLock | None:
+        """Take a free slot; endpoints that never completed leave the first one to the others."""
+        first = 1 if newcomer and self._slots > 1 else 0
+        for number in range(self._slots - 1, first - 1, -1):
+            slot = FileLock(self._folder / f"slot-{number}.lock")
+            if slot.acquire(blocking=False):
+                return slot
+        return None

@@ -1,0 +1,291 @@
+"""A start: bring the endpoints table in line, choose what to run, run it side by side, and stop when told to."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filesync.clock import Clock, Stop, to_timestamp
+from filesync.config import Endpoint
+from filesync.errors import StoppedError
+from filesync.schedule import TEMPORARY, CronSchedule, IntervalSchedule, Schedule, decide
+from filesync.store import journal
+from filesync.store.database import Database, open_for_writing
+from filesync.store.endpoints import Declared, Stored, bring_in_line, note_start
+from filesync.store.journal import Outcome
+from filesync.sync.slots import Locks
+
+if TYPE_CHECKING:
+    from filesync.locks import FileLock
+    from filesync.sync.endpoint import Attempt, OpenProvider, Sync
+
+_TICK = 0.2  # seconds between two looks at the running syncs
+_HEARTBEAT = 5.0  # seconds between two notes of progress
+_GRACE = 3.5  # seconds that a stopped sync has to commit its batch
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the caller asked for: by names (run whatever their schedule), everything, or (neither) what is due."""
+
+    names: tuple[str, ...] = ()
+    everything: bool = False
+    full: bool = False
+    max_files: int | None = None
+    accept_deletions: bool = False
+
+    @property
+    def by_hand(self) -> bool:
+        return bool(self.names) or self.everything
+
+
+@dataclass(slots=True)
+class Running:
+    """One endpoint of this start, as a progress display sees it."""
+
+    name: str
+    attempt: "Attempt | None" = None
+    outcome: Outcome | None = None
+    skipped: str | None = None
+    bug: BaseException | None = None
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a start did; `abandoned` tells that threads still hang in a request and the process should just end."""
+
+    outcomes: tuple[Outcome, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()  # (endpoint, why)
+    abandoned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Everything that a start is given."""
+
+    endpoints: Sequence[Endpoint]
+    database_path: Path
+    choice: Choice
+    clock: Clock
+    stop: Stop
+    open_provider: "OpenProvider"
+    concurrency: int = 5
+    on_tick: Callable[[Sequence[Running]], None] = field(default=lambda _: None)
+
+
+def sync_due(start: Start) -> Report:
+    """Run every endpoint that is chosen, or due. Raises StoreError when the database cannot be used at all."""
+    database = open_for_writing(start.database_path)
+    try:
+        return _Crew(start, database).work()
+    finally:
+        database.close()
+
+
+class _Crew:
+    """The threads of one start."""
+
+    def __init__(self, start: Start, database: Database) -> None:
+        self._start = start
+        self._database = database
+        self._locks = Locks(start.database_path, start.concurrency)
+        self._queue: list[tuple[Endpoint, Stored, Running]] = []
+        self._queue_lock = threading.Lock()
+        self._all: list[Running] = []
+        self._progress = threading.Event()
+
+    def work(self) -> Report:
+        start, now = self._start, self._start.clock.now()
+        stored = bring_in_line(self._database, [_declared(e) for e in start.endpoints], to_timestamp(now))
+        journal.close_stale(self._database, self._locks.is_running, now)
+        for endpoint in self._chosen(stored):
+            running = Running(endpoint.name)
+            self._all.append(running)
+            self._queue.append((endpoint, stored[endpoint.name], running))
+        self._queue.sort(key=lambda entry: entry[1].completed_at is None)  # newcomers last
+        threads = [
+            threading.Thread(target=self._serve, name=f"sync-{number}", daemon=True)
+            for number in range(min(start.concurrency, len(self._queue)))
+        ]
+        for thread in threads:
+            thread.start()
+        self._attend(threads)
+        return self._report()
+
+    def _chosen(self, stored: dict[str, Stored]) -> list[Endpoint]:
+        choice, now = self._start.choice, self._start.clock.now()
+        active = [endpoint for endpoint in self._start.endpoints if endpoint.is_active]
+        if choice.names:
+            return [endpoint for endpoint in self._start.endpoints if endpoint.name in choice.names]
+        if choice.everything:
+            return active
+        return [e for e in active if decide(e.schedule, stored[e.name].history(), now).due]
+
+    def _serve(self) -> None:
+        """Take endpoints from the queue until it is empty; one thread of the crew."""
+        while True:
+            with self._queue_lock:
+                if not self._queue:
+                    return
+                endpoint, stored, running = self._queue.pop(0)
+            try:
+                self._run_one(endpoint, stored, running)
+            except BaseException as exc:  # noqa: BLE001  a bug is raised by the main thread, after the others ended
+                running.bug = exc
+            running.done = True
+            self._progress.set()
+
+    def _run_one(self, endpoint: Endpoint, stored: Stored, running: Running) -> None:
+        try:
+            slot = self._wait_for_slot(stored, running)
+        except StoppedError:
+            running.skipped = "stopped before it began"
+            return
+        if slot is None:
+            running.skipped = "all slots are taken by another start"
+            return
+        lock = self._locks.endpoint(stored.id)
+        try:
+            if not lock.acquire(blocking=False):
+                running.skipped = "another run holds this endpoint"
+                return
+            self._run_locked(endpoint, stored, running)
+        finally:
+            lock.release()
+            slot.release()
+
+    def _wait_for_slot(self, stored: Stored, running: Running) -> "FileLock | None":
+        """Take a slot; wait while this start itself fills them, or when a person asked."""
+        while True:
+            slot = self._locks.take_slot(newcomer=stored.completed_at is None)
+            if slot is not None:
+                return slot
+            others = [r for r in self._all if r is not running and r.attempt is not None and not r.done]
+            if not others and not self._start.choice.by_hand:
+                return None
+            self._start.stop.wait(_TICK)
+
+    def _run_locked(self, endpoint: Endpoint, stored: Stored, running: Running) -> None:
+        from filesync.sync.endpoint import sync_endpoint  # noqa: PLC0415  a start with nothing due needs no HTTP
+
+        start = self._start
+        database = open_for_writing(start.database_path)
+        try:
+            deadline = None
+            if not start.choice.by_hand:
+                deadline = start.clock.monotonic() + endpoint.time_limit.total_seconds()
+            stop = Stop(start.clock, deadline=deadline, parent=start.stop)
+            running.outcome = sync_endpoint(
+                self._to_sync(endpoint),
+                stored,
+                database,
+                start.clock,
+                stop,
+                start.open_provider,
+                lambda attempt: setattr(running, "attempt", attempt),
+            )
+        finally:
+            database.close()
+
+    def _to_sync(self, endpoint: Endpoint) -> "Sync":
+        from filesync.sync.endpoint import Sync  # noqa: PLC0415  as above
+
+        choice = self._start.choice
+        if choice.max_files is not None:
+            return Sync(endpoint, "trial", max_files=choice.max_files)
+        trigger = "manual" if choice.by_hand else "schedule"
+        return Sync(endpoint, trigger, choice.full, None, choice.accept_deletions)  # type: ignore[arg-type]
+
+    def _attend(self, threads: Sequence[threading.Thread]) -> None:
+        """Watch the threads: show progress, note heartbeats, and once stopped give them a moment to commit."""
+        clock = self._start.clock
+        heartbeat = clock.monotonic() + _HEARTBEAT
+        grace: float | None = None
+        while any(thread.is_alive() for thread in threads):
+            for thread in threads:
+                thread.join(_TICK / len(threads))
+            self._start.on_tick(self._all)
+            if clock.monotonic() >= heartbeat:
+                self._note_progress()
+                heartbeat = clock.monotonic() + _HEARTBEAT
+            if self._start.stop.requested:
+                grace = grace if grace is not None else clock.monotonic() + _GRACE
+                if clock.monotonic() >= grace:
+                    self._abandon()
+                    return
+        self._start.on_tick(self._all)
+
+    def _note_progress(self) -> None:
+        for running in self._all:
+            if running.attempt is not None and not running.done:
+                attempt = running.attempt
+                journal.note_usage(self._database, attempt.run.log_id, attempt.usage(), self._start.clock.now())
+
+    def _abandon(self) -> None:
+        """Close the rows of syncs that hang in a request; what they committed stays, the next start goes on."""
+        for running in self._all:
+            if running.attempt is not None and not running.done:
+                journal.close_interrupted(self._database, running.attempt.run.log_id, self._start.clock.now())
+
+    def _report(self) -> Report:
+        bug = next((running.bug for running in self._all if running.bug is not None), None)
+        if bug is not None:
+            raise bug
+        return Report(
+            tuple(running.outcome for running in self._all if running.outcome),
+            tuple((running.name, running.skipped) for running in self._all if running.skipped),
+            abandoned=any(not running.done and running.attempt is not None for running in self._all),
+        )
+
+
+def exit_code(report: Report) -> int:
+    """Tell the exit code of a start: the first that applies of 77, 1, 75, 3, 0."""
+    codes = {_code_of(outcome) for outcome in report.outcomes}
+    return next((code for code in (77, 1, 75, 3) if code in codes), 0)
+
+
+def note_start_done(database_path: Path, clock: Clock, code: int) -> None:
+    """Remember when this home last started, and how that ended."""
+    database = open_for_writing(database_path)
+    try:
+        note_start(database, to_timestamp(clock.now()), code)
+    finally:
+        database.close()
+
+
+def _code_of(outcome: Outcome) -> int:
+    if outcome.trigger == "trial" and outcome.status == "partial":
+        return 0
+    if outcome.status == "partial":
+        return 3
+    if outcome.status != "failed":
+        return 0
+    if outcome.error_type == "login":
+        return 77
+    return 75 if outcome.error_type in TEMPORARY else 1
+
+
+def _declared(endpoint: Endpoint) -> Declared:
+    return Declared(
+        endpoint.name,
+        endpoint.endpoint_type,
+        endpoint.scope,
+        endpoint.project_id,
+        endpoint.user_id,
+        endpoint.details_text,
+        _schedule_columns(endpoint.schedule),
+        endpoint.is_active,
+    )
+
+
+def _schedule_columns(schedule: Schedule) -> dict[str, Any]:
+    match schedule:
+        case IntervalSchedule(every):
+            return {"type": "interval", "interval_minutes": every.total_seconds() / 60}
+        case CronSchedule(expression, timezone):
+            return {"type": "cron", "cron": expression, "timezone": timezone}
+        case _:
+            return {"type": "manual"}
+

@@ -1,0 +1,135 @@
+"""A home with both simulated services: what the tests of whole syncs stand on."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import yaml
+
+from filesync.clock import Clock, Stop
+from filesync.config import load_config
+from filesync.settings import load_settings
+from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET, AccSimulator
+from filesync.simulators.clock import SimulatedClock
+from filesync.simulators.drive import GoogleDrive
+from filesync.store.journal import Outcome
+from filesync.sync.opening import opener
+from filesync.sync.start import Choice, Report, Start, sync_due
+
+READER = "reader@example.com"
+COLUMNS = ("external_file_id", "file_name", "file_path", "file_size", "file_link", "parent_external_id")
+
+
+class Home:
+    """A folder with a configuration, and the services it points to; the clock is shared by all."""
+
+    def __init__(self, path: Path, acc: AccSimulator | None = None, drive: GoogleDrive | None = None) -> None:
+        self.path = path
+        self.acc = acc
+        self.drive = drive
+        service = acc or drive
+        self.clock = service.clock if service else SimulatedClock(frozen=True)
+        self.stop = Stop(self.clock)
+        self.environ = {"FILESYNC_HOME": str(path)}
+        if acc is not None:
+            self.environ |= {
+                "CONNECTOR_AUTODESK_CLIENT_ID": CLIENT_ID,
+                "CONNECTOR_AUTODESK_CLIENT_SECRET": CLIENT_SECRET,
+                "CONNECTOR_AUTODESK_BASE_URL": acc.base_url,
+            }
+        if drive is not None:
+            (path / "credentials").mkdir(parents=True, exist_ok=True)
+            drive.make_key_file(path / "credentials" / "google-service-account.json", READER, [READER])
+            self.environ |= {"CONNECTOR_GOOGLE_BASE_URL": drive.base_url}
+
+    @property
+    def database(self) -> Path:
+        return self.path / "data" / "connector.db"
+
+    def configure(self, *endpoints: Mapping[str, Any], **top: Any) -> None:
+        """Write connector.yaml; an endpoint without a type gets the one of the only service there is."""
+        kind = "autodesk_construction_cloud" if self.acc else "google_drive"
+        filled = [{"endpoint_type": kind, **endpoint} for endpoint in endpoints]
+        path = self.path / "config" / "connector.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump({**top, "endpoints": filled}, allow_unicode=True), encoding="utf-8")
+
+    def sync(self, *names: str, **choice: Any) -> Outcome:
+        """Run one endpoint by name (or the only one) and return how it ended."""
+        report = self.start(Choice(names=names, everything=not names, **choice))
+        assert len(report.outcomes) == 1, report
+        return report.outcomes[0]
+
+    def start(self, choice: Choice | None = None, clock: Clock | None = None) -> Report:
+        """Start as `filesync sync` does."""
+        settings = load_settings(self.path, self.environ)
+        config = load_config(self.path / "config" / "connector.yaml", settings)
+        clock = clock or self.clock
+        return sync_due(
+            Start(
+                config.endpoints,
+                settings.database_path,
+                choice or Choice(),
+                clock,
+                Stop(clock, parent=self.stop),
+                opener(settings, config.rate_limit_percent, clock, Random(1)),
+                settings.max_concurrent_syncs,
+            )
+        )
+
+    def query(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
+        connection = sqlite3.connect(self.database)
+        try:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(sql, parameters)]
+        finally:
+            connection.close()
+
+    def files(self, endpoint: str | None = None) -> dict[str, dict[str, Any]]:
+        """Read the live files, by the service's id."""
+        rows = self.query(
+            "SELECT f.* FROM files f JOIN endpoints e ON e.id = f.endpoint_id"
+            " WHERE f.deleted_at IS NULL AND (e.name = ?1 OR ?1 IS NULL)",
+            endpoint,
+        )
+        return {row["external_file_id"]: row for row in rows}
+
+    def paths(self, endpoint: str | None = None) -> list[str]:
+        return sorted(row["file_path"] for row in self.files(endpoint).values())
+
+    def changes(self, since: int = 0) -> list[dict[str, Any]]:
+        return self.query("SELECT * FROM changes WHERE seq > ? ORDER BY seq", since)
+
+    def last_seq(self) -> int:
+        return int(self.query("SELECT coalesce(max(seq), 0) AS seq FROM changes")[0]["seq"])
+
+    def assert_sound(self) -> None:
+        """The file is intact, and folding the feed gives exactly the table."""
+        assert self.query("PRAGMA integrity_check")[0]["integrity_check"] == "ok"
+        assert not self.query("PRAGMA foreign_key_check")
+        folded: dict[tuple[int, str], dict[str, Any]] = {}
+        for change in self.changes():
+            key = (change["endpoint_id"], change["external_file_id"])
+            after = json.loads(change["after"])
+            if change["kind"] == "created":
+                assert key not in folded
+                folded[key] = {"first_seen_at": change["detected_at"]}
+            else:
+                before = json.loads(change["before"])
+                assert {name: folded[key].get(name) for name in before} == before
+            folded[key] |= {**after, "changed_at": change["detected_at"]}
+        for row in self.query("SELECT * FROM files"):
+            state = folded.pop((row.pop("endpoint_id"), row.pop("external_file_id")))
+            row.pop("id")
+            assert {name: state.get(name) for name in row} == row
+        assert not folded
+        counted = self.query(
+            "SELECT s.live_files AS counted, (SELECT count(*) FROM files f WHERE f.endpoint_id = s.endpoint_id"
+            " AND f.deleted_at IS NULL) AS live FROM sync_state s"
+        )
+        assert all(row["counted"] == row["live"] for row in counted)
+        search = self.query("SELECT count(*) AS n FROM files_search WHERE files_search MATCH 'a* OR b* OR e* OR 0*'")
+        assert search[0]["n"] >= 0
