@@ -23,8 +23,9 @@ def retried(send: Send, stop: Stop, random: Randomness) -> Send:
 
     def send_until_answered(call: Call) -> Reply:
         def sleep(seconds: float) -> None:
-            stop.wait(seconds)
-            call.waited += seconds
+            if seconds:
+                stop.wait(seconds)
+                call.waited += seconds
 
         loop = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Again),

@@ -202,7 +202,7 @@ def _system_reason(error: BaseException) -> str | None:
 
 
 def _is_timeout(error: BaseException) -> bool:
-    return any(isinstance(cause, requests.Timeout | urllib3.exceptions.TimeoutError) for cause in _causes(error))
+    return any(isinstance(cause, requests.Timeout | urllib3.exceptions.ReadTimeoutError) for cause in _causes(error))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
