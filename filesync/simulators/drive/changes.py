@@ -138,5 +138,5 @@ def _elsewhere(entry: Entry, viewer: Viewer) -> Item | None:
 
 
 def _without_file(mask: Mask | None) -> Mask | None:
-    """The file is cut already, by the fields it was made with."""
+    """Leave the file whole: it was made with its wanted fields only."""
     return None if mask is None else {name: None if name == "file" else part for name, part in mask.items()}

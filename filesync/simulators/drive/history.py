@@ -1,7 +1,7 @@
 """How things were a moment ago: what a listing that lags still shows."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from filesync.clock import Clock
 from filesync.simulators.drive.items import Item
@@ -25,7 +25,7 @@ class History:
         earlier = self._earlier.get(item_id)
         return earlier[0][1] if earlier else now
 
-    def recent(self) -> Iterable[str]:
+    def recent(self) -> Collection[str]:
         """Name what changed within the lag, after forgetting what is older."""
         horizon = self._clock.monotonic() - self.lag
         for item_id in list(self._earlier):

@@ -74,7 +74,7 @@ class Listing:
         self._check_drives()
         self._node = query.parse(parameters["q"]) if parameters.get("q") else None
         self._parents = self._parents_asked()
-        self._reader = Reader(user, state.look_listed, drops(self._parents))
+        self._reader = Reader(user, state.look(), drops(self._parents))
         self._sorts = _sort_keys(parameters.get("orderBy"))
 
     def page(self, position: int | None, mask: Mask | None) -> Found:
@@ -100,7 +100,7 @@ class Listing:
         extra = sorted((number for number in recent if position is None or number < position), reverse=True)
         last = None
         for number in heapq.merge(corpus.candidates(position), extra, reverse=True):
-            item = self._state.listed(number)
+            item = self._reader.look(self._state.id_at(number))
             if number == last or item is None or item.is_root:
                 continue
             last = number

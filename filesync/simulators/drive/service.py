@@ -77,8 +77,6 @@ class GoogleDrive(Loopback):
         self.over_limit_answer = OverLimit.USER
         self.says_retry_after = False  # True: a quota's refusal has Retry-After
 
-    # --- what tests ask for ---
-
     def start(self) -> "GoogleDrive":
         super().start()
         self.tokens.address = f"{self.base_url}/token"
@@ -103,8 +101,6 @@ class GoogleDrive(Loopback):
     def truth(self, viewer: str, scope: str, *, strays: bool = False) -> list[dict[str, Any]]:
         """See `truth.truth`."""
         return truth(self.state, viewer, scope, strays=strays)
-
-    # --- what Loopback asks for ---
 
     def routes(self) -> tuple[Route, ...]:
         return (
@@ -170,8 +166,6 @@ class GoogleDrive(Loopback):
         again = Answer.of_json(body | {"nextPageToken": token}, status=answer.status, content_type=answer.content_type)
         return _compressed(again, call)
 
-    # --- the methods ---
-
     def _route(self, name: str, path: str, reply: Callable[[Call, User, Parameters], dict[str, Any]]) -> Route:
         def checked(call: Call) -> Answer:
             given = method(name).read(call.query)
@@ -189,7 +183,7 @@ class GoogleDrive(Loopback):
         told: dict[str, Any] = {"kind": "drive#fileList", "incompleteSearch": self.incomplete_search}
         if found.position is not None:
             told["nextPageToken"] = self.pages.give(asked, found.position)
-        viewer = Viewer(self.state, user, self.state.look_listed, self.unseen_parents)
+        viewer = Viewer(self.state, user, self.state.look(), self.unseen_parents)
         told = _cut_top(told, mask)
         if fields.names(mask, "files"):
             told["files"] = [to_file(item, viewer, fields.below(mask, "files")) for item in found.items]
@@ -241,8 +235,6 @@ class GoogleDrive(Loopback):
         told = {"kind": "drive#about", "user": to_user(user, me=True), "storageQuota": usage}
         cut_down: dict[str, Any] = fields.cut(told, _mask(given, "About", None))
         return cut_down
-
-    # --- what the methods share ---
 
     def _grant(self, call: Call) -> Grant:
         scheme, _, token = call.headers.get("authorization", "").partition(" ")
