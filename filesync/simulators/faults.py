@@ -50,7 +50,7 @@ LOGIN_PAGE = Fault(Kind.LOGIN_PAGE)
 ENDLESS = Fault(Kind.ENDLESS)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Rule:
     fault: Fault
     first: int
@@ -64,14 +64,13 @@ class Rule:
             return False
         return route == self.route if self.route is not None else not token
 
-    def strikes(self) -> bool:
-        """Count one request that the rule applies to."""
-        self.seen += 1
-        return self.seen >= self.first and (self.times is None or self.seen < self.first + self.times)
+    def is_due(self) -> bool:
+        """Tell whether it would strike the next request that it applies to."""
+        return self.seen + 1 >= self.first and (self.times is None or self.seen + 1 < self.first + self.times)
 
 
 class FaultPlan:
-    """The rules in force; the first that strikes a request decides, all that apply count it."""
+    """The rules in force. Of those that are due at a request the oldest strikes; the others wait for the next one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -102,8 +101,9 @@ class FaultPlan:
     def strike(self, route: str, target: str, *, token: bool) -> Fault | None:
         """Tell what is to go wrong with this request."""
         with self._lock:
-            striking = [rule for rule in self._rules if rule.applies(route, target, token=token) and rule.strikes()]
-            if not striking:
-                return None
-            self.struck.append(striking[0].fault)
-            return striking[0].fault
+            applying = [rule for rule in self._rules if rule.applies(route, target, token=token)]
+            due = [rule for rule in applying if rule.is_due()]
+            for rule in applying:
+                rule.seen += rule not in due[1:]
+            self.struck += [rule.fault for rule in due[:1]]
+            return due[0].fault if due else None
