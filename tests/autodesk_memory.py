@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from random import Random  # noqa: TID251  seeded
 
 from filesync.model import (
     Batch,
@@ -19,6 +20,7 @@ from filesync.model import (
 )
 from filesync.providers.base import Provider
 from filesync.simulators.acc import AccSimulator
+from filesync.simulators.acc.records import Folder
 
 Open = Callable[..., Provider]  # details of the endpoint -> its provider
 
@@ -177,3 +179,61 @@ def truth(
     """Give what an inventory must hold, as Memory.inventory does."""
     rows = acc.truth(project, folder, user=user)
     return {row["id"]: (row["path"], row["size"], row["version_number"]) for row in rows}
+
+
+class People:
+    """Do in a project whatever people do, the same for the same seed."""
+
+    def __init__(self, acc: AccSimulator, project: str, seed: int) -> None:
+        self._acc = acc
+        self._top = acc.project_files(project)
+        self._random = Random(seed)
+        self._count = 0
+
+    def work(self, times: int) -> None:
+        for _ in range(times):
+            self._acc.clock.advance(self._random.choice((0, 1, 5)))
+            self._random.choice((self._add, self._add, self._change, self._move, self._move_folder, self._hide))()
+
+    def _add(self) -> None:
+        self._count += 1
+        if self._random.random() < 0.4:
+            self._acc.add_folder(self._folder(), f"folder {self._count}")
+        else:
+            self._acc.add_file(self._folder(), f"file {self._count}.pdf")
+
+    def _change(self) -> None:
+        if self._random.random() < 0.5:
+            self._acc.add_version(self._file(), self._random.randrange(1000))
+        else:
+            self._acc.rename_folder(self._folder(), f"renamed {self._random.randrange(1000)}")
+
+    def _move(self) -> None:
+        self._acc.move_file(self._file(), self._folder())
+
+    def _move_folder(self) -> None:
+        moved, target = self._folder(), self._folder()
+        if moved != self._top and moved not in [one.id for one in self._acc.folders[target].chain()]:
+            self._acc.move_folder(moved, target)
+
+    def _hide(self) -> None:
+        remove = self._random.choice((self._acc.hide_file, self._acc.remove_for_good))
+        if self._random.random() < 0.8:
+            remove(self._file())
+        elif (folder := self._folder()) != self._top:
+            self._acc.hide_folder(folder)
+
+    def _folder(self) -> str:
+        root = self._acc.folders[self._top]
+        return self._random.choice([one.id for one in self._acc.walk(root) if not _is_gone(one)])
+
+    def _file(self) -> str:
+        """Choose a live file; there always is one, for another is added when they run out."""
+        root = self._acc.folders[self._top]
+        live = [file.id for one in self._acc.walk(root) if not _is_gone(one) for file in one.files.values()]
+        shown = [file for file in live if not self._acc.files[file].hidden]
+        return self._random.choice(shown) if shown else self._acc.add_file(self._top, "another.pdf")
+
+
+def _is_gone(folder: Folder) -> bool:
+    return any(one.hidden for one in folder.chain())

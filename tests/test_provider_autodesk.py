@@ -1,7 +1,7 @@
 """The Autodesk provider against the simulated service, over real HTTP on loopback."""
 
 import pytest
-from autodesk_memory import Memory, Open, make_tree, truth
+from autodesk_memory import Memory, Open, People, make_tree, truth
 
 from filesync.clock import Stop
 from filesync.errors import AuthError, ForbiddenError, NotFoundError, ResponseError, StoppedError
@@ -292,3 +292,20 @@ def test_a_full_listing_reads_every_folder_once(acc: AccSimulator, project: str,
     memory.sync(connect())
     assert acc.count() == 1 + 5
     assert acc.count("contents") == 5
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_people_do_the_next_full_listing_tells_the_truth(
+    acc: AccSimulator, project: str, connect: Open, seed: int
+) -> None:
+    make_tree(acc, project)
+    people, memory = People(acc, project, seed), Memory()
+    memory.sync(connect())
+    for round_number in range(12):
+        people.work(8)
+        memory.full = round_number % 3 == 2
+        memory.sync(connect())
+        assert not memory.unreadable
+        assert acc.count("contents") <= len(memory.rows) + 2
+        if memory.full:
+            assert memory.inventory() == truth(acc, project)
