@@ -1,7 +1,7 @@
 """Drive's field names: the only module that knows them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -215,14 +215,14 @@ def _is_about_drive(entry: Mapping[str, Any]) -> bool:
     return entry.get("changeType") == "drive"
 
 
-def _lost_drives(entries: list[Mapping[str, Any]], where: str) -> list[str]:
+def _lost_drives(entries: Sequence[Mapping[str, Any]], where: str) -> list[str]:
     lost = (entry for entry in entries if _is_about_drive(entry) and _flag(entry, "removed", where))
     return [_required(entry, "driveId", where) for entry in lost]
 
 
 def _to_parents(facts: Mapping[str, Any], where: str) -> tuple[str, ...]:
-    parents = facts.get("parents") or []
-    if not isinstance(parents, list) or not all(isinstance(parent, str) for parent in parents):
+    parents = facts.get("parents", ())
+    if not isinstance(parents, list | tuple) or not all(isinstance(parent, str) for parent in parents):
         raise ResponseError(f"{where}: parents that are not a list of ids")
     return tuple(_clean(parent) for parent in parents)
 
@@ -262,15 +262,15 @@ def _moment(facts: Mapping[str, Any], key: str, where: str) -> Timestamp | None:
     return to_timestamp(moment)
 
 
-def _entries(answer: Mapping[str, Any], key: str, where: str) -> list[Mapping[str, Any]]:
-    entries = answer.get(key) or []
-    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+def _entries(answer: Mapping[str, Any], key: str, where: str) -> Sequence[Mapping[str, Any]]:
+    entries = answer.get(key, ())
+    if not isinstance(entries, list | tuple) or not all(isinstance(entry, Mapping) for entry in entries):
         raise ResponseError(f"{where}: {key} is not a list of objects")
     return entries
 
 
 def _mapping(facts: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
-    value = facts.get(key) or {}
+    value = facts.get(key, {})
     if not isinstance(value, Mapping):
         raise ResponseError(f"{where}: {key} is not an object")
     return value
