@@ -1,0 +1,328 @@
+"""Random histories of a service, with syncs now and then: the inventory ends with exactly the service's truth."""
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from filesync.simulators.acc import AccSimulator
+from filesync.simulators.clock import SimulatedClock
+from filesync.simulators.drive import GoogleDrive
+from tests.homes import READER, Home
+
+STEPS = 1000
+HOUR = 3600
+
+
+class AccWalk:
+    """Random mutations of an ACC project."""
+
+    def __init__(self, acc: AccSimulator, project: str, chance: Random) -> None:
+        self.acc = acc
+        self.chance = chance
+        self.folders = [acc.project_files(project)]
+        self.files: list[str] = []
+        self.hidden_files: list[str] = []
+        self.hidden_folders: list[str] = []
+        self.steps: list[tuple[int, Callable[[], None]]] = [
+            (8, self.add_file),
+            (3, self.add_folder),
+            (4, self.add_version),
+            (3, self.rename_file),
+            (2, self.rename_folder),
+            (3, self.move_file),
+            (2, self.move_folder),
+            (2, self.hide_file),
+            (1, self.restore_file),
+            (1, self.hide_folder),
+            (1, self.restore_folder),
+        ]
+
+    def step(self) -> None:
+        weights, actions = zip(*self.steps, strict=True)
+        self.chance.choices(actions, weights)[0]()
+
+    def add_file(self) -> None:
+        folder = self.chance.choice(self.folders)
+        self.files.append(self.acc.add_file(folder, f"plan {len(self.files)}.pdf", self.chance.randrange(9999)))
+
+    def add_folder(self) -> None:
+        self.folders.append(self.acc.add_folder(self.chance.choice(self.folders), f"folder {len(self.folders)}"))
+
+    def add_version(self) -> None:
+        if self.files:
+            self.acc.add_version(self.chance.choice(self.files), self.chance.randrange(9999))
+
+    def rename_file(self) -> None:
+        if self.files:
+            self.acc.rename_file(self.chance.choice(self.files), f"renamed {self.chance.randrange(999)}.dwg")
+
+    def rename_folder(self) -> None:
+        if self.folders[1:]:
+            self.acc.rename_folder(self.chance.choice(self.folders[1:]), f"room {self.chance.randrange(999)}")
+
+    def move_file(self) -> None:
+        if self.files:
+            self.acc.move_file(self.chance.choice(self.files), self.chance.choice(self.folders))
+
+    def move_folder(self) -> None:
+        if self.folders[1:]:
+            folder = self.acc.folders[self.chance.choice(self.folders[1:])]
+            target = self.acc.folders[self.chance.choice(self.folders)]
+            if folder not in [*target.chain(), target]:
+                self.acc.move_folder(folder.id, target.id)
+
+    def hide_file(self) -> None:
+        if self.files:
+            file = self.files.pop(self.chance.randrange(len(self.files)))
+            self.hidden_files.append(file)
+            self.acc.hide_file(file)
+
+    def restore_file(self) -> None:
+        if self.hidden_files:
+            file = self.hidden_files.pop()
+            self.files.append(file)
+            self.acc.restore_file(file)
+
+    def hide_folder(self) -> None:
+        if self.folders[3:] and not self.hidden_folders:
+            folder = self.chance.choice(self.folders[1:])
+            self.hidden_folders.append(folder)
+            self.acc.hide_folder(folder)
+
+    def restore_folder(self) -> None:
+        if self.hidden_folders:
+            self.acc.restore_folder(self.hidden_folders.pop())
+
+
+class DriveWalk:
+    """Random mutations of a shared drive, and moves out of it and back."""
+
+    def __init__(self, drive: GoogleDrive, root: str, elsewhere: str, chance: Random) -> None:
+        self.state = drive.state
+        self.chance = chance
+        self.folders = [root]
+        self.elsewhere = elsewhere
+        self.files: list[str] = []
+        self.trashed: list[str] = []
+        self.away: list[str] = []
+        self.parents: dict[str, str] = {}
+        self.steps: list[tuple[int, Callable[[], None]]] = [
+            (8, self.add_file),
+            (3, self.add_folder),
+            (1, self.add_native),
+            (1, self.add_shortcut),
+            (4, self.new_revision),
+            (3, self.rename),
+            (3, self.move_file),
+            (2, self.move_folder),
+            (3, self.trash),
+            (2, self.untrash),
+            (1, self.delete),
+            (2, self.move_out),
+            (2, self.move_back),
+            (1, self.view),
+        ]
+
+    step = AccWalk.step
+
+    def add_file(self) -> None:
+        name = self.chance.choice(["a.pdf", "b/c.DWG", "Ä ö.ifc", "same.pdf", f"n{len(self.files)}.rvt"])
+        parent = self.chance.choice(self.folders)
+        self.files.append(self.state.add_file(parent, name, self.chance.randrange(9999)))
+
+    def add_folder(self) -> None:
+        parent = self.chance.choice(self.folders)
+        folder = self.state.add_folder(parent, f"folder {len(self.folders)}")
+        self.folders.append(folder)
+        self.parents[folder] = parent
+
+    def add_native(self) -> None:
+        self.state.add_native(self.chance.choice(self.folders), "minutes", "spreadsheet")
+
+    def add_shortcut(self) -> None:
+        self.state.add_shortcut(self.chance.choice(self.folders), "link", self.chance.choice(self.folders))
+
+    def new_revision(self) -> None:
+        if self.files:
+            self.state.new_revision(self.chance.choice(self.files), self.chance.randrange(9999))
+
+    def rename(self) -> None:
+        item = self.chance.choice([*self.files, *self.folders[1:]] or [""])
+        if item:
+            self.state.rename(item, f"renamed {self.chance.randrange(99)}")
+
+    def move_file(self) -> None:
+        if self.files:
+            self.state.move(self.chance.choice(self.files), self.chance.choice(self.folders))
+
+    def move_folder(self) -> None:
+        if self.folders[1:]:
+            folder, target = self.chance.choice(self.folders[1:]), self.chance.choice(self.folders)
+            if folder not in self.chain(target):
+                self.state.move(folder, target)
+                self.parents[folder] = target
+
+    def chain(self, folder: str) -> list[str]:
+        chain = [folder]
+        while chain[-1] in self.parents:
+            chain.append(self.parents[chain[-1]])
+        return chain
+
+    def trash(self) -> None:
+        item = self.chance.choice([*self.files, *self.folders[1:]] or [""])
+        if item and item not in self.trashed:
+            self.trashed.append(item)
+            self.state.trash(item)
+
+    def untrash(self) -> None:
+        if self.trashed:
+            self.state.untrash(self.trashed.pop(self.chance.randrange(len(self.trashed))))
+
+    def delete(self) -> None:
+        if self.files:
+            file = self.files.pop(self.chance.randrange(len(self.files)))
+            if file in self.trashed:
+                self.trashed.remove(file)
+            if file in self.away:
+                self.away.remove(file)
+            self.state.delete(file)
+
+    def move_out(self) -> None:
+        item = self.chance.choice([*self.files, *self.folders[1:]] or [""])
+        if item and item not in self.away:
+            self.state.move(item, self.elsewhere)
+            self.parents.pop(item, None)
+            self.away.append(item)
+
+    def move_back(self) -> None:
+        if self.away:
+            item = self.away.pop()
+            target = self.chance.choice(self.folders)
+            if item not in self.chain(target):
+                self.state.move(item, target)
+                if item in self.folders:
+                    self.parents[item] = target
+
+    def view(self) -> None:
+        if self.files:
+            self.state.view(self.chance.choice(self.files))
+
+
+def acc_row(row: dict[str, Any]) -> tuple[Any, ...]:
+    names = ("path", "name", "size", "version_number", "created_at", "updated_at", "link", "parent_id", "modified_by")
+    return tuple(row[name] for name in names)
+
+
+def stored_acc_row(row: dict[str, Any]) -> tuple[Any, ...]:
+    names = (
+        "file_path",
+        "file_name",
+        "file_size",
+        "version_number",
+        "created_at",
+        "updated_at",
+        "file_link",
+        "parent_external_id",
+        "modified_by",
+    )
+    return tuple(row[name] for name in names)
+
+
+def drive_row(row: dict[str, Any]) -> tuple[Any, ...]:
+    names = ("path", "name", "size", "md5", "head_revision_id", "created_at", "modified_at", "link", "parent_id")
+    return tuple(row[name] for name in names)
+
+
+def stored_drive_row(row: dict[str, Any]) -> tuple[Any, ...]:
+    names = (
+        "file_path",
+        "file_name",
+        "file_size",
+        "checksum",
+        "version",
+        "created_at",
+        "updated_at",
+        "file_link",
+        "parent_external_id",
+    )
+    return tuple(row[name] for name in names)
+
+
+def assert_acc_truth(home: Home, project: str) -> None:
+    assert home.acc is not None
+    truth = {row["id"]: acc_row(row) for row in home.acc.truth(project)}
+    assert {id_: stored_acc_row(row) for id_, row in home.files().items()} == truth
+
+
+def assert_drive_truth(home: Home, scope: str, endpoint: str | None = None) -> None:
+    assert home.drive is not None
+    truth = {row["id"]: drive_row(row) for row in home.drive.truth(READER, scope)}
+    assert {id_: stored_drive_row(row) for id_, row in home.files(endpoint).items()} == truth
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_acc_full_syncs_end_with_the_truth_and_incremental_ones_with_what_each_folder_last_showed(
+    tmp_path: Path, seed: int
+) -> None:
+    chance = Random(seed)
+    clock = SimulatedClock(frozen=True)
+    acc = AccSimulator(clock)
+    project = acc.add_project(acc.add_hub())
+    walk = AccWalk(acc, project, chance)
+    with acc:
+        home = Home(tmp_path, acc)
+        details = {"project_id": project}
+        home.configure({"name": "P", "endpoint_details": details, "max_delete_percent": 100, "reconcile_every": "6h"})
+        for number in range(STEPS):
+            walk.step()
+            clock.advance(chance.choice([0, 1, 5, 60]))
+            if number % 50 == 49:
+                outcome = home.sync(full=True)
+                assert outcome.status == "success", outcome
+                assert_acc_truth(home, project)
+            elif number % 10 == 9:
+                started = clock.now()
+                outcome = home.sync()
+                assert outcome.status == "success", outcome
+                assert_recently_listed_folders_are_true(home, project, started.isoformat())
+        home.assert_sound()
+
+
+def assert_recently_listed_folders_are_true(home: Home, project: str, started: str) -> None:
+    assert home.acc is not None
+    truth = {row["id"]: row for row in home.acc.truth(project)}
+    stored = home.files()
+    listed = home.query("SELECT external_folder_id AS id FROM folders WHERE last_listed_at >= ?", started[:19])
+    for folder in listed:
+        expected = {id_ for id_, row in truth.items() if row["parent_id"] == folder["id"]}
+        assert {id_ for id_, row in stored.items() if row["parent_external_id"] == folder["id"]} == expected
+    removed = home.query("SELECT external_file_id AS id FROM files WHERE deleted_at >= ?", started[:19])
+    assert not {row["id"] for row in removed} & truth.keys()
+
+
+@pytest.mark.parametrize("seed", [2])
+@pytest.mark.parametrize("scope", ["drive", "folder"])
+def test_every_clean_drive_sync_ends_with_the_truth(tmp_path: Path, seed: int, scope: str) -> None:
+    chance = Random(seed)
+    clock = SimulatedClock(frozen=True)
+    drive = GoogleDrive(clock, wall=clock, seed=seed)
+    drive.state.add_user(READER)
+    shared = drive.state.add_drive("Tower", READER)
+    elsewhere = drive.state.add_drive("Other", READER) if scope == "drive" else shared
+    top = shared if scope == "drive" else drive.state.add_folder(shared, "top")
+    walk = DriveWalk(drive, top, elsewhere, chance)
+    with drive:
+        home = Home(tmp_path, None, drive)
+        details = {"drive_id": shared} if scope == "drive" else {"folder_id": top}
+        home.configure({"name": "D", "endpoint_details": details, "max_delete_percent": 100, "reconcile_every": "6h"})
+        for number in range(STEPS):
+            walk.step()
+            clock.advance(chance.choice([0, 1, 5, 60]))
+            if number % 10 == 9:
+                outcome = home.sync(full=number % 100 == 99)
+                assert outcome.status == "success", outcome
+                assert_drive_truth(home, top)
+        home.assert_sound()
