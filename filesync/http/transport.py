@@ -94,6 +94,10 @@ class _Exchange:
         try:
             with self._open() as response:
                 return Reply(response.status_code, response.headers, self._read(response))
+        except (requests.exceptions.InvalidHeader, UnicodeError):  # their texts hold the header: from None
+            raise ResponseError(f"{self._call.where}: a header cannot be sent") from None
+        except ValueError:  # our own address was parsed before; this text holds the proxy's password
+            raise ConfigError(f"{self._call.where}: HTTPS_PROXY or HTTP_PROXY names no proxy we can use") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise _meaning(error, self._call) from error
         except OSError as error:  # requests' own check of the bundle
@@ -157,12 +161,8 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _meaning(error: Exception, call: Call) -> Exception:
     if _is_bad_tls(error):
         return NetworkError(f"{call.where}: {_tls_text(error)}")
-    if isinstance(error, requests.exceptions.InvalidProxyURL):
-        return ConfigError(f"{call.where}: HTTPS_PROXY or HTTP_PROXY is not the address of a proxy")
     if isinstance(error, requests.exceptions.ContentDecodingError | urllib3.exceptions.DecodeError):
         return Again(ResponseError(f"{call.where}: the answer's compression is broken"), tries=FEW_TRIES)
-    if isinstance(error, ValueError):  # requests' InvalidURL, InvalidHeader and kin
-        return ResponseError(f"{call.where}: not a request that can be sent")
     return Again(NetworkError(f"{call.where}: {_drop_text(error)}"), tries=MOST_TRIES)
 
 
