@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 from urllib.parse import quote
@@ -85,13 +86,23 @@ def test_a_fault_can_be_aimed_at_a_path(site: Site) -> None:
     assert site.get(site.contents(site.root)).headers["X-Why"] == "test"
 
 
-@pytest.mark.parametrize("fault", [faults.DROP, faults.RESET])
-def test_a_broken_connection_is_no_answer(site: Site, fault: faults.Fault) -> None:
+@pytest.mark.parametrize(("fault", "symptom"), [(faults.DROP, "without response"), (faults.RESET, "reset by peer")])
+def test_a_broken_connection_is_no_answer(site: Site, fault: faults.Fault, symptom: str) -> None:
     site.acc.add_file(site.root, "a.pdf")
     site.acc.faults.fail(fault)
-    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError), match=symptom):
         site.get(site.contents(site.root))
     assert site.get(site.contents(site.root)).status_code == 200
+
+
+def test_changes_and_requests_do_not_trip_over_each_other(site: Site) -> None:
+    site.acc.limits.scale = None
+    with ThreadPoolExecutor(8) as pool:
+        listings = [pool.submit(site.names, site.root) for _ in range(20)]
+        for number in range(200):
+            site.acc.hide_file(site.acc.add_file(site.root, f"{number}.pdf"))
+    assert all(listing.result() is not None for listing in listings)
+    assert site.names(site.root) == []
 
 
 def test_bodies_can_be_cut_mislabelled_or_a_login_page(site: Site) -> None:

@@ -105,7 +105,9 @@ _ITEM_ID = "urn:adsk.wipprod:dm.lineage:<key>"
 _ITEM_HREF = f"<base>/data/v1/projects/<project>/items/{_ITEM_ID}"
 _VERSION_ID = "urn:adsk.wipprod:fs.file:vf.<key>?version=<number>"
 _VERSION_HREF = f"<base>/data/v1/projects/<project>/versions/{_VERSION_ID.replace('?', '%3F')}"
-_OBJECT = "wip.dm.prod/<key>-<number>"
+_OBJECT = "<key>-<number>"
+_STORAGE = f"<base>/oss/v2/buckets/wip.dm.prod/objects/{_OBJECT}"
+_DERIVED = "<base>/modelderivative/v2/designdata/<key>"
 
 _STAMPS = {
     "createTime": "<created>",
@@ -165,12 +167,16 @@ def _version_shape(content: Mapping[str, str], facts: Mapping[str, str]) -> dict
         "relationships": {
             "item": {"data": {"type": "items", "id": _ITEM_ID}, **related(f"{_VERSION_HREF}/item")},
             **refs(_VERSION_HREF),
-            "storage": {
-                "data": {"type": "objects", "id": f"urn:adsk.objects:os.object:{_OBJECT}"},
-                "meta": {"link": {"href": f"<base>/oss/v2/buckets/{_OBJECT.replace('/', '/objects/')}"}},
-            },
+            "downloadFormats": related(f"{_VERSION_HREF}/downloadFormats"),
+            "derivatives": _stored("derivatives", "<key>", f"{_DERIVED}/manifest"),
+            "thumbnails": _stored("thumbnails", "<key>", f"{_DERIVED}/thumbnail"),
+            "storage": _stored("objects", f"urn:adsk.objects:os.object:wip.dm.prod/{_OBJECT}", _STORAGE),
         },
     }
+
+
+def _stored(kind: str, urn: str, href: str) -> dict[str, Any]:
+    return {"data": {"type": kind, "id": urn}, "meta": {"link": {"href": href}}}
 
 
 # size and type are there only where there is a file (aps.md 2.12)
