@@ -1,0 +1,173 @@
+"""The command line: which commands exist, the options they share, and what errors become.
+
+Every command lives in a module that is imported when it is called, so that none pays for another.
+"""
+
+import importlib
+import traceback
+from collections.abc import Sequence
+from copy import copy
+from typing import Annotated, Any, cast
+
+import typer  # noqa: TID251  the command layer
+from typer.core import TyperGroup  # noqa: TID251  the command layer
+
+from filesync import __version__
+from filesync.cli.world import ReaderGoneError, World
+from filesync.errors import FilesyncError
+
+__all__ = ["World", "run"]
+
+# in the order of --help; the value is a function, or a Typer app with commands of its own
+_COMMANDS = {
+    "sync": "filesync.cli.sync:sync",
+    "status": "filesync.cli.status:status",
+    "files": "filesync.cli.inventory:files",
+    "changes": "filesync.cli.inventory:changes",
+    "logs": "filesync.cli.inventory:logs",
+    "endpoints": "filesync.cli.endpoints:app",
+    "init": "filesync.cli.setup:init",
+    "config": "filesync.cli.setup:app",
+    "schema": "filesync.cli.setup:schema",
+    "demo": "filesync.cli.demo:demo",
+}
+_UsageProblem = cast("type[typer.BadParameter]", typer.BadParameter.__base__)  # what every wrong usage is, in any Typer
+_INTERRUPTED = 130
+_PLAIN: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None}
+
+
+def run(argv: Sequence[str], world: World) -> int:
+    """Run one command; the only place where errors become lines on stderr and an exit code."""
+    try:
+        code = _command().main(args=list(argv) or ["--help"], prog_name="filesync", standalone_mode=False, obj=world)
+        world.flush()
+    except _UsageProblem as exc:
+        return _refuse(exc, world)
+    except FilesyncError as exc:
+        world.complain(str(exc))
+        return exc.exit_code
+    except ReaderGoneError:
+        return _leave(world)
+    except OSError as exc:
+        return _explain(exc, world)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+class _LazyGroup(TyperGroup):
+    """The commands by name, imported when they are asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  Typer's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  Typer's signature
+        address = _COMMANDS.get(cmd_name)
+        return None if address is None else self._with_global_options(_load(cmd_name, address))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        self.commands = dict.fromkeys(_COMMANDS, self)  # Typer suggests from these
+        return super().resolve_command(ctx, args)
+
+    def _with_global_options(self, command: Any) -> Any:
+        """Let --home, --config, -v and -q also stand behind the command's name."""
+        taken = {option for param in command.params for option in param.opts}
+        shared = (param for param in self.params if param.name in _SETTERS and taken.isdisjoint(param.opts))
+        command.params.extend(_shared(param) for param in shared)
+        for name, child in getattr(command, "commands", {}).items():
+            command.commands[name] = self._with_global_options(child)
+        return command
+
+
+def _load(name: str, address: str) -> Any:
+    module, _, attribute = address.partition(":")
+    target = getattr(importlib.import_module(module), attribute)
+    if isinstance(target, typer.Typer):
+        app = target
+    else:
+        app = typer.Typer(**_PLAIN)
+        app.command(name)(target)
+    command = typer.main.get_command(app)
+    command.name = name
+    return command
+
+
+_SETTERS = ("home", "config", "verbose", "quiet")
+
+
+def _shared(param: Any) -> Any:
+    param = copy(param)
+    param.expose_value = False
+    param.hidden = True
+    param.callback = _set_option
+    return param
+
+
+def _set_option(ctx: Any, param: Any, value: Any) -> Any:
+    if value not in (None, False):
+        setattr(ctx.find_root().obj.options, param.name, value)
+    return value
+
+
+def _command() -> Any:
+    app = typer.Typer(cls=_LazyGroup, **_PLAIN)
+    app.callback(context_settings={"help_option_names": ["-h", "--help"]})(_global_options)
+    return typer.main.get_command(app)
+
+
+def _show_version(ctx: typer.Context, asked: bool) -> None:
+    if asked:
+        ctx.obj.write(f"filesync {__version__}\n")
+        raise typer.Exit
+
+
+def _global_options(  # noqa: PLR0913  one parameter for each option
+    ctx: typer.Context,
+    *,
+    home: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="The folder with config/, data/ and .env; else $FILESYNC_HOME, or found."),
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Another file than config/connector.yaml in home.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    version: Annotated[  # noqa: ARG001  its callback does it
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Keep a live inventory of the files in Autodesk Construction Cloud and Google Drive.
+
+    Data goes to stdout, everything else to stderr. The global options may also stand behind the command's name.
+    """
+    options = ctx.obj.options
+    options.home, options.config, options.verbose, options.quiet = home, config, verbose, quiet
+
+
+def _refuse(exc: typer.BadParameter, world: World) -> int:
+    """Say in one line what is wrong with the call."""
+    path = exc.ctx.command_path if exc.ctx else "filesync"
+    message = exc.format_message().strip() or "a command is missing"
+    world.complain(f"{message.rstrip('.?')}{'?' if message.endswith('?') else ';'} see: {path} --help")
+    return exc.exit_code
+
+
+def _explain(exc: OSError, world: World) -> int:
+    """Say which file the system refused; without one it is a bug, and shows itself."""
+    if exc.filename is None:
+        raise exc
+    world.detail(traceback.format_exc())
+    world.complain(f"{exc.filename}: {exc.strerror}")
+    return 1
+
+
+def _leave(world: World) -> int:
+    """Point stdout nowhere, so that closing it at exit says nothing either."""
+    import os  # noqa: PLC0415  only an output that was cut off needs it
+
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), world.stdout.fileno())
+    except (OSError, ValueError):
+        return 0
+    return 0

@@ -1,0 +1,66 @@
+"""The process: what it was started with, handed to the command layer."""
+
+import os
+import random  # noqa: TID251  this is the door
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from filesync.cli import World, run
+from filesync.clock import SystemClock
+
+
+def main() -> None:
+    """Run the command of this process and exit with its code."""
+    sys.exit(run(sys.argv[1:], this_process()))
+
+
+def this_process() -> World:
+    """Gather what commands may know of the process."""
+    _write_utf8(sys.stdout)
+    return World(
+        environ=os.environ,  # noqa: TID251  this is the door
+        cwd=_current_folder(),
+        clock=SystemClock(),
+        random=random.SystemRandom(),
+        stdin=sys.stdin,
+        stdout=sys.stdout,
+        stderr=sys.stderr,
+        stdout_width=_width(sys.stdout),
+        stdin_is_terminal=_is_terminal(sys.stdin),
+        stderr_is_terminal=_is_terminal(sys.stderr),
+    )
+
+
+def _write_utf8(stream: TextIO) -> None:
+    """Make data UTF-8 whatever the locale, which under cron is often none; a terminal knows better."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is None:
+        return
+    encoding = None if _is_terminal(stream) else "utf-8"
+    reconfigure(encoding=encoding or stream.encoding, errors="backslashreplace", newline="\n")
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # it was removed under our feet
+        return Path("/")
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def _width(stream: TextIO) -> int | None:
+    """Tell how wide the terminal is; None when it is no terminal."""
+    if not _is_terminal(stream):
+        return None
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except OSError:
+        return 80
+
+
+if __name__ == "__main__":
+    main()

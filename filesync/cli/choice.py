@@ -1,0 +1,37 @@
+"""Choosing endpoints by name; a name that does not exist is answered with the nearest one that does."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+from filesync.errors import UsageError
+from filesync.store import queries
+from filesync.store.database import Database
+from filesync.store.queries import KnownEndpoint
+
+
+def check_names(names: Iterable[str], known: Sequence[str]) -> None:
+    """Raise UsageError for the first name that is not known."""
+    for name in names:
+        if name not in known:
+            raise UsageError(_unknown(name, known))
+
+
+def chosen_endpoints(database: Database, names: Sequence[str] | None) -> list[KnownEndpoint]:
+    """Give the endpoints of those names, in the order of all names; without names every active one."""
+    known = queries.endpoints(database)
+    if not names:
+        return [endpoint for endpoint in known if endpoint.is_active]
+    check_names(names, [endpoint.name for endpoint in known])
+    return [endpoint for endpoint in known if endpoint.name in names]
+
+
+def chosen_ids(database: Database, names: Sequence[str] | None) -> tuple[int, ...] | None:
+    """Give the ids of the endpoints of those names; None, which is all, without names."""
+    return tuple(endpoint.id for endpoint in chosen_endpoints(database, names)) if names else None
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    lower = {each.lower(): each for each in known}
+    close = get_close_matches(name.lower(), lower, n=1)
+    guess = f"did you mean {lower[close[0]]!r}? " if close else ""
+    return f"no endpoint is named {name[:200]!r}; {guess}filesync endpoints lists them"

@@ -1,0 +1,102 @@
+"""Output: one way to show rows as a table, a JSON document, JSON lines or CSV; rows are never collected."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from filesync.cli.table import Column, Table
+from filesync.cli.text import harmless, harmless_json, unlike_formula
+from filesync.cli.world import World
+from filesync.errors import UsageError
+
+Row = Mapping[str, Any]
+
+SCHEMA = 1  # of every JSON document; a field may be added under the same number, none renamed or removed
+
+
+class Form(Enum):
+    """How a command's rows are written."""
+
+    TABLE = "table"
+    JSON = "--json"
+    JSON_LINES = "--jsonl"
+    CSV = "--csv"
+
+
+def choose(*, json: bool = False, jsonl: bool = False, csv: bool = False) -> Form:
+    """Make one form of a command's options."""
+    asked = [form for form, on in ((Form.JSON, json), (Form.JSON_LINES, jsonl), (Form.CSV, csv)) if on]
+    if len(asked) > 1:
+        raise UsageError(f"{asked[0].value} and {asked[1].value} exclude each other")
+    return asked[0] if asked else Form.TABLE
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How one kind of rows is shown: the key of its JSON document, its table, its CSV columns."""
+
+    key: str
+    columns: Sequence[Column] = ()
+    fields: Sequence[str] = ()
+
+
+def show(world: World, form: Form, view: View, rows: Iterable[Row]) -> None:
+    """Write rows as they come."""
+    match form:
+        case Form.JSON:
+            _write_document(world, view.key, rows)
+        case Form.JSON_LINES:
+            for row in rows:
+                world.write(f"{to_json(row)}\n")
+        case Form.CSV:
+            _write_csv(world, view.fields, rows)
+        case Form.TABLE:
+            Table(view.columns, width=world.stdout_width, colours=world.has_colours).write(rows, world.write)
+
+
+def show_document(world: World, document: Mapping[str, Any]) -> None:
+    """Write one JSON document that is no list of rows."""
+    text = json.dumps({"schema": SCHEMA, **document}, ensure_ascii=False, indent=2, default=str)
+    world.write("\n".join(harmless_json(line) for line in text.split("\n")) + "\n")
+
+
+def to_json(row: Row) -> str:
+    """Write one row as one line; every string arrives exactly as it is stored."""
+    return harmless_json(json.dumps(row, ensure_ascii=False, default=str))
+
+
+def _write_document(world: World, key: str, rows: Iterable[Row]) -> None:
+    before = f'{{"schema": {SCHEMA}, "{key}": [\n'
+    for row in rows:
+        world.write(before + to_json(row))
+        before = ",\n"
+    world.write(f"{before if before[0] == '{' else chr(10)}]}}\n")
+
+
+def _write_csv(world: World, fields: Sequence[str], rows: Iterable[Row]) -> None:
+    """Write CSV with a heading; on a terminal also without what would steer it."""
+    line = io.StringIO(newline="")
+    writer = csv.writer(line, lineterminator="\n")
+    writer.writerow(fields)
+    for row in rows:
+        world.write(_taken(line))
+        writer.writerow([_cell(row.get(field), on_terminal=world.stdout_width is not None) for field in fields])
+    world.write(_taken(line))
+
+
+def _taken(line: io.StringIO) -> str:
+    text = line.getvalue()
+    line.seek(0)
+    line.truncate()
+    return text
+
+
+def _cell(value: Any, *, on_terminal: bool) -> Any:
+    if value is None or isinstance(value, int | float):
+        return value
+    text = unlike_formula(value if isinstance(value, str) else to_json(value))
+    return harmless(text) if on_terminal else text

@@ -1,0 +1,156 @@
+"""Setting up: a new home, the configuration checked and shown, its JSON Schema."""
+
+import json as json_module
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer  # noqa: TID251  the command layer
+
+from filesync.cli.costs import Cost, costs
+from filesync.cli.options import AsJson
+from filesync.cli.output import show_document
+from filesync.cli.world import World
+from filesync.errors import LocalFileError
+from filesync.settings import DEFAULTS, find_home
+from filesync.variables import is_secret
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Check or show the configuration.")
+
+_MASK = "********"
+_FOLDERS = {"config": 0o755, "data": 0o755, "logs": 0o755, "tokens": 0o700, "credentials": 0o700}
+_IN_CONFIG = ("connector.",)  # examples whose names begin so belong beside connector.yaml
+_NEXT = """next:
+  cd {home}
+  cp env.example .env && chmod 600 .env                   # then put your client id and secret in
+  cp config/connector.example.yaml config/connector.yaml  # then put your endpoints in
+  filesync config check"""
+
+
+def init(
+    ctx: typer.Context,
+    folder: Annotated[
+        str | None, typer.Argument(metavar="[DIR]", help="The new home; else --home, else the current folder.")
+    ] = None,
+) -> None:
+    """Start a home: its folders, and the examples to copy from. Nothing that exists is overwritten.
+
+    \b
+    Examples:
+      filesync init
+      filesync init /srv/filesync
+    """  # noqa: D301  \b is Typer's mark
+    world: World = ctx.obj
+    given = folder or world.options.home or world.environ.get("FILESYNC_HOME") or str(world.cwd)
+    home = find_home(given, world.environ, world.cwd)
+    try:
+        written = [*_make_folders(home), *_write_examples(home)]
+    except OSError as exc:
+        raise LocalFileError(f"{exc.filename or home}: cannot be created: {exc.strerror}") from exc
+    for path in written:
+        world.write(f"{path}\n")
+    if not written:
+        world.note(f"{home}: everything is there already")
+    if not (home / "config" / "connector.yaml").exists():
+        world.note(_NEXT.format(home=home))
+
+
+@app.command("check")
+def check(ctx: typer.Context, *, json: AsJson = False) -> None:
+    """Check connector.yaml, and say what each endpoint costs in requests and minutes.
+
+    All mistakes are named at once on stderr, with exit code 78. No service is asked: that is
+    `filesync endpoints check`.
+    """
+    world: World = ctx.obj
+    config = world.config
+    found = costs(world)
+    if json:
+        document = {"notices": [str(each) for each in config.notices], "endpoints": [each.to_json() for each in found]}
+        show_document(world, {"ok": True, "file": str(world.config_path), **document})
+        return
+    for notice in config.notices:
+        world.note(f"note: {notice}")
+    active = sum(endpoint.is_active for endpoint in config.endpoints)
+    world.write(f"{world.config_path}: ok, {len(config.endpoints)} endpoints, {active} active\n")
+    for each in found:
+        world.write(f"{_said(each)}\n")
+
+
+@app.command("show")
+def show(ctx: typer.Context, *, json: AsJson = False) -> None:
+    """Show the effective settings and endpoints as YAML, secrets masked."""
+    world: World = ctx.obj
+    document = _effective(world)
+    if json:
+        show_document(world, document)
+        return
+    import yaml  # noqa: PLC0415  only YAML needs it
+
+    world.write(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=1000))
+
+
+def schema(ctx: typer.Context) -> None:
+    """Print the JSON Schema of connector.yaml, for editors and other checkers."""
+    from filesync.config import schema as make_schema  # noqa: PLC0415  pydantic only where it is needed
+
+    ctx.obj.write(json_module.dumps(make_schema(), ensure_ascii=False, indent=2) + "\n")
+
+
+def _make_folders(home: Path) -> Iterator[Path]:
+    for name, mode in _FOLDERS.items():
+        folder = home / name
+        if folder.is_dir():
+            continue
+        folder.mkdir(parents=True)
+        if mode == 0o700:
+            folder.chmod(mode)
+        yield folder
+
+
+def _write_examples(home: Path) -> Iterator[Path]:
+    for example in sorted(_examples(), key=lambda each: each.name):
+        target = home / ("config" if example.name.startswith(_IN_CONFIG) else "") / example.name
+        try:
+            with target.open("xb") as file:
+                file.write(example.read_bytes())
+        except FileExistsError:
+            continue
+        yield target
+
+
+def _examples() -> Sequence[Traversable]:
+    folder = resources.files("filesync").joinpath("examples")
+    return [each for each in folder.iterdir() if each.is_file() and not each.name.startswith(("_", "."))]
+
+
+def _effective(world: World) -> Mapping[str, Any]:
+    from filesync.cli.endpoints import to_row  # noqa: PLC0415  pydantic only where it is needed
+
+    settings = world.settings
+    said = ("schedule_in_words", "filters_in_words")
+    rows = ({k: v for k, v in to_row(each).items() if k not in said} for each in world.config.endpoints)
+    return {
+        "home": str(world.home),
+        "config": str(world.config_path),
+        "database": str(settings.database_path),
+        "environment": {name: _shown(name, settings.variables.get(name) or DEFAULTS[name]) for name in DEFAULTS},
+        "rate_limit_percent": world.config.rate_limit_percent,
+        "endpoints": [*rows],
+    }
+
+
+def _shown(name: str, value: str) -> str | None:
+    if not value:
+        return None
+    return _MASK if is_secret(name) else value
+
+
+def _said(cost: Cost) -> str:
+    if cost.size is None:
+        return f"  {cost.endpoint}: {cost.unit}; how many is known after the first sync"
+    size = f"{cost.size.folders:,} folders and {cost.size.files:,} files"
+    listing = f"a listing takes about {cost.requests:,} requests, {cost.minutes:.1f} min at {cost.per_minute:,}/min"
+    return f"  {cost.endpoint}: {size}; {listing}; reconciling spreads that over {cost.reconcile_every}"

@@ -1,0 +1,167 @@
+"""Status: how every endpoint is doing, for people, for dashboards, and for monitoring."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer  # noqa: TID251  the command layer
+
+from filesync.cli.choice import check_names
+from filesync.cli.moments import ago, length, minute, until
+from filesync.cli.options import AsJson, EndpointNames
+from filesync.cli.output import View, choose, show
+from filesync.cli.table import Column
+from filesync.cli.world import World
+from filesync.locks import is_held
+from filesync.schedule import ManualSchedule
+from filesync.status import Status, describe, schedule_in_words
+from filesync.store import queries
+
+_SHORT_TYPES = {"autodesk_construction_cloud": "ACC", "google_drive": "Drive"}
+_MOODS: Mapping[str, str] = {
+    "ok": "good", "manual": "good", "running": "good", "never": "dim", "inactive": "dim", "waiting": "warn",
+    "partial": "warn", "stale": "warn", "failed": "bad", "blocked": "bad", "login": "bad",
+}  # fmt: skip
+
+
+def status(
+    ctx: typer.Context,
+    *,
+    endpoint: EndpointNames = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Exit 1 when an active endpoint is failed, blocked, without login or overdue."),
+    ] = False,
+    why: Annotated[bool, typer.Option("--why", help="Say why each endpoint is due or not.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Show how every endpoint is doing.
+
+    \b
+    States:
+      never     no sync went through yet       failed   the last sync failed
+      running   a sync is under way            blocked  too many files vanished; see sync --accept-deletions
+      waiting   it waits for a service's limit login    a login is needed
+      ok        all is well                    stale    nothing fresh came for too long
+      partial   some folder could not be read  manual   runs only when it is named, and is fine
+      inactive  switched off, or no longer in connector.yaml
+
+    COMPLETE is the age of the oldest listing that the inventory rests on.
+
+    \b
+    Examples:
+      filesync status
+      filesync status --check --quiet || echo "look at filesync"
+      filesync status --json | jq '.endpoints[] | {name, state, complete_as_of}'
+    """  # noqa: D301  \b is Typer's mark
+    form = choose(json=json)
+    world: World = ctx.obj
+    statuses = _chosen(endpoint_statuses(world), endpoint)
+    now = world.clock.now()
+    rows = [{**each.to_json(), "_schedule": each.schedule} for each in statuses]
+    view = _WHY if why and not json else View("endpoints", _columns(now))
+    show(world, form, view, [each.to_json() for each in statuses] if json else rows)
+    if check and not _all_well(world, statuses):
+        raise typer.Exit(1)
+
+
+def endpoint_statuses(world: World) -> list[Status]:
+    """Describe every endpoint as of now; without a database none has run yet."""
+    endpoints = world.config.endpoints
+    if not world.database_path.exists():
+        world.note("no sync has run in this home yet; start one with: filesync sync")
+        return describe(endpoints, [], frozenset(), world.clock.now())
+    with world.reading() as database:
+        rows = queries.statuses(database)
+    ids = (row["endpoint_id"] for row in rows if row["running_since"] is not None)
+    running = frozenset(id_ for id_ in ids if is_held(world.lock_path(id_)))
+    return describe(endpoints, rows, running, world.clock.now())
+
+
+def _chosen(statuses: Sequence[Status], names: Sequence[str] | None) -> list[Status]:
+    if not names:
+        return [*statuses]
+    check_names(names, [each.name for each in statuses])
+    return [each for each in statuses if each.name in names]
+
+
+def _all_well(world: World, statuses: Sequence[Status]) -> bool:
+    """Name on stderr whatever a person should look at."""
+    alarming = [each for each in statuses if each.alarming]
+    for each in alarming:
+        reason = each.late if each.state in {"stale", "never"} else each.facts["error_message"]
+        world.complain(f"{each.name}: {each.state}: {_cut(reason or 'no reason is known')}")
+    if not world.database_path.exists() and any(_runs_by_itself(each) for each in statuses):
+        world.complain("no sync has run in this home yet")
+        return False
+    return not alarming
+
+
+def _runs_by_itself(status: Status) -> bool:
+    return status.state != "inactive" and not isinstance(status.schedule, ManualSchedule)
+
+
+def _cut(text: str) -> str:
+    """Keep a line readable; --json has all of it."""
+    return text if len(text) <= 300 else f"{text[:299]}…"
+
+
+def _trouble(row: Mapping[str, Any]) -> str:
+    if row["state"] == "waiting":
+        return f"waits for {row['waiting_for'] or 'a limit'} until {row['waiting_until'][11:19]} UTC"
+    if row["state"] in {"ok", "manual", "running", "inactive"} and row["error_type"] != "died":
+        return ""
+    return _cut(row["late"] or row["error_message"] or "")
+
+
+def _counts(row: Mapping[str, Any]) -> str:
+    if row["files_added"] is None:
+        return ""
+    counts = (("+", row["files_added"]), ("~", row["files_updated"]), ("-", row["files_removed"]))
+    return " ".join(f"{sign}{count}" for sign, count in counts if count) or "none"
+
+
+def _files(row: Mapping[str, Any]) -> str:
+    found = row["running_files_seen"] if row["state"] in {"running", "waiting"} and not row["files"] else row["files"]
+    return "" if found is None else f"{found:,}"
+
+
+def _took(row: Mapping[str, Any]) -> str:
+    return "" if row["last_duration_seconds"] is None else length(row["last_duration_seconds"])
+
+
+def _type(row: Mapping[str, Any]) -> str:
+    name = str(row["endpoint_type"])
+    return _SHORT_TYPES.get(name, name)
+
+
+def _mood(row: Mapping[str, Any]) -> str:
+    return _MOODS.get(row["state"], "warn")
+
+
+def _columns(now: datetime) -> Sequence[Column]:
+    """Lay the table out; what can be found elsewhere is dropped first on a narrow terminal."""
+    return (
+        Column("ENDPOINT", lambda row: row["name"], least=12),
+        Column("TYPE", _type, rank=6, least=5),
+        Column("SCHEDULE", lambda row: schedule_in_words(row["_schedule"]), rank=7, least=10),
+        Column("STATE", lambda row: row["state"], mood=_mood),
+        Column("SUCCESS", lambda row: ago(row["last_success_at"], now), rank=1),
+        Column("COMPLETE", lambda row: ago(row["complete_as_of"], now), rank=4),
+        Column("TOOK", _took, rank=8, right=True),
+        Column("FILES", _files, rank=2, right=True),
+        Column("CHANGES", _counts, rank=5),
+        Column("NEXT", lambda row: until(row["next_due_at"], now), rank=3),
+        Column("ERROR", _trouble, least=20, spare=True),
+    )
+
+
+_WHY = View(
+    "endpoints",
+    (
+        Column("ENDPOINT", lambda row: row["name"], least=12),
+        Column("DUE", lambda row: "yes" if row["due"] else "no", mood=lambda row: "good" if row["due"] else "dim"),
+        Column("NEXT", lambda row: minute(row["next_due_at"]), rank=1),
+        Column("WHY", lambda row: row["reason"], least=24),
+    ),
+)

@@ -1,0 +1,142 @@
+"""World: what a command may know of the process it runs in, and what it finds from there."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from random import Random  # noqa: TID251  the type of what is handed in
+from typing import TYPE_CHECKING, TextIO
+
+from filesync.cli.text import harmless
+from filesync.clock import Clock
+from filesync.errors import LocalFileError
+from filesync.settings import CONFIG_FILE, Settings, find_home, load_settings
+
+if TYPE_CHECKING:
+    from filesync.config import Config
+    from filesync.store.database import Database
+
+
+class ReaderGoneError(Exception):
+    """Whoever read our output stopped reading, as `head` does: no failure."""
+
+
+@dataclass(slots=True)
+class Options:
+    """The global options."""
+
+    home: str | None = None
+    config: str | None = None
+    verbose: bool = False
+    quiet: bool = False
+
+
+@dataclass
+class World:
+    """The process as data: built once from the real one, in tests by hand.
+
+    `stdout_width` is the terminal's width in columns, None when stdout is no terminal.
+    """
+
+    environ: Mapping[str, str]
+    cwd: Path
+    clock: Clock
+    random: Random
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    stdout_width: int | None = None
+    stdin_is_terminal: bool = False
+    stderr_is_terminal: bool = False
+    options: Options = field(default_factory=Options)
+
+    @cached_property
+    def home(self) -> Path:
+        return find_home(self.options.home, self.environ, self.cwd)
+
+    @cached_property
+    def settings(self) -> Settings:
+        return load_settings(self.home, self.environ)
+
+    @cached_property
+    def config_path(self) -> Path:
+        """Find connector.yaml; a relative --config counts from the current folder, else from home."""
+        given = self.options.config
+        if given is None:
+            return self.home / CONFIG_FILE
+        here = self.cwd / Path(given).expanduser()
+        return here if here.exists() else self.home / Path(given).expanduser()
+
+    @cached_property
+    def config(self) -> "Config":
+        from filesync.config import load_config  # noqa: PLC0415  YAML and pydantic only where the file is needed
+
+        return load_config(self.config_path, self.settings)
+
+    @property
+    def database_path(self) -> Path:
+        return self.settings.database_path
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator["Database"]:
+        """Open the database for queries; nothing is ever written."""
+        from filesync.store.database import open_for_reading  # noqa: PLC0415  not every command needs SQLite
+
+        database = open_for_reading(self.database_path)
+        try:
+            yield database
+        finally:
+            database.close()
+
+    def lock_path(self, endpoint_id: int) -> Path:
+        """Name the file whose lock is held while an endpoint is synced."""
+        return Path(f"{self.database_path}.locks") / f"endpoint-{endpoint_id}.lock"
+
+    @property
+    def has_colours(self) -> bool:
+        """Tell whether stdout shows colours: on a terminal, unless NO_COLOR; elsewhere only with FORCE_COLOR."""
+        if self.environ.get("NO_COLOR"):
+            return False
+        if self.environ.get("FORCE_COLOR", "0") != "0":
+            return True
+        return self.stdout_width is not None and self.environ.get("TERM") != "dumb"
+
+    def write(self, text: str) -> None:
+        """Put data on stdout."""
+        with _output_problems():
+            self.stdout.write(text)
+
+    def flush(self) -> None:
+        with _output_problems():
+            self.stdout.flush()
+
+    def complain(self, message: str) -> None:
+        """Put an error on stderr, each of its lines named as ours."""
+        for line in message.splitlines() or [""]:
+            self._say(f"filesync: {harmless(line)}")
+
+    def note(self, message: str) -> None:
+        """Put what a person should know on stderr, unless --quiet."""
+        for line in () if self.options.quiet else message.splitlines():
+            self._say(harmless(line))
+
+    def detail(self, message: str) -> None:
+        """Put what only --verbose asks for on stderr."""
+        for line in message.splitlines() if self.options.verbose else ():
+            self._say(harmless(line))
+
+    def _say(self, line: str) -> None:
+        with contextlib.suppress(OSError):  # nobody can be told that stderr is gone
+            self.stderr.write(f"{line}\n")
+            self.stderr.flush()
+
+
+@contextlib.contextmanager
+def _output_problems() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as exc:
+        raise ReaderGoneError from exc
+    except OSError as exc:
+        raise LocalFileError(f"standard output cannot be written: {exc.strerror}") from exc

@@ -1,0 +1,233 @@
+"""How an endpoint is doing: one word, one reason, made of what the database remembers and what the file declares.
+
+Pure functions, for `filesync status` and for the health server alike.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from filesync.clock import from_timestamp, to_timestamp
+from filesync.config.endpoint import Endpoint
+from filesync.schedule import CronSchedule, Decision, History, IntervalSchedule, ManualSchedule, Schedule, decide
+
+Row = Mapping[str, Any]
+
+ALARMS = frozenset({"failed", "blocked", "login", "stale"})
+_SLOTS_IN_A_ROW = 3
+_LONGEST_WAIT = timedelta(hours=1)
+_GOOD = frozenset({"success", "partial"})
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One endpoint: `facts` has the columns of the view `endpoint_status`, and is what JSON shows.
+
+    `state` is never, running, waiting, ok, partial, failed, blocked (the mass-delete guard waits for a person),
+    login, stale, manual or inactive:
+
+    - `stale`: the last sync was fine, but nothing fresh came since: three slots of the schedule in a row passed
+      without a good sync, or a due sync was not started for an hour, or something that is to be listed within
+      `reconcile_every` was last listed twice that time ago.
+    - `manual`: runs only when it is named, and is fine or never ran.
+    - An endpoint whose process died counts as interrupted: what it was before, and due.
+
+    `late` says why it is stale; it is also set for an endpoint that should have run for the first time by now.
+    """
+
+    name: str
+    endpoint_type: str
+    schedule: Schedule | None
+    state: str
+    facts: Row
+    decision: Decision | None = None
+    late: str | None = None
+
+    @property
+    def alarming(self) -> bool:
+        """Tell whether a person should look: failed or overdue."""
+        return self.state in ALARMS or self.late is not None
+
+    def to_json(self) -> Row:
+        decision = self.decision
+        return {
+            **self.facts,
+            "state": self.state,
+            "next_due_at": to_timestamp(decision.next_due_at) if decision and decision.next_due_at else None,
+            "due": decision.due if decision else False,
+            "reason": decision.reason if decision else "inactive",
+            "late": self.late,
+        }
+
+
+def describe(
+    endpoints: Sequence[Endpoint], rows: Sequence[Row], running: frozenset[int], now: datetime
+) -> list[Status]:
+    """Describe every declared endpoint, then those that only the database still knows.
+
+    `running` are the ids of endpoints whose lock is held: a row that says `running` without it belongs to the dead.
+    """
+    left = list(rows)
+    statuses = []
+    for endpoint in endpoints:
+        row = _row_of(endpoint, left)
+        if row is not None:
+            left.remove(row)
+        statuses.append(_declared(endpoint, _of_the_living(row, running), now))
+    return [*statuses, *(_undeclared(row) for row in left)]
+
+
+def schedule_to_json(schedule: Schedule) -> Row:
+    """Write a schedule as connector.yaml does."""
+    match schedule:
+        case IntervalSchedule(every):
+            return {"type": "interval", "interval_minutes": every // timedelta(minutes=1)}
+        case CronSchedule(expression, timezone):
+            return {"type": "cron", "cron": expression, "timezone": timezone}
+        case ManualSchedule():
+            return {"type": "manual"}
+
+
+def schedule_in_words(schedule: Schedule | None) -> str:
+    """Say a schedule in few characters."""
+    match schedule:
+        case IntervalSchedule(every):
+            minutes = every // timedelta(minutes=1)
+            return f"every {minutes // 60} h" if minutes % 60 == 0 else f"every {minutes} min"
+        case CronSchedule(expression, "UTC"):
+            return expression
+        case CronSchedule(expression, timezone):
+            return f"{expression} {timezone}"
+        case ManualSchedule():
+            return "manual"
+    return ""
+
+
+def _row_of(endpoint: Endpoint, rows: Sequence[Row]) -> Row | None:
+    """Find an endpoint's row by its name, else (it was renamed since the last sync) by its service ids."""
+    mine = [row for row in rows if row["endpoint_type"] == endpoint.endpoint_type]
+    by_name = (row for row in mine if row["name"] == endpoint.name)
+    by_scope = (row for row in mine if row["scope"] == dict(endpoint.scope))
+    return next(by_name, None) or next(by_scope, None)
+
+
+def _of_the_living(row: Row | None, running: frozenset[int]) -> Row | None:
+    """Take what a dead process left: its sync was interrupted, and nothing is running."""
+    if row is None or row["running_since"] is None or row["endpoint_id"] in running:
+        return row
+    gone = {name: None for name in row if name.startswith(("running_", "waiting_"))}
+    message = "the last sync's process died; the next start goes on from there"
+    return {**row, **gone, "last_status": "interrupted", "error_type": "died", "error_message": message}
+
+
+def _declared(endpoint: Endpoint, row: Row | None, now: datetime) -> Status:
+    status = Status(
+        name=endpoint.name,
+        endpoint_type=endpoint.endpoint_type,
+        schedule=endpoint.schedule,
+        state="never",
+        facts=_facts(endpoint, row),
+    )
+    if not endpoint.is_active:
+        return replace(status, state="inactive")
+    status = replace(status, decision=decide(endpoint.schedule, _history(row, now), now))
+    if row is None:
+        return replace(status, state="manual" if isinstance(endpoint.schedule, ManualSchedule) else "never")
+    state = _state(endpoint, row, now)
+    if state not in {"ok", "partial", "never"}:
+        return replace(status, state=state)
+    late = _lateness(endpoint, row, status.decision, now)
+    return replace(status, state="stale" if late and state != "never" else state, late=late)
+
+
+def _undeclared(row: Row) -> Status:
+    """Describe an endpoint that left the file; its rows stay."""
+    facts = _public({**row, "is_active": False})
+    return Status(row["name"], row["endpoint_type"], schedule=None, state="inactive", facts=facts)
+
+
+def _facts(endpoint: Endpoint, row: Row | None) -> Row:
+    declared = {
+        "name": endpoint.name,
+        "endpoint_type": endpoint.endpoint_type,
+        "schedule": schedule_to_json(endpoint.schedule),
+        "is_active": endpoint.is_active,
+    }
+    return {**dict.fromkeys(_COLUMNS), **_public(row or {}), **declared}
+
+
+_COLUMNS = (
+    "endpoint_id", "name", "endpoint_type", "schedule", "is_active", "state", "last_started_at", "last_status",
+    "last_success_at", "complete_as_of", "last_duration_seconds", "files", "files_added", "files_updated",
+    "files_removed", "failures_in_a_row", "next_due_at", "error_type", "error_message", "running_since",
+    "running_files_seen", "running_folders_listed", "running_api_requests", "running_heartbeat_at", "waiting_for",
+    "waiting_until",
+)  # fmt: skip
+
+
+def _public(row: Row) -> Row:
+    """Keep the columns of the view."""
+    return {name: value for name, value in row.items() if name in _COLUMNS}
+
+
+def _history(row: Row | None, now: datetime) -> History:
+    if row is None:
+        return History(created_at=now)
+    return History(
+        created_at=from_timestamp(row["created_at"]),
+        last_started_at=_time(row["last_started_at"]),
+        last_finished_at=_time(row["last_finished_at"]),
+        last_status=row["last_status"],
+        last_error_type=row["error_type"],
+        failures_in_a_row=row["failures_in_a_row"],
+    )
+
+
+def _state(endpoint: Endpoint, row: Row, now: datetime) -> str:
+    if row["running_since"] is not None:
+        waits = row["waiting_until"] is not None and from_timestamp(row["waiting_until"]) > now
+        return "waiting" if waits else "running"
+    if row["last_status"] == "failed":
+        return {"mass_delete": "blocked", "login": "login"}.get(row["error_type"], "failed")
+    if row["last_status"] == "partial":
+        return "partial"
+    if isinstance(endpoint.schedule, ManualSchedule):
+        return "manual"
+    was_complete = row["last_status"] == "success" or row["completed_at"] is not None
+    return "ok" if was_complete else "never"
+
+
+def _lateness(endpoint: Endpoint, row: Row, decision: Decision | None, now: datetime) -> str | None:
+    if isinstance(endpoint.schedule, ManualSchedule) or decision is None:
+        return None
+    due_at = decision.next_due_at
+    if decision.due and due_at is not None and now - due_at > _LONGEST_WAIT:
+        return f"due since {due_at:%Y-%m-%d %H:%M} UTC, and no sync was started"
+    if _missed_three(endpoint.schedule, _last_good(row), now):
+        return "three slots in a row passed without a sync that went well"
+    oldest = _time(row["complete_as_of"])
+    if oldest is not None and now - oldest > 2 * endpoint.reconcile_every:
+        return f"something was last listed {oldest:%Y-%m-%d %H:%M} UTC, twice reconcile_every ago"
+    return None
+
+
+def _last_good(row: Row) -> datetime:
+    """Tell when the last good sync ended (how long it took is no lateness), else when the endpoint appeared."""
+    if row["last_status"] in _GOOD and row["last_finished_at"]:
+        return from_timestamp(row["last_finished_at"])
+    return from_timestamp(row["last_success_at"] or row["created_at"])
+
+
+def _missed_three(schedule: Schedule, since: datetime, now: datetime) -> bool:
+    for _ in range(_SLOTS_IN_A_ROW):
+        served = History(created_at=since, last_started_at=since, last_status="success")
+        slot = decide(schedule, served, now).next_due_at
+        if slot is None or slot > now or since > now:
+            return False
+        since = slot
+    return True
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else from_timestamp(text)
