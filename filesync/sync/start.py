@@ -73,13 +73,19 @@ class Start:
     open_provider: "OpenProvider"
     concurrency: int = 5
     on_tick: Callable[[Sequence[Running]], None] = field(default=lambda _: None)
+    code_of: Callable[[Report], int] = field(default=lambda report: exit_code(report))
 
 
 def sync_due(start: Start) -> Report:
-    """Run every endpoint that is chosen, or due. Raises StoreError when the database cannot be used at all."""
+    """Run every endpoint that is chosen, or due, and note how the start ended.
+
+    Raises StoreError when the database cannot be used at all.
+    """
     database = open_for_writing(start.database_path)
     try:
-        return _Crew(start, database).work()
+        report = _Crew(start, database).work()
+        note_start(database, to_timestamp(start.clock.now()), start.code_of(report))
+        return report
     finally:
         database.close()
 
@@ -244,15 +250,6 @@ def exit_code(report: Report) -> int:
     """Tell the exit code of a start: the first that applies of 77, 1, 75, 3, 0."""
     codes = {_code_of(outcome) for outcome in report.outcomes}
     return next((code for code in (77, 1, 75, 3) if code in codes), 0)
-
-
-def note_start_done(database_path: Path, clock: Clock, code: int) -> None:
-    """Remember when this home last started, and how that ended."""
-    database = open_for_writing(database_path)
-    try:
-        note_start(database, to_timestamp(clock.now()), code)
-    finally:
-        database.close()
 
 
 def _code_of(outcome: Outcome) -> int:

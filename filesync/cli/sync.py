@@ -1,0 +1,197 @@
+"""`filesync sync`: run what is due, or what was named, once; and say about it only what helps."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer  # noqa: TID251  the command layer
+
+from filesync.cli.choice import check_names
+from filesync.cli.options import AsJson, EndpointNames
+from filesync.cli.world import World
+from filesync.clock import Stop, to_timestamp
+from filesync.errors import UsageError
+from filesync.signals import Caught, stopping
+from filesync.store.database import copy_to
+from filesync.sync.start import Choice, Report, Running, Start, exit_code, sync_due
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from filesync.clock import Clock
+    from filesync.config import Endpoint
+    from filesync.http.counters import Counters
+    from filesync.providers.base import Provider
+    from filesync.store.journal import Outcome
+
+
+def sync(  # noqa: PLR0913  one parameter for each option
+    ctx: typer.Context,
+    *,
+    endpoint: EndpointNames = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every active endpoint, due or not.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="List everything afresh, whatever the shortcuts say.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would change; works on a copy.")] = False,
+    max_files: Annotated[
+        int | None, typer.Option("--max-files", min=1, metavar="N", help="A trial that stops after N files.")
+    ] = None,
+    accept_deletions: Annotated[
+        bool, typer.Option("--accept-deletions", help="Let a mass deletion through, once; needs --endpoint.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Run every endpoint that is due, once, and exit.
+
+    Exit codes: 0 done, or nothing due, or another run holds the endpoint; 1 an endpoint failed; 3 one was only
+    partly listed; 75 every failure was temporary; 77 a login is needed; 130/143 stopped by a signal.
+    """
+    world: World = ctx.obj
+    choice = _to_choice(endpoint or [], everything, full, max_files, accept_deletions)
+    check_names(choice.names, [e.name for e in world.config.endpoints])
+    with _database_for(world, dry_run=dry_run) as path:
+        report, code = _run(world, choice, path)
+    _tell(world, choice, report, dry_run=dry_run)
+    if json:
+        _show_json(world, report, code, dry_run=dry_run)
+    if report.abandoned:
+        world.flush()
+        os._exit(code)  # a thread hangs in a request; everything is committed and closed
+    raise typer.Exit(code)
+
+
+def _to_choice(
+    names: Sequence[str],
+    everything: bool,  # noqa: FBT001  options of the command line
+    full: bool,  # noqa: FBT001
+    max_files: int | None,
+    accept_deletions: bool,  # noqa: FBT001
+) -> Choice:
+    if names and everything:
+        raise UsageError("--endpoint and --all exclude each other")
+    if accept_deletions and not names:
+        raise UsageError("--accept-deletions needs --endpoint: say whose deletions are right")
+    if accept_deletions and max_files is not None:
+        raise UsageError("--accept-deletions and --max-files exclude each other: a trial never removes")
+    return Choice(tuple(dict.fromkeys(names)), everything, full, max_files, accept_deletions)
+
+
+@contextmanager
+def _database_for(world: World, *, dry_run: bool) -> "Iterator[Path]":
+    """Name the database to work on; a dry run gets a private copy."""
+    path = world.database_path
+    if not dry_run:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="filesync-dry-run-") as folder:
+        copy = Path(folder) / path.name
+        if path.exists():
+            copy_to(path, copy)
+        yield copy
+
+
+def _run(world: World, choice: Choice, path: Path) -> tuple[Report, int]:
+    stop = Stop(world.clock)
+    with stopping(stop.request) as caught, _progress(world) as on_tick:
+        start = Start(
+            endpoints=world.config.endpoints,
+            database_path=path,
+            choice=choice,
+            clock=world.clock,
+            stop=stop,
+            open_provider=_lazy_opener(world, world.clock),
+            concurrency=world.settings.max_concurrent_syncs,
+            on_tick=on_tick,
+            code_of=lambda report: _code(report, caught),
+        )
+        report = sync_due(start)
+        return report, _code(report, caught)
+
+
+def _code(report: Report, caught: Caught) -> int:
+    return exit_code(report) if caught.exit_code is None else caught.exit_code
+
+
+def _lazy_opener(world: World, clock: "Clock") -> "Callable[[Endpoint, Stop, Counters], Provider]":
+    """Import the network's libraries only when an endpoint is really opened."""
+
+    def open_provider(endpoint: "Endpoint", stop: Stop, counters: "Counters") -> "Provider":
+        from filesync.sync.opening import opener  # noqa: PLC0415  a start with nothing due needs no HTTP
+
+        open_ = opener(world.settings, world.config.rate_limit_percent, clock, world.random)
+        return open_(endpoint, stop, counters)
+
+    return open_provider
+
+
+def _progress(world: World) -> "AbstractContextManager[Callable[[Sequence[Running]], None]]":
+    if world.options.quiet or not world.stderr_is_terminal:
+        return nullcontext(lambda _: None)
+    from filesync.cli.progress import live_progress  # noqa: PLC0415  Rich only on a terminal
+
+    return live_progress(world)
+
+
+def _tell(world: World, choice: Choice, report: Report, *, dry_run: bool) -> None:
+    """Say nothing of a scheduled sync that went well; one line of anything else."""
+    by_hand = choice.by_hand or world.stderr_is_terminal or dry_run
+    for outcome in report.outcomes:
+        line = f"{outcome.endpoint}: {_sentence(outcome, dry_run=dry_run)}"
+        if _is_bad(outcome):
+            world.complain(line)
+        elif by_hand:
+            world.note(line)
+        else:
+            world.detail(line)
+    for name, why in report.skipped:
+        (world.note if by_hand else world.detail)(f"{name}: skipped: {why}")
+    if not report.outcomes and not report.skipped:
+        (world.note if by_hand else world.detail)("nothing is due")
+
+
+def _is_bad(outcome: "Outcome") -> bool:
+    return outcome.status == "failed" or (outcome.status == "partial" and outcome.trigger != "trial")
+
+
+def _sentence(outcome: "Outcome", *, dry_run: bool) -> str:
+    tally, usage = outcome.tally, outcome.usage
+    if outcome.status == "failed":
+        return f"failed: {outcome.error_message}"
+    would = "would be " if dry_run else ""
+    counts = f"{tally.files_added} {would}added, {tally.files_updated} updated, {tally.files_removed} removed"
+    plural = "" if usage.api_requests == 1 else "s"
+    cost = f"{usage.api_requests} request{plural} in {outcome.duration_seconds:.1f} s"
+    why = f": {outcome.error_message}" if outcome.error_message else ""
+    return f"{outcome.status}{why}; {counts}; {cost}"
+
+
+def _show_json(world: World, report: Report, code: int, *, dry_run: bool) -> None:
+    from filesync.cli.output import show_document  # noqa: PLC0415  as the other commands do
+
+    document = {
+        "dry_run": dry_run,
+        "exit_code": code,
+        "syncs": [_to_document(outcome) for outcome in report.outcomes],
+        "skipped": [{"endpoint": name, "reason": why} for name, why in report.skipped],
+    }
+    show_document(world, document)
+
+
+def _to_document(outcome: "Outcome") -> dict[str, Any]:
+    usage = asdict(outcome.usage)
+    return {
+        "endpoint": outcome.endpoint,
+        "status": outcome.status,
+        "mode": outcome.mode,
+        "trigger": outcome.trigger,
+        "started_at": to_timestamp(outcome.started_at),
+        "finished_at": to_timestamp(outcome.finished_at),
+        "duration_seconds": round(outcome.duration_seconds, 3),
+        **asdict(outcome.tally),
+        **{name: usage[name] for name in ("api_requests", "retries", "throttled_seconds")},
+        "error_type": outcome.error_type,
+        "error_message": outcome.error_message,
+    }
