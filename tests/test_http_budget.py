@@ -242,6 +242,23 @@ def test_a_budgets_file_is_small_and_names_nobody(service: Service, tmp_path: Pa
     assert path.stat().st_size < 24 + 8 * (LIMIT + 1)
 
 
+def test_a_request_that_arrives_late_is_dated_late(service: Service, tmp_path: Path) -> None:
+    world = World(tmp_path)
+    connection = world.connect(service.url, LIMITED)
+    times: list[float] = []
+
+    def arrive(handler: Handler) -> None:
+        world.clock.advance(4 if not times else 0)  # the first one's connection takes so long
+        times.append(world.clock.monotonic())
+        Say()(handler)
+
+    service.says(arrive)
+    for _ in range(3 * LIMIT):
+        connection.get(LIMITED, "/pages")
+    world.connector.close()
+    assert most_in_any_minute(times) == LIMIT
+
+
 def test_names_cannot_run_into_each_other(tmp_path: Path) -> None:
     assert lane_path(tmp_path, "a", "bc") != lane_path(tmp_path, "ab", "c")
 

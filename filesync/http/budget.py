@@ -6,12 +6,14 @@ A file that is half-written or not ours counts as empty and is written anew.
 """
 
 import hashlib
+import math
 import struct
 import threading
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filesync.clock import Clock
@@ -57,16 +59,26 @@ class Lane:
         with self._lock, _exclusive(self._path):
             sent, now = self._read()
             wait = self._wait(sent, now)
-            stamp = (now,) if wait is None and self._limit is not None else ()
-            self._write(Sent(sent.blocked_until, sent.times + stamp))
+            if self._limit is not None or sent.blocked_until:
+                stamp = (now,) if wait is None and self._limit is not None else ()
+                self._write(replace(sent, times=sent.times + stamp))
         return wait
+
+    def postpone(self, seconds: float) -> None:
+        """Date the place that was taken that long ago to now: the service may have seen the request only now."""
+        with self._lock, _exclusive(self._path):
+            sent, now = self._read()
+            taken = min(sent.times, key=lambda time: abs(time - (now - seconds)), default=None)
+            if taken is not None:
+                index = sent.times.index(taken)
+                self._write(replace(sent, times=(*sent.times[:index], *sent.times[index + 1 :], now)))
 
     def block(self, seconds: float) -> None:
         """Let nobody through for that long."""
         with self._lock, _exclusive(self._path):
             sent, now = self._read()
             until = now + min(seconds, LONGEST_WAIT)
-            self._write(Sent(max(sent.blocked_until, until), sent.times))
+            self._write(replace(sent, blocked_until=max(sent.blocked_until, until)))
 
     def _wait(self, sent: Sent, now: float) -> Wait | None:
         if sent.blocked_until > now:
@@ -104,7 +116,7 @@ def _parse(content: bytes) -> Sent:
     _, blocked_until = _HEADER.unpack_from(content)
     whole = (len(content) - _HEADER.size) // _STAMP_SIZE * _STAMP_SIZE
     times = array("d", content[_HEADER.size : _HEADER.size + whole])
-    return Sent(blocked_until, tuple(times))
+    return Sent(blocked_until, tuple(times)) if all(map(math.isfinite, (blocked_until, *times))) else Sent(0.0, ())
 
 
 def _at(sent: Sent, now: float) -> Sent:
@@ -112,9 +124,11 @@ def _at(sent: Sent, now: float) -> Sent:
 
     Counting them as now is the careful way: they were sent, it is only unknown when.
     """
-    times = tuple(sorted(min(time, now) for time in sent.times if time > now - WINDOW))  # NaN compares false
+    times = sorted(sent.times)
+    old, past = bisect_right(times, now - WINDOW), bisect_right(times, now)
+    recent = (*times[old:past], *[now] * (len(times) - past))
     blocked_until = min(sent.blocked_until, now + LONGEST_WAIT) if sent.blocked_until > now else 0.0
-    return Sent(blocked_until, times)
+    return Sent(blocked_until, recent)
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 import datetime as dt
 import email.utils
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from filesync.clock import Clock, Stop
@@ -10,6 +11,7 @@ from filesync.http.budget import LONGEST_WAIT, Lane, Wait
 from filesync.http.counters import Counters
 from filesync.http.exchange import Call, Randomness, Reply, Route, Send
 
+_SLOW = 0.5  # seconds: well within the second by which a lane's window is longer than a minute
 _SHORTEST_WAIT = 0.001  # seconds: less could round to nothing and ask for ever
 
 
@@ -29,6 +31,17 @@ class Pace:
                 self.stop.wait(seconds)
             call.waited += seconds
 
+    @contextmanager
+    def dated(self, lane: Lane) -> Iterator[None]:
+        """Date a place anew when its request took long: connecting may have been the slow part."""
+        begun = self.clock.monotonic()
+        try:
+            yield
+        finally:
+            seconds = self.clock.monotonic() - begun
+            if seconds > _SLOW:
+                lane.postpone(seconds)
+
     def _jitter(self, wait: Wait) -> float:
         return self.random.random() if wait.is_asked_for else 0.0  # so that workers do not all come back at once
 
@@ -39,7 +52,8 @@ def paced(send: Send, pace: Pace, lane_of: Callable[[Route], Lane]) -> Send:
     def send_in_turn(call: Call) -> Reply:
         lane = lane_of(call.route)
         pace.await_turn(lane, call)
-        reply = send(call)
+        with pace.dated(lane):
+            reply = send(call)
         seconds = requested_wait(reply, pace.clock)
         if seconds:
             lane.block(seconds)

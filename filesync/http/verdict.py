@@ -23,6 +23,7 @@ from filesync.http.redaction import Redactor
 from filesync.http.retry import FEW_TRIES, MOST_TRIES
 
 _REFUSED = {403: ForbiddenError, 404: NotFoundError}
+_GUIDE = "OAUTH_SETUP.md"
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _LONGEST_STUMP = 5  # characters: what can be left of a literal or an escape that was cut, as in `fals`
 
@@ -56,7 +57,7 @@ class Judge:
             waits_elsewhere = requested_wait(reply, self._clock) is not None
             raise Again(passing, tries=MOST_TRIES, waits_elsewhere=waits_elsewhere)
         if reply.status == 401 and not call.is_login:
-            raise AuthError(f"{text}; log in again or check the credentials, see OAUTH_SETUP.md")
+            raise AuthError(text if _GUIDE in text else f"{text}; log in again or check the credentials, see {_GUIDE}")
         refused = _REFUSED.get(reply.status, RefusedError)
         raise refused(text, status=reply.status, reason=self._redactor.line(refusal.reason))
 
