@@ -3,9 +3,9 @@
 import re
 from datetime import timedelta
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_TEXT = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([smhdw])\s*", re.IGNORECASE | re.ASCII)
-_LONGEST = timedelta(days=36525)  # a hundred years: arithmetic on dates stays in range
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_TEXT = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([smhdw])\s*", re.ASCII)
+_LONGEST = 36_525 * 86_400  # seconds in a hundred years: arithmetic on dates stays in range
 
 
 def parse_duration(text: str) -> timedelta:
@@ -13,16 +13,14 @@ def parse_duration(text: str) -> timedelta:
     found = _TEXT.fullmatch(text)
     if not found:
         raise ValueError("a number with its unit is needed: s, m, h, d or w, such as 4m, 6h or 90d")
-    length = timedelta(**{_UNITS[found[2].lower()]: min(float(found[1]), 4e9 if found[2] in "sS" else 5e7)})
-    if length > _LONGEST:
+    seconds = float(found[1]) * _SECONDS[found[2]]
+    if seconds > _LONGEST:
         raise ValueError("more than a hundred years")
-    return length
+    return timedelta(seconds=seconds)
 
 
 def format_duration(length: timedelta) -> str:
-    """Write a whole number of the biggest unit that fits: what `parse_duration` reads."""
+    """Write it in the biggest unit that it is a whole number of: what `parse_duration` reads."""
     seconds = length.total_seconds()
-    for size, unit in ((604800, "w"), (86400, "d"), (3600, "h"), (60, "m")):
-        if seconds and seconds % size == 0:
-            return f"{int(seconds // size)}{unit}"
-    return f"{seconds:g}s"
+    unit = next((unit for unit in "wdhm" if seconds and seconds % _SECONDS[unit] == 0), "s")
+    return f"{seconds / _SECONDS[unit]:.15g}{unit}"

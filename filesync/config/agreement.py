@@ -46,6 +46,8 @@ def mistakes(members: Sequence[Member], file: Path) -> Iterator[Mistake]:
 
 def notices(members: Sequence[Member], file: Path) -> Iterator[Mistake]:
     """Find what is allowed and yet hardly meant."""
+    if not members:
+        yield Mistake(1, 1, "endpoints", "no endpoint is configured, so nothing is read", file=file)
     yield from _overlaps(members, file)
     for member in members:
         yield from _misplaced_id(member, file)
@@ -73,7 +75,9 @@ def _overlaps(members: Sequence[Member], file: Path) -> Iterator[Mistake]:
             wider = {key: value for key, value in scope.items() if key != narrowing}
             other = by_scope.get(_key(member, wider)) if scope.get(narrowing) else None
             if other:
-                message = f"overlaps endpoint {_name(other)} on line {other.table.line}: files in both are listed twice"
+                message = (
+                    f"may overlap endpoint {_name(other)} on line {other.table.line}: files in both are listed twice"
+                )
                 yield _at(member.table, member.path, message, file)
 
 

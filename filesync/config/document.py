@@ -100,16 +100,26 @@ def _position(text: str, at: int) -> tuple[int, int]:
 
 
 def _syntax(exc: yaml.YAMLError, text: str, path: Path) -> Mistake:
-    """Say what the parser stumbled over; a tab is the usual cause, and never named."""
-    if not isinstance(exc, yaml.MarkedYAMLError):
+    """Say what the parser stumbled over."""
+    mark = getattr(exc, "problem_mark", None)
+    if not isinstance(exc, yaml.MarkedYAMLError) or mark is None:
         return Mistake(1, 1, "", f"not valid YAML: {' '.join(str(exc).split())[:200]}", file=path)
-    mark = exc.problem_mark or exc.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    lines = text.split("\n")
-    if line <= len(lines) and "\t" in lines[line - 1][:column]:
-        return Mistake(line, column, "", "a tab: YAML is indented with spaces only", file=path)
-    because = f" ({exc.context})" if exc.context else ""
-    return Mistake(line, column, "", f"not valid YAML: {exc.problem}{because}", file=path)
+    line = text.split("\n")[mark.line] if mark.line <= text.count("\n") else ""
+    message = _tab(line[: mark.column + 1]) or f"not valid YAML: {exc.problem}{_hint(exc, line)}"
+    return Mistake(mark.line + 1, mark.column + 1, "", message, file=path)
+
+
+def _tab(before: str) -> str:
+    """Name the usual cause, which the parser never does."""
+    return "a tab: YAML is indented with spaces only" if "\t" in before else ""
+
+
+def _hint(exc: yaml.MarkedYAMLError, line: str) -> str:
+    if exc.problem and exc.problem.startswith("mapping values are not allowed"):
+        return "; is the line indented wrongly, or a : not in quotes?"
+    if exc.context and "flow" in exc.context and "${" in line:
+        return '; between { } or [ ] write "${NAME}" in quotes'
+    return f" ({exc.context})" if exc.context else ""
 
 
 class _Builder:

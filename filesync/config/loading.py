@@ -67,7 +67,7 @@ class _Loader:
     def __init__(self, checker: Checker, kind_of: KindOf) -> None:
         self._checker = checker
         self._kind_of = kind_of
-        self._names: dict[int, str] = {}
+        self._names: dict[int, str | None] = {}
 
     def config(self, root: Node) -> Config:
         file = self._checker.check(FileModel, root, "")
@@ -104,7 +104,7 @@ class _Loader:
 
     def _draft(self, at: int, table: Table, filters: Table) -> _Draft:
         path = key_path("endpoints", at)
-        self._names[at] = _text(table, "name") or ""
+        self._names[at] = _text(table, "name") or None
         kind = self._kind(table, path)
         model = kind.details() if kind else FilterDetails
         keys = self._checker.check(EndpointModel, table, path, elsewhere=_belongs_to_details(model))

@@ -41,9 +41,10 @@ def as_written(node: Node | None) -> Any:
 
 
 def to_value(node: Node | None) -> Any:
-    """Give the value with everything filled in."""
+    """Give the value with everything filled in; a variable that is empty makes an absent value."""
     if isinstance(node, Scalar):
-        return _typed(node.text if node.filled is None else node.filled, quoted=node.quoted)
+        filled = node.text if node.filled is None else node.filled
+        return _typed(filled, quoted=node.quoted) if filled or not node.text else None
     return _nested(node, to_value)
 
 

@@ -1,0 +1,294 @@
+"""connector.yaml as people get it wrong: every mistake is one line with its place, and all come at once."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from filesync.config import ConfigMistakes, Mistake, load_config
+from filesync.errors import ConfigError
+from filesync.providers.google_drive import KIND
+from filesync.settings import load_settings
+
+Find = Callable[..., tuple[Mistake, ...]]
+HEAD = "endpoints:\n  - name: D\n    endpoint_type: google_drive\n"
+ACC = "endpoints:\n  - name: P\n    endpoint_type: autodesk_construction_cloud\n    endpoint_details:\n      project_id: b.x\n"
+ACC_LINK = "https://acc.autodesk.com/docs/files/projects/6c2cffb0-e8c8-43d3-b415-e53f4377cedb?folderUrn=urn%3Aadsk.wipprod%3Afs.folder%3Aco.X-y&entityId=u"
+B360_LINK = "https://docs.b360.autodesk.com/projects/6c2cffb0-e8c8-43d3-b415-e53f4377cedb/folders/urn:adsk.wipprod:fs.folder:co.X-y/detail"
+
+
+@pytest.fixture
+def find(tmp_path: Path) -> Find:
+    def found(text: str | bytes, **environ: str) -> tuple[Mistake, ...]:
+        file = tmp_path / "connector.yaml"
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        with pytest.raises(ConfigMistakes) as caught:
+            load_config(file, load_settings(tmp_path, environ))
+        mistakes = caught.value.mistakes
+        assert str(caught.value).splitlines() == [str(each) for each in mistakes]
+        assert list(mistakes) == sorted(mistakes, key=lambda each: (each.line, each.column))
+        assert all(str(each).startswith(f"{file}:{each.line}:{each.column}: ") for each in mistakes)
+        return mistakes
+
+    return found
+
+
+TEN = """\
+defaults:
+  reconcile_evry: 6h
+  max_delete_percent: 150
+endpoints:
+  - name: A
+    endpoint_type: autodesk_constuction_cloud
+  - name: A
+    endpoint_type: google_drive
+    endpoint_details:
+      folder_id: 1x
+      shared_with_me: true
+      file_types: [pdf, 7z x]
+      modified_after: 2026-05-01
+      modified_before: 2026-01-01
+    schedule: {type: cron, cron: "61 * * * *", timezone: Europe/Berln}
+  - name: ${NOPE}
+    endpoint_type: google_drive
+"""
+
+
+def test_ten_mistakes_are_found_in_one_go_each_on_its_line(find: Find) -> None:
+    found = [(each.line, each.path, each.endpoint) for each in find(TEN)]
+    assert found == [
+        (2, "defaults.reconcile_evry", None),
+        (3, "defaults.max_delete_percent", None),
+        (6, "endpoints[0].endpoint_type", "A"),
+        (7, "endpoints[1].name", "A"),
+        (11, "endpoints[1].endpoint_details.shared_with_me", "A"),
+        (12, "endpoints[1].endpoint_details.file_types[1]", "A"),
+        (14, "endpoints[1].endpoint_details.modified_before", "A"),
+        (15, "endpoints[1].schedule.cron", "A"),
+        (15, "endpoints[1].schedule.timezone", "A"),
+        (16, "endpoints[2].name", None),
+    ]
+
+
+def test_a_line_says_where_what_was_found_and_what_is_allowed(find: Find, tmp_path: Path) -> None:
+    (mistake,) = find(HEAD + "    is_active: perhaps\n")
+    assert str(mistake) == (
+        f"{tmp_path}/connector.yaml:4:16: endpoint 'D': endpoints[0].is_active: found 'perhaps': true or false is needed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "words"),
+    [
+        # the file as such
+        ("", 1, 1, "the file is empty"),
+        ("# nothing\n", 1, 1, "the file is empty"),
+        ("- a\n", 1, 1, "found a list: a mapping is needed"),
+        ("endpoints: 'x\n", 2, 1, "not valid YAML"),
+        ("endpoints: []\na:\n\tb: 1\n", 3, 1, "a tab: YAML is indented with spaces"),
+        ("endpoints: []\n---\na: 1\n", 2, 1, "a second document"),
+        ("endpoints: []\nx: \x07\n", 2, 4, "character U+0007"),
+        (b"endpoints: []\n# \xff\n", 2, 3, "not UTF-8"),
+        ("endpoints: []\n".encode("utf-16"), 1, 1, "not UTF-8"),
+        ("[" * 20_000, 1, 52, "nested more than 50 levels"),
+        ("endpoints: !!python/object:x []\n", 1, 12, "leave tags out"),
+        ("endpoints: [{name: ${X}}]\n", 1, 21, 'write "${NAME}" in quotes'),
+        ("endpoints:\n  - name: a: b\n", 2, 12, "or a : not in quotes?"),
+        ("endpoints: *none\n", 1, 12, "nothing has that anchor"),
+        ("endpoints: &a [*a]\n", 1, 16, "nothing has that anchor"),
+        ("? [a]\n: b\n", 1, 3, "a key must be a plain word"),
+        ("a: b\n", 1, 1, "key 'endpoints' is missing"),
+        ("endpoints:\n", 1, 1, "key 'endpoints' has no value"),
+        ("endpoints: [text]\n", 1, 13, "found 'text': a mapping is needed"),
+        ("endpoints: []\nendpoints: []\n", 2, 1, "given twice, first on line 1"),
+        ("endpoints: []\nrate_limit_percent: 0\n", 2, 21, "found '0': 1 or more is needed"),
+        ("endpoints: []\nrate_limit_percent: true\n", 2, 21, "found true: a number is needed"),
+        ("endpoints: []\nrate_limit: 5\n", 2, 1, "did you mean rate_limit_percent?"),
+        ("endpoints: []\ndefaults: {name: x}\n", 2, 12, "unknown key 'name'"),
+        ("endpoints: []\ndefaults: {endpoint_details: {file_type: [x]}}\n", 2, 31, "did you mean file_types?"),
+        ("endpoints: []\ncredentials: {}\n", 2, 1, "'credentials' is not supported yet in this version"),
+        # an endpoint
+        ("endpoints:\n  - endpoint_type: google_drive\n", 2, 5, "key 'name' is missing"),
+        ("endpoints:\n  - name:\n    endpoint_type: google_drive\n", 2, 5, "key 'name' has no value"),
+        ("endpoints:\n  - name: D\n", 2, 5, "key 'endpoint_type' is missing"),
+        ("endpoints:\n  - name: D\n    endpoint_type: drive\n", 3, 20, "allowed: autodesk_construction_cloud, google_drive"),
+        ("endpoints:\n  - name: D\n    endpoint_type: googel_drive\n", 3, 20, "did you mean google_drive?"),
+        ("endpoints:\n  - name: [x]\n    endpoint_type: google_drive\n", 2, 11, "found a list: text is needed"),
+        ('endpoints:\n  - name: "a\\nb"\n    endpoint_type: google_drive\n', 2, 11, "one line of printable characters"),
+        (HEAD + "    is_activ: true\n", 4, 5, "did you mean is_active?"),
+        (HEAD + "    file_types: [x]\n", 4, 5, "it belongs under endpoint_details"),
+        (HEAD + "    credentials: x\n", 4, 5, "not supported yet"),
+        (HEAD + "    user_id: true\n", 4, 14, "found true: text is needed"),
+        (HEAD + "    max_delete_percent: 101\n", 4, 25, "100 or less is needed"),
+        (HEAD + "    max_delete_percent: .nan\n", 4, 25, "a number is needed"),
+        (HEAD + "    time_limit: 4\n", 4, 17, "a length needs its unit"),
+        (HEAD + "    time_limit: 0s\n", 4, 17, "more than nothing"),
+        (HEAD + "    reconcile_every: often\n", 4, 22, "a number with its unit"),
+        (HEAD + "    expected_unreadable: HR\n", 4, 26, "a list is needed"),
+        (HEAD + "    endpoint_details: x\n", 4, 23, "a mapping is needed"),
+        (HEAD + "    user_id: ${NOPE}\n", 4, 14, "variable NOPE is not set"),
+        (HEAD + "    user_id: ${a b}\n", 4, 14, "must be followed by a variable's name"),
+        # its schedule
+        (HEAD + "    schedule: 5\n", 4, 15, "a mapping is needed"),
+        (HEAD + "    schedule: {cron: '* * * * *'}\n", 4, 15, "key 'type' is missing: type: interval, cron, manual is allowed"),
+        (HEAD + "    schedule: {type: crn}\n", 4, 22, "did you mean cron?"),
+        (HEAD + "    schedule: {type: cron}\n", 4, 15, "key 'cron' is missing"),
+        (HEAD + "    schedule: {type: interval}\n", 4, 15, "key 'interval_minutes' is missing"),
+        (HEAD + "    schedule: {type: interval, interval_minutes: 0}\n", 4, 50, "1 or more is needed"),
+        (HEAD + "    schedule: {type: interval, interval_minutes: 2.5}\n", 4, 50, "a whole number is needed"),
+        (HEAD + "    schedule: {type: interval, interval_minutes: five}\n", 4, 50, "a whole number is needed"),
+        (HEAD + "    schedule: {type: cron, cron: '* * * * *', interval_minutes: 5}\n", 4, 47, "goes with type: interval only"),
+        (HEAD + "    schedule: {type: manual, cron: '* * * * *'}\n", 4, 30, "goes with type: cron only"),
+        (HEAD + "    schedule: {type: cron, cron: '@daily'}\n", 4, 34, "five fields are needed"),
+        (HEAD + "    schedule: {type: cron, cron: '0 0 31 2,4 *'}\n", 4, 34, "not a cron expression: bad day-of-month"),
+        (HEAD + "    schedule: {type: cron, cron: '* * * * *', timezone: Berlin}\n", 4, 57, "did you mean Europe/Berlin?"),
+        (HEAD + "    schedule: {type: cron, cron: '* * * * *', timezone: ../../etc/passwd}\n", 4, 57, "an IANA time zone is needed"),
+        # filters
+        (HEAD + "    endpoint_details: {file_type: [x]}\n", 4, 24, "did you mean file_types?"),
+        (HEAD + "    endpoint_details: {file_types: pdf}\n", 4, 36, "a list is needed"),
+        (HEAD + "    endpoint_details: {file_types: [tar.gz]}\n", 4, 37, "only what follows the last dot is a file's type: gz"),
+        (HEAD + "    endpoint_details: {modified_after: 2026}\n", 4, 40, "a date (2026-01-31)"),
+        (HEAD + "    endpoint_details: {modified_after: 90}\n", 4, 40, "or an age (90d, 12h, 2w)"),
+        (HEAD + "    endpoint_details: {modified_after: 2026-02-30}\n", 4, 40, "a date (2026-01-31)"),
+        (HEAD + "    endpoint_details: {modified_after: 1d, modified_before: 2d}\n", 4, 61, "must be later than modified_after"),
+        (HEAD + "    endpoint_details: {include: ['a\\b']}\n", 4, 34, "separated by /, so write a/b"),
+        (HEAD + "    endpoint_details: {exclude: [Old/]}\n", 4, 34, "write Old/**"),
+        (HEAD + "    endpoint_details: {drives: {include: ['*']}}\n", 4, 24, "'drives' is not supported yet"),
+        # ids
+        (HEAD + "    endpoint_details: {folder_id: 'https://drive.google.com/drive/u/0/folders/1x_-Y?usp=sharing'}\n", 4, 35, "a web link; use 1x_-Y"),
+        (HEAD + "    endpoint_details: {drive_id: 'https://drive.google.com/open?id=0Ab'}\n", 4, 34, "a web link; use 0Ab"),
+        (HEAD + "    endpoint_details: {drive_id: 'https://example.com'}\n", 4, 34, "a web link that holds no such id"),
+        (HEAD + "    endpoint_details: {drive_id: 0A…}\n", 4, 34, "an id is needed, without spaces"),
+        (HEAD + "    endpoint_details: {folder_id: root}\n", 4, 35, "for My Drive leave drive_id and folder_id out"),
+        (HEAD + "    endpoint_details: {drive_id: a, shared_with_me: true}\n", 4, 53, "leave it or drive_id out"),
+        (HEAD + "    endpoint_details: {subject: me}\n", 4, 33, "an e-mail address is needed"),
+        ("endpoints:\n  - name: P\n    endpoint_type: autodesk_construction_cloud\n", 2, 5, "key 'project_id' is missing"),
+        ("endpoints:\n  - name: P\n    endpoint_type: autodesk_construction_cloud\n    endpoint_details: {projects: {}}\n", 4, 24, "'projects' is not supported yet"),
+        (ACC.replace("b.x", "a.x"), 5, 19, "Fusion Team or A360"),
+        (ACC.replace("b.x", "urn:adsk.wipprod:fs.folder:co.x"), 5, 19, "the id of a folder or file"),
+        (ACC.replace("b.x", ACC_LINK), 5, 19, "use b.6c2cffb0-e8c8-43d3-b415-e53f4377cedb"),
+        (ACC + f"      folder_id: {ACC_LINK}\n", 6, 18, "use urn:adsk.wipprod:fs.folder:co.X-y"),
+        (ACC + f"      folder_id: {B360_LINK}\n", 6, 18, "use urn:adsk.wipprod:fs.folder:co.X-y"),
+        (ACC + "      folder_id: urn:adsk.wipprod:dm.lineage:X\n", 6, 18, "the id of a file"),
+        (ACC + "      folder_id: co.X\n", 6, 18, "a folder's id looks like urn:adsk"),
+        (ACC + "      act_as_user: a b\n", 6, 20, "a user's id is needed"),
+    ],
+)  # fmt: skip
+def test_every_mistake_is_one_line_at_its_place(
+    find: Find, text: str | bytes, line: int, column: int, words: str
+) -> None:
+    mistakes = [each for each in find(text) if words in each.message]
+    assert [(each.line, each.column) for each in mistakes] == [(line, column)]
+    assert "\n" not in str(mistakes[0])
+
+
+def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file; `filesync init` writes an example"):
+        load_config(tmp_path / "none.yaml", load_settings(tmp_path, {}))
+
+
+def test_a_file_beyond_measure_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_bytes(b"endpoints: [] #" + b"x" * 5_000_001)
+    with pytest.raises(ConfigError, match="longer than 5 MB"):
+        load_config(tmp_path / "c.yaml", load_settings(tmp_path, {}))
+
+
+def test_aliases_cannot_grow_a_small_file_into_a_big_one(find: Find) -> None:
+    lines = ["a: &a [1,1,1,1,1,1,1,1,1,1]"]
+    lines += [
+        f"{after}: &{after} [{','.join([f'*{before}'] * 10)}]"
+        for before, after in zip("abcdefgh", "bcdefghi", strict=True)
+    ]
+    (mistake,) = find("\n".join(lines))
+    assert "more than 100000 values" in mistake.message
+
+
+def test_the_same_scope_twice_is_refused_however_it_is_written(find: Find) -> None:
+    bare, written = "6c2cffb0-e8c8-43d3-b415-e53f4377cedb", "b.6C2CFFB0-e8c8-43d3-b415-e53f4377cedb"
+    text = "endpoints:\n" + "".join(
+        f"  - {{name: {name}, endpoint_type: autodesk_construction_cloud, endpoint_details: {{project_id: {project}}}}}\n"
+        for name, project in (("A", bare), ("B", written))
+    )
+    (mistake,) = find(text)
+    assert (mistake.line, mistake.endpoint) == (3, "B")
+    assert "reads the same as endpoint 'A' on line 2" in mistake.message
+
+
+def test_names_differ_by_case(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(
+        "endpoints:\n  - {name: a, endpoint_type: google_drive, endpoint_details: {drive_id: x}}\n  - {name: A, endpoint_type: google_drive, endpoint_details: {drive_id: y}}\n"
+    )
+    assert len(load_config(tmp_path / "c.yaml", load_settings(tmp_path, {})).endpoints) == 2
+
+
+def test_the_same_scope_is_found_although_another_key_is_wrong(find: Find) -> None:
+    text = "endpoints:\n  - {name: a, endpoint_type: google_drive, endpoint_details: {drive_id: x}}\n  - {name: b, endpoint_type: google_drive, endpoint_details: {drive_id: x}, time_limit: 4}\n"
+    assert [each.line for each in find(text)] == [3, 3]
+
+
+def test_act_as_user_under_another_login_is_refused(find: Find) -> None:
+    (mistake,) = find(ACC + "      act_as_user: U1\n", CONNECTOR_AUTODESK_AUTH="service_account")
+    assert (mistake.line, mistake.path) == (6, "endpoints[0].endpoint_details.act_as_user")
+    assert "CONNECTOR_AUTODESK_AUTH is service_account" in mistake.message
+
+
+@pytest.mark.parametrize("environ", [{"GOOGLE_CREDENTIALS_PATH": "other.json"}, {}])
+def test_a_service_account_has_no_my_drive(find: Find, tmp_path: Path, environ: Mapping[str, str]) -> None:
+    path = tmp_path / environ.get("GOOGLE_CREDENTIALS_PATH", "credentials/google-service-account.json")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('{"type": "service_account"}')
+    mistakes = find(HEAD + "    endpoint_details: {file_types: 5}\n", **environ)
+    assert [each.path for each in mistakes] == [
+        "endpoints[0].endpoint_details",
+        "endpoints[0].endpoint_details.file_types",
+    ]
+    assert "a service account has no My Drive worth listing" in mistakes[0].message
+
+
+def test_a_mistake_in_defaults_is_told_once_and_not_for_every_endpoint(find: Find) -> None:
+    text = (
+        "defaults: {time_limit: 4, schedule: {type: crn}, endpoint_details: {file_types: [a.b]}}\n"
+        + HEAD
+        + "  - {name: E, endpoint_type: google_drive, endpoint_details: {drive_id: x}}\n"
+    )
+    assert [(each.line, each.path) for each in find(text)] == [
+        (1, "defaults.time_limit"),
+        (1, "defaults.schedule.type"),
+        (1, "defaults.endpoint_details.file_types[0]"),
+    ]
+
+
+def test_an_unset_variable_is_one_mistake_whatever_was_to_become_of_it(find: Find) -> None:
+    (mistake,) = find(HEAD + "    is_active: ${NOPE}\n")
+    assert "NOPE" in mistake.message
+
+
+def test_what_a_variable_holds_is_not_shown(find: Find) -> None:
+    (mistake,) = find(HEAD + "    is_active: ${HIDDEN}\n", HIDDEN="not-a-secret")
+    assert "not-a-secret" not in str(mistake)
+    assert "found '${HIDDEN}'" in mistake.message
+
+
+def test_foreign_text_in_a_message_is_printable_and_short(find: Find) -> None:
+    (mistake,) = find(HEAD + '    is_active: "\\e[31m\\u202e' + "x" * 500 + '"\n')
+    assert str(mistake).isprintable()
+    assert len(mistake.message) < 200
+
+
+def test_both_a_variable_and_its_file_are_a_mistake_where_it_is_used(find: Find) -> None:
+    (mistake,) = find(HEAD + "    user_id: ${LABEL}\n", LABEL="a", LABEL_FILE="b")
+    assert mistake.line == 4
+    assert "LABEL and LABEL_FILE are both set" in mistake.message
+
+
+def test_an_endpoint_type_of_another_package_is_looked_up(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def kind_of(name: str) -> Any:
+        asked.append(name)
+        return KIND
+
+    (tmp_path / "c.yaml").write_text("endpoints: [{name: X, endpoint_type: elsewhere}]\n")
+    (endpoint,) = load_config(tmp_path / "c.yaml", load_settings(tmp_path, {}), kind_of).endpoints
+    assert (asked, endpoint.endpoint_type, endpoint.kind) == (["elsewhere"], "elsewhere", KIND)
