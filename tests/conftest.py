@@ -1,0 +1,64 @@
+"""What most tests stand on: a home with one simulated service, its clock standing still."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from filesync.simulators.acc import AccSimulator
+from filesync.simulators.clock import SimulatedClock
+from filesync.simulators.drive import GoogleDrive
+from tests.homes import READER, Home
+
+
+@dataclass
+class Acc:
+    """A home with one ACC project as its endpoint "P"."""
+
+    home: Home
+    service: AccSimulator
+    hub: str
+    project: str
+    top: str  # "Project Files"
+
+    def settle(self) -> None:
+        """Let time pass until no change stamp is too fresh to be trusted, and forget the requests so far."""
+        self.service.clock.advance(60)
+        self.service.reset()
+
+
+@dataclass
+class Drive:
+    """A home with one shared drive as its endpoint "D"."""
+
+    home: Home
+    service: GoogleDrive
+    shared: str
+
+    def settle(self) -> None:
+        self.service.clock.advance(60)
+        self.service.reset()
+
+
+@pytest.fixture
+def acc(tmp_path: Path) -> Iterator[Acc]:
+    service = AccSimulator(SimulatedClock(frozen=True))
+    hub = service.add_hub()
+    project = service.add_project(hub)
+    with service:
+        home = Home(tmp_path, service)
+        home.configure({"name": "P", "endpoint_details": {"project_id": project}})
+        yield Acc(home, service, hub, project, service.project_files(project))
+
+
+@pytest.fixture
+def drive(tmp_path: Path) -> Iterator[Drive]:
+    clock = SimulatedClock(frozen=True)
+    service = GoogleDrive(clock, wall=clock)
+    service.state.add_user(READER)
+    shared = service.state.add_drive("Tower", READER)
+    with service:
+        home = Home(tmp_path, None, service)
+        home.configure({"name": "D", "endpoint_details": {"drive_id": shared}})
+        yield Drive(home, service, shared)
