@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -569,3 +570,25 @@ def test_gzip_is_for_those_who_say_so_twice(drive: GoogleDrive, root: str, anna:
         assert len(json.loads(gzip.decompress(answer.raw.read(decode_content=False)))["files"]) == 100
     anna.session.headers["Accept-Encoding"] = "identity"
     assert "Content-Encoding" not in anna.answer("files").headers
+
+
+def test_listings_stay_right_while_others_write(drive: GoogleDrive, root: str, anna: Client) -> None:
+    stable = fill(drive, root, 50)
+    drive.quota.scale = None
+
+    def listed(_: int) -> set[str]:
+        pages = anna.pages("files", pageSize=20, fields="nextPageToken,files(id)")
+        return {file["id"] for page in pages for file in page["files"]}
+
+    with ThreadPoolExecutor(8) as pool:
+        writing = pool.submit(churn, drive, root)
+        found = list(pool.map(listed, range(20)))
+        writing.result()
+    assert all(set(stable) <= ids for ids in found)
+
+
+def churn(drive: GoogleDrive, root: str) -> None:
+    for number in range(200):
+        folder = drive.state.add_folder(root, str(number))
+        drive.state.move(drive.state.add_file(folder, "a"), root)
+        drive.state.delete(folder)

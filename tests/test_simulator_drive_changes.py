@@ -197,7 +197,9 @@ def test_my_drive_can_be_followed_alone(drive: GoogleDrive, root: str, anna: Cli
     gone = drive.state.add_file(root, "gone")
     drive.state.delete(gone)
     assert bens.read(restrictToMyDrive="true") == []
-    assert feed.brief(restrictToMyDrive="true") == [(file, "a"), (gone, True)]
+    drive.state.unshare(file, BEN)
+    assert bens.read(restrictToMyDrive="true") == []
+    assert feed.brief(restrictToMyDrive="true") == [(gone, True), (file, "a")]
 
 
 def test_a_move_to_a_shared_drive_leaves_one_log_for_another(drive: GoogleDrive, root: str, anna: Client) -> None:
@@ -216,6 +218,17 @@ def test_a_move_to_a_shared_drive_leaves_one_log_for_another(drive: GoogleDrive,
     drive.state.rename(file, "b")
     assert mine.read() == []
     assert ours.brief() == [(file, "b")]
+
+
+def test_what_moved_to_a_shared_drive_is_nobodys_own(drive: GoogleDrive, root: str, anna: Client) -> None:
+    shared = drive.state.add_drive("Site", ANNA)
+    folder = drive.state.add_folder(root, "folder")
+    file = drive.state.add_file(folder, "a")
+    drive.state.move(folder, shared)
+    assert anna.names("'me' in owners", corpora="allDrives", **DRIVES) == []
+    drive.state.remove_member(shared, ANNA)
+    assert anna.refusal(f"files/{file}", supportsAllDrives="true")[0] == 404
+    assert anna.names("'me' in owners", corpora="allDrives", **DRIVES) == []
 
 
 def test_a_move_out_of_a_shared_drive_is_a_removal_there(drive: GoogleDrive, root: str, anna: Client) -> None:

@@ -5,6 +5,7 @@ https://developers.google.com/workspace/drive/api/reference/rest/v3/files
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from filesync.clock import to_timestamp
@@ -17,6 +18,8 @@ from filesync.simulators.drive.state import DriveState
 
 FILE_DEFAULT: Mask = {"kind": None, "id": None, "name": None, "mimeType": None}
 DRIVE_DEFAULT: Mask = {"kind": None, "id": None, "name": None}
+
+_written = lru_cache(maxsize=1024)(to_timestamp)  # an item's times are often one
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ def to_drive(drive: SharedDrive) -> dict[str, Any]:
         "id": drive.id,
         "name": drive.name,
         "colorRgb": "#039be5",
-        "createdTime": to_timestamp(drive.created_at),
+        "createdTime": _written(drive.created_at),
         "hidden": drive.hidden,
         "capabilities": {"canListChildren": True, "canReadRevisions": True},
         "restrictions": {"adminManagedRestrictions": False, "driveMembersOnly": False},
@@ -126,11 +129,11 @@ def _shortcut(item: Item, _viewer: Viewer) -> dict[str, str | None] | None:
 def _shared_with_me_at(item: Item, viewer: Viewer) -> str | None:
     if not is_shared_with(item, viewer.user.email):
         return None
-    return to_timestamp(item.shared_with[viewer.user.email])
+    return _written(item.shared_with[viewer.user.email])
 
 
 def _trashed_at(item: Item, viewer: Viewer) -> str | None:
-    return to_timestamp(item.trashed_at) if item.trashed_at and _in_drive(item, viewer) else None
+    return _written(item.trashed_at) if item.trashed_at and _in_drive(item, viewer) else None
 
 
 def _trashing_user(item: Item, viewer: Viewer) -> dict[str, Any] | None:
@@ -156,10 +159,10 @@ _FILE: Mapping[str, Callable[[Item, Viewer], Any]] = {
     "sha256Checksum": lambda item, _viewer: item.content.sha256 if item.content else None,
     "headRevisionId": lambda item, _viewer: item.content.revision_id if item.content else None,
     "version": lambda item, _viewer: str(item.version),
-    "createdTime": lambda item, _viewer: to_timestamp(item.created_at),
-    "modifiedTime": lambda item, _viewer: to_timestamp(item.modified_at),
+    "createdTime": lambda item, _viewer: _written(item.created_at),
+    "modifiedTime": lambda item, _viewer: _written(item.modified_at),
     "viewedByMe": lambda item, _viewer: item.viewed_at is not None,
-    "viewedByMeTime": lambda item, _viewer: to_timestamp(item.viewed_at) if item.viewed_at else None,
+    "viewedByMeTime": lambda item, _viewer: _written(item.viewed_at) if item.viewed_at else None,
     "sharedWithMeTime": _shared_with_me_at,
     "trashed": lambda item, viewer: is_trashed(item, viewer.look),
     "explicitlyTrashed": lambda item, _viewer: item.trashed_at is not None,
