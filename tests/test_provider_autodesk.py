@@ -5,7 +5,8 @@ from autodesk_memory import Memory, Open, People, make_tree, truth
 
 from filesync.clock import Stop
 from filesync.errors import AuthError, ForbiddenError, NotFoundError, ResponseError, StoppedError
-from filesync.model import FolderListed, Page, Rooted
+from filesync.model import FolderListed, Page, RemoteFolder, Rooted
+from filesync.providers.autodesk.placing import Place, remembered
 from filesync.simulators.acc import CLIENT_SECRET, AccSimulator
 from filesync.simulators.faults import ENDLESS, hang, status
 
@@ -161,7 +162,7 @@ def test_a_member_sees_his_deep_folder_at_its_real_path(acc: AccSimulator, proje
     assert memory.inventory() == truth(acc, project, user=user)
     assert memory.files[ids["C1"]].name == "C1.pdf"
     memory.sync(connect(act_as_user=user))
-    assert acc.count() == 1
+    assert [request.query for request in acc.requests] == [{"excludeDeleted": "true", "projectFilesOnly": "true"}]
     acc.add_member(project, user, [ids["D"]])
     memory.sync(connect(act_as_user=user))
     assert memory.inventory() == truth(acc, project, user=user)
@@ -200,6 +201,27 @@ def test_a_deleted_or_unreadable_endpoint_folder_fails_the_sync(acc: AccSimulato
         Memory().sync(connect(folder_id=ids["D"]))
 
 
+def test_an_endpoint_folder_whose_contents_are_refused_fails_the_sync(
+    acc: AccSimulator, project: str, connect: Open
+) -> None:
+    ids = make_tree(acc, project)
+    provider = connect(folder_id=ids["A"])
+    acc.faults.fail(status(403), route="contents", times=None)
+    with pytest.raises(ForbiddenError, match="folder contents"):
+        Memory().sync(provider)
+
+
+def test_the_projects_root_as_endpoint_folder_leaves_system_folders_out_too(
+    acc: AccSimulator, project: str, connect: Open
+) -> None:
+    make_tree(acc, project)
+    root = acc.root_folder(project)
+    memory = Memory()
+    memory.sync(connect(folder_id=root))
+    assert memory.inventory() == truth(acc, project)
+    assert {row.folder.name for row in memory.rows.values() if row.folder.parent_id == root} == {"Project Files"}
+
+
 def test_an_app_that_the_account_does_not_know_is_a_login_matter(acc: AccSimulator, connect: Open) -> None:
     acc.add_app("stranger", CLIENT_SECRET, hubs=())
     with pytest.raises(AuthError, match="Custom Integrations"):
@@ -222,6 +244,7 @@ def test_an_archived_project_is_told_by_its_reason(acc: AccSimulator, project: s
         with pytest.raises(ForbiddenError, match="archived or closed") as caught:
             known.sync(connect())
         assert caught.value.reason == "PROJECT_NOT_ACTIVE"
+        assert acc.count() == (1 if known is memory else 2)  # nobody looks for it elsewhere
 
 
 def test_a_project_that_is_not_where_it_was_is_looked_for_once_more(
@@ -236,6 +259,13 @@ def test_a_project_that_is_not_where_it_was_is_looked_for_once_more(
     assert memory.inventory() == truth(acc, project)
     memory.sync(connect())
     assert acc.count() == 1
+
+
+def test_what_is_remembered_of_another_project_or_hub_is_not_used() -> None:
+    place = Place("b.p", "b.h", "root", "Tower", None, None)
+    state = place.rooted(RemoteFolder("root", "", None)).state or {}
+    assert remembered(state, "b.p", None) == remembered(state, "b.p", "b.h") == place
+    assert remembered(state, "b.other", None) is remembered(state, "b.p", "b.other") is remembered({}, "b.p", None)
 
 
 def test_credentials_are_missed_before_any_request(acc: AccSimulator, connect: Open) -> None:

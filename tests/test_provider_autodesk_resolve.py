@@ -38,6 +38,26 @@ def test_hidden_files_are_trashed_at_one_request_for_fifty(
     assert (acc.count("commands"), acc.count("item")) == (2, 0)
 
 
+def test_a_hidden_file_is_trashed_although_its_version_says_nothing(
+    acc: AccSimulator, project: str, ids: dict[str, str], memory: Memory, connect: Open
+) -> None:
+    acc.rules.deletion_adds_version = False
+    acc.hide_file(ids["A1"])
+    memory.sync(connect())
+    assert memory.gone == {ids["A1"]: Gone.TRASHED}
+
+
+def test_a_file_that_moved_into_a_trashed_folder_is_trashed(
+    acc: AccSimulator, project: str, ids: dict[str, str], memory: Memory, connect: Open
+) -> None:
+    new = acc.add_folder(ids["D"], "new")
+    acc.move_file(ids["A1"], acc.add_folder(new, "newer"))
+    acc.hide_folder(new)
+    memory.sync(connect())
+    assert memory.inventory() == truth(acc, project)
+    assert memory.gone == {ids["A1"]: Gone.TRASHED}
+
+
 def test_one_forbidden_and_one_purged_file_among_many(
     acc: AccSimulator, project: str, ids: dict[str, str], memory: Memory, connect: Open
 ) -> None:
@@ -189,3 +209,4 @@ def test_a_refusal_of_the_whole_app_decides_nothing(
         candidates = [Candidate(ids[name], is_folder=name == "A", parent_id=ids["top"]) for name in names]
         with pytest.raises(ForbiddenError, match="data:read"):
             list(provider.resolve(candidates, memory))
+    assert acc.count() == 3
