@@ -18,30 +18,30 @@ from filesync.simulators.clock import SimulatedClock
 
 
 @pytest.fixture
-def acc() -> Iterator[AccSimulator]:
-    with AccSimulator(SimulatedClock(datetime(2026, 3, 1, tzinfo=UTC), frozen=True)) as acc:
-        yield acc
+def docs() -> Iterator[AccSimulator]:
+    with AccSimulator(SimulatedClock(datetime(2026, 3, 1, tzinfo=UTC), frozen=True)) as docs:
+        yield docs
 
 
 @pytest.fixture
-def hub(acc: AccSimulator) -> str:
-    return acc.add_hub("Example Construction", "EMEA")
+def hub(docs: AccSimulator) -> str:
+    return docs.add_hub("Example Construction", "EMEA")
 
 
 @pytest.fixture
-def project(acc: AccSimulator, hub: str) -> str:
-    return acc.add_project(hub, "Example Tower")
+def project(docs: AccSimulator, hub: str) -> str:
+    return docs.add_project(hub, "Example Tower")
 
 
 @pytest.fixture
-def stop(acc: AccSimulator) -> Stop:
-    return Stop(acc.clock)
+def stop(docs: AccSimulator) -> Stop:
+    return Stop(docs.clock)
 
 
 @pytest.fixture
-def connect(acc: AccSimulator, project: str, stop: Stop, tmp_path: Path) -> Iterator[Open]:
+def connect(docs: AccSimulator, project: str, stop: Stop, tmp_path: Path) -> Iterator[Open]:
     connector = Connector(
-        clock=acc.clock,
+        clock=docs.clock,
         stop=stop,
         counters=Counters(),
         limits_folder=tmp_path / "limits",
@@ -53,12 +53,12 @@ def connect(acc: AccSimulator, project: str, stop: Stop, tmp_path: Path) -> Iter
         variables = {
             "CONNECTOR_AUTODESK_CLIENT_ID": client,
             "CONNECTOR_AUTODESK_CLIENT_SECRET": CLIENT_SECRET,
-            "CONNECTOR_AUTODESK_BASE_URL": acc.base_url,
+            "CONNECTOR_AUTODESK_BASE_URL": docs.base_url,
         }
-        acc.clock.advance(10)  # what happened until now is settled
-        acc.reset()
+        docs.clock.advance(10)  # what happened until now is settled
+        docs.reset()
         endpoint = AutodeskDetails.model_validate({"project_id": project, **details})
-        return KIND.open(endpoint, Surroundings(variables, connector, acc.clock, lambda name: tmp_path / name))
+        return KIND.open(endpoint, Surroundings(variables, connector, docs.clock, lambda name: tmp_path / name))
 
     yield open_provider
     connector.close()

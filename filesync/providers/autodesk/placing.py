@@ -1,15 +1,25 @@
 """Where a project hangs: its hub, its root folder and their names; asked once, then remembered."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from filesync.errors import AuthError, ForbiddenError, NotFoundError, RefusedError
+from filesync.errors import (
+    AuthError,
+    FilesyncError,
+    ForbiddenError,
+    NotFoundError,
+    RefusedError,
+    ServiceDownError,
+)
+from filesync.http import Answer
 from filesync.model import RemoteFolder, Rooted, State
 from filesync.providers.autodesk.routes import PROJECT_NOT_ACTIVE, is_about_login, not_provisioned
 from filesync.providers.autodesk.service import Service
 from filesync.providers.autodesk.translate import (
+    Entry,
     attributes,
     extension,
+    has_outage,
     related_id,
     required,
     text_of,
@@ -63,15 +73,17 @@ def find(service: Service, hub_id: str | None) -> Place:
 
     Costs two requests when the hub is known, else one and at most one for every hub.
     """
+    hubs, silent = ([_named_hub(service, hub_id)], False) if hub_id else _hubs(service)
     refusals: list[RefusedError] = []
-    for hub in [_named_hub(service, hub_id)] if hub_id else _hubs(service):
+    for hub in hubs:
         try:
             return _place(service, hub)
         except (ForbiddenError, NotFoundError) as error:
             if is_about_login(error) and error.reason != PROJECT_NOT_ACTIVE:
                 raise
             refusals.append(error)
-    raise _nowhere(service.project_id, hub_id, refusals)
+    closed = next((error for error in refusals if error.reason == PROJECT_NOT_ACTIVE), None)
+    raise closed or _nowhere(service.project_id, _where(hub_id, hubs), silent=silent)
 
 
 def _place(service: Service, hub: Hub) -> Place:
@@ -82,30 +94,45 @@ def _place(service: Service, hub: Hub) -> Place:
 
 
 def _named_hub(service: Service, hub_id: str) -> Hub:
-    entry = to_entry(service.hub(hub_id))
-    return Hub(hub_id, text_of(attributes(entry).get("name")), text_of(attributes(entry).get("region")))
+    try:
+        answer = service.hub(hub_id)
+    except (ForbiddenError, NotFoundError) as error:
+        raise type(error)(
+            f"{error}; check endpoint_details.hub_id", status=error.status, reason=error.reason
+        ) from error
+    return _to_hub(answer, to_entry(answer))
 
 
-def _hubs(service: Service) -> Iterator[Hub]:
-    """Give the account's hubs. An empty list never means that there are none: this login is not let in."""
+def _hubs(service: Service) -> tuple[Sequence[Hub], bool]:
+    """Give the account's hubs, and whether a region did not answer, so that more may exist.
+
+    An empty list never means that there are none: this login is not let in.
+    """
     answer = service.hubs()
-    entries = to_entries(answer)
-    if not entries:
+    hubs = [_to_hub(answer, entry) for entry in to_entries(answer) if extension(entry).get("type") in (None, _ACCOUNT)]
+    silent = has_outage(answer)
+    if not hubs and not silent:
         raise AuthError(f"no hub is shown to this login: {not_provisioned()}")
-    for entry in entries:
-        about = attributes(entry)
-        if extension(entry).get("type") in (None, _ACCOUNT):
-            hub_id = required(answer, entry, text_of(entry.get("id")), "id")
-            yield Hub(hub_id, text_of(about.get("name")), text_of(about.get("region")))
+    return hubs, silent
 
 
-def _nowhere(project_id: str, hub_id: str | None, refusals: list[RefusedError]) -> RefusedError:
-    closed = [error for error in refusals if error.reason == PROJECT_NOT_ACTIVE]
-    if closed:
-        return closed[0]
-    where = f"hub {hub_id}" if hub_id else f"any of the {len(refusals)} hubs that this login sees"
+def _to_hub(answer: Answer, entry: Entry) -> Hub:
+    about = attributes(entry)
+    hub_id = required(answer, entry, text_of(entry.get("id")), "id")
+    return Hub(hub_id, text_of(about.get("name")), text_of(about.get("region")))
+
+
+def _nowhere(project_id: str, where: str, *, silent: bool) -> FilesyncError:
+    if silent:
+        return ServiceDownError(
+            f"project {project_id} is in none of the hubs that answered, and a region of Autodesk's does not answer now"
+        )
     return NotFoundError(
-        f"project {project_id} is not in {where}: check endpoint_details.project_id, and that the login is a member "
-        "of the project",
+        f"project {project_id} is {where}: check endpoint_details.project_id, and that the login is a member of "
+        "the project",
         status=404,
     )
+
+
+def _where(hub_id: str | None, hubs: Sequence[Hub]) -> str:
+    return f"not in hub {hub_id}" if hub_id else f"in no hub that this login sees ({len(hubs)})"

@@ -66,6 +66,16 @@ def next_href(answer: Answer) -> str | None:
     return text_of(_at(links, "next").get("href")) or text_of(links.get("next"))
 
 
+def has_outage(answer: Answer) -> bool:
+    """Tell whether a part of the service failed behind a 200; a 403 of a region without hubs is ordinary.
+
+    https://aps.autodesk.com/en/docs/data/v2/reference/http/hubs-GET/
+    """
+    warnings = _at(answer.body, "meta").get("warnings")
+    entries = [entry for entry in warnings if isinstance(entry, Mapping)] if isinstance(warnings, list) else []
+    return any(str(entry.get("HttpStatusCode", "")).startswith("5") for entry in entries)
+
+
 class Tips:
     """The tip versions that came along with items, found by their own id or by their item's."""
 
