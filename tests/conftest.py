@@ -1,7 +1,6 @@
 """What most tests stand on: a home with one simulated service, its clock standing still."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -9,36 +8,7 @@ import pytest
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
-from tests.homes import READER, Home
-
-
-@dataclass
-class Acc:
-    """A home with one ACC project as its endpoint "P"."""
-
-    home: Home
-    service: AccSimulator
-    hub: str
-    project: str
-    top: str  # "Project Files"
-
-    def settle(self) -> None:
-        """Let time pass until no change stamp is too fresh to be trusted, and forget the requests so far."""
-        self.service.clock.advance(60)
-        self.service.reset()
-
-
-@dataclass
-class Drive:
-    """A home with one shared drive as its endpoint "D"."""
-
-    home: Home
-    service: GoogleDrive
-    shared: str
-
-    def settle(self) -> None:
-        self.service.clock.advance(60)
-        self.service.reset()
+from tests.homes import READER, Acc, Drive, Home
 
 
 @pytest.fixture

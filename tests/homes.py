@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -133,3 +134,32 @@ class Home:
         assert all(row["counted"] == row["live"] for row in counted)
         search = self.query("SELECT count(*) AS n FROM files_search WHERE files_search MATCH 'a* OR b* OR e* OR 0*'")
         assert search[0]["n"] >= 0
+
+
+@dataclass
+class Acc:
+    """A home with one ACC project as its endpoint "P"."""
+
+    home: Home
+    service: AccSimulator
+    hub: str
+    project: str
+    top: str  # "Project Files"
+
+    def settle(self) -> None:
+        """Let time pass until no change stamp is too fresh to be trusted, and forget the requests so far."""
+        self.service.clock.advance(60)
+        self.service.reset()
+
+
+@dataclass
+class Drive:
+    """A home with one shared drive as its endpoint "D"."""
+
+    home: Home
+    service: GoogleDrive
+    shared: str
+
+    def settle(self) -> None:
+        self.service.clock.advance(60)
+        self.service.reset()

@@ -5,7 +5,7 @@ from math import ceil
 import pytest
 
 from filesync.simulators.trees import grow
-from tests.conftest import Acc, Drive
+from tests.homes import Acc, Drive
 from tests.test_walks import assert_acc_truth, assert_drive_truth
 
 

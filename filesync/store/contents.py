@@ -3,7 +3,7 @@
 import json
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from filesync.clock import Timestamp
 from filesync.model import RemoteFile
@@ -80,23 +80,32 @@ class Contents:
         for file in latest.values():
             before = rows.get(file.id)
             parent = self._tree.place_of(file.parent_id) or self._tree.place_of(adopt_into)
-            if parent is not None:
-                facts = facts_of(file, parent.id)
-                path = join(str(parent.path), file.name)
-                if self._matches(path, file.file_type, file.updated_at):
-                    after = alive(facts, path)
-                    shown.append(file.id)
-                    if before != after:
-                        turns.append(Turn(file.id, before, after, parent.entry_cause or sighting.cause))
-                    continue
-                kept.append((file.id, facts))
-            elif keep_strays:
-                kept.append((file.id, facts_of(file, file.parent_id)))
+            if parent is None:
+                self._stray(file, before, sighting, kept if keep_strays else None)
+                continue
+            facts = facts_of(file, parent.id)
+            after = alive(facts, join(str(parent.path), file.name))
+            if self._matches(path_of(after), file.file_type, file.updated_at):
+                shown.append(file.id)
+                if before != after:
+                    turns.append(Turn(file.id, before, after, parent.entry_cause or sighting.cause))
+                continue
+            kept.append((file.id, facts))
             if before is not None and is_alive(before):
-                self._removals.leave(file.id, sighting, vanished=parent is None)
+                cause = "config" if before == after else sighting.cause
+                self._removals.leave(file.id, replace(sighting, cause=cause), vanished=False)
         self._ledger.record(turns, sighting.now, reconciled=sighting.reconciled)
         self._withhold(kept)
         self._release(withheld.intersection(shown))
+
+    def _stray(
+        self, file: RemoteFile, before: FileState | None, sighting: Sighting, kept: list[tuple[str, Facts]] | None
+    ) -> None:
+        """Take a file that hangs in no known folder: it waits for that folder, or lies outside the scope."""
+        if kept is not None:
+            kept.append((file.id, facts_of(file, file.parent_id)))
+        if before is not None and is_alive(before):
+            self._removals.leave(file.id, sighting, vanished=True)
 
     def rehang(self, folder_ids: Sequence[str], sighting: Sighting) -> None:
         """Give the files of folders that moved, came in or went out their new paths, and decide them afresh."""
