@@ -56,8 +56,6 @@ class Glob:
         last = len(self._steps) - 1
         states = self._rest({0})
         for name in folder:
-            if last in states:
-                return True
             states = self._rest(self._after(states, _composed(name)))
         return last in states
 

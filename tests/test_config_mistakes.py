@@ -264,6 +264,17 @@ def test_an_unset_variable_is_one_mistake_whatever_was_to_become_of_it(find: Fin
     assert "NOPE" in mistake.message
 
 
+def test_two_endpoints_with_the_same_unset_variable_are_not_called_the_same(find: Find) -> None:
+    line = '  - {name: %s, endpoint_type: autodesk_construction_cloud, endpoint_details: {project_id: "${NOPE}"}}'
+    text = "endpoints:\n" + "\n".join(line.replace("%s", name) for name in "ab")
+    assert [(each.line, "NOPE" in each.message) for each in find(text)] == [(2, True), (3, True)]
+
+
+def test_a_set_of_projects_lacks_nothing_but_support(find: Find) -> None:
+    (mistake,) = find(ACC.replace("project_id: b.x", "projects: {include: ['*']}"))
+    assert (mistake.line, mistake.path) == (5, "endpoints[0].endpoint_details.projects")
+
+
 def test_what_a_variable_holds_is_not_shown(find: Find) -> None:
     (mistake,) = find(HEAD + "    is_active: ${HIDDEN}\n", HIDDEN="not-a-secret")
     assert "not-a-secret" not in str(mistake)

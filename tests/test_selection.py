@@ -151,6 +151,8 @@ def test_the_fingerprint_changes_with_every_filter_and_not_with_their_order() ->
         (("Plans/**",), (), "/Other", False),
         (("Plans/*.pdf",), (), "/Plans", True),
         (("Plans/*.pdf",), (), "/Plans/deep", False),
+        (("Plans",), (), "/Plans", False),
+        (("Plans/*.pdf",), (), "/Plans/folder.pdf", False),
         (("*/Plans/**",), (), "/x", True),
         (("*/Plans/**",), (), "/x/y", False),
         (("**/x.pdf",), (), "/any/where", True),
