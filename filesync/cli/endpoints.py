@@ -29,8 +29,6 @@ def endpoints(ctx: typer.Context, *, json: AsJson = False) -> None:
     form = choose(json=json)
     rows = [to_row(endpoint) for endpoint in world.config.endpoints]
     show(world, form, _VIEW, rows)
-    if not rows:
-        world.note(f"{world.config_path}: no endpoint is configured")
 
 
 def to_row(endpoint: Endpoint) -> Mapping[str, Any]:
@@ -87,4 +85,5 @@ _VIEW = View(
         Column("FILTERS", lambda row: row["filters_in_words"], rank=4, least=16, spare=True),
         Column("SCOPE", _scope_in_words, least=20),
     ),
+    nothing="no endpoint is configured",
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 from typing import Annotated
 
 import typer  # noqa: TID251  the command layer
@@ -15,7 +15,6 @@ from filesync.cli.table import Column
 from filesync.cli.world import World
 from filesync.errors import UsageError
 from filesync.globs import Glob, check_glob
-from filesync.locks import is_held
 from filesync.store import queries
 from filesync.store.database import Database
 from filesync.store.queries import ChangeFilter, FileFilter
@@ -89,7 +88,8 @@ def files(  # noqa: PLR0913  one parameter for each option
         pending_removal=pending_removal,
     )
     with world.reading() as database:
-        rows = (row for each in chosen_endpoints(database, endpoint) for row in queries.files(database, each, wanted))
+        chosen = chosen_endpoints(database, endpoint)
+        rows = chain.from_iterable(queries.files(database, each, wanted, limit) for each in chosen)
         show(world, form, _files_view(wanted), islice(rows, limit))
 
 
@@ -191,7 +191,7 @@ def _latest(world: World, database: Database, wanted: ChangeFilter) -> list[Row]
 def _without_the_dead(world: World, rows: Iterable[Row]) -> Iterator[Row]:
     """Show a sync whose process died as interrupted; the next start of `sync` writes it so."""
     for row in rows:
-        if row["status"] == "running" and not is_held(world.lock_path(row["endpoint_id"])):
+        if row["status"] == "running" and not world.is_running(row["endpoint_id"]):
             yield {**row, "status": "interrupted", "error_type": "died", "error_message": "its process died"}
         else:
             yield row
@@ -205,8 +205,8 @@ def _files_view(wanted: FileFilter) -> View:
         columns = (*_FILE_COLUMNS, _column("MISSING", "missing_since"), Column("WHY", _pending_reason))
         more = ("pending_reason", "missing_since")
     else:
-        columns = (*_FILE_COLUMNS, _column("MODIFIED", "updated_at"), _MODIFIED_BY)
-    return View("files", (*columns, _PATH), ("endpoint", *queries.FILE_COLUMNS, *more))
+        columns = (*_FILE_COLUMNS, _column("MODIFIED", "updated_at", spare=True), _MODIFIED_BY)
+    return View("files", (*columns, _PATH), ("endpoint", *queries.FILE_COLUMNS, *more), "no such file is known")
 
 
 def _pending_reason(row: Row) -> str:
@@ -217,8 +217,8 @@ def _size(row: Row) -> str:
     return "" if row["file_size"] is None else f"{row['file_size']:,}"
 
 
-def _column(heading: str, name: str) -> Column:
-    return Column(heading, lambda row: minute(row[name]))
+def _column(heading: str, name: str, *, spare: bool = False) -> Column:
+    return Column(heading, lambda row: minute(row[name]), spare=spare)
 
 
 def _counts(row: Row) -> str:
@@ -243,6 +243,7 @@ _CHANGES = View(
         Column("CAUSE", lambda row: row["cause"], rank=3),
         _PATH,
     ),
+    nothing="no such change is known",
 )
 _LOGS = View(
     "logs",
@@ -258,4 +259,5 @@ _LOGS = View(
         Column("REQUESTS", lambda row: str(row["api_requests"]), rank=2, right=True),
         Column("ERROR", lambda row: row["error_message"] or "", least=16, spare=True),
     ),
+    nothing="no such sync is known",
 )

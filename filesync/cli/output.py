@@ -18,6 +18,9 @@ Row = Mapping[str, Any]
 SCHEMA = 1  # of every JSON document; a field may be added under the same number, none renamed or removed
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
 class Form(Enum):
     """How a command's rows are written."""
 
@@ -37,11 +40,15 @@ def choose(*, json: bool = False, jsonl: bool = False, csv: bool = False) -> For
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How one kind of rows is shown: the key of its JSON document, its table, its CSV columns."""
+    """How one kind of rows is shown: the key of its JSON document, its table, its CSV columns.
+
+    `nothing` is what a person is told, on stderr, when the table has no rows.
+    """
 
     key: str
     columns: Sequence[Column] = ()
     fields: Sequence[str] = ()
+    nothing: str = "nothing to show"
 
 
 def show(world: World, form: Form, view: View, rows: Iterable[Row]) -> None:
@@ -55,7 +62,7 @@ def show(world: World, form: Form, view: View, rows: Iterable[Row]) -> None:
         case Form.CSV:
             _write_csv(world, view.fields, rows)
         case Form.TABLE:
-            Table(view.columns, width=world.stdout_width, colours=world.has_colours).write(rows, world.write)
+            _write_table(world, view, rows)
 
 
 def show_document(world: World, document: Mapping[str, Any]) -> None:
@@ -66,7 +73,13 @@ def show_document(world: World, document: Mapping[str, Any]) -> None:
 
 def to_json(row: Row) -> str:
     """Write one row as one line; every string arrives exactly as it is stored."""
-    return harmless_json(json.dumps(row, ensure_ascii=False, default=str))
+    return harmless_json(_encode(row))
+
+
+def _write_table(world: World, view: View, rows: Iterable[Row]) -> None:
+    table = Table(view.columns, width=world.stdout_width, colours=world.has_colours)
+    if not table.write(rows, world.write):
+        world.note(view.nothing)
 
 
 def _write_document(world: World, key: str, rows: Iterable[Row]) -> None:

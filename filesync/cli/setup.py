@@ -151,6 +151,11 @@ def _shown(name: str, value: str) -> str | None:
 def _said(cost: Cost) -> str:
     if cost.size is None:
         return f"  {cost.endpoint}: {cost.unit}; how many is known after the first sync"
-    size = f"{cost.size.folders:,} folders and {cost.size.files:,} files"
-    listing = f"a listing takes about {cost.requests:,} requests, {cost.minutes:.1f} min at {cost.per_minute:,}/min"
+    size = f"{_counted(cost.size.files, 'file')} in {_counted(cost.size.folders, 'folder')}"
+    price = f"{_counted(cost.requests or 0, 'request')}, {cost.minutes:.1f} min at {cost.per_minute:,}/min"
+    listing = f"a listing takes about {price}"
     return f"  {cost.endpoint}: {size}; {listing}; reconciling spreads that over {cost.reconcile_every}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -9,15 +9,15 @@ import typer  # noqa: TID251  the command layer
 from filesync.cli.choice import check_names
 from filesync.cli.moments import ago, length, minute, until
 from filesync.cli.options import AsJson, EndpointNames
-from filesync.cli.output import View, choose, show
+from filesync.cli.output import Form, View, choose, show
 from filesync.cli.table import Column
 from filesync.cli.world import World
-from filesync.locks import is_held
 from filesync.schedule import ManualSchedule
 from filesync.status import Status, describe, schedule_in_words
 from filesync.store import queries
 
 _SHORT_TYPES = {"autodesk_construction_cloud": "ACC", "google_drive": "Drive"}
+_ERROR_WIDTH = 36  # of the table; a longer error is said in full below it
 _MOODS: Mapping[str, str] = {
     "ok": "good", "manual": "good", "running": "good", "never": "dim", "inactive": "dim", "waiting": "warn",
     "partial": "warn", "stale": "warn", "failed": "bad", "blocked": "bad", "login": "bad",
@@ -59,8 +59,10 @@ def status(
     statuses = _chosen(endpoint_statuses(world), endpoint)
     now = world.clock.now()
     rows = [{**each.to_json(), "_schedule": each.schedule} for each in statuses]
-    view = _WHY if why and not json else View("endpoints", _columns(now))
+    view = _WHY if why and not json else View("endpoints", _columns(now), nothing="no endpoint is configured")
     show(world, form, view, [each.to_json() for each in statuses] if json else rows)
+    if world.stdout_width is not None and form is Form.TABLE and not (why or check):
+        _spell_out(world, rows)
     if check and not _all_well(world, statuses):
         raise typer.Exit(1)
 
@@ -74,7 +76,7 @@ def endpoint_statuses(world: World) -> list[Status]:
     with world.reading() as database:
         rows = queries.statuses(database)
     ids = (row["endpoint_id"] for row in rows if row["running_since"] is not None)
-    running = frozenset(id_ for id_ in ids if is_held(world.lock_path(id_)))
+    running = frozenset(id_ for id_ in ids if world.is_running(id_))
     return describe(endpoints, rows, running, world.clock.now())
 
 
@@ -83,6 +85,13 @@ def _chosen(statuses: Sequence[Status], names: Sequence[str] | None) -> list[Sta
         return [*statuses]
     check_names(names, [each.name for each in statuses])
     return [each for each in statuses if each.name in names]
+
+
+def _spell_out(world: World, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Say errors in full that the table may have cut."""
+    for row in rows:
+        if len(_trouble(row)) > _ERROR_WIDTH:
+            world.note(f"{row['name']}: {_trouble(row)}")
 
 
 def _all_well(world: World, statuses: Sequence[Status]) -> bool:
@@ -152,7 +161,7 @@ def _columns(now: datetime) -> Sequence[Column]:
         Column("FILES", _files, rank=2, right=True),
         Column("CHANGES", _counts, rank=5),
         Column("NEXT", lambda row: until(row["next_due_at"], now), rank=3),
-        Column("ERROR", _trouble, least=20, spare=True),
+        Column("ERROR", _trouble, least=_ERROR_WIDTH, spare=True),
     )
 
 

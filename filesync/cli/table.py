@@ -11,6 +11,7 @@ Row = Mapping[str, Any]
 
 _SAMPLE = 200  # rows that decide the widths; what comes later is not waited for
 _WIDEST = 60  # of any column but the last: one endless name must not push the others away
+_ROOMY = 48  # what the last column gets before the others get more than their least
 _GAP = "  "
 _COLOURS = {"good": "\x1b[32m", "bad": "\x1b[31m", "warn": "\x1b[33m", "dim": "\x1b[2m"}
 _PLAIN = "\x1b[0m"
@@ -42,17 +43,18 @@ class Table:
         self._width = width
         self._colours = colours
 
-    def write(self, rows: Iterable[Row], write: Callable[[str], None]) -> None:
-        """Write the headings and every row; nothing at all when there are none."""
+    def write(self, rows: Iterable[Row], write: Callable[[str], None]) -> bool:
+        """Write the headings and every row; nothing at all (False) when there are none."""
         coming = iter(rows)
         sample = list(islice(coming, _SAMPLE))
         if not sample:
-            return
+            return False
         layout = fit(self._columns, sample, self._width)
         write(self._line([(column.heading, column, width, "dim") for column, width in layout]))
         for row in chain(sample, coming):
             cells = [(harmless(column.text(row)), column, width, column.mood(row)) for column, width in layout]
             write(self._line(cells))
+        return True
 
     def _line(self, cells: Sequence[tuple[str, Column, int, str | None]]) -> str:
         *others, last = cells
@@ -91,15 +93,14 @@ def _least(columns: Sequence[Column], wanted: Mapping[int, int]) -> int:
 
 
 def _shared_out(columns: Sequence[Column], wanted: Mapping[int, int], width: int) -> list[tuple[Column, int]]:
-    """Give every column its least, then what is left from left to right."""
+    """Give every column its least, then what is left: some to the last, which says most, then from left to right."""
+    widths = {id(column): min(wanted[id(column)], column.least or wanted[id(column)]) for column in columns}
     left = max(0, width - _least(columns, wanted))
-    layout = []
-    for column in columns:
-        least = min(wanted[id(column)], column.least or wanted[id(column)])
-        more = min(left, wanted[id(column)] - least)
+    for column, most in ((columns[-1], _ROOMY), *((column, width) for column in columns)):
+        more = max(0, min(left, most - widths[id(column)], wanted[id(column)] - widths[id(column)]))
+        widths[id(column)] += more
         left -= more
-        layout.append((column, least + more))
-    return layout
+    return [(column, widths[id(column)]) for column in columns]
 
 
 def _padded(text: str, width: int, *, right: bool) -> str:

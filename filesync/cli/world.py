@@ -12,6 +12,7 @@ from filesync.cli.text import harmless
 from filesync.clock import Clock
 from filesync.errors import LocalFileError
 from filesync.settings import CONFIG_FILE, Settings, find_home, load_settings
+from filesync.sync.slots import Locks
 
 if TYPE_CHECKING:
     from filesync.config import Config
@@ -89,9 +90,9 @@ class World:
         finally:
             database.close()
 
-    def lock_path(self, endpoint_id: int) -> Path:
-        """Name the file whose lock is held while an endpoint is synced."""
-        return Path(f"{self.database_path}.locks") / f"endpoint-{endpoint_id}.lock"
+    def is_running(self, endpoint_id: int) -> bool:
+        """Tell whether a process that lives syncs that endpoint now, whatever its row says."""
+        return Locks(self.database_path, slots=1).is_running(endpoint_id)
 
     @property
     def has_colours(self) -> bool:

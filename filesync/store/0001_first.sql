@@ -70,6 +70,7 @@ CREATE TABLE files (
 ) STRICT;
 
 CREATE INDEX files_by_parent ON files (endpoint_id, parent_external_id);
+CREATE INDEX files_by_path ON files (endpoint_id, file_path);
 CREATE INDEX files_by_update ON files (endpoint_id, updated_at);
 
 -- Listed files that are not in `files`: outside the filters, or in a folder whose place is not known yet.

@@ -21,6 +21,7 @@ FILE_COLUMNS = (
     "deleted_reason", "extra",
 )  # fmt: skip
 _PAGE = 1000  # rows that are read at once; between two pages no transaction is open
+_SEARCH_PAGE = 20_000  # each page of a search looks the words up again
 _PENDING = """
     WITH RECURSIVE below (id, fate, found_at) AS (
         SELECT external_id, fate, found_at FROM candidates WHERE endpoint_id = :endpoint_id AND is_folder
@@ -87,19 +88,20 @@ def endpoints(database: Database) -> list[KnownEndpoint]:
         return [KnownEndpoint(row[0], row[1], bool(row[2])) for row in rows]
 
 
-def files(database: Database, endpoint: KnownEndpoint, wanted: FileFilter) -> Iterator[Row]:
-    """Read an endpoint's files in the order of their paths."""
+def files(database: Database, endpoint: KnownEndpoint, wanted: FileFilter, most: int | None = None) -> Iterator[Row]:
+    """Read an endpoint's files in the order of their paths; `most` is how many the caller will take."""
     if wanted.name is not None:
         _offer_glob(database, wanted.name)
     sql, parameters = _file_query(wanted)
+    size = _page_size(wanted, most)
     last: tuple[str, int] = ("", 0)
     while True:
-        values = {**parameters, "endpoint_id": endpoint.id, "path": last[0], "id": last[1]}
+        values = {**parameters, "endpoint_id": endpoint.id, "path": last[0], "id": last[1], "page": size}
         page = _rows(database, sql, values)
         for row in page:
             row["extra"] = _from_json(row["extra"])
             yield {"endpoint": endpoint.name, **row}
-        if len(page) < _PAGE:
+        if len(page) < size:
             return
         last = (page[-1]["file_path"], page[-1]["id"])
 
@@ -158,6 +160,11 @@ def sizes(database: Database) -> dict[str, Size]:
     return {row["name"]: Size(row["folders"], row["files"]) for row in _rows(database, sql, {})}
 
 
+def _page_size(wanted: FileFilter, most: int | None) -> int:
+    size = _PAGE if wanted.search is None else _SEARCH_PAGE
+    return size if most is None else max(1, min(size, most))
+
+
 def _file_query(wanted: FileFilter) -> tuple[str, dict[str, Any]]:
     conditions = ["f.endpoint_id = :endpoint_id", "(f.file_path, f.id) > (:path, :id)"]
     conditions.append(f"f.deleted_at IS {'NOT ' if wanted.deleted else ''}NULL")
@@ -176,7 +183,7 @@ def _file_query(wanted: FileFilter) -> tuple[str, dict[str, Any]]:
     begin, source, more = _file_source(wanted)
     columns = ", ".join([*(f"f.{name}" for name in FILE_COLUMNS), *more])
     sql = f"{begin} SELECT {columns} FROM {source} WHERE {' AND '.join(conditions)} ORDER BY f.file_path, f.id"  # noqa: S608
-    return f"{sql} LIMIT {_PAGE}", parameters
+    return f"{sql} LIMIT :page", parameters
 
 
 def _file_source(wanted: FileFilter) -> tuple[str, str, Sequence[str]]:
