@@ -150,6 +150,7 @@ def test_a_line_says_where_what_was_found_and_what_is_allowed(find: Find, tmp_pa
         (HEAD + "    endpoint_details: {file_types: [tar.gz]}\n", 4, 37, "only what follows the last dot is a file's type: gz"),
         (HEAD + "    endpoint_details: {modified_after: 2026}\n", 4, 40, "a date (2026-01-31)"),
         (HEAD + "    endpoint_details: {modified_after: 90}\n", 4, 40, "or an age (90d, 12h, 2w)"),
+        (HEAD + "    endpoint_details: {modified_after: '0001-01-01T00:00:00+05:00'}\n", 4, 40, "a date (2026-01-31)"),
         (HEAD + "    endpoint_details: {modified_after: 2026-02-30}\n", 4, 40, "a date (2026-01-31)"),
         (HEAD + "    endpoint_details: {modified_after: 1d, modified_before: 2d}\n", 4, 61, "must be later than modified_after"),
         (HEAD + "    endpoint_details: {include: ['a\\b']}\n", 4, 34, "separated by /, so write a/b"),

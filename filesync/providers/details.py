@@ -37,7 +37,7 @@ def to_bound(value: Any) -> Bound:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return _age(text)
-    if len(text) < len("2026-01-01"):
+    if len(text) < len("2026-01-01") or not 1970 <= moment.year < 9999:
         raise ValueError(_BOUND_HINT)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
