@@ -1,20 +1,25 @@
 """Endpoints: what is configured, and whether each works against the live service."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
+from filesync.cli.choice import check_names
 from filesync.cli.options import AsJson
 from filesync.cli.output import View, choose, show
 from filesync.cli.table import Column
+from filesync.clock import Stop
 from filesync.config import Endpoint
 from filesync.durations import format_duration
 from filesync.selection import Bound, Selection
 from filesync.status import schedule_in_words, schedule_to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from filesync.cli.proof import Proof
     from filesync.cli.world import World
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -29,6 +34,48 @@ def endpoints(ctx: typer.Context, *, json: AsJson = False) -> None:
     form = choose(json=json)
     rows = [to_row(endpoint) for endpoint in world.config.endpoints]
     show(world, form, _VIEW, rows)
+
+
+@app.command("check")
+def check(
+    ctx: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Else every active endpoint.")] = None,
+    *,
+    max_files: Annotated[int, typer.Option(min=1, metavar="N", help="Read no more files than that.")] = 5,
+    json: AsJson = False,
+) -> None:
+    """Prove endpoints against the live service: login, reach, one real listing. Nothing is stored.
+
+    Exits as `sync` would: 0 all is well, 77 a login is needed, 75 it was temporary, 3 partly unreadable, else 1.
+
+    \b
+    Examples:
+      filesync endpoints check
+      filesync endpoints check "Project 0001" --json
+    """  # noqa: D301  \b is Typer's mark
+    world: World = ctx.obj
+    form = choose(json=json)
+    proofs = [*_proofs(world, _chosen(world.config.endpoints, names), max_files)]
+    show(world, form, _PROOF, [row for proof in proofs for row in proof.rows()])
+    codes = {proof.exit_code for proof in proofs}
+    raise typer.Exit(next((code for code in (77, 1, 75, 3) if code in codes), 0))
+
+
+def _chosen(endpoints: Sequence[Endpoint], names: Sequence[str] | None) -> list[Endpoint]:
+    if not names:
+        return [endpoint for endpoint in endpoints if endpoint.is_active]
+    check_names(names, [endpoint.name for endpoint in endpoints])
+    return [endpoint for endpoint in endpoints if endpoint.name in names]
+
+
+def _proofs(world: "World", chosen: Sequence[Endpoint], max_files: int) -> "Iterator[Proof]":
+    from filesync.cli.proof import prove  # noqa: PLC0415  listing the endpoints needs no network
+    from filesync.sync.opening import opener  # noqa: PLC0415  the same
+
+    open_provider = opener(world.settings, world.config.rate_limit_percent, world.clock, world.random)
+    for endpoint in chosen:
+        world.detail(f"{endpoint.name}: asking the service")
+        yield prove(endpoint, open_provider, world.clock, Stop(world.clock), max_files)
 
 
 def to_row(endpoint: Endpoint) -> Mapping[str, Any]:
@@ -75,6 +122,21 @@ def _scope_in_words(row: Mapping[str, Any]) -> str:
     return " ".join([*named, *(["shared_with_me"] if details.get("shared_with_me") else [])])
 
 
+_RESULTS = {True: "ok", False: "failed", None: "-"}
+_PROOF = View(
+    "checks",
+    (
+        Column("ENDPOINT", lambda row: row["endpoint"], least=12),
+        Column("STEP", lambda row: row["step"]),
+        Column(
+            "RESULT",
+            lambda row: _RESULTS[row["ok"]],
+            mood=lambda row: {True: "good", False: "bad", None: "dim"}[row["ok"]],
+        ),
+        Column("DETAIL", lambda row: row["detail"], least=24),
+    ),
+    nothing="no endpoint is active",
+)
 _VIEW = View(
     "endpoints",
     (

@@ -1,0 +1,134 @@
+"""Proof: whether an endpoint works against its live service, shown step by step; nothing lasting is written."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filesync.clock import Clock, Stop
+from filesync.config import Endpoint
+from filesync.http.counters import Counters
+from filesync.model import Batch, Candidate, FolderListed, Page, Rooted, Unreadable
+from filesync.providers.base import Known, Provider
+from filesync.store.journal import Outcome
+from filesync.sync.endpoint import OpenProvider
+from filesync.sync.start import Choice, Start, exit_code, sync_due
+
+_MOST_BATCHES = 50  # a project of empty folders must come to an end as well
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a proof; `ok` None means that an earlier step stands in the way."""
+
+    name: str
+    ok: bool | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was found out about one endpoint; the exit code is the one a sync would have."""
+
+    endpoint: str
+    steps: Sequence[Step]
+    exit_code: int
+
+    def rows(self) -> Iterator[Mapping[str, Any]]:
+        for step in self.steps:
+            yield {"endpoint": self.endpoint, "step": step.name, "ok": step.ok, "detail": step.detail}
+
+
+def prove(endpoint: Endpoint, open_provider: OpenProvider, clock: Clock, stop: Stop, max_files: int) -> Proof:
+    """Read the beginning of one endpoint into a throw-away database, as a trial of `sync` does."""
+    witness = _Witness()
+
+    def open_watched(endpoint: Endpoint, stop: Stop, counters: Counters) -> Provider:
+        provider = open_provider(endpoint, stop, counters)
+        witness.provider, witness.continuous = provider, provider.continuous
+        return witness
+
+    with tempfile.TemporaryDirectory(prefix="filesync-check-") as folder:
+        choice = Choice(names=(endpoint.name,), max_files=max_files)
+        report = sync_due(Start([endpoint], Path(folder) / "check.db", choice, clock, stop, open_watched))
+    outcome = report.outcomes[0] if report.outcomes else None
+    return Proof(endpoint.name, _steps(witness, outcome), exit_code(report))
+
+
+@dataclass
+class _Witness:
+    """Stands between a provider and the store, and remembers what was said."""
+
+    provider: Provider | None = None
+    continuous: bool = True
+    rooted: Rooted | None = None
+    files: int = 0
+    folders: int = 0
+    listed: bool = False
+    unreadable: list[str] = field(default_factory=list)
+    left: Sequence[str] = ()
+
+    def read(self, known: Known) -> Iterator[Batch]:
+        assert self.provider is not None  # noqa: S101  it was opened before it is read
+        for number, batch in enumerate(self.provider.read(known)):
+            self._note(batch)
+            yield batch
+            if number >= _MOST_BATCHES:
+                return
+
+    def resolve(self, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]:
+        assert self.provider is not None  # noqa: S101  it was opened before
+        return self.provider.resolve(candidates, known)
+
+    def left_out(self) -> Sequence[str]:
+        return self.provider.left_out() if self.provider else ()
+
+    def _note(self, batch: Batch) -> None:
+        if isinstance(batch, Rooted):
+            self.rooted = batch
+        elif isinstance(batch, Unreadable):
+            self.unreadable.append(batch.reason)
+        elif isinstance(batch, Page | FolderListed):
+            self.listed = True
+            self.files += len(batch.files)
+            self.folders += len(batch.folders)
+        self.left = self.left_out()
+
+
+def _steps(witness: _Witness, outcome: Outcome | None) -> Sequence[Step]:
+    failed = outcome is None or outcome.status == "failed"
+    error = (outcome.error_message if outcome else None) or "it was stopped"
+    if failed and outcome is not None and outcome.error_type == "login":
+        return (Step("login", ok=False, detail=error), _not_tried("reach"), _not_tried("listing"))
+    if witness.rooted is None:
+        return (
+            Step("login", ok=None, detail="not refused"),
+            Step("reach", ok=False, detail=error),
+            _not_tried("listing"),
+        )
+    reached = (Step("login", ok=True, detail="accepted"), Step("reach", ok=True, detail=_place(witness.rooted)))
+    if failed:
+        return (*reached, Step("listing", ok=False, detail=error))
+    return (*reached, Step("listing", ok=not witness.unreadable, detail=_seen(witness)))
+
+
+def _not_tried(name: str) -> Step:
+    return Step(name, ok=None, detail="not tried")
+
+
+def _place(rooted: Rooted) -> str:
+    names = (rooted.project_name or rooted.root.name, rooted.hub_name, rooted.region)
+    return ", ".join(name for name in names if name) or "found"
+
+
+def _seen(witness: _Witness) -> str:
+    parts = [f"{witness.files} files and {witness.folders} folders seen"]
+    if not witness.files and not witness.folders:
+        parts = ["nothing is in it that this login may see"]
+    if witness.left:
+        parts.append(f"left out on purpose: {', '.join(witness.left[:_NAMED])}")
+    if witness.unreadable:
+        parts.append(f"{len(witness.unreadable)} folders could not be read: {witness.unreadable[0]}")
+    return "; ".join(parts)
