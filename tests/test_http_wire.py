@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -113,6 +114,17 @@ def test_a_connection_cut_under_tls_is_retried(
     tls_service.says(cut, Say(200))
     assert world.connect(tls_service.url).get(PAGE, "/pages").status == 200
     assert len(world.attempts) == 2
+
+
+def test_a_handshake_that_is_cut_is_retried(world: World) -> None:
+    class Cutting(Service):
+        def process_request(self, request: Any, _client: object) -> None:
+            request.recv(4096)
+            request.close()
+
+    with running(Cutting()) as service, pytest.raises(NetworkError, match="dropped"):
+        world.connect(service.url.replace("http:", "https:")).get(PAGE, "/pages")
+    assert len(world.attempts) == 6
 
 
 def test_a_proxy_is_used_by_the_usual_variable(world: World, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -196,9 +196,9 @@ def _system_reason(error: BaseException) -> str | None:
     """Tell the operating system's words for an error; texts of libraries may carry addresses and passwords."""
     if isinstance(error, socket.gaierror):
         return "the name of the host is not known"
-    if not isinstance(error, OSError) or error.errno is None or error.errno not in errno.errorcode:
+    if not isinstance(error, OSError) or isinstance(error, ssl.SSLError):  # OpenSSL has numbers of its own
         return None
-    return os.strerror(error.errno)
+    return os.strerror(error.errno) if error.errno and error.errno in errno.errorcode else None
 
 
 def _is_timeout(error: BaseException) -> bool:
