@@ -1,7 +1,10 @@
 """A home with both simulated services: what the tests of whole syncs stand on."""
 
+import io
 import json
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from filesync.cli import World, run
 from filesync.clock import Clock, Stop
 from filesync.config import load_config
 from filesync.settings import load_settings
@@ -21,7 +25,17 @@ from filesync.sync.opening import opener
 from filesync.sync.start import Choice, Report, Start, sync_due
 
 READER = "reader@example.com"
+ROOT = Path(__file__).parent.parent
 COLUMNS = ("external_file_id", "file_name", "file_path", "file_size", "file_link", "parent_external_id")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command left: its exit code and both streams."""
+
+    code: int
+    out: str
+    err: str
 
 
 class Home:
@@ -80,6 +94,38 @@ class Home:
                 settings.max_concurrent_syncs,
             )
         )
+
+    def spawn(self, *arguments: str, **environ: str) -> "subprocess.Popen[str]":
+        """Start the command as cron would: no terminal, a bare environment."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "filesync", *arguments],
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)} | self.environ | environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def cli(self, *arguments: str, **environ: str) -> "Ended":
+        """Run the command to its end."""
+        with self.spawn(*arguments, **environ) as process:
+            out, err = process.communicate(timeout=60)
+        return Ended(process.returncode, out, err)
+
+    def run(self, *arguments: str, **environ: str) -> "Ended":
+        """Run the command in this process, by the home's clock: nobody waits when it stands still."""
+        out, err = io.StringIO(), io.StringIO()
+        world = World(
+            environ=self.environ | environ,
+            cwd=self.path,
+            clock=self.clock,
+            random=Random(1),
+            stdin=io.StringIO(),
+            stdout=out,
+            stderr=err,
+        )
+        return Ended(run(arguments, world), out.getvalue(), err.getvalue())
 
     def query(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
         connection = sqlite3.connect(self.database)

@@ -104,8 +104,8 @@ class _Crew:
 
     def work(self) -> Report:
         start, now = self._start, self._start.clock.now()
-        stored = bring_in_line(self._database, [_declared(e) for e in start.endpoints], to_timestamp(now))
         journal.close_stale(self._database, self._locks.is_running, now)
+        stored = bring_in_line(self._database, [_declared(e) for e in start.endpoints], to_timestamp(now))
         for endpoint in self._chosen(stored):
             running = Running(endpoint.name)
             self._all.append(running)
