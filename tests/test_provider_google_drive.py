@@ -227,6 +227,19 @@ def test_a_folder_shared_out_of_a_drive_is_followed_in_the_users_own_log(sim: Si
     assert sim.count() == 1
 
 
+def test_what_stays_shared_is_adopted_when_the_folder_above_it_is_not(sim: Simulator, connect: Open) -> None:
+    sim.unseen_parents = True
+    above = sim.state.add_folder(sim.state.root_of(OTHER), "Above")
+    kept = sim.state.add_file(above, "kept.pdf")
+    sim.state.share_with(above, USER)
+    memory = Memory()
+    memory.sync(connect(shared_with_me=True))
+    sim.state.share_with(kept, USER)
+    sim.state.unshare(above, USER)
+    memory.sync(connect(shared_with_me=True))
+    check(sim, memory, sim.state.root_of(USER), strays=True)
+
+
 # --- later syncs ---
 
 

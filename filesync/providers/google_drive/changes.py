@@ -73,8 +73,9 @@ class Log:
         latest = {change.id: change for change in changes if change.id != self.memory.root_id}
         fates = {change.id: self._fate(change.item) for change in latest.values()}
         present = [change.item for change in latest.values() if change.item and not fates[change.id]]
-        files, folders = self._places.entries(present)
         removed = {file_id: gone for file_id, gone in fates.items() if gone}
+        self._places.note(gone=removed, present=[item.id for item in present])
+        files, folders = self._places.entries(present)
         return Changed(files, folders, removed, self.memory.state())
 
     def _fate(self, item: Item | None) -> Gone | None:

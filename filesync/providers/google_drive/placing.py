@@ -13,6 +13,7 @@ class Places:
     def __init__(self, known: Known, adopter_id: str | None) -> None:
         self._known = known
         self._adopter_id = adopter_id
+        self._gone: set[str] = set()
 
     def entries(
         self, items: Iterable[Item], asked: Collection[str] = ()
@@ -23,16 +24,20 @@ class Places:
         folders = [to_folder(item, self.parent_of(item, asked)) for item in latest if item.is_folder]
         return files, folders
 
+    def note(self, *, gone: Iterable[str], present: Iterable[str]) -> None:
+        """Take what is gone out of sight: who is still shown below it hangs nowhere else."""
+        self._gone = self._gone.union(gone).difference(present)
+
     def parent_of(self, item: Item, asked: Collection[str] = ()) -> str | None:
         """Choose the parent; of the several that old items may have, the first that is asked for or known.
 
         Drive names no parent where the account may not see it.
         https://developers.google.com/workspace/drive/api/guides/single-parent
         """
-        if len(item.parents) < 2:
-            return next(iter(item.parents), self._adopter_id)
-        known = (parent for parent in item.parents if parent in asked or self._known.folder(parent))
-        return next(known, item.parents[0])
+        seen = [parent for parent in item.parents if parent not in self._gone]
+        if len(seen) < 2:
+            return next(iter(seen), self._adopter_id or next(iter(item.parents), None))
+        return next((parent for parent in seen if parent in asked or self._known.folder(parent)), seen[0])
 
     def home_of(self, item: Item) -> str | None:
         """Tell the folder of the endpoint's tree that the item hangs in; None: it is outside."""

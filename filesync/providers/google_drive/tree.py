@@ -55,6 +55,7 @@ class Tree:
         self._places = scope.places(known)
         self._waiting: deque[_Folder] = deque()
         self._alone: deque[_Folder] = deque()
+        self._refused: list[tuple[_Folder, RefusedError]] = []
         self._met: set[str] = set()
         self._subfolders: dict[str, frozenset[str]] = {}  # of each folder that was read
 
@@ -74,6 +75,8 @@ class Tree:
                 self._give(crew)
                 if crew.busy:
                     yield from self._take(crew.take(), afresh=afresh)
+        # Only now is it known whether the folders above still show them.
+        yield from (Unreadable(folder.id, str(refusal)) for folder, refusal in self._still_shown())
 
     def _meet(self, folders: Iterable[_Folder]) -> None:
         """Queue the folders that this sync has not met yet; a doubted one is asked about on its own."""
@@ -148,16 +151,19 @@ class Tree:
         if self._has_vanished(folder):
             return
         if answer.refusal:
-            yield self._unreadable(folder, answer.refusal)
+            self._note_refused(folder, answer.refusal)
         elif answer.is_incomplete:
             yield Unreadable(folder.id, "Drive said that it had not searched everything (incompleteSearch)")
         else:
             yield from self._state(folder, answer, afresh=afresh)
 
-    def _unreadable(self, folder: _Folder, refusal: RefusedError) -> Unreadable:
+    def _note_refused(self, folder: _Folder, refusal: RefusedError) -> None:
         if folder.id == self._root_id:
             fail_unseen(self._scope, refusal)
-        return Unreadable(folder.id, str(refusal))
+        self._refused.append((folder, refusal))
+
+    def _still_shown(self) -> Iterator[tuple[_Folder, RefusedError]]:
+        return ((folder, refusal) for folder, refusal in self._refused if not self._has_vanished(folder))
 
     def _state(self, folder: _Folder, answer: _Answer, *, afresh: bool) -> Iterator[Batch]:
         if self._has_vanished(folder):
