@@ -1,0 +1,10 @@
+"""Proof for providers: a suite that drives a provider through the real store and the real sync.
+
+A provider's own test subclasses `ProviderConformance`, names its kind, and offers a `Ground`: the
+few things that the suite must be able to do in the service. See docs/add-a-provider.md.
+"""
+
+from filesync.testing.ground import ODD_NAMES, Ground, Unsupported
+from filesync.testing.suite import ProviderConformance
+
+__all__ = ["ODD_NAMES", "Ground", "ProviderConformance", "Unsupported"]

@@ -1,0 +1,92 @@
+"""One Shelf endpoint: reads every folder in every sync, for the index has neither a change feed nor change stamps."""
+
+import json
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from filesync.errors import NotFoundError
+from filesync.model import Batch, Candidate, FolderListed, Gone, Page, RemoteFile, RemoteFolder, Resolved, Rooted, Unreadable
+from filesync.providers.base import Known
+
+from filesync_shelf.shelf import Item, Shelf, is_folder, read_shelf
+
+_AT_ONCE = 1000  # entries in one statement, so that memory does not follow the widest folder
+
+
+class ShelfProvider:
+    """Reads an index, or the subtree of one folder in it."""
+
+    continuous = True  # no relisting every so often: with no stamps to trust, each sync lists everything
+
+    def __init__(self, index: Path, root_id: str) -> None:
+        self._index = index
+        self._root_id = root_id
+
+    def read(self, known: Known) -> Iterator[Batch]:
+        shelf = read_shelf(self._index)
+        if self._root_id != "root" and self._root_id not in shelf.items:
+            raise NotFoundError(f"{self._index}: has no folder {self._root_id}: correct folder_id", status=404)
+        yield Rooted(RemoteFolder(self._root_id, name="", parent_id=None))
+        waiting = deque([self._root_id])
+        while waiting:
+            folder_id = waiting.popleft()
+            if shelf.items.get(folder_id, {}).get("locked"):
+                yield Unreadable(folder_id, "the archive keeps this folder locked")
+                continue
+            yield from _listed(shelf, folder_id)
+            shown = {id_ for id_, item in shelf.children(folder_id) if is_folder(item)}
+            waiting.extend(folder.id for folder in known.unlisted(below=folder_id) if folder.id in shown)
+
+    def resolve(self, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]:
+        shelf = read_shelf(self._index)
+        for candidate in candidates:
+            yield self._fate(shelf, candidate)
+
+    def left_out(self) -> Sequence[str]:
+        return ()
+
+    def _fate(self, shelf: Shelf, candidate: Candidate) -> Batch:
+        item = shelf.items.get(candidate.id)
+        if item is None:
+            return Resolved(candidate.id, Gone.REMOVED)
+        chain = list(shelf.chain(candidate.id))
+        if any(shelf.items[id_].get("trashed") for id_ in chain if id_ in shelf.items):
+            return Resolved(candidate.id, Gone.TRASHED)
+        if self._root_id not in chain:
+            return Resolved(candidate.id, Gone.OUT_OF_SCOPE)
+        if item["parent"] == candidate.parent_id:
+            return Resolved(candidate.id, None)
+        return _page({candidate.id: item})
+
+
+def _listed(shelf: Shelf, folder_id: str) -> Iterator[Batch]:
+    """State what a folder holds: Pages for what does not fit into one statement, and FolderListed at the end."""
+    children = list(shelf.children(folder_id))
+    cut = max(0, len(children) - _AT_ONCE)
+    for start in range(0, cut, _AT_ONCE):
+        yield _page(dict(children[start : min(start + _AT_ONCE, cut)]))
+    last = _page(dict(children[cut:]))
+    yield FolderListed(folder_id, last.files, last.folders, earlier=frozenset(id_ for id_, _ in children[:cut]))
+
+
+def _page(items: dict[str, Item]) -> Page:
+    files = [to_file(id_, item) for id_, item in items.items() if not is_folder(item)]
+    folders = [RemoteFolder(id_, item["name"], item["parent"]) for id_, item in items.items() if is_folder(item)]
+    return Page(files, folders)
+
+
+def to_file(id_: str, item: Item) -> RemoteFile:
+    """Translate an item of the index: the only place that knows its field names."""
+    name: str = item["name"]
+    _, dot, extension = name.rpartition(".")
+    return RemoteFile(
+        id=id_,
+        name=name,
+        parent_id=item["parent"],
+        size=item["size"],
+        file_type=(extension.lower() or None) if dot else None,
+        version=str(item["version"]),
+        version_number=item["version"],
+        extra=json.dumps({"shelf_mark": item["mark"]}) if "mark" in item else None,
+    )

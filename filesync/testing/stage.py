@@ -1,0 +1,35 @@
+"""Stage: what every test of the suite stands on; pytest calls setup_method and teardown_method by their names."""
+
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
+
+from filesync.providers.base import ProviderKind
+from filesync.testing.ground import Ground
+from filesync.testing.inventory import Inventory, Scene
+from filesync.testing.site import Site
+
+
+class Stage:
+    """One test's service, its true state, and as many inventories of it as the test wants."""
+
+    kind: ClassVar[ProviderKind]
+
+    def ground(self, folder: Path) -> AbstractContextManager[Ground]:
+        """Make a fresh scope of the service; `folder` is empty and the test's own."""
+        raise NotImplementedError("a provider's test says here what its service is")
+
+    def setup_method(self) -> None:
+        with ExitStack() as stack:
+            home = Path(stack.enter_context(TemporaryDirectory(prefix="filesync-")))
+            self.there = stack.enter_context(self.ground(home))
+            self.site = Site(self.there)
+            self.scene = Scene(self.kind, self.there, self.site, home)
+            self._open = stack.pop_all()
+
+    def teardown_method(self) -> None:
+        self._open.close()
+
+    def inventory(self, name: str = "inventory", **filters: Any) -> Inventory:
+        return Inventory(self.scene, name, filters)

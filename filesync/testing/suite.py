@@ -1,0 +1,18 @@
+"""The suite: every promise that filesync's store and sync rely on, as tests that pytest collects."""
+
+from filesync.testing.changing import Changing
+from filesync.testing.continuing import Continuing
+from filesync.testing.failing import Failing
+from filesync.testing.listing import Listing
+
+
+class ProviderConformance(Listing, Changing, Continuing, Failing):
+    """Subclass it in a test module under a name that begins with Test, and say what is under test.
+
+    class TestShelf(ProviderConformance):
+        kind = KIND
+
+        @contextmanager
+        def ground(self, folder: Path) -> Iterator[Ground]:
+            yield ShelfGround(folder)
+    """
