@@ -84,7 +84,8 @@ def gap_between_starts(schedule: Schedule, now: datetime, last_started_at: datet
         case CronSchedule():
             following = _slots(schedule, now)
             first = next(following, now)
-            return max(next(following, first) - first, timedelta(minutes=1))
+            gap: timedelta = next(following, first) - first
+            return max(gap, timedelta(minutes=1))
         case ManualSchedule():
             return now - last_started_at if last_started_at else timedelta(days=365)
 
@@ -135,7 +136,8 @@ def _failed_temporarily(history: History) -> bool:
 
 
 def _spacing(failures: int) -> timedelta:
-    return min(_FIRST_RETRY * 2 ** min(max(failures - 1, 0), 10), _LAST_RETRY)
+    doublings = min(max(failures - 1, 0), 10)
+    return min(_FIRST_RETRY * (1 << doublings), _LAST_RETRY)
 
 
 def _ending(history: History) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from random import Random  # noqa: TID251  seeded
+from random import Random
 
 from filesync.model import (
     Batch,

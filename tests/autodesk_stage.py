@@ -1,12 +1,11 @@
 """The stage for the Autodesk provider's tests: the simulated service, a project, and a provider that reads it."""
 
-import random  # noqa: TID251  the tests' own
+import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from autodesk_memory import Open
 
 from filesync.clock import Stop
 from filesync.http import Connector, Counters
@@ -15,6 +14,7 @@ from filesync.providers.autodesk.details import AutodeskDetails
 from filesync.providers.base import Provider, Surroundings
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET, AccSimulator
 from filesync.simulators.clock import SimulatedClock
+from tests.autodesk_memory import Open
 
 
 @pytest.fixture

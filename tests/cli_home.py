@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random  # noqa: TID251  handed in
+from random import Random
 from typing import Any
 
 import yaml

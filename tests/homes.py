@@ -41,24 +41,39 @@ class Ended:
 class Home:
     """A folder with a configuration, and the services it points to; the clock is shared by all."""
 
-    def __init__(self, path: Path, acc: AccSimulator | None = None, drive: GoogleDrive | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        acc: AccSimulator | None = None,
+        drive: GoogleDrive | None = None,
+        clock: SimulatedClock | None = None,
+    ) -> None:
         self.path = path
-        self.acc = acc
-        self.drive = drive
-        service = acc or drive
-        self.clock = service.clock if service else SimulatedClock(frozen=True)
-        self.stop = Stop(self.clock)
+        self.acc: AccSimulator | None = None
+        self.drive: GoogleDrive | None = None
+        self.clock: Clock = clock or SimulatedClock(frozen=True)
         self.environ = {"FILESYNC_HOME": str(path)}
-        if acc is not None:
+        for service in (acc, drive):
+            if service is not None:
+                self.point_to(service)
+        self.stop = Stop(self.clock)
+
+    def point_to(self, service: AccSimulator | GoogleDrive) -> None:
+        """Give the home the address of a running service, and what is needed to log in."""
+        self.clock = service.clock
+        if isinstance(service, AccSimulator):
+            self.acc = service
             self.environ |= {
                 "CONNECTOR_AUTODESK_CLIENT_ID": CLIENT_ID,
                 "CONNECTOR_AUTODESK_CLIENT_SECRET": CLIENT_SECRET,
-                "CONNECTOR_AUTODESK_BASE_URL": acc.base_url,
+                "CONNECTOR_AUTODESK_BASE_URL": service.base_url,
             }
-        if drive is not None:
-            (path / "credentials").mkdir(parents=True, exist_ok=True)
-            drive.make_key_file(path / "credentials" / "google-service-account.json", READER, [READER])
-            self.environ |= {"CONNECTOR_GOOGLE_BASE_URL": drive.base_url}
+            return
+        self.drive = service
+        key = self.path / "credentials" / "google-service-account.json"
+        key.parent.mkdir(parents=True, exist_ok=True)
+        service.make_key_file(key, READER, [READER])
+        self.environ |= {"CONNECTOR_GOOGLE_BASE_URL": service.base_url}
 
     @property
     def database(self) -> Path:

@@ -15,13 +15,13 @@ from urllib.parse import parse_qs
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from http_loopback import PAGE, START, Handler, Request, Say, Script, Service, World, running
 
 import filesync
 from filesync.auth.autodesk import App, TwoLegged, app_of
 from filesync.auth.google import ServiceAccount, read_key
 from filesync.errors import AuthError, NetworkError, ResponseError, ServiceDownError
 from filesync.http import Authoriser, Secret
+from tests.http_loopback import PAGE, START, Handler, Request, Say, Script, Service, World, running
 
 CHECKOUT = Path(filesync.__file__).parents[1]
 SECRET = "not-a-secret"
@@ -248,7 +248,7 @@ def test_tokens_and_keys_never_show(world: World, service: LoginService, authori
 def test_a_service_account_signs_who_it_is(
     world: World, service: LoginService, key_path: Path, tmp_path: Path, private_key: rsa.RSAPrivateKey
 ) -> None:
-    from google.auth import jwt  # noqa: PLC0415  its import is slow
+    from google.auth import jwt
 
     assert google(world, key_path, tmp_path).headers() == {"Authorization": "Bearer token-1"}
     (login,) = service.logins

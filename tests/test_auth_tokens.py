@@ -8,13 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from http_loopback import FakeClock
 
 import filesync
 from filesync.auth.tokens import Token, TokenFile, TokenKey
 from filesync.clock import Stop
 from filesync.errors import LocalFileError, NetworkError, StoppedError
 from filesync.locks import FileLock
+from tests.http_loopback import FakeClock
 
 CHECKOUT = Path(filesync.__file__).parents[1]
 KEY = TokenKey("flow", "client", "https://service.example/token", ("read",))

@@ -280,7 +280,7 @@ def test_act_as_user_goes_with_the_two_legged_login(load: Load) -> None:
 def test_loading_two_hundred_endpoints_reads_no_network_libraries() -> None:
     """Start-up is paid by every scheduled start: the configuration must not drag a service's libraries in."""
     code = "import sys, filesync.config; print([m for m in ('requests', 'googleapiclient', 'google.auth', 'rich', 'sqlite3', 'typer', 'dotenv') if m in sys.modules])"
-    environ = {**os.environ, "PYTHONPATH": str(REPOSITORY)}  # noqa: TID251  the child needs the test's own
+    environ = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from http_loopback import COMMAND, PAGE, Handler, Say, Script, Service, World, running
 
 import filesync
 from filesync.errors import (
@@ -21,6 +20,7 @@ from filesync.errors import (
     ResponseError,
 )
 from filesync.http import Connection, Redactor, Route, Secret
+from tests.http_loopback import COMMAND, PAGE, Handler, Say, Script, Service, World, running
 
 CANARY = "not-a-secret-but-hidden"
 

@@ -8,12 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from http_loopback import FakeClock, Handler, Say, Service, World, running
 
 import filesync
 from filesync.errors import LocalFileError, TimeLimitError
 from filesync.http import Route
 from filesync.http.budget import WINDOW, Lane, lane_path
+from tests.http_loopback import FakeClock, Handler, Say, Service, World, running
 
 CHECKOUT = Path(filesync.__file__).parents[1]
 LIMIT = 10

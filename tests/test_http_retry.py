@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from http_loopback import PAGE, START, FakeClock, Handler, Say, Script, Service, World, running
 
 from filesync.errors import (
     AuthError,
@@ -24,6 +23,7 @@ from filesync.errors import (
     TimeLimitError,
 )
 from filesync.http import Connection
+from tests.http_loopback import PAGE, START, FakeClock, Handler, Say, Script, Service, World, running
 
 
 @pytest.fixture

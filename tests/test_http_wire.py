@@ -12,9 +12,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from http_loopback import PAGE, Handler, Say, Service, World, running
 
 from filesync.errors import ConfigError, FilesyncError, NetworkError, ResponseError
+from tests.http_loopback import PAGE, Handler, Say, Service, World, running
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def certificate(tmp_path: Path) -> Path:
     """Make a certificate for 127.0.0.1 that only its own file vouches for; the key is in the file too."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "filesync tests")])
-    now = datetime.now(UTC)  # noqa: TID251  OpenSSL compares it with the machine's clock
+    now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))

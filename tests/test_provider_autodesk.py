@@ -1,7 +1,6 @@
 """The Autodesk provider against the simulated service, over real HTTP on loopback."""
 
 import pytest
-from autodesk_memory import Memory, Open, People, make_tree, truth
 
 from filesync.clock import Stop
 from filesync.errors import AuthError, ForbiddenError, NotFoundError, ResponseError, ServiceDownError, StoppedError
@@ -9,8 +8,9 @@ from filesync.model import FolderListed, Page, RemoteFolder, Rooted
 from filesync.providers.autodesk.placing import Place, remembered
 from filesync.simulators.acc import CLIENT_SECRET, AccSimulator
 from filesync.simulators.faults import ENDLESS, hang, status
+from tests.autodesk_memory import Memory, Open, People, make_tree, truth
 
-pytest_plugins = ("autodesk_stage",)
+pytest_plugins = ("tests.autodesk_stage",)
 
 
 def test_the_first_sync_finds_everything_and_costs_the_folders_and_three(

@@ -3,11 +3,11 @@
 import threading
 
 import pytest
-from autodesk_memory import Memory
 
 from filesync.model import FolderListed, KnownFolder, RemoteFolder, Rooted
 from filesync.providers.autodesk.listing import Queue
 from filesync.providers.autodesk.workers import Workers
+from tests.autodesk_memory import Memory
 
 
 @pytest.fixture

@@ -1,14 +1,14 @@
 """What becomes of things that a listing should have shown: every fate, and what it costs to learn it."""
 
 import pytest
-from autodesk_memory import Memory, Open, make_tree, truth
 
 from filesync.errors import ForbiddenError
 from filesync.model import Candidate, Gone, Page, Resolved
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.faults import status
+from tests.autodesk_memory import Memory, Open, make_tree, truth
 
-pytest_plugins = ("autodesk_stage",)
+pytest_plugins = ("tests.autodesk_stage",)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The Google Drive provider against the simulated service, over real HTTP on loopback."""
 
-import random  # noqa: TID251  the tests' own
+import random
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from math import ceil
 from pathlib import Path
 
 import pytest
-from drive_memory import Memory
 
 from filesync.clock import Stop
 from filesync.errors import ConfigError, ForbiddenError, NotFoundError, RefusedError, ResponseError, StoppedError
@@ -36,6 +35,7 @@ from filesync.simulators.drive import METADATA_READONLY
 from filesync.simulators.drive import GoogleDrive as Simulator
 from filesync.simulators.faults import ENDLESS, hang, status
 from filesync.simulators.trees import grow
+from tests.drive_memory import Memory
 
 USER, OTHER = "ana@example.com", "ben@example.com"
 PAGE = 460  # what Drive gives where parents are asked for
@@ -738,8 +738,8 @@ class Folders:
 
 
 def test_an_old_item_with_several_parents_hangs_in_the_first_that_is_known() -> None:
-    from filesync.providers.google_drive.placing import Places  # noqa: PLC0415
-    from filesync.providers.google_drive.translate import to_item  # noqa: PLC0415
+    from filesync.providers.google_drive.placing import Places
+    from filesync.providers.google_drive.translate import to_item
 
     item = to_item({"id": "1", "name": "old.pdf", "parents": ["a", "b", "c"]}, "there")
     for ids, expected in ((("b", "c"), "b"), ((), "a"), (("c",), "c")):

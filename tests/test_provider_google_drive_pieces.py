@@ -1,7 +1,7 @@
 """The Google Drive provider's translations, refusals and entry in the table of providers."""
 
 import json
-import random  # noqa: TID251  the tests' own
+import random
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drive_memory import Memory
 
 from filesync.clock import Stop, SystemClock
 from filesync.errors import AuthError, ResponseError
@@ -21,6 +20,7 @@ from filesync.providers.google_drive.memory import Memory as ProviderMemory
 from filesync.providers.google_drive.routes import DEAD_TOKEN, explain
 from filesync.providers.google_drive.translate import to_changes_page, to_file, to_file_type, to_item, to_items_page
 from filesync.simulators.drive import GoogleDrive as Simulator
+from tests.drive_memory import Memory
 
 ROBOT, PERSON = "robot@example.iam.gserviceaccount.com", "ana@example.com"
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from acc_site import Site, code_of, running
 
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET
+from tests.acc_site import Site, code_of, running
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from acc_site import START, Site, name_of, running
 
 from filesync.simulators.acc import AccSimulator, Rules
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.trees import grow
+from tests.acc_site import START, Site, name_of, running
 
 
 @pytest.fixture

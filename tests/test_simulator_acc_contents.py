@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from acc_site import Site, code_of, running
 
 from filesync.simulators.trees import HOSTILE_FILES
+from tests.acc_site import Site, code_of, running
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from drive_client import ANNA, BEN, DRIVES, Client
 
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import METADATA_READONLY, GoogleDrive, OverLimit
 from filesync.simulators.faults import ENDLESS
+from tests.drive_client import ANNA, BEN, DRIVES, Client
 
 ROBOT = "robot@simulated.example"
 

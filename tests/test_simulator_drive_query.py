@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from drive_client import ANNA, Client
 
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from filesync.simulators.drive.query import And, Not, Or, Term, parse
 from filesync.simulators.messages import Refused
+from tests.drive_client import ANNA, Client
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

@@ -12,10 +12,10 @@ import pytest
 import requests
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from drive_client import ANNA, BEN, Client
 
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import METADATA_READONLY, READONLY, GoogleDrive
+from tests.drive_client import ANNA, BEN, Client
 
 ROBOT = "robot@simulated.example"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -48,7 +48,7 @@ def encode(part: Any) -> str:
 
 def assertion(key: dict[str, str], algorithm: str = "RS256", **claims: Any) -> str:
     """Sign the claims; None takes one away."""
-    now = int(time.time())  # noqa: TID251 - real assertions are made by the wall clock
+    now = int(time.time())
     usual = {"iss": ROBOT, "aud": key["token_uri"], "iat": now, "exp": now + 3600, "scope": READONLY}
     body = {name: value for name, value in {**usual, **claims}.items() if value is not None}
     signed = f"{encode({'alg': algorithm, 'typ': 'JWT'})}.{encode(body)}"

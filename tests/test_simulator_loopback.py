@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from acc_site import START, Site, running
 
 from filesync.simulators import faults
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.messages import Answer, Call
+from tests.acc_site import START, Site, running
 
 
 @pytest.fixture

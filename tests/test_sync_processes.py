@@ -201,7 +201,7 @@ def test_a_trial_stops_after_n_files_and_leaves_stamps_and_due_times_alone(acc: 
     ended = acc.home.cli("sync", "--endpoint", "P", "--max-files", "10")
     assert ended.code == 0
     assert len(acc.home.files()) == 10
-    log = acc.home.query("SELECT status, \"trigger\" FROM sync_logs")
+    log = acc.home.query('SELECT status, "trigger" FROM sync_logs')
     assert log == [{"status": "partial", "trigger": "trial"}]
     assert acc.home.query("SELECT last_started_at, completed_at FROM sync_state") == [
         {"last_started_at": None, "completed_at": None}

@@ -223,7 +223,7 @@ def test_an_incomplete_drive_search_is_partial_and_removes_nothing(drive: Drive)
 
 
 def test_a_lagging_drive_listing_removes_nothing_that_is_still_there(drive: Drive) -> None:
-    drive.service.list_lag = 3600.0
+    drive.service.state.history.lag = 3600.0
     for number in range(10):
         drive.service.state.add_file(drive.shared, f"{number}.pdf", 1)
     drive.service.clock.advance(7200)

@@ -65,10 +65,10 @@ def sync(  # noqa: PLR0913  one parameter for each option
 
 def _to_choice(
     names: Sequence[str],
-    everything: bool,  # noqa: FBT001  options of the command line
-    full: bool,  # noqa: FBT001
+    everything: bool,
+    full: bool,
     max_files: int | None,
-    accept_deletions: bool,  # noqa: FBT001
+    accept_deletions: bool,
 ) -> Choice:
     if names and everything:
         raise UsageError("--endpoint and --all exclude each other")

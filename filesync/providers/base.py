@@ -39,10 +39,10 @@ class Known(Protocol):
         """
 
     def root(self) -> KnownFolder | None:
-        """The root, when an earlier sync (or a batch of this one) named it."""
+        """Tell the root, when an earlier sync (or a batch of this one) named it."""
 
     def folder(self, folder_id: str) -> KnownFolder | None:
-        """A live folder, placed or not; None when it is unknown or gone."""
+        """Find a live folder, placed or not; None when it is unknown or gone."""
 
     def unlisted(self, below: str | None = None) -> Sequence[KnownFolder]:
         """Folders in scope whose contents must be read: never read, changed since, unreadable, or to be read afresh.
@@ -95,10 +95,10 @@ class ProviderKind(Protocol):
     """
 
     def details(self) -> "type[BaseModel]":
-        """The model of `endpoint_details`; must import without the network or heavy libraries."""
+        """Give the model of `endpoint_details`; must import without the network or heavy libraries."""
 
     def scope(self, details: Any) -> Mapping[str, Any]:
-        """The service ids that make two endpoints the same one, normalised; JSON."""
+        """Give the service ids that make two endpoints the same one, normalised; JSON."""
 
     def open(self, details: Any, surroundings: Surroundings) -> Provider:
         """Make a provider for one endpoint. Raises AuthError when credentials are missing. No request yet."""

@@ -44,17 +44,38 @@ class Outcome:
         return max(0.0, (self.finished_at - self.started_at).total_seconds())
 
 
-def begin(
-    connection: sqlite3.Connection, endpoint_id: int, mode: str, trigger: str, now: Timestamp, host: str, pid: int
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What is known of a sync before its first request."""
+
+    endpoint_id: int
+    mode: str
+    trigger: str
+    started_at: Timestamp
+    host: str
+    pid: int
+
+
+def begin(connection: sqlite3.Connection, beginning: Beginning) -> int:
     """Write the `running` row of a sync that is about to start; return its id."""
     row = connection.execute(
         """INSERT INTO sync_logs (endpoint_id, status, mode, "trigger", started_at, heartbeat_at, host, pid)
            VALUES (?, 'running', ?, ?, ?, ?, ?, ?) RETURNING id""",
-        (endpoint_id, mode, trigger, now, now, host, pid),
+        (
+            beginning.endpoint_id,
+            beginning.mode,
+            beginning.trigger,
+            beginning.started_at,
+            beginning.started_at,
+            beginning.host,
+            beginning.pid,
+        ),
     ).fetchone()
-    if trigger != "trial":
-        connection.execute("UPDATE sync_state SET last_started_at = ? WHERE endpoint_id = ?", (now, endpoint_id))
+    if beginning.trigger != "trial":
+        connection.execute(
+            "UPDATE sync_state SET last_started_at = ? WHERE endpoint_id = ?",
+            (beginning.started_at, beginning.endpoint_id),
+        )
     return int(row[0])
 
 

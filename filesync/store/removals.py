@@ -97,7 +97,8 @@ class Removals:
                SELECT f.endpoint_id, f.external_file_id, 0, 'out_of_scope', 'config', 0, 0, ?
                FROM files AS f LEFT JOIN folders AS p
                ON p.endpoint_id = f.endpoint_id AND p.external_folder_id = f.parent_external_id
-               WHERE f.endpoint_id = ? AND f.deleted_at IS NULL AND (p.folder_path IS NULL OR p.deleted_at IS NOT NULL)""",
+               WHERE f.endpoint_id = ? AND f.deleted_at IS NULL
+               AND (p.folder_path IS NULL OR p.deleted_at IS NOT NULL)""",
             (now, self._endpoint_id),
         )
 

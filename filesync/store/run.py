@@ -32,7 +32,7 @@ from filesync.selection import Selection
 from filesync.store import journal
 from filesync.store.contents import Contents, Sighting
 from filesync.store.database import Database
-from filesync.store.journal import Outcome
+from filesync.store.journal import Beginning, Outcome
 from filesync.store.known import Pace, StoredKnowledge
 from filesync.store.ledger import Ledger, Tally
 from filesync.store.removals import Removals
@@ -99,7 +99,8 @@ class Run:
             self.full = self._decide_full()
             mode = "full" if self.full or plan.trigger == "trial" else "incremental"
             self.mode: str = mode
-            self.log_id = journal.begin(connection, plan.endpoint_id, mode, plan.trigger, self._stamp(), host, pid)
+            beginning = Beginning(plan.endpoint_id, mode, plan.trigger, self._stamp(), host, pid)
+            self.log_id = journal.begin(connection, beginning)
             if self.full and not self._memory.full_pending and plan.trigger != "trial":
                 self._begin_full()
         self._tried: set[str] = set()  # the folders that a trial listed
@@ -433,7 +434,8 @@ class Run:
             return
         if self._memory.rescoping:
             connection.execute(
-                "UPDATE folders SET deleted_at = ? WHERE endpoint_id = ? AND deleted_at IS NULL AND folder_path IS NULL",
+                """UPDATE folders SET deleted_at = ?
+                   WHERE endpoint_id = ? AND deleted_at IS NULL AND folder_path IS NULL""",
                 (self._stamp(), endpoint_id),
             )
         connection.execute(
@@ -451,7 +453,7 @@ class Run:
         )
 
     def _complete_as_of(self) -> Timestamp | None:
-        """Tell the time of the oldest listing that the inventory rests on; None where a change feed keeps it current."""
+        """Tell the time of the oldest listing in use; None where a change feed keeps everything current."""
         if not self.plan.stamped:
             return None
         row = self._database.connection.execute(
@@ -466,7 +468,8 @@ class Run:
             return 0
         row = self._database.connection.execute(
             """SELECT count(*) FROM folders WHERE endpoint_id = ? AND deleted_at IS NULL AND folder_path IS NOT NULL
-               AND listable AND (last_tried_at IS NULL OR last_tried_at < (SELECT started_at FROM sync_logs WHERE id = ?))""",
+               AND listable AND (last_tried_at IS NULL
+                   OR last_tried_at < (SELECT started_at FROM sync_logs WHERE id = ?))""",
             (self.plan.endpoint_id, self.log_id),
         ).fetchone()
         return int(row[0])

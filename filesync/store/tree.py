@@ -134,7 +134,8 @@ class Tree:
     def children(self, folder_id: str) -> list[Folder]:
         """List the live direct sub-folders that the store knows."""
         rows = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM folders WHERE endpoint_id = ? AND parent_external_id = ? AND deleted_at IS NULL",
+            f"SELECT {_COLUMNS} FROM folders"  # noqa: S608
+            " WHERE endpoint_id = ? AND parent_external_id = ? AND deleted_at IS NULL",
             (self._endpoint_id, folder_id),
         )
         return [Folder(*row) for row in rows]
@@ -174,7 +175,8 @@ class Tree:
         """Decide afresh which folders the filters exclude whole; tell those that came in."""
         came_in: list[str] = []
         rows = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM folders WHERE endpoint_id = ? AND folder_path IS NOT NULL AND deleted_at IS NULL",
+            f"SELECT {_COLUMNS} FROM folders"  # noqa: S608
+            " WHERE endpoint_id = ? AND folder_path IS NOT NULL AND deleted_at IS NULL",
             (self._endpoint_id,),
         ).fetchall()
         for folder in (Folder(*row) for row in rows):

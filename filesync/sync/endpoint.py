@@ -140,7 +140,7 @@ def _resolve(provider: Provider, candidates: Sequence[Candidate], known: Known) 
     yield from provider.resolve(candidates, known)
 
 
-def _conclude(
+def _conclude(  # noqa: PLR0913  the two ends of a sync
     sync: Sync, stored: Stored, attempt: Attempt, ending: _Ending, started: datetime, finished: datetime
 ) -> Outcome:
     outcome = Outcome(
@@ -207,10 +207,10 @@ class _Unopened:
     def __init__(self, error: FilesyncError) -> None:
         self._error = error
 
-    def read(self, known: Known) -> Iterator[Batch]:
+    def read(self, known: Known) -> Iterator[Batch]:  # noqa: ARG002  the contract's signature
         raise self._error
 
-    def resolve(self, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]:
+    def resolve(self, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]:  # noqa: ARG002  as above
         raise self._error
 
     def left_out(self) -> Sequence[str]:

@@ -73,7 +73,7 @@ class Start:
     open_provider: "OpenProvider"
     concurrency: int = 5
     on_tick: Callable[[Sequence[Running]], None] = field(default=lambda _: None)
-    code_of: Callable[[Report], int] = field(default=lambda report: exit_code(report))
+    code_of: Callable[[Report], int] | None = None  # default: exit_code
 
 
 def sync_due(start: Start) -> Report:
@@ -84,7 +84,7 @@ def sync_due(start: Start) -> Report:
     database = open_for_writing(start.database_path)
     try:
         report = _Crew(start, database).work()
-        note_start(database, to_timestamp(start.clock.now()), start.code_of(report))
+        note_start(database, to_timestamp(start.clock.now()), (start.code_of or exit_code)(report))
         return report
     finally:
         database.close()
