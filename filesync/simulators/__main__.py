@@ -1,7 +1,7 @@
 """A simulator as its own process: `python -m filesync.simulators acc --files 100000`.
 
 It prints one JSON line with its address and ids, serves until SIGTERM or SIGINT, and prints a
-second one with the requests it got.
+second one with the requests it got. With --truth it first writes what a right inventory holds.
 """
 
 import argparse
@@ -9,7 +9,10 @@ import json
 import signal
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET, AccSimulator
 from filesync.simulators.drive import GoogleDrive
@@ -20,16 +23,28 @@ _STOPPERS = (signal.SIGTERM, signal.SIGINT)
 _READER = "reader@example.com"
 
 
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """A service with a tree in it, what a client needs to know of it, and what it must find there."""
+
+    simulator: Loopback
+    ids: Mapping[str, str]
+    truth: Callable[[], Iterable[Mapping[str, Any]]]
+
+
 def main() -> None:
     wanted = _parser().parse_args()
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPERS)  # before any thread starts: only sigwait may get them
-    simulator, ids = _SERVICES[wanted.service](wanted)
+    site = _SERVICES[wanted.service](wanted)
+    simulator = site.simulator
+    if wanted.truth:
+        _write_lines(wanted.truth, site.truth())
     simulator.latency = wanted.latency
     simulator.limits.scale = None if wanted.no_limits else 1.0
     with simulator:
         if wanted.key_file and isinstance(simulator, GoogleDrive):
             simulator.make_key_file(wanted.key_file, _READER)
-        _print({"base_url": simulator.base_url, **ids})
+        _print({"base_url": simulator.base_url, **site.ids})
         signal.sigwait(_STOPPERS)
     _print({"requests": dict(Counter(request.route for request in simulator.requests))})
 
@@ -44,29 +59,36 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--no-limits", action="store_true")
     parser.add_argument("--key-file", type=Path, help="drive: where to write a service account's key")
+    parser.add_argument("--truth", type=Path, help="where to write, as JSON lines, the files that are there at first")
     return parser
 
 
-def _acc(wanted: argparse.Namespace) -> tuple[Loopback, dict[str, str]]:
+def _acc(wanted: argparse.Namespace) -> _Site:
     acc = AccSimulator(seed=wanted.seed)
     hub = acc.add_hub()
     project = acc.add_project(hub)
     folder = acc.project_files(project)
     _grow(acc, folder, wanted)
     login = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    return acc, {**login, "hub_id": hub, "project_id": project, "folder_id": folder}
+    ids = {**login, "hub_id": hub, "project_id": project, "folder_id": folder}
+    return _Site(acc, ids, lambda: acc.truth(project))
 
 
-def _drive(wanted: argparse.Namespace) -> tuple[Loopback, dict[str, str]]:
+def _drive(wanted: argparse.Namespace) -> _Site:
     drive = GoogleDrive(seed=wanted.seed)
     drive.state.add_user(_READER)
     shared = drive.state.add_drive("Example Tower", _READER)
     _grow(drive.state, shared, wanted)
-    return drive, {"drive_id": shared, "user": _READER}
+    return _Site(drive, {"drive_id": shared, "user": _READER}, lambda: drive.truth(_READER, shared))
 
 
 def _grow(ground: Ground, root: str, wanted: argparse.Namespace) -> None:
     grow(ground, root, files=wanted.files, folders=wanted.folders, depth=wanted.depth, seed=wanted.seed)
+
+
+def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(f"{json.dumps(row)}\n" for row in rows)
 
 
 def _print(value: object) -> None:
