@@ -28,8 +28,8 @@ class Status:
     login, stale, manual or inactive:
 
     - `stale`: the last sync was fine, but nothing fresh came since: three slots of the schedule in a row passed
-      without a good sync, or a due sync was not started for an hour, or something that is to be listed within
-      `reconcile_every` was last listed twice that time ago.
+      without a good sync, or a due sync was not started for an hour, or the last sync left something unlisted for
+      twice `reconcile_every`.
     - `manual`: runs only when it is named, and is fine or never ran.
     - An endpoint whose process died counts as interrupted: what it was before, and due.
 
@@ -207,8 +207,8 @@ def _lateness(endpoint: Endpoint, row: Row, decision: Decision | None, now: date
     if _missed_three(endpoint.schedule, _last_good(row), now):
         return "three slots in a row passed without a sync that went well"
     oldest = _time(row["complete_as_of"])
-    if oldest is not None and now - oldest > 2 * endpoint.reconcile_every:
-        return f"something was last listed {oldest:%Y-%m-%d %H:%M} UTC, twice reconcile_every ago"
+    if oldest is not None and _last_good(row) - oldest > 2 * endpoint.reconcile_every:
+        return f"something was last listed {oldest:%Y-%m-%d %H:%M} UTC: reconciling is behind reconcile_every"
     return None
 
 

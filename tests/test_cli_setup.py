@@ -83,7 +83,7 @@ def test_show_masks_secrets(home: CliHome) -> None:
         out = home.run(*argv).out
         assert "not-a-secret-but-hidden" not in out
         document = yaml.safe_load(out)
-        assert document["environment"]["CONNECTOR_AUTODESK_CLIENT_SECRET"] == "********"  # noqa: S105
+        assert document["environment"]["CONNECTOR_AUTODESK_CLIENT_SECRET"] == "********"
         assert document["environment"]["CONNECTOR_AUTODESK_CLIENT_ID"] is None
         assert document["endpoints"][0]["reconcile_every"] == "6h"
 

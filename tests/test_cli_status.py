@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from filesync.cli.text import harmless
 from filesync.errors import AuthError, NetworkError, ResponseError
@@ -236,8 +237,6 @@ def test_colours_are_for_terminals(home: CliHome) -> None:
 
 
 def _cells(line: str) -> int:
-    from rich.cells import cell_len
-
     assert harmless(line) == line
     return cell_len(line)
 

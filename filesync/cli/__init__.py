@@ -47,7 +47,7 @@ def run(argv: Sequence[str], world: World) -> int:
         world.complain(str(exc))
         return exc.exit_code
     except ReaderGoneError:
-        return _leave(world)
+        return 0
     except OSError as exc:
         return _explain(exc, world)
     except KeyboardInterrupt:
@@ -160,14 +160,3 @@ def _explain(exc: OSError, world: World) -> int:
     world.detail(traceback.format_exc())
     world.complain(f"{exc.filename}: {exc.strerror}")
     return 1
-
-
-def _leave(world: World) -> int:
-    """Point stdout nowhere, so that closing it at exit says nothing either."""
-    import os  # noqa: PLC0415  only an output that was cut off needs it
-
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), world.stdout.fileno())
-    except (OSError, ValueError):
-        return 0
-    return 0

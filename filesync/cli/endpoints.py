@@ -144,8 +144,8 @@ _VIEW = View(
         Column("TYPE", lambda row: row["endpoint_type"], rank=3, least=6),
         Column("SCHEDULE", lambda row: row["schedule_in_words"], rank=1),
         Column("ACTIVE", lambda row: "yes" if row["is_active"] else "no", rank=2),
-        Column("FILTERS", lambda row: row["filters_in_words"], rank=4, least=16, spare=True),
         Column("SCOPE", _scope_in_words, least=20),
+        Column("FILTERS", lambda row: row["filters_in_words"], rank=4, least=16, spare=True),
     ),
     nothing="no endpoint is configured",
 )

@@ -10,8 +10,9 @@ from filesync.cli.text import harmless
 Row = Mapping[str, Any]
 
 _SAMPLE = 200  # rows that decide the widths; what comes later is not waited for
-_WIDEST = 60  # of any column but the last: one endless name must not push the others away
+_WIDEST = 100  # of any column but the last: one endless name must not push the others away
 _ROOMY = 48  # what the last column gets before the others get more than their least
+_NARROWEST = 8
 _GAP = "  "
 _COLOURS = {"good": "\x1b[32m", "bad": "\x1b[31m", "warn": "\x1b[33m", "dim": "\x1b[2m"}
 _PLAIN = "\x1b[0m"
@@ -95,7 +96,9 @@ def _least(columns: Sequence[Column], wanted: Mapping[int, int]) -> int:
 def _shared_out(columns: Sequence[Column], wanted: Mapping[int, int], width: int) -> list[tuple[Column, int]]:
     """Give every column its least, then what is left: some to the last, which says most, then from left to right."""
     widths = {id(column): min(wanted[id(column)], column.least or wanted[id(column)]) for column in columns}
-    left = max(0, width - _least(columns, wanted))
+    left = width - _least(columns, wanted)
+    if left < 0:  # not even that fits: the last gives way
+        widths[id(columns[-1])] = max(_NARROWEST, widths[id(columns[-1])] + left)
     for column, most in ((columns[-1], _ROOMY), *((column, width) for column in columns)):
         more = max(0, min(left, most - widths[id(column)], wanted[id(column)] - widths[id(column)]))
         widths[id(column)] += more

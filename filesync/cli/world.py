@@ -1,6 +1,7 @@
 """World: what a command may know of the process it runs in, and what it finds from there."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -105,11 +106,11 @@ class World:
 
     def write(self, text: str) -> None:
         """Put data on stdout."""
-        with _output_problems():
+        with self._output_problems():
             self.stdout.write(text)
 
     def flush(self) -> None:
-        with _output_problems():
+        with self._output_problems():
             self.stdout.flush()
 
     def complain(self, message: str) -> None:
@@ -127,17 +128,24 @@ class World:
         for line in message.splitlines() if self.options.verbose else ():
             self._say(harmless(line))
 
+    @contextlib.contextmanager
+    def _output_problems(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            self._abandon_stdout()
+            if isinstance(exc, BrokenPipeError):
+                raise ReaderGoneError from exc
+            raise LocalFileError(f"standard output cannot be written: {exc.strerror}") from exc
+
+    def _abandon_stdout(self) -> None:
+        """Point stdout nowhere, so that what is still buffered makes no noise when the process ends."""
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.stdout.fileno())
+            os.close(nowhere)
+
     def _say(self, line: str) -> None:
         with contextlib.suppress(OSError):  # nobody can be told that stderr is gone
             self.stderr.write(f"{line}\n")
             self.stderr.flush()
-
-
-@contextlib.contextmanager
-def _output_problems() -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError as exc:
-        raise ReaderGoneError from exc
-    except OSError as exc:
-        raise LocalFileError(f"standard output cannot be written: {exc.strerror}") from exc
