@@ -46,9 +46,9 @@ def test_a_drive_is_relisted_in_full_once_per_reconcile_every(drive: Drive) -> N
     grow(drive.service.state, drive.shared, files=50, folders=4)
     drive.settle()
     modes = []
-    for _ in range(4 * 12 * 3):
+    for _ in range(4 * 11):
         modes.append(drive.home.start().outcomes[0].mode)
-        drive.service.clock.advance(300)
+        drive.service.clock.advance(900)
     assert modes.count("full") == 2  # at the start, and after six hours
     assert modes[0] == "full"
 
@@ -92,7 +92,8 @@ def test_a_scheduled_sync_that_reaches_its_time_limit_goes_on_at_the_next_start(
         endings.append((outcome.status, outcome.error_type))
         assert len(endings) < 10
     assert endings[0] == ("interrupted", "time_limit")
-    assert acc.service.count("contents") == 900  # no folder was read twice
+    stops = len(endings) - 1
+    assert acc.service.count("contents") <= 900 + 8 * stops  # only what the workers had under way is read again
     assert_acc_truth(acc.home, acc.project)
     acc.home.assert_sound()
 
