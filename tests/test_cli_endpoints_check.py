@@ -1,0 +1,57 @@
+"""endpoints check: each step against a simulated service, and what is said when one fails."""
+
+import dataclasses
+import io
+from typing import Any
+
+from filesync.cli import World, run
+from tests.cli_home import CliHome, Result
+from tests.homes import Acc, Drive, Home
+
+
+def check(home: Home, *argv: str) -> Result:
+    cli = CliHome(home.path)
+    world: World = dataclasses.replace(cli.world(), environ=home.environ, clock=home.clock)
+    code = run(["endpoints", "check", *argv], world)
+    assert isinstance(world.stdout, io.StringIO)
+    assert isinstance(world.stderr, io.StringIO)
+    return Result(code, world.stdout.getvalue(), world.stderr.getvalue())
+
+
+def steps(result: Result) -> dict[str, Any]:
+    return {row["step"]: row["ok"] for row in result.document["checks"]}
+
+
+def test_a_working_project_passes_every_step(acc: Acc) -> None:
+    result = check(acc.home, "--json")
+    assert (result.code, steps(result)) == (0, {"login": True, "reach": True, "listing": True})
+
+
+def test_a_working_drive_passes_every_step(drive: Drive) -> None:
+    result = check(drive.home, "--json")
+    assert (result.code, steps(result)) == (0, {"login": True, "reach": True, "listing": True})
+
+
+def test_nothing_is_stored(acc: Acc) -> None:
+    check(acc.home)
+    assert not acc.home.database.exists()
+
+
+def test_a_wrong_login_stops_at_the_login(acc: Acc) -> None:
+    acc.home.environ["CONNECTOR_AUTODESK_CLIENT_SECRET"] = "not-the-one"
+    result = check(acc.home, "--json")
+    assert (result.code, steps(result)) == (77, {"login": False, "reach": None, "listing": None})
+    assert "CONNECTOR_AUTODESK_CLIENT_SECRET" in result.out
+
+
+def test_an_unknown_project_is_not_reached(acc: Acc) -> None:
+    acc.home.configure({"name": "P", "endpoint_details": {"project_id": "b.6c2cffb0-e8c8-43d3-b415-e53f4377cedb"}})
+    result = check(acc.home, "--json")
+    assert result.code == 1
+    assert steps(result)["reach"] is False
+
+
+def test_an_unknown_name_is_wrong_usage(acc: Acc) -> None:
+    result = check(acc.home, "p")
+    assert (result.code, result.out) == (2, "")
+    assert "did you mean 'P'?" in result.err
