@@ -241,31 +241,31 @@ SELECT
     c.kind,
     c.cause,
     (
-        SELECT h.after ->> '$.version' FROM changes AS h
+        SELECT json_extract(h.after, '$.version') FROM changes AS h
         WHERE h.endpoint_id = c.endpoint_id AND h.external_file_id = c.external_file_id AND h.seq <= c.seq
             AND (h.kind = 'created' OR json_type(h.after, '$.version') IS NOT NULL)
         ORDER BY h.seq DESC LIMIT 1
     ) AS version,
     (
-        SELECT h.after ->> '$.file_size' FROM changes AS h
+        SELECT json_extract(h.after, '$.file_size') FROM changes AS h
         WHERE h.endpoint_id = c.endpoint_id AND h.external_file_id = c.external_file_id AND h.seq <= c.seq
             AND (h.kind = 'created' OR json_type(h.after, '$.file_size') IS NOT NULL)
         ORDER BY h.seq DESC LIMIT 1
     ) AS file_size,
     (
-        SELECT h.after ->> '$.updated_at' FROM changes AS h
+        SELECT json_extract(h.after, '$.updated_at') FROM changes AS h
         WHERE h.endpoint_id = c.endpoint_id AND h.external_file_id = c.external_file_id AND h.seq <= c.seq
             AND (h.kind = 'created' OR json_type(h.after, '$.updated_at') IS NOT NULL)
         ORDER BY h.seq DESC LIMIT 1
     ) AS updated_at,
     (
-        SELECT h.after ->> '$.modified_by' FROM changes AS h
+        SELECT json_extract(h.after, '$.modified_by') FROM changes AS h
         WHERE h.endpoint_id = c.endpoint_id AND h.external_file_id = c.external_file_id AND h.seq <= c.seq
             AND (h.kind = 'created' OR json_type(h.after, '$.modified_by') IS NOT NULL)
         ORDER BY h.seq DESC LIMIT 1
     ) AS modified_by,
     c.kind = 'deleted' AS deleted,
-    CASE c.kind WHEN 'deleted' THEN c.after ->> '$.deleted_reason' END AS deleted_reason,
+    CASE c.kind WHEN 'deleted' THEN json_extract(c.after, '$.deleted_reason') END AS deleted_reason,
     c.detected_at AS valid_from,
     (
         SELECT n.detected_at FROM changes AS n
@@ -301,9 +301,9 @@ SELECT
     s.complete_as_of,
     s.last_duration_seconds,
     s.live_files AS files,
-    s.last_counts ->> '$.files_added' AS files_added,
-    s.last_counts ->> '$.files_updated' AS files_updated,
-    s.last_counts ->> '$.files_removed' AS files_removed,
+    json_extract(s.last_counts, '$.files_added') AS files_added,
+    json_extract(s.last_counts, '$.files_updated') AS files_updated,
+    json_extract(s.last_counts, '$.files_removed') AS files_removed,
     s.failures_in_a_row,
     s.next_due_at,
     s.last_error_type AS error_type,

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from filesync.errors import StoreError
+from filesync.locks import FileLock
 from filesync.store import migrations
 
 BUSY_SECONDS = 30
+_OLDEST_SQLITE = (3, 37)  # STRICT tables
 _KNOWN_PROBLEMS = {
     "SQLITE_NOTADB": "is not a SQLite database; set DATABASE_URL to another file, or move this one away",
     "SQLITE_CORRUPT": "is damaged; restore a backup, or move it away and sync afresh",
@@ -72,7 +74,7 @@ def open_for_writing(path: Path) -> Database:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             if version < migrations.CURRENT:
-                migrations.migrate(connection)
+                _migrate(path, connection)
         except BaseException:
             connection.close()
             raise
@@ -121,6 +123,15 @@ def problems_named(path: Path) -> Iterator[None]:
         if problem is None:
             raise
         raise StoreError(f"{path}: {problem}") from exc
+
+
+def _migrate(path: Path, connection: sqlite3.Connection) -> None:
+    """Migrate, one process at a time; whoever comes second finds it done."""
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise StoreError(f"{path}: needs SQLite 3.37 or newer, this Python has {sqlite3.sqlite_version}")
+    with FileLock(path.with_name(f"{path.name}.locks") / "migration.lock"):
+        if _version(connection) < migrations.CURRENT:
+            migrations.migrate(connection)
 
 
 def _connect(uri: str) -> sqlite3.Connection:

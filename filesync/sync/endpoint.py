@@ -113,8 +113,8 @@ def _pull(batches: Iterator[Batch], attempt: Attempt, max_files: int | None) -> 
     """Store each statement before the next is asked for; stop after max_files files."""
     try:
         for batch in batches:
-            attempt.stop.check()
             attempt.run.put(_cut(batch, max_files, attempt.run.tally.files_seen))
+            attempt.stop.check()
             if max_files is not None and attempt.run.tally.files_seen >= max_files:
                 return
     finally:

@@ -1,0 +1,105 @@
+"""The database file: opened by many, migrated once, and its troubles said in one line."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from filesync.errors import StoreError
+from filesync.store.database import copy_to, open_for_reading, open_for_writing
+from tests.homes import ROOT, Drive
+
+
+def test_ten_processes_that_start_at_once_migrate_a_new_database_once(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "new.db"
+    code = f"from pathlib import Path; from filesync.store.database import open_for_writing as o; o(Path({str(path)!r})).close()"
+    processes = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE) for _ in range(10)]
+    for process in processes:
+        _, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (0, b"")
+    database = open_for_reading(path)
+    assert database.connection.execute("SELECT count(*) FROM _sqlite_migrations").fetchone() == (1,)
+    database.close()
+
+
+def test_reading_creates_nothing(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no database yet"):
+        open_for_reading(tmp_path / "none.db")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_said_in_one_line_and_loses_nothing(tmp_path: Path) -> None:
+    database = open_for_writing(tmp_path / "small.db")
+    pages = database.connection.execute("PRAGMA page_count").fetchone()[0]
+    database.connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match="disk is full"), database.transaction() as connection:
+        connection.execute("CREATE TABLE big (x)")
+        connection.executemany("INSERT INTO big VALUES (?)", (("x" * 4000,) for _ in range(1000)))
+    assert database.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    database.close()
+
+
+def test_tables_are_strict_and_every_view_answers(drive: Drive) -> None:
+    drive.service.state.add_file(drive.shared, "Grundriß EG.pdf", 1)
+    drive.settle()
+    drive.home.sync()
+    ours = "schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '%_sqlite%'"
+    rows = drive.home.query(f"SELECT name FROM pragma_table_list WHERE {ours} AND NOT strict")
+    assert rows == []
+    for view in ("current_files", "file_history", "endpoint_status"):
+        assert len(drive.home.query(f"SELECT * FROM {view}")) == 1
+    history = drive.home.query("SELECT * FROM file_history")[0]
+    assert (history["kind"], history["file_size"], history["valid_to"]) == ("created", 1, None)
+
+
+def test_names_and_paths_are_searched_without_regard_to_accents(drive: Drive) -> None:
+    state = drive.service.state
+    folder = state.add_folder(drive.shared, "Pläne")
+    file = state.add_file(folder, "A-101_Erdgeschoß.pdf", 1)
+    drive.settle()
+    drive.home.sync()
+
+    def found(text: str) -> int:
+        return len(drive.home.query("SELECT rowid FROM files_search WHERE files_search MATCH ?", text))
+
+    assert (found("plane"), found("101"), found("erdgeschoß"), found("nothing")) == (1, 1, 1, 0)
+    state.rename(file, "B-202.pdf")
+    drive.home.sync()
+    assert (found("101"), found("202")) == (0, 1)
+
+
+def test_file_history_tells_each_state_and_until_when_it_held(drive: Drive) -> None:
+    state = drive.service.state
+    file = state.add_file(drive.shared, "plan.pdf", 1)
+    drive.settle()
+    drive.home.sync()
+    for change in (lambda: state.new_revision(file, 2), lambda: state.rename(file, "b.pdf"), lambda: state.trash(file)):
+        drive.service.clock.advance(60)
+        change()
+        drive.home.sync()
+    rows = drive.home.query("SELECT * FROM file_history ORDER BY seq")
+    assert [row["kind"] for row in rows] == ["created", "modified", "renamed", "deleted"]
+    assert [row["file_size"] for row in rows] == [1, 2, 2, 2]
+    assert [row["valid_to"] for row in rows] == [*(row["valid_from"] for row in rows[1:]), None]
+    assert rows[-1]["deleted_reason"] == "trashed"
+
+
+def test_a_copy_is_whole_while_somebody_writes(tmp_path: Path) -> None:
+    path, copy = tmp_path / "a.db", tmp_path / "b.db"
+    database = open_for_writing(path)
+    with database.transaction() as connection:
+        connection.execute(
+            "INSERT INTO scheduler (id, last_start_at) VALUES (1, ?)", (datetime(2026, 1, 1, tzinfo=UTC).isoformat(),)
+        )
+        other = tmp_path / "c.db"
+        copy_to(path, other)  # the writer has not committed yet
+    copy_to(path, copy)
+    database.close()
+    counts = []
+    for file in (other, copy):
+        opened = open_for_reading(file)
+        counts.append(opened.connection.execute("SELECT count(*) FROM scheduler").fetchone()[0])
+        opened.close()
+    assert counts == [0, 1]
