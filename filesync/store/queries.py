@@ -225,7 +225,7 @@ def _kind_condition(kinds: Sequence[str]) -> str:
     if not kinds:
         return "c.kind <> 'touched'"
     named = "c.kind IN (SELECT value FROM json_each(:kinds))"
-    return f"({named})" if "modified" in kinds else named
+    return f"({named} OR c.content_changed)" if "modified" in kinds else named
 
 
 def _first_seq(database: Database, since: Timestamp | None) -> int:
