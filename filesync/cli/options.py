@@ -13,4 +13,3 @@ EndpointNames = Annotated[
     list[str] | None, typer.Option("--endpoint", metavar="NAME", help="Only this endpoint; may be repeated.")
 ]
 Limit = Annotated[int | None, typer.Option("--limit", min=0, metavar="N", help="At most so many.")]
-EXAMPLES = "\b\nExamples:\n"  # \b: Typer keeps the lines below as they are

@@ -40,7 +40,7 @@ def status(
     \b
     States:
       never     no sync went through yet       failed   the last sync failed
-      running   a sync is under way            blocked  too many files vanished; see sync --accept-deletions
+      running   a sync is under way            blocked  too many files vanished at once
       waiting   it waits for a service's limit login    a login is needed
       ok        all is well                    stale    nothing fresh came for too long
       partial   some folder could not be read  manual   runs only when it is named, and is fine
