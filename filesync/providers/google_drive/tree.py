@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from filesync.errors import RefusedError, ResponseError
-from filesync.model import Batch, FolderListed, KnownFolder, Unreadable
+from filesync.model import Batch, FolderListed, KnownFolder, Page, Unreadable
 from filesync.providers.base import Known
 from filesync.providers.google_drive.api import Drive, Reach, children_of
 from filesync.providers.google_drive.changes import LIMITED
@@ -21,6 +21,7 @@ from filesync.providers.google_drive.translate import ITEMS_PAGE_FIELDS, Item
 
 _WORKERS = 8
 _GROUP = 50  # parents in one query, as rclone does
+_AT_ONCE = 1000  # entries in one statement
 _GROUP_CHARACTERS = 4000  # of ids in one query: with everything else the address stays below 6 kB
 
 
@@ -174,12 +175,19 @@ class Tree:
             for item in answer.items.values()
             if folder.id in item.parents and self._places.parent_of(item, asked) == folder.id
         ]
-        files, folders = self._places.entries(children, asked)
-        self._subfolders[folder.id] = frozenset(child.id for child in folders)
-        yield FolderListed(folder.id, files, folders)
+        self._subfolders[folder.id] = frozenset(child.id for child in children if child.is_folder)
+        yield from self._listed(folder, children, asked)
         yield from self._name_limited(children)
-        found = (_Folder(child.id, folder.id) for child in folders)
+        found = (_Folder(child.id, folder.id) for child in children if child.is_folder)
         self._meet(found if afresh else map(_to_folder, self._known.unlisted(below=folder.id)))
+
+    def _listed(self, folder: _Folder, children: Sequence[Item], asked: set[str]) -> Iterator[Batch]:
+        """State what a folder holds: Pages for what does not fit into one statement, and FolderListed at the end."""
+        cut = max(0, len(children) - _AT_ONCE)
+        for start in range(0, cut, _AT_ONCE):
+            yield Page(*self._places.entries(children[start : min(start + _AT_ONCE, cut)], asked))
+        files, folders = self._places.entries(children[cut:], asked)
+        yield FolderListed(folder.id, files, folders, earlier=frozenset(child.id for child in children[:cut]))
 
     def _name_limited(self, children: Iterable[Item]) -> Iterator[Unreadable]:
         for child in children:
@@ -188,9 +196,14 @@ class Tree:
                 yield Unreadable(child.id, LIMITED)
 
     def _has_vanished(self, folder: _Folder) -> bool:
-        """Tell whether the folder's parent was read since, without it: then it is looked up by id, not listed."""
-        siblings = self._subfolders.get(folder.parent_id or "")
-        return siblings is not None and folder.id not in siblings
+        """Tell whether something above was read since without what leads here: then that is looked up, not listed."""
+        at, parent_id = folder.id, folder.parent_id
+        while parent_id is not None:
+            if at not in self._subfolders.get(parent_id, (at,)):
+                return True
+            above = self._known.folder(parent_id)
+            at, parent_id = parent_id, above.parent_id if above else None
+        return False
 
 
 def _to_folder(folder: KnownFolder) -> _Folder:

@@ -76,6 +76,7 @@ class GoogleDrive(Loopback):
         self.unseen_parents = False  # True: a parent one may not see is named all the same
         self.over_limit_answer = OverLimit.USER
         self.says_retry_after = False  # True: a quota's refusal has Retry-After
+        self.largest_page = 1000  # entries; Drive may always send fewer than were asked for
 
     def start(self) -> "GoogleDrive":
         super().start()
@@ -169,6 +170,8 @@ class GoogleDrive(Loopback):
     def _route(self, name: str, path: str, reply: Callable[[Call, User, Parameters], dict[str, Any]]) -> Route:
         def checked(call: Call) -> Answer:
             given = method(name).read(call.query)
+            if "pageSize" in given:
+                given = {**given, "pageSize": min(given["pageSize"], self.largest_page)}
             with self.state.lock:
                 return Answer.of_json(reply(call, self.state.users[call.client], given), content_type=_JSON)
 
