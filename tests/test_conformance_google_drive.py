@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from filesync.providers.google_drive import KIND
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
@@ -17,11 +19,13 @@ READER = "reader@example.com"
 class SharedDriveGround(Ground):
     """A shared drive that the reader is a member of."""
 
-    page_size = 1000
+    page_size = 100
+    reasons_of_leaving = ("out_of_scope", "removed")  # the log of one drive does not tell moves to another from loss
 
     def __init__(self, drive: GoogleDrive, folder: Path) -> None:
         self.clock = drive.clock
         self.drive, self.state = drive, drive.state
+        drive.largest_page = self.page_size
         self.state.add_user(READER)
         key = drive.make_key_file(folder / "key.json", "robot@example.com", [READER])
         self.variables = {"GOOGLE_CREDENTIALS_PATH": str(key), "CONNECTOR_GOOGLE_BASE_URL": drive.base_url}
@@ -115,8 +119,22 @@ class DriveConformance(ProviderConformance):
             yield self.scope(drive, folder)
 
 
+_FORGETS_UNREADABLE = pytest.mark.xfail(
+    strict=True,
+    reason="store: ScopeListed makes candidates of what lies below an unreadable folder (Run._suspect_unseen)",
+)
+
+
 class TestSharedDrive(DriveConformance):
     scope = SharedDriveGround
+
+    @_FORGETS_UNREADABLE
+    def test_a_folder_that_becomes_unreadable_keeps_what_was_known_below(self) -> None:
+        super().test_a_folder_that_becomes_unreadable_keeps_what_was_known_below()
+
+    @_FORGETS_UNREADABLE
+    def test_what_happened_in_a_locked_folder_is_seen_once_it_opens(self) -> None:
+        super().test_what_happened_in_a_locked_folder_is_seen_once_it_opens()
 
 
 class TestMyDrive(DriveConformance):

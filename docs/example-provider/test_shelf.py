@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filesync.testing import Ground, ProviderConformance
-
 from filesync_shelf import KIND
+
+from filesync.testing import Ground, ProviderConformance
 
 
 class ShelfGround(Ground):

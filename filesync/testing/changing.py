@@ -94,11 +94,11 @@ class Changing(Stage):
 
     def test_a_file_moved_out_of_the_scope_is_gone_and_says_why(self) -> None:
         change = self._watch(lambda ids: self.site.move_out(ids["a.pdf"]))
-        change.claim_gone([self.ids["a.pdf"]], "out_of_scope")
+        change.claim_gone([self.ids["a.pdf"]], *self.there.reasons_of_leaving)
 
     def test_a_folder_moved_out_of_the_scope_takes_everything_below_along(self) -> None:
         change = self._watch(lambda ids: self.site.move_out(ids["Old"]))
-        change.claim_gone([self.ids["c.pdf"], self.ids["d.ifc"]], "out_of_scope")
+        change.claim_gone([self.ids["c.pdf"], self.ids["d.ifc"]], *self.there.reasons_of_leaving)
 
     def test_what_is_restored_is_the_same_row_again(self) -> None:
         def trash(ids: dict[str, str]) -> None:

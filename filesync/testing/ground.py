@@ -40,6 +40,7 @@ class Ground(ABC):
     root_path: str = ""  # where that folder lies below the endpoint's root: "/Project Files"; '' for the root itself
     page_size: int = 200  # entries that the service puts on one page of a listing
     is_prompt: bool = True  # an ordinary sync shows every change; False: only a full one does
+    reasons_of_leaving: Sequence[str] = ("out_of_scope",)  # what is said of things moved out of the scope
     has_duplicate_names: bool = True  # two things in one folder may have the same name
     odd_names: Sequence[str] = ODD_NAMES  # names that people may give their files here
     variables: Mapping[str, str] = {}  # the environment: addresses, client ids, paths of credentials

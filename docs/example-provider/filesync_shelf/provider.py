@@ -6,9 +6,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from filesync.errors import NotFoundError
-from filesync.model import Batch, Candidate, FolderListed, Gone, Page, RemoteFile, RemoteFolder, Resolved, Rooted, Unreadable
+from filesync.model import (
+    Batch,
+    Candidate,
+    FolderListed,
+    Gone,
+    Page,
+    RemoteFile,
+    RemoteFolder,
+    Resolved,
+    Rooted,
+    Unreadable,
+)
 from filesync.providers.base import Known
-
 from filesync_shelf.shelf import Item, Shelf, is_folder, read_shelf
 
 _AT_ONCE = 1000  # entries in one statement, so that memory does not follow the widest folder
@@ -20,13 +30,13 @@ class ShelfProvider:
     continuous = True  # no relisting every so often: with no stamps to trust, each sync lists everything
 
     def __init__(self, index: Path, root_id: str) -> None:
-        self._index = index
+        self.index = index
         self._root_id = root_id
 
     def read(self, known: Known) -> Iterator[Batch]:
-        shelf = read_shelf(self._index)
+        shelf = read_shelf(self.index)
         if self._root_id != "root" and self._root_id not in shelf.items:
-            raise NotFoundError(f"{self._index}: has no folder {self._root_id}: correct folder_id", status=404)
+            raise NotFoundError(f"{self.index}: has no folder {self._root_id}: correct folder_id", status=404)
         yield Rooted(RemoteFolder(self._root_id, name="", parent_id=None))
         waiting = deque([self._root_id])
         while waiting:
@@ -39,7 +49,7 @@ class ShelfProvider:
             waiting.extend(folder.id for folder in known.unlisted(below=folder_id) if folder.id in shown)
 
     def resolve(self, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]:
-        shelf = read_shelf(self._index)
+        shelf = read_shelf(self.index)
         for candidate in candidates:
             yield self._fate(shelf, candidate)
 

@@ -30,12 +30,11 @@ class Shelf:
 
     def chain(self, item_id: str) -> Iterator[str]:
         """Climb from an item to the root, itself first."""
-        at: str | None = item_id
+        at = item_id
         while at in self.items:
             yield at
             at = self.items[at]["parent"]
-        if at is not None:
-            yield at
+        yield at
 
 
 def is_folder(item: Item) -> bool:
