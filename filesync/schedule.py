@@ -108,7 +108,7 @@ def _decide_next(
     if history.last_status == "failed" and history.last_error_type != "mass_delete":
         retry = (history.last_finished_at or started) + _spacing(history.failures_in_a_row)
         if slot is not None and retry > slot:
-            earliest, why = retry, f"after {history.failures_in_a_row} failures in a row the retry at {_said(retry)}"
+            earliest, why = retry, f"its retry after {_times(history.failures_in_a_row)} at {_said(retry)}"
     if earliest is None:
         return Decision(due=False, reason="its cron line has no further slot", next_due_at=None)
     if earliest <= now:
@@ -142,6 +142,10 @@ def _spacing(failures: int) -> timedelta:
 
 def _ending(history: History) -> str:
     return "interrupted" if history.last_status == "interrupted" else "a temporary failure"
+
+
+def _times(failures: int) -> str:
+    return "a failure" if failures <= 1 else f"{failures} failures in a row"
 
 
 def _said(moment: datetime | None) -> str:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,7 +76,12 @@ def test_file_history_tells_each_state_and_until_when_it_held(drive: Drive) -> N
     file = state.add_file(drive.shared, "plan.pdf", 1)
     drive.settle()
     drive.home.sync()
-    for change in (lambda: state.new_revision(file, 2), lambda: state.rename(file, "b.pdf"), lambda: state.trash(file)):
+    changes: list[Callable[[], object]] = [
+        lambda: state.new_revision(file, 2),
+        lambda: state.rename(file, "b.pdf"),
+        lambda: state.trash(file),
+    ]
+    for change in changes:
         drive.service.clock.advance(60)
         change()
         drive.home.sync()

@@ -86,7 +86,7 @@ def test_a_scheduled_sync_that_reaches_its_time_limit_goes_on_at_the_next_start(
     grow(acc.service, acc.top, files=900, folders=899, hostile=False)
     configure_below_the_limit(acc, time_limit="90s", reconcile_every="2d")
     acc.settle()
-    endings = []
+    endings: list[tuple[str, str | None]] = []
     while not endings or endings[-1] != ("success", None):
         outcome = acc.home.start().outcomes[0]
         endings.append((outcome.status, outcome.error_type))

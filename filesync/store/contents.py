@@ -3,12 +3,13 @@
 import json
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from filesync.clock import Timestamp
 from filesync.model import RemoteFile
 from filesync.store.ledger import Ledger, Turn, load_states
 from filesync.store.removals import Removals
+from filesync.store.sighting import Sighting
 from filesync.store.states import (
     FACTS,
     TRACKED,
@@ -35,15 +36,6 @@ _WITHHOLD = f"""
 """  # noqa: S608  column names are ours
 
 Matches = Callable[[str, str | None, Timestamp | None], bool]  # path, file_type, updated_at
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """Why a batch of files is being written, and what it means for the feed."""
-
-    cause: str
-    now: Timestamp
-    reconciled: bool = False  # nothing but continuous reconciliation made us look
 
 
 class Contents:

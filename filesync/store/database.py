@@ -10,6 +10,12 @@ from filesync.locks import FileLock
 from filesync.store import migrations
 
 BUSY_SECONDS = 30
+_WRITING = (
+    "journal_mode = WAL",
+    "synchronous = NORMAL",
+    "cache_size = -16000",  # KiB: a batch touches pages all over the indexes, since ids are random
+    "wal_autocheckpoint = 4000",  # pages, 16 MB: so that not every batch is copied into the file at once
+)
 _OLDEST_SQLITE = (3, 37)  # STRICT tables
 _KNOWN_PROBLEMS = {
     "SQLITE_NOTADB": "is not a SQLite database; set DATABASE_URL to another file, or move this one away",
@@ -71,8 +77,8 @@ def open_for_writing(path: Path) -> Database:
             version = _version(connection)
             if version > migrations.CURRENT:
                 raise StoreError(_newer(path, version))
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
+            for setting in _WRITING:
+                connection.execute(f"PRAGMA {setting}")
             if version < migrations.CURRENT:
                 _migrate(path, connection)
         except BaseException:

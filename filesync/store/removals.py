@@ -7,16 +7,13 @@ A candidate without a fate was missing where it should have been; one with a fat
 import json
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from filesync.clock import Timestamp
 from filesync.model import Candidate, Gone
 from filesync.store.ledger import Ledger, Turn, load_states
+from filesync.store.sighting import Sighting
 from filesync.store.states import gone
 from filesync.store.tree import Tree
-
-if TYPE_CHECKING:
-    from filesync.store.contents import Sighting
 
 _PUT = """
     INSERT INTO candidates (endpoint_id, external_id, is_folder, fate, cause, vanished, reconciled, found_at)
@@ -48,15 +45,15 @@ class Removals:
         self._tree = tree
         self._ledger = ledger
 
-    def suspect(self, ids: Iterable[str], sighting: "Sighting", *, is_folder: bool) -> None:
+    def suspect(self, ids: Iterable[str], sighting: Sighting, *, is_folder: bool) -> None:
         """Note what a complete listing should have shown and did not."""
         self._put(ids, sighting, fate=None, vanished=True, is_folder=is_folder)
 
-    def expect(self, ids: Iterable[str], sighting: "Sighting", fate: Gone, *, is_folder: bool) -> None:
+    def expect(self, ids: Iterable[str], sighting: Sighting, fate: Gone, *, is_folder: bool) -> None:
         """Note what the service itself said is gone."""
         self._put(ids, sighting, fate=fate, vanished=True, is_folder=is_folder)
 
-    def leave(self, file_id: str, sighting: "Sighting", *, vanished: bool) -> None:
+    def leave(self, file_id: str, sighting: Sighting, *, vanished: bool) -> None:
         """Note a file that exists but no longer belongs: moved out (vanished) or not matching."""
         self._put([file_id], sighting, fate=Gone.OUT_OF_SCOPE, vanished=vanished, is_folder=False)
 
@@ -193,7 +190,7 @@ class Removals:
         ).fetchall()
 
     def _put(
-        self, ids: Iterable[str], sighting: "Sighting", *, fate: Gone | None, vanished: bool, is_folder: bool
+        self, ids: Iterable[str], sighting: Sighting, *, fate: Gone | None, vanished: bool, is_folder: bool
     ) -> None:
         self._connection.executemany(
             _PUT,

@@ -1,0 +1,255 @@
+"""What a provider states, turned into folders, files, and candidates for removal."""
+
+import json
+import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from filesync.clock import Timestamp
+from filesync.model import (
+    Batch,
+    Changed,
+    FolderListed,
+    FoldersKnown,
+    Gone,
+    Page,
+    RemoteFile,
+    RemoteFolder,
+    Resolved,
+    Rooted,
+    ScopeListed,
+    Unreadable,
+)
+from filesync.store.contents import Contents
+from filesync.store.ledger import Tally
+from filesync.store.memory import Memory
+from filesync.store.removals import Removals
+from filesync.store.sighting import Sighting
+from filesync.store.tree import Folder, Placing, Tree
+
+
+@dataclass(slots=True)
+class Scope:
+    """Where the tree hangs and how stray items are treated, as the provider's `Rooted` said."""
+
+    root_id: str | None = None
+    keep_strays: bool = False
+    adopt_into: RemoteFolder | None = None
+
+    @property
+    def adopter(self) -> str | None:
+        return self.adopt_into.id if self.adopt_into else None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The writers that one sync works with."""
+
+    connection: sqlite3.Connection
+    tree: Tree
+    contents: Contents
+    removals: Removals
+    tally: Tally
+
+
+class Intake:
+    """Takes statements one by one, each inside a transaction of the caller's."""
+
+    def __init__(
+        self, parts: Parts, memory: Memory, now: Callable[[], Timestamp], *, stamped: bool, trial: bool
+    ) -> None:
+        self.scope = Scope()
+        self.tried: set[str] = set()  # the folders that a trial listed
+        self._memory = memory
+        self._connection = parts.connection
+        self._tree = parts.tree
+        self._contents = parts.contents
+        self._removals = parts.removals
+        self._tally = parts.tally
+        self._endpoint_id = memory.endpoint_id
+        self._stamp = now
+        self._stamped = stamped
+        self._is_trial = trial
+
+    def take(self, batch: Batch) -> None:
+        match batch:
+            case Rooted():
+                self._root(batch)
+            case Page():
+                self._page(batch)
+            case FolderListed():
+                self._folder_listed(batch)
+            case FoldersKnown():
+                self._folders_known()
+            case ScopeListed():
+                self._scope_listed()
+            case Changed():
+                self._changed(batch)
+            case Unreadable():
+                self._unreadable(batch)
+            case Resolved():
+                self._removals.decide(batch.id, batch.gone)
+
+    def _root(self, batch: Rooted) -> None:
+        self.scope = Scope(batch.root.id, batch.keep_strays, batch.adopt_into)
+        self._rehang(self._tree.set_root(batch.root))
+        if batch.adopt_into is not None:
+            self._rehang(self._tree.put([batch.adopt_into], keep_strays=True))
+        self._connection.execute(
+            "UPDATE sync_state SET root_id = ? WHERE endpoint_id = ?", (batch.root.id, self._endpoint_id)
+        )
+        self._connection.execute(
+            """UPDATE endpoints SET external_project_id = ?1, external_project_name = ?2, hub_name = ?3, region = ?4,
+               updated_at = ?5 WHERE id = ?6 AND (external_project_id, external_project_name, hub_name, region)
+               IS NOT (?1, ?2, ?3, ?4)""",
+            (batch.project_id, batch.project_name, batch.hub_name, batch.region, self._stamp(), self._endpoint_id),
+        )
+
+    def _page(self, batch: Page) -> None:
+        sighting = self.sighting(reconciled=self._is_relisting())
+        self._put_folders(batch.folders, sighting)
+        self._put_files(batch.files, sighting)
+        self._note_seen([*(f.id for f in batch.folders), *(f.id for f in batch.files)])
+
+    def _folder_listed(self, batch: FolderListed) -> None:
+        folder = self._tree.get(batch.folder_id)
+        if folder is None or self._is_trial:
+            self.tried.add(batch.folder_id)
+            self._page(Page(batch.files, batch.folders))
+            return
+        sighting = self.sighting(reconciled=self._is_reconciling(folder, batch.stamp))
+        if not folder.readable:
+            sighting = replace(sighting, cause="access")
+        self._put_folders(batch.folders, sighting)
+        self._put_files(batch.files, sighting)
+        self._suspect_missing(batch, sighting)
+        self._mark_listed(batch.folder_id, batch.stamp)
+        self._tally.folders_listed += folder.listable
+
+    def _suspect_missing(self, batch: FolderListed, sighting: Sighting) -> None:
+        present = batch.earlier.union((f.id for f in batch.files), (f.id for f in batch.folders))
+        self._removals.suspect(self._contents.missing_from(batch.folder_id, present), sighting, is_folder=False)
+        self._contents.forget_withheld(batch.folder_id, present)
+        adopting = self.scope.adopter
+        left = [c.id for c in self._tree.children(batch.folder_id) if c.id not in present and c.id != adopting]
+        self._removals.suspect(left, sighting, is_folder=True)
+
+    def _mark_listed(self, folder_id: str, stamp: str | None) -> None:
+        self._connection.execute(
+            """UPDATE folders SET last_listed_at = ?1, last_tried_at = ?1, listed_stamp = ?2, relist = 0, readable = 1,
+               unreadable_reason = NULL, entry_cause = NULL WHERE endpoint_id = ?3 AND external_folder_id = ?4""",
+            (self._stamp(), stamp, self._endpoint_id, folder_id),
+        )
+        self._tree.refresh(folder_id)
+
+    def _folders_known(self) -> None:
+        if self.scope.adopt_into is not None:
+            self._rehang(self._tree.adopt(self.scope.adopt_into))
+
+    def _scope_listed(self) -> None:
+        if self._is_trial:
+            return
+        sighting = self.sighting(reconciled=self._memory.completed)
+        if self._memory.track_seen:
+            self._suspect_unseen(sighting)
+        self._connection.execute(
+            """UPDATE folders SET readable = 1, unreadable_reason = NULL
+               WHERE endpoint_id = ?1 AND NOT readable
+               AND (external_folder_id = ?2 OR last_tried_at < (
+                   SELECT full_begun_at FROM sync_state WHERE endpoint_id = ?1))""",
+            (self._endpoint_id, self.scope.root_id),
+        )
+        self._connection.execute(
+            """UPDATE folders SET last_listed_at = ?1, last_tried_at = ?1, relist = 0, entry_cause = NULL
+               WHERE endpoint_id = ?2 AND deleted_at IS NULL AND folder_path IS NOT NULL AND readable""",
+            (self._stamp(), self._endpoint_id),
+        )
+        self._tree.forget_cache()
+
+    def _suspect_unseen(self, sighting: Sighting) -> None:
+        connection, endpoint_id = self._connection, self._endpoint_id
+        unseen_files = connection.execute(
+            """SELECT f.external_file_id FROM files AS f LEFT JOIN seen AS s
+               ON s.endpoint_id = f.endpoint_id AND s.external_id = f.external_file_id
+               WHERE f.endpoint_id = ? AND f.deleted_at IS NULL AND s.external_id IS NULL""",
+            (endpoint_id,),
+        ).fetchall()
+        unseen_folders = connection.execute(
+            """SELECT f.external_folder_id FROM folders AS f LEFT JOIN seen AS s
+               ON s.endpoint_id = f.endpoint_id AND s.external_id = f.external_folder_id
+               WHERE f.endpoint_id = ? AND f.deleted_at IS NULL AND s.external_id IS NULL
+               AND f.folder_path IS NOT NULL AND f.external_folder_id NOT IN (?, ?)""",
+            (endpoint_id, self.scope.root_id, self.scope.adopter or ""),
+        ).fetchall()
+        self._removals.suspect((row[0] for row in unseen_files), sighting, is_folder=False)
+        self._removals.suspect((row[0] for row in unseen_folders), sighting, is_folder=True)
+        connection.execute(
+            """DELETE FROM withheld_files WHERE endpoint_id = ?1 AND NOT EXISTS (
+               SELECT 1 FROM seen AS s WHERE s.endpoint_id = ?1 AND s.external_id = external_file_id)""",
+            (endpoint_id,),
+        )
+        connection.execute("DELETE FROM seen WHERE endpoint_id = ?", (endpoint_id,))
+
+    def _changed(self, batch: Changed) -> None:
+        sighting = self.sighting()
+        self._put_folders(batch.folders, sighting)
+        self._put_files(batch.files, sighting)
+        if self._is_trial:
+            return
+        for fate in Gone:
+            ids = [id_ for id_, gone in batch.removed.items() if gone is fate and id_ != self.scope.root_id]
+            self._expect(ids, sighting, fate)
+
+    def _expect(self, ids: Sequence[str], sighting: Sighting, fate: Gone) -> None:
+        files, folders = self._contents.alive_among(ids), self._tree.alive_among(ids)
+        self._removals.expect(files, sighting, fate, is_folder=False)
+        self._removals.expect(folders, sighting, fate, is_folder=True)
+        self._contents.forget(ids)
+
+    def _unreadable(self, batch: Unreadable) -> None:
+        self._connection.execute(
+            """UPDATE folders SET readable = 0, unreadable_reason = ?, last_tried_at = ?
+               WHERE endpoint_id = ? AND external_folder_id = ?""",
+            (batch.reason, self._stamp(), self._endpoint_id, batch.folder_id),
+        )
+        self._tree.refresh(batch.folder_id)
+
+    def _put_folders(self, folders: Sequence[RemoteFolder], sighting: Sighting) -> None:
+        folders = [folder for folder in folders if folder.id != self.scope.root_id]
+        if not folders:
+            return
+        placing = self._tree.put(folders, keep_strays=self.scope.keep_strays)
+        self._removals.seen_again(json.dumps(list(placing.found)))
+        self._removals.expect(placing.lost, sighting, Gone.OUT_OF_SCOPE, is_folder=True)
+        self._rehang(placing)
+
+    def _put_files(self, files: Sequence[RemoteFile], sighting: Sighting) -> None:
+        adopt_into = self.scope.adopter
+        self._tally.files_seen += len(files)
+        if files:
+            self._contents.put(files, sighting, keep_strays=self.scope.keep_strays, adopt_into=adopt_into)
+
+    def _rehang(self, placing: Placing) -> None:
+        if placing.shifted:
+            self._contents.rehang(placing.shifted, self.sighting(cause="folder"))
+
+    def sighting(self, *, cause: str = "file", reconciled: bool = False) -> Sighting:
+        if self._memory.rescoping:
+            cause = "config"
+        if not self._memory.completed:
+            cause = "baseline"
+        return Sighting(cause, self._stamp(), reconciled)
+
+    def _is_reconciling(self, folder: Folder, stamp: str | None) -> bool:
+        """Tell whether nothing said that this folder changed since it was listed."""
+        return self._stamped and stamp is not None and folder.listed_stamp == stamp and bool(folder.readable)
+
+    def _is_relisting(self) -> bool:
+        return self._memory.full and self._memory.completed and not self._stamped and not self._memory.rescoping
+
+    def _note_seen(self, ids: Sequence[str]) -> None:
+        if self._memory.full and self._memory.track_seen and not self._stamped and not self._is_trial:
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO seen (endpoint_id, external_id) VALUES (?, ?)",
+                ((self._endpoint_id, id_) for id_ in ids),
+            )

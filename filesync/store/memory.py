@@ -1,0 +1,107 @@
+"""What filesync remembers of an endpoint between syncs: the row of `sync_state`, and what follows from it."""
+
+import json
+import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+from datetime import datetime
+from typing import Any
+
+from filesync.clock import Timestamp, to_timestamp
+from filesync.model import State
+
+
+class Memory:
+    """One endpoint's `sync_state` as it stood when the sync began, and the only hand that changes it.
+
+    `full`: this sync lists everything afresh, or goes on with a full listing that was stopped.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, endpoint_id: int) -> None:
+        self.endpoint_id = endpoint_id
+        self._connection = connection
+        self.full = False
+        self._load()
+
+    def _load(self) -> None:
+        row = self._connection.execute(
+            """SELECT completed_at IS NOT NULL, rescoping, full_begun_at IS NOT NULL, full_listed_at, track_seen,
+                      selection, selection_after, selection_before FROM sync_state WHERE endpoint_id = ?""",
+            (self.endpoint_id,),
+        ).fetchone()
+        self.completed, self.rescoping, self.full_pending = bool(row[0]), bool(row[1]), bool(row[2])
+        self.full_listed_at: str | None = row[3]
+        self.track_seen = bool(row[4])
+        self.selection: str | None = row[5]
+        self.bounds: tuple[str | None, str | None] = (row[6], row[7])
+
+    def needs_full(self, relist_before: Timestamp | None) -> bool:
+        """Tell whether a full listing is owed; `relist_before`: the last one must not be older (None: any may)."""
+        if self.full_pending or self.rescoping or not self.completed:
+            return True
+        return relist_before is not None and (self.full_listed_at is None or self.full_listed_at <= relist_before)
+
+    def begin_full(self, now: Timestamp) -> None:
+        """Make a full listing something that a later sync can go on with; one that is under way goes on."""
+        self.full = True
+        if self.full_pending:
+            return
+        self._connection.execute("DELETE FROM seen WHERE endpoint_id = ?", (self.endpoint_id,))
+        self._connection.execute("UPDATE folders SET relist = 1 WHERE endpoint_id = ?", (self.endpoint_id,))
+        self._connection.execute(
+            """UPDATE sync_state SET full_begun_at = ?2, track_seen = EXISTS (
+                   SELECT 1 FROM files WHERE endpoint_id = ?1
+                   UNION ALL SELECT 1 FROM folders WHERE endpoint_id = ?1
+                   UNION ALL SELECT 1 FROM withheld_files WHERE endpoint_id = ?1)
+               WHERE endpoint_id = ?1""",
+            (self.endpoint_id, now),
+        )
+        self._load()
+
+    def set_state(self, state: State) -> None:
+        """Remember the provider's own state."""
+        self._connection.execute(
+            "UPDATE sync_state SET provider_state = ? WHERE endpoint_id = ?",
+            (json.dumps(state, separators=(",", ":")), self.endpoint_id),
+        )
+
+    def set_selection(self, fingerprint: str, bounds: tuple[str | None, str | None]) -> None:
+        """Remember by which filters the files were decided."""
+        self._connection.execute(
+            "UPDATE sync_state SET selection = ?, selection_after = ?, selection_before = ? WHERE endpoint_id = ?",
+            (fingerprint, *bounds, self.endpoint_id),
+        )
+
+    def live_files(self) -> int:
+        return int(self._read("live_files"))
+
+    def guarded_since(self, window_begins: Timestamp) -> Timestamp:
+        """Tell from when on removals count for the guard: what a person accepted before does not."""
+        accepted = self._read("deletions_accepted_at")
+        return Timestamp(max(window_begins, accepted or window_begins))
+
+    def accept_deletions(self, now: Timestamp) -> None:
+        self._connection.execute(
+            "UPDATE sync_state SET deletions_accepted_at = ? WHERE endpoint_id = ?", (now, self.endpoint_id)
+        )
+
+    def note_completed(self, started_at: datetime, finished_at: datetime, complete_as_of: Timestamp | None) -> None:
+        """Remember that the provider read to its end; `complete_as_of` None: everything is as of this sync."""
+        if self.rescoping:
+            self._connection.execute(
+                """UPDATE folders SET deleted_at = ?
+                   WHERE endpoint_id = ? AND deleted_at IS NULL AND folder_path IS NULL""",
+                (to_timestamp(finished_at), self.endpoint_id),
+            )
+        started = to_timestamp(started_at)
+        self._connection.execute(
+            """UPDATE sync_state SET completed_at = coalesce(completed_at, ?1), rescoping = 0,
+               full_listed_at = CASE WHEN ?2 THEN ?3 ELSE full_listed_at END,
+               full_begun_at = CASE WHEN ?2 THEN NULL ELSE full_begun_at END,
+               complete_as_of = ?4 WHERE endpoint_id = ?5""",
+            (to_timestamp(finished_at), self.full, started, complete_as_of or started, self.endpoint_id),
+        )
+
+    def _read(self, column: str) -> Any:
+        return self._connection.execute(
+            f"SELECT {column} FROM sync_state WHERE endpoint_id = ?",  # noqa: S608  a name of ours
+            (self.endpoint_id,),
+        ).fetchone()[0]
