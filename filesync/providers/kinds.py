@@ -27,7 +27,7 @@ def kind_of(endpoint_type: str) -> ProviderKind:
         raise ConfigError(_unknown(endpoint_type))
     try:
         return cast("ProviderKind", entry.load())
-    except ImportError as exc:
+    except (ImportError, AttributeError) as exc:
         raise ConfigError(f"the package that provides {endpoint_type} cannot be loaded: {exc}") from exc
 
 
