@@ -1,0 +1,272 @@
+"""The documents say what the program does: commands, options, fields, tables, variables and links."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cronsim import CronSim
+
+from filesync.cli import _command
+from filesync.clock import SystemClock
+from filesync.settings import DEFAULTS
+from filesync.store.database import open_for_writing
+from tests.homes import ROOT, Acc
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SETUP = (ROOT / "OAUTH_SETUP.md").read_text(encoding="utf-8")
+COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+DATABASE = (ROOT / "docs" / "database.md").read_text(encoding="utf-8")
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+SHIPPED = ["crontab.example", "OAUTH_SETUP.md", "env.example", "config/connector.example.yaml"]
+
+
+def section(text: str, title: str) -> str:
+    """Give what stands below a heading, up to the next one of its level or above."""
+    start = re.search(rf"^(#+) {re.escape(title)}$", text, re.MULTILINE)
+    assert start, f"no heading {title!r}"
+    rest = text[start.end() :]
+    end = re.search(rf"^#{{1,{len(start[1])}}} ", rest, re.MULTILINE)
+    return rest[: end.start()] if end else rest
+
+
+def headings(text: str) -> list[str]:
+    without_code = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"^#+ (.+)$", without_code, re.MULTILINE)
+
+
+def slug(heading: str) -> str:
+    """Make a heading's anchor as code hosts do."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def commands(command: Any, name: str = "filesync") -> Iterator[tuple[str, Any]]:
+    """Walk over every command that can be called."""
+    yield name, command
+    children = getattr(command, "list_commands", None)
+    for child in children(None) if children else ():
+        yield from commands(command.get_command(None, child), f"{name} {child}")
+
+
+ALL_COMMANDS = dict(commands(_command()))
+CALLABLE = [name for name in ALL_COMMANDS if name not in {"filesync", "filesync config"}]
+
+
+def columns_of(connection: Any, table: str) -> list[str]:
+    return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+
+
+# --- README ---------------------------------------------------------------------------------
+
+
+def test_the_readmes_first_screen_has_exactly_two_commands_the_demo_and_the_tests() -> None:
+    first_screen = README.partition("\n## ")[0]
+    blocks = re.findall(r"^```sh\n(.+?)\n```$", first_screen, re.MULTILINE | re.DOTALL)
+    assert first_screen.count("```") == 4
+    assert len(first_screen.splitlines()) <= 40
+    assert [block.count("\n") for block in blocks] == [0, 0]
+    demo, tests = blocks
+    assert demo.endswith("filesync demo")
+    assert tests.endswith("pytest -q")
+    assert all("venv" in block and "pip install" in block for block in blocks)
+
+
+def test_the_readme_says_how_soon_removals_show_and_that_windows_is_not_tested() -> None:
+    how_soon = section(README, "How soon a change shows")
+    assert "reconcile_every" in how_soon
+    assert "--full" in how_soon
+    assert "Windows is not tested" in README.partition("\n## ")[0]
+
+
+def test_the_readme_names_every_exit_code_of_the_commands_page() -> None:
+    codes = {number for row in re.findall(r"^\| ([0-9, ]+) \|", COMMANDS, re.MULTILINE) for number in row.split(", ")}
+    assert codes == {"0", "1", "2", "3", "75", "77", "78", "130", "143"}
+    assert codes == {
+        number for row in re.findall(r"^\| ([0-9, ]+) \|", README, re.MULTILINE) for number in row.split(", ")
+    }
+
+
+# --- commands -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CALLABLE)
+def test_a_commands_every_option_is_in_its_section(name: str) -> None:
+    text = section(COMMANDS, name)
+    options = {
+        option for param in ALL_COMMANDS[name].params if not getattr(param, "hidden", False) for option in param.opts
+    }
+    missing = {option for option in options if option.startswith("--") and f"`{option}" not in text} - {"--help"}
+    assert not missing
+
+
+def test_the_global_options_are_documented() -> None:
+    text = section(COMMANDS, "Global options")
+    options = {option for param in ALL_COMMANDS["filesync"].params for option in param.opts}
+    assert not {option for option in options if f"`{option}" not in text}
+
+
+def test_no_section_describes_a_command_that_does_not_exist() -> None:
+    described = {heading for heading in headings(COMMANDS) if heading.startswith("filesync ")}
+    assert described == set(CALLABLE)
+
+
+def test_no_section_describes_an_option_that_does_not_exist() -> None:
+    for name in CALLABLE:
+        known = {
+            option
+            for command in (ALL_COMMANDS[name], ALL_COMMANDS["filesync"])
+            for p in command.params
+            for option in p.opts
+        }
+        rows = re.findall(r"^\| (`-.+?) \|", section(COMMANDS, name).replace("\\|", "/"), re.MULTILINE)
+        written = {option for row in rows for option in re.findall(r"`(--[a-z-]+)", row)}
+        assert written <= known, name
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "sync --all --json",
+        "status --json",
+        "files --json",
+        "files --pending-removal --csv",
+        "changes --json",
+        "logs --json",
+        "endpoints --json",
+        "endpoints check --json",
+        "config check --json",
+        "config show --json",
+    ],
+)
+def test_every_field_that_a_command_shows_is_in_its_section(acc: Acc, arguments: str) -> None:
+    acc.service.add_file(acc.top, "Plan.pdf", 1_000)
+    acc.settle()
+    acc.home.sync()
+    ended = acc.home.run(*arguments.split())
+    assert ended.code == 0, ended.err
+    text = section(COMMANDS, f"filesync {arguments.partition(' --')[0]}")
+    shown = set(ended.out.strip().split(",")) if "--csv" in arguments else set(fields(json.loads(ended.out)))
+    assert len(shown) > 3
+    assert not {name for name in shown - {"schema"} if f"`{name}`" not in text}
+
+
+def fields(document: Any) -> Iterator[str]:
+    """Name the keys of a document and of its rows; what is inside a row's own objects is described elsewhere."""
+    for key, value in document.items():
+        yield key
+        for row in value if isinstance(value, list) else ():
+            yield from row if isinstance(row, dict) else ()
+
+
+# --- the database ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    database = open_for_writing(tmp_path_factory.mktemp("documents") / "connector.db")
+    yield database.connection
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["endpoints", "folders", "files", "changes", "sync_logs", "current_files", "file_history", "endpoint_status"],
+)
+def test_every_column_of_a_public_table_or_view_is_in_its_section(connection: Any, table: str) -> None:
+    text = section(DATABASE, table) + (section(DATABASE, "files") if table == "current_files" else "")
+    columns = columns_of(connection, table)
+    assert columns
+    assert not [column for column in columns if f"`{column}`" not in text]
+
+
+def test_every_table_view_and_index_is_named(connection: Any) -> None:
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type <> 'trigger'")
+    names = {row[0] for row in rows if not re.match("sqlite_|idx__sqlite_", row[0])}  # SQLite's and sqlite-utils' own
+    assert not {name for name in names if f"`{name}`" not in DATABASE and name not in headings(DATABASE)}
+
+
+def test_the_documented_schema_version_is_the_programs(connection: Any) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    assert f"`PRAGMA user_version` is the schema's version, {version} for now" in DATABASE
+
+
+@pytest.mark.parametrize("statement", re.findall(r"```sql\n(.+?)```", DATABASE, re.DOTALL))
+def test_the_sql_of_the_database_page_runs(connection: Any, statement: str) -> None:
+    for each in filter(str.strip, statement.split(";")):
+        connection.execute(each).fetchall()
+
+
+# --- settings -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_every_variable_is_in_the_example_and_on_the_settings_page(name: str) -> None:
+    assert f"\n{name}=" in (ROOT / "env.example").read_text(encoding="utf-8")
+    row = re.search(rf"^\| `{name}` \| (.*?) \|", CONFIGURATION, re.MULTILINE)
+    assert row
+    assert DEFAULTS[name] in row[1]
+
+
+def test_every_key_of_the_file_is_on_the_settings_page() -> None:
+    schema = json.loads((ROOT / "config" / "connector.schema.json").read_text(encoding="utf-8"))
+    keys = set(keys_of(schema))
+    assert len(keys) > 25
+    assert not {key for key in keys if f"`{key}`" not in CONFIGURATION and f"{key}:" not in CONFIGURATION}
+
+
+def keys_of(schema: Any) -> Iterator[str]:
+    """Name every property of a JSON Schema."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {})
+        schema = list(schema.values())
+    for each in schema if isinstance(schema, list) else ():
+        yield from keys_of(each)
+
+
+# --- logins, crontab, and what is shipped twice ---------------------------------------------
+
+
+def test_every_heading_that_an_error_message_names_is_in_the_setup_guide() -> None:
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "filesync").rglob("*.py"))
+    named = set(re.findall(r'"([A-Z][^"\n]*)" in OAUTH_SETUP\.md', sources))
+    named |= set(re.findall(r"OAUTH_SETUP\.md, Autodesk, '([^'\n]+)'", sources))
+    assert len(named) >= 8
+    assert named <= set(headings(SETUP))
+
+
+def test_the_crontab_line_is_one_that_cron_takes() -> None:
+    text = (ROOT / "crontab.example").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert len(lines) == 1
+    *slot, command = lines[0].split(" ", 5)
+    next(CronSim(" ".join(slot), SystemClock().now()))
+    program, *arguments = shlex.split(command)
+    assert Path(program).is_absolute()
+    assert arguments == ["--home", "/srv/filesync", "sync"]
+    assert not re.search(r"(?<!\\)%", command)
+    assert lines[0] in README
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_package_ships_the_same_example_as_the_repository(name: str) -> None:
+    assert (ROOT / "filesync" / "examples" / Path(name).name).read_bytes() == (ROOT / name).read_bytes()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_to_a_page_and_a_heading_that_exist(path: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        file, _, anchor = link.partition("#")
+        target = (path.parent / file).resolve() if file else path
+        assert target.exists(), link
+        if anchor:
+            assert anchor in map(slug, headings(target.read_text(encoding="utf-8"))), link
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, *(ROOT / name for name in SHIPPED)], ids=lambda path: path.name)
+def test_no_document_names_a_path_of_one_machine(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"(?<![\w.])/(?:home|root|work|Users|tmp)/", text)
