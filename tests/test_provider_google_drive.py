@@ -27,9 +27,11 @@ from filesync.model import (
 )
 from filesync.providers.base import Provider
 from filesync.providers.google_drive.api import Drive
+from filesync.providers.google_drive.placing import Places
 from filesync.providers.google_drive.provider import GoogleDrive
 from filesync.providers.google_drive.routes import ROUTES, explain
 from filesync.providers.google_drive.scope import Scope
+from filesync.providers.google_drive.translate import to_item
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import METADATA_READONLY
 from filesync.simulators.drive import GoogleDrive as Simulator
@@ -457,6 +459,20 @@ def test_a_listing_for_a_dead_token_that_was_stopped_is_not_forgotten(
         check(sim, memory, root)
 
 
+def test_a_full_listing_does_not_go_on_from_one_that_only_a_dead_token_began(
+    sim: Simulator, drive: str, connect: Open
+) -> None:
+    grow(sim.state, drive, files=20, folders=5)
+    memory = Memory()
+    memory.sync(connect(drive))
+    sim.kill_change_tokens()
+    memory.sync(connect(drive), batches=4)  # Rooted, cursor, folders, FoldersKnown
+    memory.full = True
+    memory.sync(connect(drive))
+    assert sim.count("files.get") == 1  # the root; no folder was missed and looked up
+    check(sim, memory, drive)
+
+
 def test_an_incomplete_search_is_no_success_and_removes_nothing(sim: Simulator, drive: str, connect: Open) -> None:
     gone = sim.state.add_file(drive, "gone.pdf")
     memory = Memory()
@@ -474,13 +490,15 @@ def test_an_incomplete_search_is_no_success_and_removes_nothing(sim: Simulator, 
 def test_an_incomplete_search_in_a_subtree_makes_the_folder_unreadable(
     sim: Simulator, drive: str, folder: str, connect: Open
 ) -> None:
-    sub = sim.state.add_folder(folder, "Sub")
-    sim.state.add_file(sub, "a.pdf")
+    subs = [sim.state.add_folder(folder, name) for name in ("One", "Two")]
+    for sub in subs:
+        sim.state.add_file(sub, "a.pdf")
     memory = Memory()
     memory.sync(connect(drive, folder), batches=4)
     sim.incomplete_search = True
     memory.sync(connect(drive, folder))
-    assert sub in memory.unreadable
+    assert sorted(memory.unreadable) == sorted(subs)
+    assert not memory.of(FolderListed)
 
 
 # --- what was not shown is looked up ---
@@ -529,6 +547,10 @@ def test_a_candidate_in_another_drive_is_out_of_scope(sim: Simulator, drive: str
     memory.sync(connect(drive))
     sim.state.move(file, sim.state.add_drive("Other", USER))
     assert resolve(connect(drive), memory, Candidate(file, False, drive)) == {file: Gone.OUT_OF_SCOPE}
+    mine = sim.state.root_of(USER)
+    with_strays = connect(shared_with_me=True)
+    Memory().sync(with_strays)
+    assert resolve(with_strays, Memory(), Candidate(file, False, mine)) == {file: Gone.OUT_OF_SCOPE}
 
 
 def test_a_refusal_of_the_whole_account_is_nobodys_fate(sim: Simulator, drive: str, connect: Open) -> None:
@@ -594,6 +616,7 @@ def test_a_vanished_folder_is_not_listed_but_looked_up(sim: Simulator, drive: st
     cursor = memory.state["cursor"]
     nothing = f'{{"changes":[],"newStartPageToken":"{cursor}"}}'.encode()
     sim.faults.fail(status(200, nothing), route="changes.list")  # the log is late
+    sim.faults.fail(hang(0.3), route="files.list", path_contains=f"q=%28%27{folder}%27+in+parents%29")
     sim.state.delete(gone)
     memory.sync(connect(drive, folder))
     assert memory.unreadable == {}
@@ -607,6 +630,20 @@ def test_a_root_that_cannot_be_seen_fails_and_says_what_to_do(sim: Simulator, co
     other = sim.state.add_drive("Not a member", OTHER)
     with pytest.raises(NotFoundError, match=f"shared drive {other} cannot be read by {USER}: add that address"):
         Memory().sync(connect(other))
+
+
+def test_a_root_that_may_not_be_opened_fails(sim: Simulator, drive: str, folder: str, connect: Open) -> None:
+    sim.state.restrict(folder)
+    with pytest.raises(ForbiddenError, match=f"folder {folder} may be seen but not opened by {USER}: share the folder"):
+        Memory().sync(connect(drive, folder))
+
+
+def test_a_root_that_is_refused_while_it_is_listed_fails(
+    sim: Simulator, drive: str, folder: str, connect: Open
+) -> None:
+    sim.faults.fail(status(404, b'{"error":{"errors":[{"reason":"notFound"}]}}'), route="files.list")
+    with pytest.raises(NotFoundError, match=f"folder {folder} cannot be read by {USER}"):
+        Memory().sync(connect(drive, folder))
 
 
 def test_a_root_in_the_trash_fails(sim: Simulator, drive: str, folder: str, connect: Open) -> None:
@@ -738,9 +775,6 @@ class Folders:
 
 
 def test_an_old_item_with_several_parents_hangs_in_the_first_that_is_known() -> None:
-    from filesync.providers.google_drive.placing import Places
-    from filesync.providers.google_drive.translate import to_item
-
     item = to_item({"id": "1", "name": "old.pdf", "parents": ["a", "b", "c"]}, "there")
     for ids, expected in ((("b", "c"), "b"), ((), "a"), (("c",), "c")):
         places = Places(Folders(*ids), None)  # type: ignore[arg-type]
