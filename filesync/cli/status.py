@@ -171,6 +171,6 @@ _WHY = View(
         Column("ENDPOINT", lambda row: row["name"], least=12),
         Column("DUE", lambda row: "yes" if row["due"] else "no", mood=lambda row: "good" if row["due"] else "dim"),
         Column("NEXT", lambda row: minute(row["next_due_at"]), rank=1),
-        Column("WHY", lambda row: row["reason"], least=24),
+        Column("WHY", lambda row: row["reason"], least=60),
     ),
 )
