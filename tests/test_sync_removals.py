@@ -280,3 +280,37 @@ def test_an_acc_rename_is_renamed_with_changed_content(acc: Acc) -> None:
     acc.home.sync()
     change = acc.home.changes()[-1]
     assert (change["kind"], change["content_changed"]) == ("renamed", 1)
+
+
+def test_a_dead_change_token_loses_no_removal_for_longer_than_the_next_sync(drive: Drive) -> None:
+    files = [drive.service.state.add_file(drive.shared, f"{number}.pdf", 1) for number in range(10)]
+    drive.settle()
+    drive.home.sync()
+    drive.service.state.kill_change_tokens()
+    drive.service.state.delete(files[0])
+    new = drive.service.state.add_file(drive.shared, "new.pdf", 1)
+    drive.service.clock.advance(300)
+    assert drive.home.sync().status == "success"
+    assert new in drive.home.files()
+    drive.service.clock.advance(300)
+    assert drive.home.sync().status == "success"
+    assert_drive_truth(drive.home, drive.shared)
+
+
+def test_a_folder_that_leaves_with_its_parent_and_comes_back_in_the_same_sync_keeps_its_files(drive: Drive) -> None:
+    state = drive.service.state
+    scope = state.add_folder(drive.shared, "scope")
+    outer = state.add_folder(scope, "outer")
+    inner = state.add_folder(outer, "inner")
+    state.add_file(inner, "plan.pdf", 1)
+    drive.home.configure({"name": "D", "endpoint_details": {"folder_id": scope}})
+    drive.settle()
+    drive.home.sync()
+    state.move(outer, drive.shared)
+    state.rename(inner, "inner 2")
+    drive.home.sync()
+    assert drive.home.paths() == []
+    state.move(outer, scope)
+    drive.home.sync()
+    assert drive.home.paths() == ["/outer/inner 2/plan.pdf"]
+    drive.home.assert_sound()

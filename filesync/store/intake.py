@@ -150,8 +150,10 @@ class Intake:
         if self._is_trial:
             return
         sighting = self.sighting(reconciled=self._memory.completed)
-        if self._memory.track_seen:
+        if self._memory.full and self._memory.track_seen:
             self._suspect_unseen(sighting)
+        elif not self._memory.full:
+            self._memory.owe_full()  # nobody kept count of what was seen: what is missing shows in the next listing
         self._connection.execute(
             """UPDATE folders SET readable = 1, unreadable_reason = NULL
                WHERE endpoint_id = ?1 AND NOT readable
@@ -231,6 +233,7 @@ class Intake:
 
     def _rehang(self, placing: Placing) -> None:
         if placing.shifted:
+            self._removals.placed_again(placing.shifted)
             self._contents.rehang(placing.shifted, self.sighting(cause="folder"))
 
     def sighting(self, *, cause: str = "file", reconciled: bool = False) -> Sighting:

@@ -56,6 +56,12 @@ class Memory:
         )
         self._load()
 
+    def owe_full(self) -> None:
+        """Have the next sync list everything afresh."""
+        self._connection.execute(
+            "UPDATE sync_state SET full_listed_at = NULL WHERE endpoint_id = ?", (self.endpoint_id,)
+        )
+
     def set_state(self, state: State) -> None:
         """Remember the provider's own state."""
         self._connection.execute(

@@ -64,6 +64,14 @@ class Removals:
             (self._endpoint_id, ids),
         )
 
+    def placed_again(self, folder_ids: Sequence[str]) -> None:
+        """Drop the folders that had lost their place in this scope and hang in it again."""
+        self._connection.execute(
+            """DELETE FROM candidates WHERE endpoint_id = ? AND is_folder AND fate = 'out_of_scope'
+               AND external_id IN (SELECT value FROM json_each(?))""",
+            (self._endpoint_id, json.dumps(list(folder_ids))),
+        )
+
     def decide(self, id_: str, fate: Gone | None) -> None:
         """Take the answer of a look-up: gone and why, or (None) still there, and then its folder is read again."""
         if fate is not None:
