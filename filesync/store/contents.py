@@ -71,7 +71,7 @@ class Contents:
         kept: list[tuple[str, Facts]] = []
         for file in latest.values():
             before = rows.get(file.id)
-            parent = self._tree.place_of(file.parent_id) or self._tree.place_of(adopt_into)
+            parent = self._tree.home_of(file.parent_id, adopt_into)
             if parent is None:
                 self._stray(file, before, sighting, kept if keep_strays else None)
                 continue

@@ -81,6 +81,16 @@ class Tree:
         folder = self.get(folder_id)
         return folder if folder and folder.is_placed else None
 
+    def home_of(self, parent_id: str | None, adopt_into: str | None) -> Folder | None:
+        """Find the folder that a file is shown in: its parent, or the adopting one when nobody knows the parent.
+
+        A parent that is known and waits for a place of its own has its files wait with it.
+        """
+        parent = self.get(parent_id)
+        if parent is not None and parent.deleted_at is None:
+            return parent if parent.is_placed else None
+        return self.place_of(adopt_into)
+
     def forget_cache(self) -> None:
         """Drop what was read; to be called when a transaction was rolled back."""
         self._cache.clear()
