@@ -121,7 +121,7 @@ class DriveConformance(ProviderConformance):
 
 _FORGETS_UNREADABLE = pytest.mark.xfail(
     strict=True,
-    reason="store: ScopeListed makes candidates of what lies below an unreadable folder (Run._suspect_unseen)",
+    reason="store: ScopeListed makes candidates of what lies below an unreadable folder (store.intake._suspect_unseen)",
 )
 
 
