@@ -66,7 +66,7 @@ class Tree:
         self._connection = connection
         self._endpoint_id = endpoint_id
         self._is_wanted = is_wanted
-        self._cache: dict[str, Folder] = {}
+        self._cache: dict[str, Folder | None] = {}  # None: there is no such row
 
     def get(self, folder_id: str | None) -> Folder | None:
         """Find a folder, live or not, placed or not."""
@@ -229,6 +229,7 @@ class Tree:
                     parent.entry_cause if parent and row is None else None,
                 ),
             )
+            self._cache.pop(folder.id, None)
         self._load([folder.id for folder in changed])
         return any(self._needs_place(folder) for folder in changed)
 
@@ -328,4 +329,5 @@ class Tree:
                 AND external_folder_id IN (SELECT value FROM json_each(?))""",  # noqa: S608
             (self._endpoint_id, json.dumps(list(ids))),
         )
+        self._cache.update(dict.fromkeys(ids))
         self._cache.update((row[0], Folder(*row)) for row in rows)
