@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from filesync.providers.google_drive import KIND
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
@@ -119,22 +117,8 @@ class DriveConformance(ProviderConformance):
             yield self.scope(drive, folder)
 
 
-_FORGETS_UNREADABLE = pytest.mark.xfail(
-    strict=True,
-    reason="store: ScopeListed makes candidates of what lies below an unreadable folder (store.intake._suspect_unseen)",
-)
-
-
 class TestSharedDrive(DriveConformance):
     scope = SharedDriveGround
-
-    @_FORGETS_UNREADABLE
-    def test_a_folder_that_becomes_unreadable_keeps_what_was_known_below(self) -> None:
-        super().test_a_folder_that_becomes_unreadable_keeps_what_was_known_below()
-
-    @_FORGETS_UNREADABLE
-    def test_what_happened_in_a_locked_folder_is_seen_once_it_opens(self) -> None:
-        super().test_what_happened_in_a_locked_folder_is_seen_once_it_opens()
 
 
 class TestMyDrive(DriveConformance):

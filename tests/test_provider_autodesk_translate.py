@@ -268,7 +268,7 @@ def test_autodesks_own_top_folders_go(name: str) -> None:
     [
         (403, {"developerMessage": "The client_id…", "errorCode": "AUTH-001"}, "AUTH-001", "Create the app"),
         (403, {"developerMessage": "Token does not…", "errorCode": "AUTH-010"}, "AUTH-010", "data:read"),
-        (400, {"error": "invalid_grant", "error_description": "…"}, "invalid_grant", "auth autodesk login"),
+        (400, {"error": "invalid_grant", "error_description": "…"}, "invalid_grant", "has expired"),
         (401, {"error": "invalid_client"}, "invalid_client", "CLIENT_SECRET"),
         (404, {"errors": [{"code": "FOLDER_NOT_FOUND", "detail": "gone"}]}, "FOLDER_NOT_FOUND", "gone"),
         (

@@ -334,7 +334,7 @@ def test_the_truth_has_paths_below_its_scope(drive: GoogleDrive, root: str) -> N
     binned = drive.state.add_folder(folder, "bin")
     drive.state.add_file(binned, "below the bin")
     drive.state.trash(binned)
-    assert paths(drive, ANNA, root) == ["/Level 1／2/a.pdf", "/Notes"]
+    assert paths(drive, ANNA, root) == ["/Level 1\uff0f2/a.pdf", "/Notes"]
     (row,) = drive.truth(ANNA, folder)
     assert (row["path"], row["size"], row["parent_id"]) == ("/a.pdf", 7, folder)
     assert drive.truth(ANNA, binned) == []

@@ -35,9 +35,14 @@ def test_a_full_disk_is_said_in_one_line_and_loses_nothing(tmp_path: Path) -> No
     database = open_for_writing(tmp_path / "small.db")
     pages = database.connection.execute("PRAGMA page_count").fetchone()[0]
     database.connection.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(StoreError, match="disk is full"), database.transaction() as connection:
-        connection.execute("CREATE TABLE big (x)")
-        connection.executemany("INSERT INTO big VALUES (?)", (("x" * 4000,) for _ in range(1000)))
+
+    def fill() -> None:
+        with database.transaction() as connection:
+            connection.execute("CREATE TABLE big (x)")
+            connection.executemany("INSERT INTO big VALUES (?)", (("x" * 4000,) for _ in range(1000)))
+
+    with pytest.raises(StoreError, match="disk is full"):
+        fill()
     assert database.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()
 

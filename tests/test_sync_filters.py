@@ -256,12 +256,26 @@ def test_shortcuts_and_native_documents_are_rows_of_their_own(drive: Drive) -> N
     drive.settle()
     drive.home.sync()
     rows = {row["file_name"]: row for row in drive.home.files().values()}
-    assert (rows["Minutes"]["file_type"], rows["Minutes"]["version"], rows["Minutes"]["checksum"]) == ("gdoc", None, None)
+    assert (rows["Minutes"]["file_type"], rows["Minutes"]["version"], rows["Minutes"]["checksum"]) == (
+        "gdoc",
+        None,
+        None,
+    )
     assert rows["To target"]["file_type"] == "shortcut"
 
 
 def test_hostile_names_change_nothing_but_their_own_cell(drive: Drive) -> None:
-    names = ["a/b.pdf", "new\nline.pdf", "\x1b[31mred.pdf", "\u202egnp.exe", "x" * 1000, "=cmd()", "<b>.pdf", "same", "same"]
+    names = [
+        "a/b.pdf",
+        "new\nline.pdf",
+        "\x1b[31mred.pdf",
+        "\u202egnp.exe",
+        "x" * 1000,
+        "=cmd()",
+        "<b>.pdf",
+        "same",
+        "same",
+    ]
     for name in names:
         drive.service.state.add_file(drive.shared, name, 1)
     drive.settle()

@@ -107,6 +107,24 @@ class Removals:
             (now, self._endpoint_id),
         )
 
+    def spare_unreadable(self) -> None:
+        """Drop undecided candidates below a folder that cannot be read: their absence says nothing."""
+        self._connection.execute(
+            """WITH RECURSIVE dark (id) AS (
+                   SELECT external_folder_id FROM folders
+                   WHERE endpoint_id = ?1 AND NOT readable AND deleted_at IS NULL
+                   UNION
+                   SELECT f.external_folder_id FROM folders AS f JOIN dark ON f.parent_external_id = dark.id
+                   WHERE f.endpoint_id = ?1 AND f.deleted_at IS NULL)
+               DELETE FROM candidates WHERE endpoint_id = ?1 AND fate IS NULL AND external_id IN (
+                   SELECT external_file_id FROM files
+                   WHERE endpoint_id = ?1 AND parent_external_id IN (SELECT id FROM dark)
+                   UNION
+                   SELECT external_folder_id FROM folders
+                   WHERE endpoint_id = ?1 AND parent_external_id IN (SELECT id FROM dark))""",
+            (self._endpoint_id,),
+        )
+
     def undecided(self) -> list[Candidate]:
         """List what must be looked up: topmost first, nothing below a folder that is itself a candidate."""
         rows = self._connection.execute(

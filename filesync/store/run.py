@@ -114,8 +114,13 @@ class Run:
 
     def undecided(self) -> list[Candidate]:
         """List the candidates that must be looked up; in a new scope nothing is, what it does not show is outside."""
+        candidates = self._removals.undecided()
+        if candidates:
+            with self._writing():
+                self._removals.spare_unreadable()
+            candidates = self._removals.undecided()
         if not self._memory.rescoping:
-            return self._removals.undecided()
+            return candidates
         if self._is_root_read():
             with self._writing():
                 self._removals.decide_all_out_of_scope(self._stamp())

@@ -285,4 +285,3 @@ def _schedule_columns(schedule: Schedule) -> dict[str, Any]:
             return {"type": "cron", "cron": expression, "timezone": timezone}
         case _:
             return {"type": "manual"}
-

@@ -37,18 +37,12 @@ _MEANINGS = {
         "the app may not use this API: enable Data Management and Autodesk Construction Cloud for it "
         "(OAUTH_SETUP.md, Autodesk, 'Create the app')"
     ),
-    "AUTH-010": (
-        "the login lacks the scope data:read: log in again with it, `filesync auth autodesk login` "
-        "(OAUTH_SETUP.md, Autodesk, 'Log in')"
-    ),
+    "AUTH-010": ("the login lacks the scope data:read (OAUTH_SETUP.md, Autodesk, 'Log in')"),
     "invalid_client": (
         "the client id or secret is wrong: check CONNECTOR_AUTODESK_CLIENT_ID and CONNECTOR_AUTODESK_CLIENT_SECRET "
         "(OAUTH_SETUP.md, Autodesk, 'Create the app')"
     ),
-    "invalid_grant": (
-        "the login has expired or was used elsewhere: `filesync auth autodesk login` "
-        "(OAUTH_SETUP.md, Autodesk, 'Log in')"
-    ),
+    "invalid_grant": ("the login has expired or was used elsewhere (OAUTH_SETUP.md, Autodesk, 'Log in')"),
     PROJECT_NOT_ACTIVE: "the project is archived or closed: reactivate it, or set the endpoint to is_active: false",
 }
 
