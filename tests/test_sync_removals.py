@@ -314,3 +314,18 @@ def test_a_folder_that_leaves_with_its_parent_and_comes_back_in_the_same_sync_ke
     drive.home.sync()
     assert drive.home.paths() == ["/outer/inner 2/plan.pdf"]
     drive.home.assert_sound()
+
+
+def test_an_unreadable_folder_that_goes_with_what_is_above_it_makes_nothing_partial(acc: Acc) -> None:
+    outer = acc.service.add_folder(acc.top, "outer")
+    inner = acc.service.add_folder(outer, "inner")
+    acc.service.add_file(inner, "plan.pdf", 1)
+    acc.settle()
+    acc.home.sync()
+    acc.service.revoke_access(inner)
+    acc.settle()
+    assert acc.home.sync(full=True).status == "partial"
+    acc.service.hide_folder(outer)
+    acc.settle()
+    assert acc.home.sync(full=True).status == "success"
+    assert acc.home.files() == {}

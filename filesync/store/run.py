@@ -145,8 +145,14 @@ class Run:
     def unread(self) -> list[tuple[str, str]]:
         """List the folders that could not be read and were not expected to be: (path, reason)."""
         rows = self._connection.execute(
-            """SELECT folder_path, unreadable_reason FROM folders WHERE endpoint_id = ? AND NOT readable
-               AND deleted_at IS NULL AND folder_path IS NOT NULL AND NOT excluded ORDER BY folder_path""",
+            """WITH RECURSIVE leaving (id) AS (
+                   SELECT external_id FROM candidates WHERE endpoint_id = ?1 AND is_folder AND fate IS NOT NULL
+                   UNION
+                   SELECT f.external_folder_id FROM folders AS f JOIN leaving ON f.parent_external_id = leaving.id
+                   WHERE f.endpoint_id = ?1 AND f.deleted_at IS NULL)
+               SELECT folder_path, unreadable_reason FROM folders WHERE endpoint_id = ?1 AND NOT readable
+               AND deleted_at IS NULL AND folder_path IS NOT NULL AND NOT excluded
+               AND external_folder_id NOT IN (SELECT id FROM leaving) ORDER BY folder_path""",
             (self.plan.endpoint_id,),
         ).fetchall()
         return [(path, reason or "") for path, reason in rows if not self._is_expected_unreadable(path)]
