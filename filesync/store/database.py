@@ -13,7 +13,7 @@ BUSY_SECONDS = 30
 _WRITING = (
     "journal_mode = WAL",
     "synchronous = NORMAL",
-    "cache_size = -16000",  # KiB: a batch touches pages all over the indexes, since ids are random
+    "cache_size = -8000",  # KiB: a batch touches pages all over the indexes, since ids are random
     "wal_autocheckpoint = 4000",  # pages, 16 MB: so that not every batch is copied into the file at once
 )
 _OLDEST_SQLITE = (3, 37)  # STRICT tables
