@@ -129,7 +129,8 @@ class ScopeListed:
 class Changed:
     """One page of a change feed: rows and `state` (the next cursor) commit together.
 
-    `removed` maps ids, of files or folders, known or not, to why they are gone.
+    `removed` maps ids, of files or folders, known or not, to why they are gone. The root among `folders` says
+    that it may have been out of sight meanwhile: everything below it is to be read afresh.
     """
 
     files: Sequence[RemoteFile] = ()

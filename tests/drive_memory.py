@@ -155,7 +155,10 @@ class Memory:
 
     def _upsert(self, files: Sequence[RemoteFile], folders: Sequence[RemoteFolder]) -> None:
         for folder in folders:
-            assert folder.id != self._root_id
+            if folder.id == self._root_id:  # it may have been out of sight: as the store does, read it afresh
+                for row in self.rows.values():
+                    row.is_listed = False
+                continue
             row = self.rows.setdefault(folder.id, Row(folder))
             had_place = self.path(folder.id) is not None
             row.folder, row.is_adopted = folder, False

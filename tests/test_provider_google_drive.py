@@ -90,7 +90,7 @@ def connect(sim: Simulator, stop: Stop, tmp_path: Path) -> Iterator[Open]:
         connection = connector.connect(
             base_url=sim.base_url, routes=ROUTES, client_key=USER, authoriser=login, explain=explain
         )
-        return GoogleDrive(Drive(connection, sim.base_url), Scope(drive_id, folder_id, shared_with_me, USER))
+        return GoogleDrive(Drive(connection, sim.base_url), Scope(drive_id, folder_id, shared_with_me, USER), sim.clock.now)
 
     yield open_provider
     connector.close()
@@ -479,7 +479,7 @@ def test_an_incomplete_search_is_no_success_and_removes_nothing(sim: Simulator, 
     memory.sync(connect(drive))
     memory.full = True
     sim.incomplete_search = True
-    sim.faults.fail(status(200, b'{"changes":[],"newStartPageToken":"1"}'), route="changes.list")
+    sim.faults.fail(status(200, b'{"changes":[],"newStartPageToken":"1"}'), route="changes.list", times=2)
     sim.state.delete(gone)
     memory.sync(connect(drive))
     assert "incompleteSearch" in memory.unreadable[drive]

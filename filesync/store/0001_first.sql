@@ -187,6 +187,7 @@ CREATE TABLE candidates (
     cause TEXT NOT NULL,
     vanished INTEGER NOT NULL,
     reconciled INTEGER NOT NULL DEFAULT 0,
+    looked_up INTEGER NOT NULL DEFAULT 0,
     found_at TEXT NOT NULL,
     PRIMARY KEY (endpoint_id, external_id)
 ) STRICT, WITHOUT ROWID;

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from filesync.clock import Timestamp
@@ -69,11 +69,16 @@ class Contents:
         turns: list[Turn] = []
         shown: list[str] = []
         kept: list[tuple[str, Facts]] = []
+        dropped: list[str] = []
         for file in latest.values():
             before = rows.get(file.id)
             parent = self._tree.home_of(file.parent_id, adopt_into)
             if parent is None:
-                self._stray(file, before, sighting, kept if keep_strays else None)
+                if keep_strays:
+                    kept.append((file.id, facts_of(file, file.parent_id)))
+                else:
+                    dropped.append(file.id)
+                self._leave(file.id, before, sighting, vanished=True)
                 continue
             facts = facts_of(file, parent.id)
             after = alive(facts, join(str(parent.path), file.name))
@@ -83,35 +88,34 @@ class Contents:
                     turns.append(Turn(file.id, before, after, parent.entry_cause or sighting.cause))
                 continue
             kept.append((file.id, facts))
-            if before is not None and is_alive(before):
-                cause = "config" if before == after else sighting.cause
-                self._removals.leave(file.id, replace(sighting, cause=cause), vanished=False)
+            cause = "config" if before == after else sighting.cause
+            self._leave(file.id, before, replace(sighting, cause=cause), vanished=False)
         self._ledger.record(turns, sighting.now, reconciled=sighting.reconciled)
         self._withhold(kept)
-        self._release(withheld.intersection(shown))
+        self._release(withheld.intersection([*shown, *dropped]))
 
-    def _stray(
-        self, file: RemoteFile, before: FileState | None, sighting: Sighting, kept: list[tuple[str, Facts]] | None
-    ) -> None:
-        """Take a file that hangs in no known folder: it waits for that folder, or lies outside the scope."""
-        if kept is not None:
-            kept.append((file.id, facts_of(file, file.parent_id)))
+    def _leave(self, file_id: str, before: FileState | None, sighting: Sighting, *, vanished: bool) -> None:
         if before is not None and is_alive(before):
-            self._removals.leave(file.id, sighting, vanished=True)
+            self._removals.leave(file_id, sighting, vanished=vanished)
 
-    def rehang(self, folder_ids: Sequence[str], sighting: Sighting) -> None:
-        """Give the files of folders that moved, came in or went out their new paths, and decide them afresh."""
+    def rehang(self, folder_ids: Sequence[str], sighting: Sighting, but: Collection[str]) -> None:
+        """Give the files of folders that moved, came in or went out their new paths, and decide them afresh.
+
+        `but` are files that are about to be put: each changes once in a transaction.
+        """
         for start in range(0, len(folder_ids), CHUNK):
             parents = json.dumps(folder_ids[start : start + CHUNK])
             condition = "parent_external_id IN (SELECT value FROM json_each(?))"
-            self.reconsider(condition, [parents], sighting)
+            self.reconsider(condition, [parents], sighting, but)
 
-    def reconsider(self, condition: str, parameters: Sequence[object], sighting: Sighting) -> None:
+    def reconsider(
+        self, condition: str, parameters: Sequence[object], sighting: Sighting, but: Collection[str] = ()
+    ) -> None:
         """Decide remembered files afresh: paths from the tree, filters as they are now; no request."""
         for states in self._in_chunks("files", TRACKED, f"deleted_at IS NULL AND {condition}", parameters):
-            self._reconsider_shown(states, sighting)
+            self._reconsider_shown({i: state for i, state in states.items() if i not in but}, sighting)
         for facts in self._in_chunks("withheld_files", FACTS, condition, parameters):
-            self._reconsider_withheld(facts, sighting)
+            self._reconsider_withheld({i: values for i, values in facts.items() if i not in but}, sighting)
 
     def alive_among(self, ids: Sequence[str]) -> list[str]:
         """Pick the ids of live files."""

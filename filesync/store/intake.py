@@ -107,7 +107,7 @@ class Intake:
 
     def _page(self, batch: Page) -> None:
         sighting = self.sighting(reconciled=self._is_relisting())
-        self._put_folders(batch.folders, sighting)
+        self._put_folders(batch.folders, sighting, batch.files)
         self._put_files(batch.files, sighting)
         self._note_seen([*(f.id for f in batch.folders), *(f.id for f in batch.files)])
 
@@ -120,7 +120,7 @@ class Intake:
         sighting = self.sighting(reconciled=self._is_reconciling(folder, batch.stamp))
         if not folder.readable:
             sighting = replace(sighting, cause="access")
-        self._put_folders(batch.folders, sighting)
+        self._put_folders(batch.folders, sighting, batch.files)
         self._put_files(batch.files, sighting)
         self._suspect_missing(batch, sighting)
         self._mark_listed(batch.folder_id, batch.stamp)
@@ -194,10 +194,12 @@ class Intake:
 
     def _changed(self, batch: Changed) -> None:
         sighting = self.sighting()
-        self._put_folders(batch.folders, sighting)
+        self._put_folders(batch.folders, sighting, batch.files)
         self._put_files(batch.files, sighting)
         if self._is_trial:
             return
+        if self.scope.root_id in {*batch.removed, *(folder.id for folder in batch.folders)}:
+            self._tree.relist_below([str(self.scope.root_id)])  # it may have been out of sight meanwhile
         for fate in Gone:
             ids = [id_ for id_, gone in batch.removed.items() if gone is fate and id_ != self.scope.root_id]
             self._expect(ids, sighting, fate)
@@ -215,15 +217,18 @@ class Intake:
             (batch.reason, self._stamp(), self._endpoint_id, batch.folder_id),
         )
         self._tree.refresh(batch.folder_id)
+        if batch.folder_id == self.scope.root_id and not self._is_trial:
+            self._memory.owe_full()
 
-    def _put_folders(self, folders: Sequence[RemoteFolder], sighting: Sighting) -> None:
+    def _put_folders(self, folders: Sequence[RemoteFolder], sighting: Sighting, coming: Sequence[RemoteFile]) -> None:
         folders = [folder for folder in folders if folder.id != self.scope.root_id]
         if not folders:
             return
         placing = self._tree.put(folders, keep_strays=self.scope.keep_strays)
+        self._tree.relist_below(self._removals.announced_among(placing.found))
         self._removals.seen_again(json.dumps(list(placing.found)))
         self._removals.expect(placing.lost, sighting, Gone.OUT_OF_SCOPE, is_folder=True)
-        self._rehang(placing)
+        self._rehang(placing, frozenset(file.id for file in coming))
 
     def _put_files(self, files: Sequence[RemoteFile], sighting: Sighting) -> None:
         adopt_into = self.scope.adopter
@@ -231,10 +236,10 @@ class Intake:
         if files:
             self._contents.put(files, sighting, keep_strays=self.scope.keep_strays, adopt_into=adopt_into)
 
-    def _rehang(self, placing: Placing) -> None:
+    def _rehang(self, placing: Placing, but: frozenset[str] = frozenset()) -> None:
         if placing.shifted:
             self._removals.placed_again(placing.shifted)
-            self._contents.rehang(placing.shifted, self.sighting(cause="folder"))
+            self._contents.rehang(placing.shifted, self.sighting(cause="folder"), but)
 
     def sighting(self, *, cause: str = "file", reconciled: bool = False) -> Sighting:
         if self._memory.rescoping:

@@ -64,6 +64,15 @@ class Removals:
             (self._endpoint_id, ids),
         )
 
+    def announced_among(self, folder_ids: Sequence[str]) -> list[str]:
+        """Pick the folders that were said to be gone and are not: what is below may have changed unseen."""
+        rows = self._connection.execute(
+            """SELECT external_id FROM candidates WHERE endpoint_id = ? AND is_folder AND fate IS NOT NULL
+               AND external_id IN (SELECT value FROM json_each(?))""",
+            (self._endpoint_id, json.dumps(list(folder_ids))),
+        )
+        return [row[0] for row in rows]
+
     def placed_again(self, folder_ids: Sequence[str]) -> None:
         """Drop the folders that had lost their place in this scope and hang in it again."""
         self._connection.execute(
@@ -76,7 +85,7 @@ class Removals:
         """Take the answer of a look-up: gone and why, or (None) still there, and then its folder is read again."""
         if fate is not None:
             self._connection.execute(
-                """UPDATE candidates SET fate = ?, cause = CASE WHEN ? THEN 'access' ELSE cause END
+                """UPDATE candidates SET fate = ?, looked_up = 1, cause = CASE WHEN ? THEN 'access' ELSE cause END
                    WHERE endpoint_id = ? AND external_id = ?""",
                 (fate.value, fate is Gone.ACCESS_LOST, self._endpoint_id, id_),
             )
@@ -105,6 +114,12 @@ class Removals:
                WHERE f.endpoint_id = ? AND f.deleted_at IS NULL
                AND (p.folder_path IS NULL OR p.deleted_at IS NOT NULL)""",
             (now, self._endpoint_id),
+        )
+
+    def forget_answers(self) -> None:
+        """Make what earlier syncs looked up, and did not write, candidates again: it may have come back since."""
+        self._connection.execute(
+            "UPDATE candidates SET fate = NULL, looked_up = 0 WHERE endpoint_id = ? AND looked_up", (self._endpoint_id,)
         )
 
     def spare_unreadable(self) -> None:

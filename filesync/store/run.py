@@ -68,6 +68,9 @@ class Run:
             beginning = Beginning(plan.endpoint_id, self.mode, plan.trigger, self._stamp(), host, pid)
             self.log_id = journal.begin(connection, beginning)
         self._assemble()
+        if not self._is_trial:
+            with self._writing():
+                self._removals.forget_answers()
 
     def _assemble(self) -> None:
         connection, plan = self._connection, self.plan

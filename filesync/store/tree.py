@@ -162,6 +162,15 @@ class Tree:
         )
         return [row[0] for row in rows]
 
+    def relist_below(self, folder_ids: Sequence[str]) -> None:
+        """Have those folders, and every folder below them, read afresh."""
+        for folder_id in folder_ids:
+            self._connection.execute(
+                """UPDATE folders SET relist = 1 WHERE endpoint_id = ?
+                   AND external_folder_id IN (SELECT value FROM json_each(?))""",
+                (self._endpoint_id, json.dumps(self.subtree(folder_id))),
+            )
+
     def alive_among(self, ids: Sequence[str]) -> list[str]:
         """Pick the ids of live folders."""
         self._load(ids)
@@ -290,7 +299,8 @@ class Tree:
             passed.add(at.id)
             shifted.append(at.id)
             self._connection.execute(
-                """UPDATE folders SET folder_path = ?, depth = ?, excluded = ?
+                """UPDATE folders SET folder_path = ?, depth = ?, excluded = ?,
+                   relist = CASE WHEN folder_path IS NULL AND last_listed_at IS NOT NULL THEN 1 ELSE relist END
                    WHERE endpoint_id = ? AND external_folder_id = ?""",
                 (new_path, new_depth, excluded, self._endpoint_id, at.id),
             )

@@ -76,6 +76,8 @@ class Log:
         removed = {file_id: gone for file_id, gone in fates.items() if gone}
         self._places.note(gone=removed, present=[item.id for item in present])
         files, folders = self._places.entries(present)
+        if any(change.id == self.memory.root_id and change.item for change in changes):
+            folders = [*folders, self._scope.root(self.memory)]  # it may have been out of sight: the store reads on
         return Changed(files, folders, removed, self.memory.state())
 
     def _fate(self, item: Item | None) -> Gone | None:

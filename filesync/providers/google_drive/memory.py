@@ -2,10 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from filesync.model import State
+
+# new content was seen in listings after "perhaps 10 minutes": googleapis/google-api-go-client issue 906
+LONGEST_LAG = timedelta(hours=1)
+_TRAIL_STEP = timedelta(minutes=10)
 
 
 class Phase(StrEnum):
@@ -34,29 +39,47 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """`cursor` is the change token; `drive_id` the shared drive whose log is followed, None for the account's own."""
+    """`cursor` is the change token; `drive_id` the shared drive whose log is followed, None for the account's own.
+
+    `trail` are cursors of the last hour, each with its time, oldest first: after a listing the log is read again
+    from the oldest, because a listing may show what was true some minutes ago.
+    """
 
     root_id: str = ""
     root_name: str | None = None
     drive_id: str | None = None
     cursor: str | None = None
     listing: Listing | None = None
+    trail: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, state: State) -> "Memory":
         known = {key: state[key] for key in ("root_id", "root_name", "drive_id", "cursor") if key in state}
-        return cls(**known, listing=_to_listing(state.get("listing")))
+        trail = tuple((at, cursor) for at, cursor in state.get("trail", ()))
+        return cls(**known, listing=_to_listing(state.get("listing")), trail=trail)
 
     def state(self) -> State:
         state: dict[str, Any] = {"root_id": self.root_id, "root_name": self.root_name, "drive_id": self.drive_id}
         if self.cursor is not None:
             state["cursor"] = self.cursor
+        if self.trail:
+            state["trail"] = [list(step) for step in self.trail]
         if self.listing is not None:
             state["listing"] = _to_json(self.listing)
         return state
 
     def at(self, cursor: str) -> "Memory":
         return replace(self, cursor=cursor)
+
+    def marked(self, now: datetime) -> "Memory":
+        """Add the cursor to the trail when it moved and the last mark is some minutes old; drop what is needless."""
+        if self.cursor is None or (self.trail and self.trail[-1][1] == self.cursor):
+            return self
+        if self.trail and now - datetime.fromisoformat(self.trail[-1][0]) < _TRAIL_STEP:
+            return self
+        older = [step for step in self.trail if now - datetime.fromisoformat(step[0]) > LONGEST_LAG]
+        kept = [*older[-1:], *self.trail[len(older) :], (now.isoformat(timespec="seconds"), self.cursor)]
+        return replace(self, trail=tuple(kept))
 
     def reading(self, listing: Listing | None) -> "Memory":
         return replace(self, listing=listing)

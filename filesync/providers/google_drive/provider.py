@@ -1,7 +1,9 @@
 """Google Drive: follows the change log, and lists what the log cannot tell."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from filesync.auth.google import DEFAULT_KEY_PATH, ServiceAccount, read_key
@@ -27,13 +29,14 @@ class GoogleDrive:
 
     continuous = False
 
-    def __init__(self, drive: Drive, scope: Scope) -> None:
+    def __init__(self, drive: Drive, scope: Scope, now: Callable[[], datetime]) -> None:
         self._drive = drive
         self._scope = scope
+        self._now = now
 
     def read(self, known: Known) -> Iterator[Batch]:
         """Follow the changes; without a cursor, or when everything is to be listed afresh, list as well."""
-        return _Reading(self._drive, self._scope, known).batches()
+        return _Reading(self._drive, self._scope, known, self._now()).batches()
 
     def resolve(self, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]:
         return Resolver(self._drive, self._scope, known).resolve(candidates)
@@ -49,11 +52,12 @@ class _Reading:
     meanwhile is told by the log.
     """
 
-    def __init__(self, drive: Drive, scope: Scope, known: Known) -> None:
+    def __init__(self, drive: Drive, scope: Scope, known: Known, now: datetime) -> None:
         self._drive = drive
         self._scope = scope
         self._known = known
-        self._memory = Memory.of(known.state)
+        self._now = now
+        self._memory = Memory.of(known.state).marked(now)
 
     def batches(self) -> Iterator[Batch]:
         self._look_at_root()
@@ -64,6 +68,18 @@ class _Reading:
             yield from self._list_tree(log)
         else:
             yield from self._list_flat(log)
+        if self._known.full:
+            yield from self._follow_again()
+
+    def _follow_again(self) -> Iterator[Batch]:
+        """Undo what a listing showed that lagged behind the log: every entry of the log is the present state."""
+        if not self._memory.trail or self._memory.trail[0][1] == self._memory.cursor:
+            return
+        log = Log(self._drive, self._scope, self._memory.at(self._memory.trail[0][1]), self._known)
+        with suppress(DeadCursorError):
+            yield from log.follow()
+            yield from log.limited()
+            self._memory = log.memory
 
     def _look_at_root(self) -> None:
         """Find the root once; before a listing make sure that it can be read."""
@@ -101,7 +117,7 @@ class _Reading:
     def _start(self) -> Iterator[Batch]:
         phase = Phase.TREE if self._scope.is_subtree else Phase.FOLDERS
         memory = self._memory.reading(Listing(phase, full=self._known.full))
-        self._memory = start_log(self._drive, self._scope, memory)
+        self._memory = start_log(self._drive, self._scope, memory).marked(self._now)
         yield Page(state=self._memory.state())
 
     def _list_flat(self, log: Log) -> Iterator[Batch]:
@@ -149,4 +165,4 @@ def open_provider(details: "DriveDetails", surroundings: Surroundings) -> Google
         base_url=base_url, routes=ROUTES, client_key=account, authoriser=login, explain=explain
     )
     scope = Scope(details.drive_id, details.folder_id, details.shared_with_me, account)
-    return GoogleDrive(Drive(connection, base_url), scope)
+    return GoogleDrive(Drive(connection, base_url), scope, surroundings.clock.now)
