@@ -93,6 +93,8 @@ def gap_between_starts(schedule: Schedule, now: datetime, last_started_at: datet
 def _decide_first(schedule: IntervalSchedule | CronSchedule, history: History, now: datetime) -> Decision:
     if isinstance(schedule, IntervalSchedule):
         return Decision(due=True, reason="it never ran", next_due_at=now)
+    if history.created_at > now + _CLOCK_TOLERANCE:
+        return Decision(due=True, reason="the clock was set back behind its beginning", next_due_at=now)
     first = next(_slots(schedule, history.created_at), None)
     if first is not None and first <= now:
         return Decision(due=True, reason=f"its first slot was {_said(first)}", next_due_at=first)

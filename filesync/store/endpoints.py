@@ -182,16 +182,17 @@ def _update(connection: sqlite3.Connection, old: Stored, endpoint: Declared, now
             (*endpoint.row(), now, old.id),
         )
     if old.scope != _to_json(endpoint.scope):
-        _change_scope(connection, old.id, _to_json(endpoint.scope))
+        _change_scope(connection, old.id, _to_json(endpoint.scope), now)
 
 
-def _change_scope(connection: sqlite3.Connection, endpoint_id: int, scope: str) -> None:
+def _change_scope(connection: sqlite3.Connection, endpoint_id: int, scope: str, now: Timestamp) -> None:
     """Ask for a full listing of the new scope; what it does not show leaves as out_of_scope at its end."""
+    connection.execute("DELETE FROM seen WHERE endpoint_id = ?", (endpoint_id,))
     connection.execute(
-        """UPDATE sync_state SET scope = ?, provider_state = '{}', root_id = NULL, full_begun_at = NULL,
+        """UPDATE sync_state SET scope = ?, provider_state = '{}', root_id = NULL, full_begun_at = ?, track_seen = 1,
            rescoping = completed_at IS NOT NULL OR live_files > 0, last_started_at = NULL, next_due_at = NULL
            WHERE endpoint_id = ?""",
-        (scope, endpoint_id),
+        (scope, now, endpoint_id),
     )
     connection.execute(
         """UPDATE folders SET folder_path = NULL, depth = NULL, relist = 1, listed_stamp = NULL, readable = 1

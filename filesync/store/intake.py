@@ -242,7 +242,7 @@ class Intake:
             self._contents.rehang(placing.shifted, self.sighting(cause="folder"), but)
 
     def sighting(self, *, cause: str = "file", reconciled: bool = False) -> Sighting:
-        if self._memory.rescoping:
+        if self._memory.rescoping and self._memory.full:
             cause = "config"
         if not self._memory.completed:
             cause = "baseline"

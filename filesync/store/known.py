@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from filesync.clock import from_timestamp
+from filesync.clock import from_timestamp, to_timestamp
 from filesync.model import KnownFolder, State
 from filesync.store.tree import Tree
 
@@ -108,11 +108,17 @@ class StoredKnowledge:
                ORDER BY 1""",
             (self._endpoint_id,),
         ).fetchall()
-        count = self._pace.overdue([now - from_timestamp(row[0]) for row in rows])
+        count = self._pace.overdue(sorted((self._age(row[0], now) for row in rows), reverse=True))
         if not count:
             return []
-        oldest_first = "coalesce(last_tried_at, last_listed_at)"
-        return self._folders(f"{oldest_first} IS NOT NULL ORDER BY {oldest_first}, depth LIMIT ?", [count])
+        tried = "coalesce(last_tried_at, last_listed_at)"
+        oldest_first = f"{tried} IS NOT NULL ORDER BY {tried} <= ?, {tried}, depth LIMIT ?"
+        return self._folders(oldest_first, [to_timestamp(now), count])
+
+    def _age(self, tried_at: str, now: datetime) -> timedelta:
+        """Tell how long ago that was; what lies ahead, because the clock was set back, counts as overdue."""
+        age = now - from_timestamp(tried_at)
+        return age if age >= timedelta(0) else self._pace.every
 
     def _is_expected_gap(self, folder: KnownFolder) -> bool:
         return folder.path is not None and self._is_expected_unreadable(folder.path)

@@ -33,16 +33,19 @@ class Memory:
         self.selection: str | None = row[5]
         self.bounds: tuple[str | None, str | None] = (row[6], row[7])
 
-    def needs_full(self, relist_before: Timestamp | None) -> bool:
+    def needs_full(self, now: Timestamp, relist_before: Timestamp | None) -> bool:
         """Tell whether a full listing is owed; `relist_before`: the last one must not be older (None: any may)."""
-        if self.full_pending or self.rescoping or not self.completed:
+        if self.full_pending or not self.completed:
             return True
-        return relist_before is not None and (self.full_listed_at is None or self.full_listed_at <= relist_before)
+        if relist_before is None:
+            return False
+        last = self.full_listed_at
+        return last is None or last <= relist_before or last > now  # the clock was set back
 
-    def begin_full(self, now: Timestamp) -> None:
-        """Make a full listing something that a later sync can go on with; one that is under way goes on."""
+    def begin_full(self, now: Timestamp, *, anew: bool) -> None:
+        """Make a full listing something that a later sync can go on with; one under way goes on, unless `anew`."""
         self.full = True
-        if self.full_pending:
+        if self.full_pending and not anew:
             return
         self._connection.execute("DELETE FROM seen WHERE endpoint_id = ?", (self.endpoint_id,))
         self._connection.execute("UPDATE folders SET relist = 1 WHERE endpoint_id = ?", (self.endpoint_id,))
@@ -89,9 +92,14 @@ class Memory:
             "UPDATE sync_state SET deletions_accepted_at = ? WHERE endpoint_id = ?", (now, self.endpoint_id)
         )
 
-    def note_completed(self, started_at: datetime, finished_at: datetime, complete_as_of: Timestamp | None) -> None:
-        """Remember that the provider read to its end; `complete_as_of` None: everything is as of this sync."""
-        if self.rescoping:
+    def note_completed(
+        self, started_at: datetime, finished_at: datetime, complete_as_of: Timestamp | None, *, rescoped: bool
+    ) -> None:
+        """Remember that the provider read to its end; `complete_as_of` None: everything is as of this sync.
+
+        `rescoped`: what lies outside a changed scope was decided.
+        """
+        if self.rescoping and rescoped:
             self._connection.execute(
                 """UPDATE folders SET deleted_at = ?
                    WHERE endpoint_id = ? AND deleted_at IS NULL AND folder_path IS NULL""",
@@ -99,11 +107,11 @@ class Memory:
             )
         started = to_timestamp(started_at)
         self._connection.execute(
-            """UPDATE sync_state SET completed_at = coalesce(completed_at, ?1), rescoping = 0,
+            """UPDATE sync_state SET completed_at = coalesce(completed_at, ?1), rescoping = rescoping AND NOT ?6,
                full_listed_at = CASE WHEN ?2 THEN ?3 ELSE full_listed_at END,
                full_begun_at = CASE WHEN ?2 THEN NULL ELSE full_begun_at END,
                complete_as_of = ?4 WHERE endpoint_id = ?5""",
-            (to_timestamp(finished_at), self.full, started, complete_as_of or started, self.endpoint_id),
+            (to_timestamp(finished_at), self.full, started, complete_as_of or started, self.endpoint_id, rescoped),
         )
 
     def _read(self, column: str) -> Any:

@@ -62,8 +62,9 @@ class Run:
         self._now = now
         with database.transaction() as connection:
             self._memory = Memory(connection, plan.endpoint_id)
-            if not self._is_trial and (plan.full or self._memory.needs_full(self._relist_before())):
-                self._memory.begin_full(self._stamp())
+            owed = self._memory.needs_full(self._stamp(), self._relist_before())
+            if not self._is_trial and (plan.full or owed):
+                self._memory.begin_full(self._stamp(), anew=plan.full and plan.stamped)
             self.mode = "full" if self._memory.full or self._is_trial else "incremental"
             beginning = Beginning(plan.endpoint_id, self.mode, plan.trigger, self._stamp(), host, pid)
             self.log_id = journal.begin(connection, beginning)
@@ -124,7 +125,7 @@ class Run:
             candidates = self._removals.undecided()
         if not self._memory.rescoping:
             return candidates
-        if self._is_root_read():
+        if self._is_scope_read():
             with self._writing():
                 self._removals.decide_all_out_of_scope(self._stamp())
         return []
@@ -170,7 +171,9 @@ class Run:
                 self._removals.apply(self._stamp())
             self.tally.folders_skipped = self._count_skipped()
             if listed and not self._is_trial and self._is_root_read():
-                self._memory.note_completed(outcome.started_at, outcome.finished_at, self._oldest_listing())
+                self._memory.note_completed(
+                    outcome.started_at, outcome.finished_at, self._oldest_listing(), rescoped=self._is_scope_read()
+                )
             journal.conclude(connection, self.plan.endpoint_id, self.log_id, outcome, next_due_at)
 
     @property
@@ -191,6 +194,10 @@ class Run:
 
     def _reconsider(self, condition: str, *parameters: str) -> None:
         self._contents.reconsider(condition, parameters, self._intake.sighting(cause="config"))
+
+    def _is_scope_read(self) -> bool:
+        """Tell whether every folder could be read, so that what is nowhere to be seen lies outside a new scope."""
+        return self._is_root_read() and not self.unread()
 
     def _is_root_read(self) -> bool:
         root = self._tree.get(self._intake.scope.root_id)

@@ -48,6 +48,7 @@ class Running:
     attempt: "Attempt | None" = None
     outcome: Outcome | None = None
     skipped: str | None = None
+    has_slot: bool = False
     bug: BaseException | None = None
     done: bool = False
 
@@ -160,16 +161,20 @@ class _Crew:
             self._run_locked(endpoint, stored, running)
         finally:
             lock.release()
-            slot.release()
+            with self._queue_lock:
+                slot.release()
+                running.has_slot = False
 
     def _wait_for_slot(self, stored: Stored, running: Running) -> "FileLock | None":
         """Take a slot; wait while this start itself fills them, or when a person asked."""
         while True:
-            slot = self._locks.take_slot(newcomer=stored.completed_at is None)
+            with self._queue_lock:
+                we_hold_some = any(other.has_slot for other in self._all)
+                slot = self._locks.take_slot(newcomer=stored.completed_at is None)
+                running.has_slot = slot is not None
             if slot is not None:
                 return slot
-            others = [r for r in self._all if r is not running and r.attempt is not None and not r.done]
-            if not others and not self._start.choice.by_hand:
+            if not we_hold_some and not self._start.choice.by_hand:
                 return None
             self._start.stop.wait(_TICK)
 
