@@ -225,7 +225,6 @@ def test_a_root_folder_that_was_out_of_sight_is_read_afresh(drive: Drive) -> Non
     assert_drive_truth(drive.home, folder)
 
 
-@pytest.mark.xfail(strict=True, reason="filesync/store/tree.py refilter: what comes in is not marked to be read afresh")
 def test_an_excluded_acc_folder_that_comes_in_again_is_read_before_its_files_are_shown(acc: Acc) -> None:
     archive = acc.service.add_folder(acc.top, "Archive")
     for number in range(20):
@@ -245,9 +244,6 @@ def test_an_excluded_acc_folder_that_comes_in_again_is_read_before_its_files_are
     assert acc.home.paths() == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="filesync/store/intake.py _scope_listed: folders that no page named count as listed"
-)
 def test_a_folder_restored_while_a_full_listing_was_stopped_is_read(drive: Drive) -> None:
     state = drive.service.state
     folder = state.add_folder(drive.shared, "folder")
@@ -271,9 +267,6 @@ def test_a_folder_restored_while_a_full_listing_was_stopped_is_read(drive: Drive
     assert_drive_truth(drive.home, drive.shared)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="filesync/store/removals.py _remove_folder: what is shared on its own goes with the folder"
-)
 def test_a_file_shared_on_its_own_survives_the_unsharing_of_its_folder(drive: Drive) -> None:
     state = drive.service.state
     state.add_user("colleague@example.com")
@@ -343,7 +336,6 @@ def write_much(database: Database) -> None:
         connection.executemany("INSERT INTO seen VALUES (1, ?)", ((f"{number}" * 60,) for number in range(100_000)))
 
 
-@pytest.mark.xfail(strict=True, reason="filesync/store/database.py transaction: ROLLBACK after SQLite did it hides why")
 def test_a_write_that_the_system_refuses_is_said_in_one_line(tmp_path: Path) -> None:
     database = open_for_writing(tmp_path / "x.db")
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -165,8 +165,8 @@ class Contents:
         shown: list[str] = []
         for id_, values in facts.items():
             parent = self._tree.place_of(parent_of(values))
-            if parent is None:
-                continue
+            if parent is None or parent.relist:
+                continue  # it waits for its folder's place, or for its folder to be read
             path = join(str(parent.path), name_of(values))
             if self._matches(path, type_of(values), updated_at(values)):
                 shown.append(id_)

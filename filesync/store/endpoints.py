@@ -90,6 +90,13 @@ def load(database: Database) -> list[Stored]:
         return [Stored(row[0], tuple(row[1:8]), *row[8:]) for row in connection.execute(_SELECT)]
 
 
+def find(database: Database, endpoint_id: int) -> Stored:
+    """Read one endpoint as it stands now."""
+    with database.reading() as connection:
+        row = connection.execute(f"{_SELECT} WHERE e.id = ?", (endpoint_id,)).fetchone()
+    return Stored(row[0], tuple(row[1:8]), *row[8:])
+
+
 def bring_in_line(database: Database, declared: Sequence[Declared], now: Timestamp) -> dict[str, Stored]:
     """Make the table say what the file says, and return the declared endpoints by name; writes only what differs."""
     stored = load(database)

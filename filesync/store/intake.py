@@ -68,6 +68,7 @@ class Intake:
         self._tally = parts.tally
         self._endpoint_id = memory.endpoint_id
         self._stamp = now
+        self._began = now()
         self._stamped = stamped
         self._is_trial = trial
 
@@ -110,6 +111,7 @@ class Intake:
         self._put_folders(batch.folders, sighting, batch.files)
         self._put_files(batch.files, sighting)
         self._note_seen([*(f.id for f in batch.folders), *(f.id for f in batch.files)])
+        self._note_named([f.id for f in batch.folders])
 
     def _folder_listed(self, batch: FolderListed) -> None:
         folder = self._tree.get(batch.folder_id)
@@ -140,7 +142,7 @@ class Intake:
                unreadable_reason = NULL, entry_cause = NULL WHERE endpoint_id = ?3 AND external_folder_id = ?4""",
             (self._stamp(), stamp, self._endpoint_id, folder_id),
         )
-        self._tree.refresh(folder_id)
+        self._tree.refresh([folder_id])
 
     def _folders_known(self) -> None:
         if self.scope.adopt_into is not None:
@@ -163,8 +165,9 @@ class Intake:
         )
         self._connection.execute(
             """UPDATE folders SET last_listed_at = ?1, last_tried_at = ?1, relist = 0, entry_cause = NULL
-               WHERE endpoint_id = ?2 AND deleted_at IS NULL AND folder_path IS NOT NULL AND readable""",
-            (self._stamp(), self._endpoint_id),
+               WHERE endpoint_id = ?2 AND deleted_at IS NULL AND folder_path IS NOT NULL AND readable
+               AND (NOT listable OR last_tried_at >= ?3)""",
+            (self._stamp(), self._endpoint_id, self._memory.listing_since(self._began)),
         )
         self._tree.forget_cache()
 
@@ -206,6 +209,10 @@ class Intake:
 
     def _expect(self, ids: Sequence[str], sighting: Sighting, fate: Gone) -> None:
         files, folders = self._contents.alive_among(ids), self._tree.alive_among(ids)
+        if folders and fate is Gone.REMOVED and self.scope.adopt_into is not None:
+            # What is below may be shared by itself, and then shows elsewhere: a full listing tells.
+            self._memory.owe_full()
+            folders = []
         self._removals.expect(files, sighting, fate, is_folder=False)
         self._removals.expect(folders, sighting, fate, is_folder=True)
         self._contents.forget(ids)
@@ -216,7 +223,7 @@ class Intake:
                WHERE endpoint_id = ? AND external_folder_id = ?""",
             (batch.reason, self._stamp(), self._endpoint_id, batch.folder_id),
         )
-        self._tree.refresh(batch.folder_id)
+        self._tree.refresh([batch.folder_id])
         if batch.folder_id == self.scope.root_id and not self._is_trial:
             self._memory.owe_full()
 
@@ -254,6 +261,17 @@ class Intake:
 
     def _is_relisting(self) -> bool:
         return self._memory.full and self._memory.completed and not self._stamped and not self._memory.rescoping
+
+    def _note_named(self, folder_ids: Sequence[str]) -> None:
+        """Note which folders a flat listing named: only what hangs in those is told by its other pages."""
+        if self._stamped or self._is_trial:
+            return
+        self._connection.execute(
+            """UPDATE folders SET relist = 0, last_tried_at = ?
+               WHERE endpoint_id = ? AND readable AND external_folder_id IN (SELECT value FROM json_each(?))""",
+            (self._stamp(), self._endpoint_id, json.dumps(folder_ids)),
+        )
+        self._tree.refresh(folder_ids)
 
     def _note_seen(self, ids: Sequence[str]) -> None:
         if self._memory.full and self._memory.track_seen and not self._stamped and not self._is_trial:

@@ -24,7 +24,8 @@ class Memory:
     def _load(self) -> None:
         row = self._connection.execute(
             """SELECT completed_at IS NOT NULL, rescoping, full_begun_at IS NOT NULL, full_listed_at, track_seen,
-                      selection, selection_after, selection_before FROM sync_state WHERE endpoint_id = ?""",
+                      selection, selection_after, selection_before, full_begun_at
+               FROM sync_state WHERE endpoint_id = ?""",
             (self.endpoint_id,),
         ).fetchone()
         self.completed, self.rescoping, self.full_pending = bool(row[0]), bool(row[1]), bool(row[2])
@@ -32,6 +33,7 @@ class Memory:
         self.track_seen = bool(row[4])
         self.selection: str | None = row[5]
         self.bounds: tuple[str | None, str | None] = (row[6], row[7])
+        self.full_begun_at: Timestamp | None = row[8]
 
     def needs_full(self, now: Timestamp, relist_before: Timestamp | None) -> bool:
         """Tell whether a full listing is owed; `relist_before`: the last one must not be older (None: any may)."""
@@ -58,6 +60,10 @@ class Memory:
             (self.endpoint_id, now),
         )
         self._load()
+
+    def listing_since(self, sync_began: Timestamp) -> Timestamp:
+        """Tell since when the listing under way names what there is; one that no full sync began, since this sync."""
+        return self.full_begun_at or sync_began
 
     def owe_full(self) -> None:
         """Have the next sync list everything afresh."""

@@ -77,7 +77,7 @@ class Run:
         connection, plan = self._connection, self.plan
         bound = plan.selection.at(self._now())
         self._bounds = (bound.after, bound.before)
-        self._tree = Tree(connection, plan.endpoint_id, plan.selection.may_contain)
+        self._tree = Tree(connection, plan.endpoint_id, plan.selection.may_contain, stamped=plan.stamped)
         ledger = Ledger(connection, plan.endpoint_id, self.log_id, self.tally)
         self._removals = Removals(connection, plan.endpoint_id, self._tree, ledger)
         self._contents = Contents(connection, plan.endpoint_id, self._tree, ledger, self._removals, bound.matches)

@@ -15,7 +15,7 @@ from filesync.model import KnownFolder, RemoteFolder
 _SLASH_IN_A_NAME = "\uff0f"  # as rclone writes it
 _COLUMNS = (
     "external_folder_id, parent_external_id, folder_name, folder_path, depth, readable, deleted_at,"
-    " listable, excluded, change_stamp, entry_cause, listed_stamp"
+    " listable, excluded, change_stamp, entry_cause, listed_stamp, relist"
 )
 
 
@@ -35,6 +35,7 @@ class Folder:
     change_stamp: str | None
     entry_cause: str | None
     listed_stamp: str | None
+    relist: int
 
     @property
     def is_placed(self) -> bool:
@@ -61,11 +62,17 @@ def join(folder_path: str, name: str) -> str:
 class Tree:
     """The folders of one endpoint."""
 
-    def __init__(self, connection: sqlite3.Connection, endpoint_id: int, is_wanted: Callable[[str], bool]) -> None:
-        """`is_wanted(path)` tells whether the filters let anything below that folder in."""
+    def __init__(
+        self, connection: sqlite3.Connection, endpoint_id: int, is_wanted: Callable[[str], bool], *, stamped: bool
+    ) -> None:
+        """`is_wanted(path)` tells whether the filters let anything below that folder in.
+
+        `stamped`: nothing tells of removals in a folder but reading it, so one that comes in is read first.
+        """
         self._connection = connection
         self._endpoint_id = endpoint_id
         self._is_wanted = is_wanted
+        self._stamped = stamped
         self._cache: dict[str, Folder | None] = {}  # None: there is no such row
 
     def get(self, folder_id: str | None) -> Folder | None:
@@ -176,9 +183,9 @@ class Tree:
         self._load(ids)
         return [id_ for id_ in ids if (folder := self._cache.get(id_)) and folder.deleted_at is None]
 
-    def refresh(self, folder_id: str) -> None:
-        """Read a folder's row again, which somebody else wrote."""
-        self._load([folder_id])
+    def refresh(self, folder_ids: Sequence[str]) -> None:
+        """Read folders' rows again, which somebody else wrote."""
+        self._load(folder_ids)
 
     def bury(self, folder_ids: Collection[str], now: Timestamp) -> None:
         """Mark folders as gone."""
@@ -190,9 +197,8 @@ class Tree:
         )
         self._cache.clear()
 
-    def refilter(self) -> list[str]:
-        """Decide afresh which folders the filters exclude whole; tell those that came in."""
-        came_in: list[str] = []
+    def refilter(self) -> None:
+        """Decide afresh which folders the filters exclude whole."""
         rows = self._connection.execute(
             f"SELECT {_COLUMNS} FROM folders"  # noqa: S608
             " WHERE endpoint_id = ? AND folder_path IS NOT NULL AND deleted_at IS NULL",
@@ -203,14 +209,11 @@ class Tree:
             if excluded == folder.excluded:
                 continue
             self._connection.execute(
-                """UPDATE folders SET excluded = ?, entry_cause = 'config'
+                """UPDATE folders SET excluded = ?, entry_cause = 'config', relist = CASE WHEN ? THEN 1 ELSE relist END
                    WHERE endpoint_id = ? AND external_folder_id = ?""",
-                (excluded, self._endpoint_id, folder.id),
+                (excluded, self._stamped and not excluded, self._endpoint_id, folder.id),
             )
-            if not excluded:
-                came_in.append(folder.id)
         self._cache.clear()
-        return came_in
 
     def _write(self, folders: Sequence[RemoteFolder]) -> bool:
         """Write what differs from the rows; False when nothing does."""
@@ -298,12 +301,13 @@ class Tree:
                 continue
             passed.add(at.id)
             shifted.append(at.id)
-            self._connection.execute(
+            came_in = self._stamped and at.excluded and not excluded
+            at.relist = self._connection.execute(
                 """UPDATE folders SET folder_path = ?, depth = ?, excluded = ?,
-                   relist = CASE WHEN folder_path IS NULL AND last_listed_at IS NOT NULL THEN 1 ELSE relist END
-                   WHERE endpoint_id = ? AND external_folder_id = ?""",
-                (new_path, new_depth, excluded, self._endpoint_id, at.id),
-            )
+                   relist = CASE WHEN last_listed_at IS NOT NULL AND (folder_path IS NULL OR ?) THEN 1 ELSE relist END
+                   WHERE endpoint_id = ? AND external_folder_id = ? RETURNING relist""",
+                (new_path, new_depth, excluded, bool(came_in), self._endpoint_id, at.id),
+            ).fetchone()[0]
             at.path, at.depth, at.excluded = new_path, new_depth, excluded
             self._cache[at.id] = at
             queue.extend((child, join(new_path, child.name), new_depth + 1) for child in self.children(at.id))

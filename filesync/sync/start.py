@@ -12,7 +12,7 @@ from filesync.errors import StoppedError
 from filesync.schedule import TEMPORARY, CronSchedule, IntervalSchedule, Schedule, decide
 from filesync.store import journal
 from filesync.store.database import Database, open_for_writing
-from filesync.store.endpoints import Declared, Stored, bring_in_line, note_start
+from filesync.store.endpoints import Declared, Stored, bring_in_line, find, note_start
 from filesync.store.journal import Outcome
 from filesync.sync.slots import Locks
 
@@ -184,6 +184,10 @@ class _Crew:
         start = self._start
         database = open_for_writing(start.database_path)
         try:
+            stored = find(database, stored.id)
+            if not start.choice.by_hand and not decide(endpoint.schedule, stored.history(), start.clock.now()).due:
+                running.skipped = "another start has just run it"
+                return
             deadline = None
             if not start.choice.by_hand:
                 deadline = start.clock.monotonic() + endpoint.time_limit.total_seconds()

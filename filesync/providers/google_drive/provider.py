@@ -127,6 +127,7 @@ class _Reading:
         if listing:
             yield from self._list_all(listing)
             yield from log.limited()
+            yield from self._tree().read()
         else:
             yield FoldersKnown()
             yield from log.limited()
