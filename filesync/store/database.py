@@ -11,7 +11,6 @@ from filesync.store import migrations
 
 BUSY_SECONDS = 30
 _WRITING = (
-    "journal_mode = WAL",
     "synchronous = NORMAL",
     "cache_size = -8000",  # KiB: a batch touches pages all over the indexes, since ids are random
     "wal_autocheckpoint = 4000",  # pages, 16 MB: so that not every batch is copied into the file at once
@@ -141,6 +140,7 @@ def _migrate(path: Path, connection: sqlite3.Connection) -> None:
         raise StoreError(f"{path}: needs SQLite 3.37 or newer, this Python has {sqlite3.sqlite_version}")
     with FileLock(path.with_name(f"{path.name}.locks") / "migration.lock"):
         if _version(connection) < migrations.CURRENT:
+            connection.execute("PRAGMA journal_mode = WAL")  # it stays with the file; switching waits for nobody
             migrations.migrate(connection)
 
 
