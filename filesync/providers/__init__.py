@@ -1,0 +1,1 @@
+"""Services: each in a room of its own, the contract in `base`, the table of them in `kinds`."""
