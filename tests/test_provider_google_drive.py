@@ -90,7 +90,9 @@ def connect(sim: Simulator, stop: Stop, tmp_path: Path) -> Iterator[Open]:
         connection = connector.connect(
             base_url=sim.base_url, routes=ROUTES, client_key=USER, authoriser=login, explain=explain
         )
-        return GoogleDrive(Drive(connection, sim.base_url), Scope(drive_id, folder_id, shared_with_me, USER), sim.clock.now)
+        return GoogleDrive(
+            Drive(connection, sim.base_url), Scope(drive_id, folder_id, shared_with_me, USER), sim.clock.now
+        )
 
     yield open_provider
     connector.close()

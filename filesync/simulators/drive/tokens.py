@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -72,13 +73,15 @@ class Tokens:
         self._ids = ids
         self._lock = threading.Lock()
         self._accounts: dict[str, ServiceAccount] = {}
+        self._keys_made = 0
         self._sign_ins: dict[str, SignIn] = {}
         self._grants: dict[str, Grant] = {}
 
     def make_key_file(self, path: Path, email: str, subjects: Iterable[str] = ()) -> Path:
-        """Register a service account with a fresh key and write its JSON, readable by its owner only."""
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        """Register a service account with a key new to this service and write its JSON, readable by its owner only."""
         with self._lock:
+            self._keys_made += 1
+            key = _make_key(email, self._keys_made)
             self._accounts[email] = ServiceAccount(email, key, frozenset(subjects))
         _write_private(path, self._key_file(email, key))
         return path
@@ -220,6 +223,12 @@ def _moment(claims: Mapping[str, Any], name: str) -> datetime:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise _refused(400, "invalid_grant", f"Invalid JWT: Required parameter is missing: {name}")
     return datetime.fromtimestamp(value, UTC)
+
+
+@cache
+def _make_key(email: str, number: int) -> rsa.RSAPrivateKey:  # noqa: ARG001  both only tell keys apart
+    """Make a key, the same in every service of this process: making one takes longer than most tests."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def _write_private(path: Path, content: Mapping[str, str]) -> None:
