@@ -73,7 +73,9 @@ def test_check_points_out_what_is_hardly_meant(home: CliHome) -> None:
     result = home.run("config", "check")
     assert result.code == 0
     assert "note: " in result.err
-    assert len(home.run("config", "check", "--json").document["notices"]) == 1
+    twice, login = home.run("config", "check", "--json").document["notices"]
+    assert "b.6c2cffb0" in twice
+    assert "CONNECTOR_AUTODESK_CLIENT_ID" in login
 
 
 def test_show_masks_secrets(home: CliHome) -> None:

@@ -185,7 +185,9 @@ def test_every_mistake_is_one_line_at_its_place(
 
 
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such file; `filesync init` writes an example"):
+    with pytest.raises(
+        ConfigError, match="no such file; go to a home or name one with --home, or start one: filesync init"
+    ):
         load_config(tmp_path / "none.yaml", load_settings(tmp_path, {}))
 
 

@@ -76,6 +76,20 @@ def test_a_scheduled_sync_that_goes_well_prints_nothing(acc: Acc) -> None:
     assert len(acc.home.query("SELECT * FROM sync_logs")) == 1
 
 
+def test_full_without_a_name_lists_every_active_endpoint_though_nothing_is_due(acc: Acc) -> None:
+    acc.home.cli("sync")
+    acc.service.hide_file(next(iter(acc.service.files)))
+    ended = acc.home.cli("sync", "--full")
+    assert ended.code == 0
+    assert "0 added, 0 updated, 1 removed" in ended.err
+    assert_acc_truth(acc.home, acc.project)
+
+
+def test_a_changed_secret_is_proved_anew_although_a_token_is_cached(acc: Acc) -> None:
+    assert acc.home.cli("sync").code == 0
+    assert acc.home.cli("sync", "--all", CONNECTOR_AUTODESK_CLIENT_SECRET="another-one").code == 77
+
+
 def test_a_sync_started_by_hand_prints_one_line(acc: Acc) -> None:
     ended = acc.home.cli("sync", "--endpoint", "P")
     assert (ended.code, ended.out, ended.err.count("\n")) == (0, "", 1)
@@ -192,7 +206,7 @@ def test_a_dry_run_tells_and_changes_nothing(acc: Acc) -> None:
     acc.service.clock.advance(60)
     ended = acc.home.cli("sync", "--endpoint", "P", "--dry-run")
     assert ended.code == 0
-    assert "1 would be added" in ended.err
+    assert "it would be 1 added" in ended.err
     assert acc.home.database.read_bytes() == before
     assert not list(Path("/tmp").glob("filesync-dry-run-*"))
 

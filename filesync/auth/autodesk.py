@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filesync.auth.tokens import Token, TokenFile, TokenKey, bearer, bearer_token, to_token
+from filesync.auth.tokens import Token, TokenFile, TokenKey, bearer, bearer_token, fingerprint, to_token
 from filesync.clock import Clock
 from filesync.errors import AuthError, RefusedError
 from filesync.http import Connector, Refusal, Route, Secret
@@ -60,7 +60,9 @@ class TwoLegged:
             base_url=app.base_url, routes=(TOKEN,), client_key=app.client_id, authoriser=None, explain=explain_login
         )
         # One token serves every act_as_user: the header says for whom, not the token.
-        key = TokenKey("autodesk-two-legged", app.client_id, app.base_url.rstrip("/"), READ_ONLY)
+        credential = fingerprint(app.client_secret.reveal())
+        address = app.base_url.rstrip("/")
+        key = TokenKey("autodesk-two-legged", app.client_id, address, READ_ONLY, credential=credential)
         self._file = TokenFile(tokens, key, clock, connector.stop)
         self._redactor.hide(app.client_secret.reveal())
         self._redactor.hide(app.basic_header()["Authorization"].removeprefix("Basic "))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from filesync.auth.tokens import Token, TokenFile, TokenKey, bearer, bearer_token, to_token
+from filesync.auth.tokens import Token, TokenFile, TokenKey, bearer, bearer_token, fingerprint, to_token
 from filesync.clock import Clock
 from filesync.errors import AuthError, ConfigError, RefusedError
 from filesync.http import Connection, Connector, Refusal, Route, Secret
@@ -76,7 +76,10 @@ class ServiceAccount:
         self._redactor.hide(key.private_key.reveal())
         self._route = Route("Google login", "POST", re.escape(urlsplit(key.token_uri).path))
         self._connection = self._connect(connector)
-        token_key = TokenKey("google-service-account", key.client_email, key.token_uri, self._scopes, subject or "")
+        credential = fingerprint(key.private_key.reveal())
+        token_key = TokenKey(
+            "google-service-account", key.client_email, key.token_uri, self._scopes, subject or "", credential
+        )
         self._file = TokenFile(tokens, token_key, clock, connector.stop)
 
     def headers(self) -> Mapping[str, str]:

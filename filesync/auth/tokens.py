@@ -24,6 +24,11 @@ _UNSTATED_LIFE = 600.0  # seconds: expires_in is only recommended, RFC 6749, 5.1
 _LOOK_AGAIN = 0.1  # seconds between two looks at another process's lock
 
 
+def fingerprint(secret: str) -> str:
+    """Tell secrets apart without keeping them."""
+    return hashlib.sha256(secret.encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True, slots=True)
 class TokenKey:
     """What makes two tokens different ones: how they were got, for whom, for what and from whom."""
@@ -33,6 +38,7 @@ class TokenKey:
     address: str
     scopes: tuple[str, ...]
     subject: str = ""
+    credential: str = ""  # `fingerprint` of the secret it was got with: another secret has to prove itself
 
     def file_name(self) -> str:
         digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()

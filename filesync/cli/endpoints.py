@@ -41,7 +41,9 @@ def check(
     ctx: typer.Context,
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Else every active endpoint.")] = None,
     *,
-    max_files: Annotated[int, typer.Option(min=1, metavar="N", help="Read no more files than that.")] = 5,
+    max_files: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Stop after the page that reaches so many files.")
+    ] = 5,
     json: AsJson = False,
 ) -> None:
     """Prove endpoints against the live service: login, reach, one real listing. Nothing is stored.
@@ -57,8 +59,18 @@ def check(
     form = choose(json=json)
     proofs = [*_proofs(world, _chosen(world.config.endpoints, names), max_files)]
     show(world, form, _PROOF, [row for proof in proofs for row in proof.rows()])
+    if not json:
+        _repeat_failures(world, proofs)
     codes = {proof.exit_code for proof in proofs}
     raise typer.Exit(next((code for code in (77, 1, 75, 3) if code in codes), 0))
+
+
+def _repeat_failures(world: "World", proofs: Sequence["Proof"]) -> None:
+    """Say in full what to do about each failed step: the table may have cut it."""
+    for proof in proofs:
+        for step in proof.steps:
+            if step.ok is False:
+                world.complain(f"{proof.endpoint}: {step.name}: {step.detail}")
 
 
 def _chosen(endpoints: Sequence[Endpoint], names: Sequence[str] | None) -> list[Endpoint]:

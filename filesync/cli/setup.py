@@ -13,7 +13,8 @@ from filesync.cli.costs import Cost, costs
 from filesync.cli.options import AsJson
 from filesync.cli.output import show_document
 from filesync.cli.world import World
-from filesync.errors import LocalFileError
+from filesync.clock import Stop
+from filesync.errors import FilesyncError, LocalFileError
 from filesync.settings import DEFAULTS, find_home
 from filesync.variables import is_secret
 
@@ -67,16 +68,35 @@ def check(ctx: typer.Context, *, json: AsJson = False) -> None:
     world: World = ctx.obj
     config = world.config
     found = costs(world)
+    logins = [*_missing_logins(world)]
     if json:
-        document = {"notices": [str(each) for each in config.notices], "endpoints": [each.to_json() for each in found]}
+        document = {
+            "notices": [*map(str, config.notices), *logins],
+            "endpoints": [each.to_json() for each in found],
+        }
         show_document(world, {"ok": True, "file": str(world.config_path), **document})
         return
-    for notice in config.notices:
+    for notice in (*config.notices, *logins):
         world.note(f"note: {notice}")
     active = sum(endpoint.is_active for endpoint in config.endpoints)
     world.write(f"{world.config_path}: ok, {len(config.endpoints)} endpoints, {active} active\n")
     for each in found:
         world.write(f"{_said(each)}\n")
+
+
+def _missing_logins(world: World) -> Iterator[str]:
+    """Name what the active endpoints' logins lack, as far as that shows without asking a service."""
+    from filesync.http import Counters  # noqa: PLC0415  only this check opens providers
+    from filesync.sync.opening import opener  # noqa: PLC0415  as above
+
+    open_provider = opener(world.settings, world.config.rate_limit_percent, world.clock, world.random)
+    for endpoint in world.config.endpoints:
+        if not endpoint.is_active:
+            continue
+        try:
+            open_provider(endpoint, Stop(world.clock), Counters())
+        except FilesyncError as exc:
+            yield f"{endpoint.name}: {exc}"
 
 
 @app.command("show")

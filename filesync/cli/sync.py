@@ -34,10 +34,13 @@ def sync(  # noqa: PLR0913  one parameter for each option
     *,
     endpoint: EndpointNames = None,
     everything: Annotated[bool, typer.Option("--all", help="Every active endpoint, due or not.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="List everything afresh, whatever the shortcuts say.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="List everything afresh; without --endpoint every active one.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would change; works on a copy.")] = False,
     max_files: Annotated[
-        int | None, typer.Option("--max-files", min=1, metavar="N", help="A trial that stops after N files.")
+        int | None,
+        typer.Option("--max-files", min=1, metavar="N", help="A trial that stops after N files; it removes nothing."),
     ] = None,
     accept_deletions: Annotated[
         bool, typer.Option("--accept-deletions", help="Let a mass deletion through, once; needs --endpoint.")
@@ -47,7 +50,8 @@ def sync(  # noqa: PLR0913  one parameter for each option
     """Run every endpoint that is due, once, and exit.
 
     Exit codes: 0 done, or nothing due, or another run holds the endpoint; 1 an endpoint failed; 3 one was only
-    partly listed; 75 every failure was temporary; 77 a login is needed; 130/143 stopped by a signal.
+    partly listed; 75 every failure was temporary; 77 a login is needed; 78 the configuration is wrong; 130/143
+    stopped by a signal.
     """
     world: World = ctx.obj
     choice = _to_choice(endpoint or [], everything, full, max_files, accept_deletions)
@@ -76,7 +80,8 @@ def _to_choice(
         raise UsageError("--accept-deletions needs --endpoint: say whose deletions are right")
     if accept_deletions and max_files is not None:
         raise UsageError("--accept-deletions and --max-files exclude each other: a trial never removes")
-    return Choice(tuple(dict.fromkeys(names)), everything, full, max_files, accept_deletions)
+    asked_for_all = everything or (not names and (full or max_files is not None))
+    return Choice(tuple(dict.fromkeys(names)), asked_for_all, full, max_files, accept_deletions)
 
 
 @contextmanager
@@ -146,6 +151,7 @@ def _tell(world: World, choice: Choice, report: Report, *, dry_run: bool) -> Non
             world.note(line)
         else:
             world.detail(line)
+        world.detail(f"{outcome.endpoint}: {_effort(outcome)}")
     for name, why in report.skipped:
         (world.note if by_hand else world.detail)(f"{name}: skipped: {why}")
     if not report.outcomes and not report.skipped:
@@ -160,12 +166,21 @@ def _sentence(outcome: "Outcome", *, dry_run: bool) -> str:
     tally, usage = outcome.tally, outcome.usage
     if outcome.status == "failed":
         return f"failed: {outcome.error_message}"
-    would = "would be " if dry_run else ""
-    counts = f"{tally.files_added} {would}added, {tally.files_updated} updated, {tally.files_removed} removed"
+    would = "it would be " if dry_run else ""
+    counts = f"{would}{tally.files_added} added, {tally.files_updated} updated, {tally.files_removed} removed"
     plural = "" if usage.api_requests == 1 else "s"
     cost = f"{usage.api_requests} request{plural} in {outcome.duration_seconds:.1f} s"
     why = f": {outcome.error_message}" if outcome.error_message else ""
     return f"{outcome.status}{why}; {counts}; {cost}"
+
+
+def _effort(outcome: "Outcome") -> str:
+    tally, usage = outcome.tally, outcome.usage
+    return (
+        f"{outcome.mode}; {tally.folders_listed} folders listed, {tally.folders_skipped} skipped, {tally.files_seen} "
+        f"files seen, {tally.found_by_reconcile} changes found by reconciling; {usage.retries} retries, "
+        f"{usage.throttled_seconds:.1f} s waited for limits"
+    )
 
 
 def _show_json(world: World, report: Report, code: int, *, dry_run: bool) -> None:

@@ -78,7 +78,9 @@ def _read_text(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
     except FileNotFoundError as exc:
-        raise ConfigError(f"{path}: no such file; `filesync init` writes an example") from exc
+        raise ConfigError(
+            f"{path}: no such file; go to a home or name one with --home, or start one: filesync init"
+        ) from exc
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be read: {exc.strerror}") from exc
     if len(content) > _MOST_BYTES:

@@ -189,7 +189,11 @@ def _drop_text(error: Exception) -> str:
     if _is_timeout(error):
         return f"no answer within {TIMEOUT[1]:.0f} s"
     reasons = [reason for cause in _causes(error) if (reason := _system_reason(cause))]
-    return f"no usable answer ({reasons[0]})" if reasons else "the connection was dropped"
+    return (
+        f"no usable answer ({reasons[0]}); check network, proxy and base URL"
+        if reasons
+        else "the connection was dropped"
+    )
 
 
 def _system_reason(error: BaseException) -> str | None:

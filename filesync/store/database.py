@@ -96,7 +96,7 @@ def open_for_reading(path: Path) -> Database:
     Raises StoreError: missing, not a database, older or newer than this program.
     """
     if not path.exists():
-        raise StoreError(f"{path}: there is no database yet; run: filesync sync")
+        raise StoreError(f"{path}: there is no database yet; run: filesync sync (or name another home with --home)")
     with problems_named(path):
         connection = _connect(f"{path.as_uri()}?mode=ro")
         try:
