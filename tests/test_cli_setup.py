@@ -73,8 +73,8 @@ def test_check_points_out_what_is_hardly_meant(home: CliHome) -> None:
     result = home.run("config", "check")
     assert result.code == 0
     assert "note: " in result.err
-    twice, login = home.run("config", "check", "--json").document["notices"]
-    assert "b.6c2cffb0" in twice
+    label, login = home.run("config", "check", "--json").document["notices"]
+    assert "your own label" in label
     assert "CONNECTOR_AUTODESK_CLIENT_ID" in login
 
 
