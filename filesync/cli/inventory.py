@@ -200,12 +200,12 @@ def _without_the_dead(world: World, rows: Iterable[Row]) -> Iterator[Row]:
 def _files_view(wanted: FileFilter) -> View:
     more: tuple[str, ...] = ()
     if wanted.deleted:
-        columns = (*_FILE_COLUMNS, _column("DELETED", "deleted_at"), Column("WHY", lambda row: row["deleted_reason"]))
+        columns = (*_FILE_COLUMNS, _column("DELETED UTC", "deleted_at"), Column("WHY", lambda row: row["deleted_reason"]))
     elif wanted.pending_removal:
-        columns = (*_FILE_COLUMNS, _column("MISSING", "missing_since"), Column("WHY", _pending_reason))
+        columns = (*_FILE_COLUMNS, _column("MISSING UTC", "missing_since"), Column("WHY", _pending_reason))
         more = ("pending_reason", "missing_since")
     else:
-        columns = (*_FILE_COLUMNS, _column("MODIFIED", "updated_at", spare=True), _MODIFIED_BY)
+        columns = (*_FILE_COLUMNS, _column("MODIFIED UTC", "updated_at", spare=True), _MODIFIED_BY)
     return View("files", (*columns, _PATH), ("endpoint", *queries.FILE_COLUMNS, *more), "no such file is known")
 
 
@@ -237,7 +237,7 @@ _CHANGES = View(
     "changes",
     (
         Column("SEQ", lambda row: str(row["seq"]), right=True),
-        Column("DETECTED", lambda row: minute(row["detected_at"]), rank=1),
+        Column("DETECTED UTC", lambda row: minute(row["detected_at"]), rank=1),
         _ENDPOINT,
         Column("KIND", lambda row: row["kind"]),
         Column("CAUSE", lambda row: row["cause"], rank=3),
@@ -249,7 +249,7 @@ _LOGS = View(
     "logs",
     (
         Column("ID", lambda row: str(row["id"]), rank=4, right=True),
-        Column("STARTED", lambda row: minute(row["started_at"])),
+        Column("STARTED UTC", lambda row: minute(row["started_at"])),
         _ENDPOINT,
         Column("STATUS", lambda row: row["status"], mood=_mood),
         Column("MODE", lambda row: row["mode"], rank=6),

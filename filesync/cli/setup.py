@@ -172,7 +172,8 @@ def _said(cost: Cost) -> str:
     if cost.size is None:
         return f"  {cost.endpoint}: {cost.unit}; how many is known after the first sync"
     size = f"{_counted(cost.size.files, 'file')} in {_counted(cost.size.folders, 'folder')}"
-    price = f"{_counted(cost.requests or 0, 'request')}, {cost.minutes:.1f} min at {cost.per_minute:,}/min"
+    time = f"{cost.minutes:.1f} min" if cost.minutes and cost.minutes >= 1 else "under a minute"
+    price = f"{_counted(cost.requests or 0, 'request')}, {time} at {cost.per_minute:,}/min"
     listing = f"a listing takes about {price}"
     return f"  {cost.endpoint}: {size}; {listing}; reconciling spreads that over {cost.reconcile_every}"
 
