@@ -108,9 +108,7 @@ def _play(player: "_Player", stage: _Stage) -> None:
     player.command("status")
     player.command("files", "--limit", "8")
     player.say("", "5. What changed since the first listing:")
-    player.command(
-        "changes", "--kind", "created", "--kind", "modified", "--kind", "deleted", "--kind", "moved", since=True
-    )
+    player.command("changes", since=True)
     player.say("", "With an account of your own: filesync init, fill in config/connector.yaml, filesync sync.")
 
 

@@ -200,7 +200,11 @@ def _without_the_dead(world: World, rows: Iterable[Row]) -> Iterator[Row]:
 def _files_view(wanted: FileFilter) -> View:
     more: tuple[str, ...] = ()
     if wanted.deleted:
-        columns = (*_FILE_COLUMNS, _column("DELETED UTC", "deleted_at"), Column("WHY", lambda row: row["deleted_reason"]))
+        columns = (
+            *_FILE_COLUMNS,
+            _column("DELETED UTC", "deleted_at"),
+            Column("WHY", lambda row: row["deleted_reason"]),
+        )
     elif wanted.pending_removal:
         columns = (*_FILE_COLUMNS, _column("MISSING UTC", "missing_since"), Column("WHY", _pending_reason))
         more = ("pending_reason", "missing_since")
