@@ -27,7 +27,6 @@ def this_process() -> World:
         stdout=sys.stdout,
         stderr=sys.stderr,
         stdout_width=_width(sys.stdout),
-        stdin_is_terminal=_is_terminal(sys.stdin),
         stderr_is_terminal=_is_terminal(sys.stderr),
     )
 

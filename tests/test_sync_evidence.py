@@ -10,10 +10,14 @@ import pytest
 
 from filesync.clock import Clock
 from filesync.errors import StoreError
+from filesync.model import Page, RemoteFolder, Rooted
 from filesync.schedule import CronSchedule, History, decide
+from filesync.selection import Selection
 from filesync.simulators import faults
 from filesync.simulators.acc import AccSimulator
 from filesync.store.database import Database, open_for_writing
+from filesync.store.known import Pace
+from filesync.store.run import Plan, Run
 from filesync.sync.start import Choice
 from tests.homes import READER, Acc, Drive, Home
 from tests.test_walks import assert_drive_truth
@@ -358,3 +362,20 @@ def test_newcomers_wait_for_the_slots_that_their_own_start_fills(tmp_path: Path)
         home.configure(*({"name": id_, "endpoint_details": {"project_id": id_}} for id_ in projects))
         home.cli("sync", MAX_CONCURRENT_SYNCS="2")
     assert len(home.query("SELECT * FROM sync_logs")) == 4
+
+
+def test_a_sub_folder_that_a_page_named_still_has_to_be_read_in_a_full_listing(drive: Drive) -> None:
+    top = drive.service.state.add_folder(drive.shared, "top")
+    inner = drive.service.state.add_folder(top, "inner")
+    drive.home.configure({"name": "D", "endpoint_details": {"folder_id": top}})
+    drive.settle()
+    drive.home.sync()
+    database = open_for_writing(drive.home.database)
+    pace = Pace(timedelta(hours=6), timedelta(minutes=5))
+    plan = Plan(1, Selection(), pace, stamped=False, trigger="manual", full=True)
+    run = Run(database, plan, drive.service.clock.now, "here", 1)
+    run.put(Rooted(RemoteFolder(top, "", None)))
+    run.put(Page(folders=[RemoteFolder(inner, "inner", top)]))  # of a folder too wide for one statement
+    waiting = [folder.id for folder in run.known.unlisted()]
+    database.close()
+    assert waiting == [top, inner]

@@ -49,7 +49,6 @@ class World:
     stdout: TextIO
     stderr: TextIO
     stdout_width: int | None = None
-    stdin_is_terminal: bool = False
     stderr_is_terminal: bool = False
     options: Options = field(default_factory=Options)
 

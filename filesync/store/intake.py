@@ -156,18 +156,17 @@ class Intake:
             self._suspect_unseen(sighting)
         elif not self._memory.full:
             self._memory.owe_full()  # nobody kept count of what was seen: what is missing shows in the next listing
+        since = self._memory.listing_since(self._began)
         self._connection.execute(
             """UPDATE folders SET readable = 1, unreadable_reason = NULL
-               WHERE endpoint_id = ?1 AND NOT readable
-               AND (external_folder_id = ?2 OR last_tried_at < (
-                   SELECT full_begun_at FROM sync_state WHERE endpoint_id = ?1))""",
-            (self._endpoint_id, self.scope.root_id),
+               WHERE endpoint_id = ? AND NOT readable AND (external_folder_id = ? OR last_tried_at < ?)""",
+            (self._endpoint_id, self.scope.root_id, since),
         )
         self._connection.execute(
             """UPDATE folders SET last_listed_at = ?1, last_tried_at = ?1, relist = 0, entry_cause = NULL
                WHERE endpoint_id = ?2 AND deleted_at IS NULL AND folder_path IS NOT NULL AND readable
                AND (NOT listable OR last_tried_at >= ?3)""",
-            (self._stamp(), self._endpoint_id, self._memory.listing_since(self._began)),
+            (self._stamp(), self._endpoint_id, since),
         )
         self._tree.forget_cache()
 
@@ -267,7 +266,7 @@ class Intake:
         if self._stamped or self._is_trial:
             return
         self._connection.execute(
-            """UPDATE folders SET relist = 0, last_tried_at = ?
+            """UPDATE folders SET last_tried_at = ?
                WHERE endpoint_id = ? AND readable AND external_folder_id IN (SELECT value FROM json_each(?))""",
             (self._stamp(), self._endpoint_id, json.dumps(folder_ids)),
         )
