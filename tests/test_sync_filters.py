@@ -283,3 +283,21 @@ def test_hostile_names_change_nothing_but_their_own_cell(drive: Drive) -> None:
     assert sorted(row["file_name"] for row in drive.home.files().values()) == sorted(names)
     assert "/a\uff0fb.pdf" in drive.home.paths()
     drive.home.assert_sound()
+
+
+def test_an_acc_folder_that_a_rename_brings_into_the_filter_is_read_before_its_files_are_shown(acc: Acc) -> None:
+    archive = acc.service.add_folder(acc.top, "Archive")
+    gone = acc.service.add_file(archive, "gone.pdf", 1)
+    acc.service.add_file(archive, "kept.pdf", 1)
+    acc.settle()
+    acc.home.sync()
+    configure(acc, exclude=["**/Archive/**"])
+    acc.home.sync()
+    assert acc.home.paths() == []
+    acc.service.hide_file(gone)
+    acc.service.rename_folder(archive, "Active")
+    acc.service.add_file(acc.top, "news.pdf", 1)  # moves the stamp, so that the rename is seen
+    acc.settle()
+    acc.home.sync()
+    assert acc.home.paths() == ["/Project Files/Active/kept.pdf", "/Project Files/news.pdf"]
+    acc.home.assert_sound()

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from filesync.clock import from_timestamp
 from filesync.simulators import faults
+from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.trees import grow
 from filesync.sync.slots import Locks
 from filesync.sync.start import Choice
@@ -132,3 +133,14 @@ def test_one_endpoint_that_fails_does_not_stop_the_others(acc: Acc) -> None:
     report = acc.home.start(Choice(everything=True))
     assert {outcome.endpoint: outcome.status for outcome in report.outcomes} == {"Archived": "failed", "P": "success"}
     assert acc.home.paths("P") == ["/Project Files/plan.pdf"]
+
+
+def test_a_drive_listed_by_a_clock_that_ran_ahead_is_relisted_once_the_clock_is_right(drive: Drive) -> None:
+    drive.service.state.add_file(drive.shared, "plan.pdf", 1)
+    drive.settle()
+    ahead = SimulatedClock(drive.service.clock.now() + timedelta(days=365), frozen=True)
+    drive.home.start(Choice(everything=True), clock=ahead)
+    drive.service.clock.advance(300)
+    assert drive.home.start().outcomes[0].mode == "full"
+    drive.service.clock.advance(300)
+    assert drive.home.start().outcomes[0].mode == "incremental"
