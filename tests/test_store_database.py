@@ -5,11 +5,15 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
+from filesync.clock import Timestamp
 from filesync.errors import StoreError
+from filesync.store import endpoints
 from filesync.store.database import copy_to, open_for_reading, open_for_writing
+from filesync.store.endpoints import Declared, bring_in_line
 from tests.homes import ROOT, Drive
 
 
@@ -114,3 +118,21 @@ def test_a_copy_is_whole_while_somebody_writes(tmp_path: Path) -> None:
         counts.append(opened.connection.execute("SELECT count(*) FROM scheduler").fetchone()[0])
         opened.close()
     assert counts == [0, 1]
+
+
+def test_two_starts_that_bring_a_new_home_in_line_at_once_agree(tmp_path: Path) -> None:
+    now = Timestamp("2026-01-01T00:00:00.000Z")
+    declared = [Declared("e", "t", {"id": 1}, None, None, {}, {}, is_active=True)]
+    first, second = open_for_writing(tmp_path / "new.db"), open_for_writing(tmp_path / "new.db")
+    is_about_to_write = Event()
+    second.connection.set_trace_callback(lambda sql: is_about_to_write.set() if "IMMEDIATE" in sql else None)
+    found: list[str] = []
+    thread = Thread(target=lambda: found.extend(bring_in_line(second, declared, now)))
+    with first.transaction() as connection:
+        thread.start()
+        assert is_about_to_write.wait(30)  # it has read the empty table, and waits for its turn
+        endpoints._insert(connection, declared[0], now)
+    thread.join(30)
+    assert found == ["e"]
+    first.close()
+    second.close()

@@ -175,7 +175,7 @@ def test_two_processes_side_by_side_do_all_endpoints_once(acc: Acc) -> None:
     processes = [acc.home.spawn("sync") for _ in range(2)]
     for process in processes:
         _, err = process.communicate(timeout=PATIENCE)
-        assert (process.returncode, err) == (0, "")
+        assert (process.returncode, err) == (0, ""), err
     while len(acc.home.files()) < 160:  # what no slot was free for is due at the next start
         assert acc.home.cli("sync").code == 0
     logs = acc.home.query("SELECT endpoint_id, status FROM sync_logs")

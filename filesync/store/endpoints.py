@@ -87,7 +87,11 @@ _SELECT = """
 def load(database: Database) -> list[Stored]:
     """Read every endpoint, active or not."""
     with database.reading() as connection:
-        return [Stored(row[0], tuple(row[1:8]), *row[8:]) for row in connection.execute(_SELECT)]
+        return _read(connection)
+
+
+def _read(connection: sqlite3.Connection) -> list[Stored]:
+    return [Stored(row[0], tuple(row[1:8]), *row[8:]) for row in connection.execute(_SELECT)]
 
 
 def find(database: Database, endpoint_id: int) -> Stored:
@@ -104,7 +108,7 @@ def bring_in_line(database: Database, declared: Sequence[Declared], now: Timesta
         names = {endpoint.name for endpoint in declared}
         return {row.name: row for row in stored if row.name in names}
     with database.transaction() as connection:
-        _rewrite(connection, declared, stored, now)
+        _rewrite(connection, declared, _read(connection), now)  # read again: another start may have been faster
     names = {endpoint.name for endpoint in declared}
     return {row.name: row for row in load(database) if row.name in names}
 
