@@ -15,6 +15,22 @@ State = Mapping[str, Any]  # a provider's own memory between syncs: JSON, opaque
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """As whom an endpoint is read: what another identity cannot see is not gone.
+
+    `client` is the app's client id or the account's address, `user` whom it stands for ('': nobody but itself).
+    A rotated secret or key is the same identity.
+    """
+
+    flow: str
+    client: str
+    user: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.user or self.client} ({self.flow.replace('_', ' ')}{f', {self.client}' if self.user else ''})"
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteFile:
     """A file as its service describes it; None is 'the service does not know', never 0 or ''.
 

@@ -13,7 +13,7 @@ import pytest
 from filesync.clock import Stop
 from filesync.errors import ConfigError, ForbiddenError, NotFoundError, RefusedError, ResponseError, StoppedError
 from filesync.http import Connector, Counters
-from filesync.model import (
+from filesync.model import Identity, (
     Candidate,
     Changed,
     FolderListed,
@@ -90,9 +90,8 @@ def connect(sim: Simulator, stop: Stop, tmp_path: Path) -> Iterator[Open]:
         connection = connector.connect(
             base_url=sim.base_url, routes=ROUTES, client_key=USER, authoriser=login, explain=explain
         )
-        return GoogleDrive(
-            Drive(connection, sim.base_url), Scope(drive_id, folder_id, shared_with_me, USER), sim.clock.now
-        )
+        scope = Scope(drive_id, folder_id, shared_with_me, USER)
+        return GoogleDrive(Drive(connection, sim.base_url), scope, sim.clock.now, lambda: Identity("user", "c", USER))
 
     yield open_provider
     connector.close()

@@ -1,1 +1,13 @@
 """Logins: tokens fetched through our own connections, kept in private files, never by two processes at once."""
+
+from typing import Protocol
+
+from filesync.http import Authoriser
+from filesync.model import Identity
+
+
+class Login(Authoriser, Protocol):
+    """A login that knows whose it is; safe to share between threads."""
+
+    def identity(self) -> Identity:
+        """Tell as whom requests are made; may cost a request once per login."""

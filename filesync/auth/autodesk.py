@@ -13,6 +13,7 @@ from filesync.auth.tokens import Token, TokenFile, TokenKey, bearer, bearer_toke
 from filesync.clock import Clock
 from filesync.errors import AuthError, RefusedError
 from filesync.http import Connector, Refusal, Route, Secret
+from filesync.model import Identity
 
 BASE_URL = "https://developer.api.autodesk.com"
 READ_ONLY = ("data:read",)
@@ -74,6 +75,9 @@ class TwoLegged:
 
     def renew(self, rejected: Mapping[str, str]) -> None:
         self._file.forget(bearer_token(rejected))
+
+    def identity(self) -> Identity:
+        return Identity("two_legged", self._app.client_id, self._identity.get("x-user-id", ""))
 
     def _fetch(self) -> Token:
         form = {"grant_type": "client_credentials", "scope": " ".join(READ_ONLY)}

@@ -17,6 +17,7 @@ from filesync.auth.tokens import Token, TokenFile, TokenKey, bearer, bearer_toke
 from filesync.clock import Clock
 from filesync.errors import AuthError, ConfigError, RefusedError
 from filesync.http import Connection, Connector, Refusal, Route, Secret
+from filesync.model import Identity
 
 DEFAULT_KEY_PATH = "./credentials/google-service-account.json"
 METADATA_ONLY = ("https://www.googleapis.com/auth/drive.metadata.readonly",)
@@ -89,6 +90,9 @@ class ServiceAccount:
 
     def renew(self, rejected: Mapping[str, str]) -> None:
         self._file.forget(bearer_token(rejected))
+
+    def identity(self) -> Identity:
+        return Identity("service_account", self._key.client_email, self._subject or "")
 
     def _connect(self, connector: Connector) -> Connection:
         parts = urlsplit(self._key.token_uri)

@@ -9,10 +9,10 @@ did not. STATE: the provider's own JSON memory, committed with the batch that ca
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from filesync.clock import Clock
-from filesync.model import Batch, Candidate, KnownFolder, State
+from filesync.model import Batch, Candidate, Identity, KnownFolder, State
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -75,6 +75,14 @@ class Provider(Protocol):
 
     def left_out(self) -> Sequence[str]:
         """Names of what the service shows and this provider leaves out on purpose, after `read` saw them."""
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """An optional ability of a provider: to tell as whom it reads. Without it there is no identity guard."""
+
+    def identity(self) -> Identity:
+        """Tell as whom this endpoint is read; may cost a request once per login. Raises what a request raises."""
 
 
 @dataclass(frozen=True, slots=True)

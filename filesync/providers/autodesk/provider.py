@@ -1,17 +1,17 @@
 """One endpoint of Autodesk Construction Cloud, from its first request to its last."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from filesync.auth.autodesk import App, TwoLegged, app_of
-from filesync.errors import AuthError, ForbiddenError, NotFoundError
-from filesync.http import Answer, Authoriser
-from filesync.model import Batch, Candidate, RemoteFolder
+from filesync.errors import ForbiddenError, NotFoundError
+from filesync.http import Answer
+from filesync.model import Batch, Candidate, Identity, RemoteFolder
 from filesync.providers.autodesk.listing import Crawl
+from filesync.providers.autodesk.opening import connect
 from filesync.providers.autodesk.placing import Place, find, remembered
 from filesync.providers.autodesk.resolving import Resolver
-from filesync.providers.autodesk.routes import ROUTES, explain, is_about_login
+from filesync.providers.autodesk.routes import is_about_login
 from filesync.providers.autodesk.service import Service
 from filesync.providers.autodesk.tops import SystemFolders, to_batches
 from filesync.providers.autodesk.translate import is_hidden, to_entry, to_folder
@@ -32,7 +32,8 @@ class AutodeskProvider:
 
     continuous = True
 
-    def __init__(self, service: Service, details: "AutodeskDetails") -> None:
+    def __init__(self, service: Service, details: "AutodeskDetails", identity: Callable[[], Identity]) -> None:
+        self.identity = identity
         self._service = service
         self._hub_id = details.hub_id
         self._folder_id = details.folder_id
@@ -108,23 +109,9 @@ class AutodeskProvider:
 
 def open_provider(details: "AutodeskDetails", surroundings: Surroundings) -> AutodeskProvider:
     """Check the login's settings and make a connection that asks nothing yet. Raises AuthError."""
-    app = app_of(surroundings.variables)
-    connection = surroundings.connector.connect(
-        base_url=app.base_url,
-        routes=ROUTES,
-        client_key=app.client_id,
-        authoriser=_login(app, details, surroundings),
-        explain=explain,
-    )
-    return AutodeskProvider(Service(connection, details.project_id, _top_folder_query(details)), details)
-
-
-def _login(app: App, details: "AutodeskDetails", surroundings: Surroundings) -> Authoriser:
-    flow = surroundings.variables.get("CONNECTOR_AUTODESK_AUTH", "").strip()
-    if flow not in ("", "auto", "two_legged"):
-        raise AuthError(f"CONNECTOR_AUTODESK_AUTH is {flow}: only two_legged is supported so far; see OAUTH_SETUP.md")
-    tokens = surroundings.path("tokens")
-    return TwoLegged(app, surroundings.connector, surroundings.clock, tokens, act_as_user=details.act_as_user)
+    connection, login = connect(surroundings, details.act_as_user)
+    service = Service(connection, details.project_id, _top_folder_query(details))
+    return AutodeskProvider(service, details, login.identity)
 
 
 def _top_folder_query(details: "AutodeskDetails") -> Mapping[str, str]:

@@ -6,22 +6,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from filesync.auth.google import DEFAULT_KEY_PATH, ServiceAccount, read_key
-from filesync.model import Batch, Candidate, FoldersKnown, Page, Rooted
+from filesync.model import Batch, Candidate, FoldersKnown, Identity, Page, Rooted
 from filesync.providers.base import Known, Surroundings
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.changes import DeadCursorError, Log, start_log
 from filesync.providers.google_drive.listing import FlatListing
 from filesync.providers.google_drive.memory import Listing, Memory, Phase
+from filesync.providers.google_drive.opening import connect
 from filesync.providers.google_drive.resolving import Resolver
-from filesync.providers.google_drive.routes import ROUTES, explain
 from filesync.providers.google_drive.scope import Scope, find_root
 from filesync.providers.google_drive.tree import Tree
 
 if TYPE_CHECKING:
     from filesync.providers.google_drive.details import DriveDetails
-
-_BASE_URL = "https://www.googleapis.com"
 
 
 class GoogleDrive:
@@ -29,7 +26,10 @@ class GoogleDrive:
 
     continuous = False
 
-    def __init__(self, drive: Drive, scope: Scope, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, drive: Drive, scope: Scope, now: Callable[[], datetime], identity: Callable[[], Identity]
+    ) -> None:
+        self.identity = identity
         self._drive = drive
         self._scope = scope
         self._now = now
@@ -156,14 +156,7 @@ class _Reading:
 
 def open_provider(details: "DriveDetails", surroundings: Surroundings) -> GoogleDrive:
     """Check the credentials and make a connection that asks nothing yet. Raises AuthError."""
-    variables, connector = surroundings.variables, surroundings.connector
-    key = read_key(surroundings.path(variables.get("GOOGLE_CREDENTIALS_PATH") or DEFAULT_KEY_PATH))
-    tokens = surroundings.path("tokens")
-    login = ServiceAccount(key, connector, surroundings.clock, tokens, subject=details.subject)
-    base_url = variables.get("CONNECTOR_GOOGLE_BASE_URL") or _BASE_URL
-    account = details.subject or key.client_email
-    connection = connector.connect(
-        base_url=base_url, routes=ROUTES, client_key=account, authoriser=login, explain=explain
-    )
-    scope = Scope(details.drive_id, details.folder_id, details.shared_with_me, account)
-    return GoogleDrive(Drive(connection, base_url), scope, surroundings.clock.now)
+    drive, login = connect(surroundings, details.subject)
+    identity = login.identity()
+    scope = Scope(details.drive_id, details.folder_id, details.shared_with_me, identity.user or identity.client)
+    return GoogleDrive(drive, scope, surroundings.clock.now, login.identity)
