@@ -13,11 +13,12 @@ import pytest
 from filesync.clock import Stop
 from filesync.errors import ConfigError, ForbiddenError, NotFoundError, RefusedError, ResponseError, StoppedError
 from filesync.http import Connector, Counters
-from filesync.model import Identity, (
+from filesync.model import (
     Candidate,
     Changed,
     FolderListed,
     Gone,
+    Identity,
     KnownFolder,
     Page,
     RemoteFile,
