@@ -8,6 +8,7 @@ from filesync.simulators.clock import SimulatedClock
 
 CLIENT_ID = "simulated-client"
 CLIENT_SECRET = "not-a-secret"  # noqa: S105 - opens nothing but the simulator
+CALLBACK = "http://localhost:8765/callback"
 SCOPES = frozenset({"data:read", "data:search", "account:read", "viewables:read"})
 
 # aps.md 2.6: what plain two-legged callers see at the top level beside people's own folders
@@ -31,21 +32,30 @@ class Accounts:
         self.projects: dict[str, Project] = {}
         self.folders: dict[str, Folder] = {}
         self.regions_down: set[str] = set()  # their hubs are missing from lists, with a warning
-        self.add_app(CLIENT_ID, CLIENT_SECRET)
+        self.add_app(CLIENT_ID, CLIENT_SECRET, callbacks=(CALLBACK,))
         self.default_user = self.users[self.add_user("Ann Example")]
 
     def add_app(
         self,
         client_id: str,
-        client_secret: str,
+        client_secret: str | None,
         *,
         scopes: Iterable[str] = SCOPES,
         api_enabled: bool = True,
         hubs: Iterable[str] | None = None,
+        callbacks: Iterable[str] = (),
     ) -> None:
-        """Register an app; `hubs` lists where it is a Custom Integration, None: in every hub, (): in none."""
+        """Register an app, without a secret a public one.
+
+        `hubs` lists where it is a Custom Integration, None: in every hub, (): in none.
+        """
         entered = None if hubs is None else frozenset(hubs)
-        self.apps[client_id] = App(client_id, client_secret, frozenset(scopes), api_enabled, entered)
+        app = App(client_id, client_secret, frozenset(scopes), api_enabled, entered, frozenset(callbacks))
+        self.apps[client_id] = app
+
+    def register_callback(self, client_id: str, uri: str) -> None:
+        """Add a callback URL, to which a login may return when it names exactly this one."""
+        self.apps[client_id].callbacks |= {uri}
 
     def add_user(self, name: str) -> str:
         user = User(self.ids.short()[:16].upper(), name)

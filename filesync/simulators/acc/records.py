@@ -40,13 +40,17 @@ NOBODY = User("", "")  # the service shows empty strings for some old entries
 
 @dataclass(slots=True, eq=False)
 class App:
-    """A registration on the developer's side; `hubs` is where Account Admin entered it, None: everywhere."""
+    """A registration on the developer's side; a public app has no secret.
+
+    `hubs` is where Account Admin entered it, None: everywhere. `callbacks` are its registered URLs.
+    """
 
     client_id: str
-    client_secret: str
+    client_secret: str | None
     scopes: frozenset[str]
     api_enabled: bool = True
     hubs: frozenset[str] | None = None
+    callbacks: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True, eq=False)

@@ -1,36 +1,18 @@
-"""The simulated service itself: its routes, who may use them, and what they answer."""
+"""Data Management: its routes and what they answer, to whom."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from filesync.simulators.acc import bodies, commands, entries, listing, refusals
 from filesync.simulators.acc.accounts import may_enter, may_open
-from filesync.simulators.acc.documents import Documents, Rules
+from filesync.simulators.acc.gateway import Gateway
 from filesync.simulators.acc.records import App, File, Folder, Hub, Project, User
-from filesync.simulators.acc.tokens import Tokens
 from filesync.simulators.acc.truth import truth
-from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.messages import Answer, Call, Route
-from filesync.simulators.server import Loopback
-
-# https://aps.autodesk.com/en/docs/data/v2/developers_guide/rate-limiting/dm-rate-limits: per client id and minute
-LIMITS = {
-    "token": 500,
-    **dict.fromkeys(("hubs", "hub", "projects", "project"), 50),
-    **dict.fromkeys(("top_folders", "folder", "contents", "item", "commands"), 300),
-    "versions": 800,
-}
 
 
-class AccSimulator(Documents, Loopback):
+class AccSimulator(Gateway):
     """Autodesk Construction Cloud on loopback: state, changes to it, and the routes that show it."""
-
-    def __init__(self, clock: SimulatedClock | None = None, *, seed: int = 1, rules: Rules | None = None) -> None:
-        Loopback.__init__(self, clock, LIMITS)
-        Documents.__init__(self, self.clock, seed, rules)
-        self.tokens = Tokens(self.apps, self.clock)
 
     def routes(self) -> tuple[Route, ...]:
         hub, project = "/project/v1/hubs/{hub}", "/data/v1/projects/{project}"
@@ -45,44 +27,14 @@ class AccSimulator(Documents, Loopback):
             Route("projects", "GET", f"{hub}/projects", self._projects),
             Route("hub", "GET", hub, self._hub),
             Route("hubs", "GET", "/project/v1/hubs", self._hubs),
-            Route("token", "POST", "/authentication/v2/token", self.tokens.reply, token=True),
+            *self.login_routes(),
         )
-
-    def authorise(self, route: Route, call: Call) -> str:
-        if route.token:
-            return ""
-        token = self.tokens.check(call)
-        if not token.app.api_enabled:
-            message = "The client_id specified does not have access to the api product"
-            raise refusals.gateway(403, "AUTH-001", message)
-        if "data:read" not in token.scopes:
-            raise refusals.gateway(403, "AUTH-010", "Token does not have the privilege for this request.")
-        return token.app.client_id
-
-    def revoke_tokens(self) -> None:
-        """Answer 401 to every token that is out."""
-        self.tokens.revoke_all()
 
     def truth(
         self, project: str, folder: str | None = None, *, user: str | None = None, system: bool = False
     ) -> list[dict[str, Any]]:
         """List what an inventory of the project, or of the folder's subtree, must hold."""
         return truth(self, project, folder, user=user, system=system)
-
-    def unknown_route(self, call: Call) -> Answer:
-        return refusals.gateway(404, "PATH-404", f"No such resource: {call.path[:100]}").answer
-
-    def wrong_method(self, call: Call, allowed: str) -> Answer:
-        refused = refusals.gateway(405, "METHOD-405", f"{call.method} is not allowed here.")
-        return refused.answer.with_headers(Allow=allowed)
-
-    def over_limit(self, route: str, retry_after: float | None) -> Answer:  # noqa: ARG002 - all routes say the same
-        return refusals.over_limit(retry_after)
-
-    def repeat_page(self, answer: Answer, call: Call) -> Answer:
-        page = json.loads(answer.body)
-        page.setdefault("links", {})["next"] = {"href": f"{self.base_url}{call.target}"}
-        return replace(answer, body=json.dumps(page).encode())
 
     def _hubs(self, call: Call) -> Answer:
         with self.lock:
@@ -100,7 +52,7 @@ class AccSimulator(Documents, Loopback):
     def _projects(self, call: Call) -> Answer:
         paging = listing.Paging.of(call)
         with self.lock:
-            hub, user = self._open_hub(call), self._user(call)
+            hub, user = self._open_hub(call), self.asking_user(call)
             projects = [one for one in self.projects.values() if one.hub is hub and one.active and may_enter(one, user)]
             found = [bodies.to_project(project, self.base_url) for project in paging.cut(projects)]
             return self._page(call, paging, found, len(projects))
@@ -112,7 +64,7 @@ class AccSimulator(Documents, Loopback):
 
     def _top_folders(self, call: Call) -> Answer:
         with self.lock:
-            project, user = self._open_project(call), self._user(call)
+            project, user = self._open_project(call), self.asking_user(call)
             folders = [folder for folder in self._highest(project, user) if _is_asked_for(folder, user, call)]
             found = [self._top_folder(folder) for folder in folders]
             return _answer(bodies.to_document(self._self(call), bodies.to_list(found)))
@@ -137,7 +89,7 @@ class AccSimulator(Documents, Loopback):
 
     def _item(self, call: Call) -> Answer:
         with self.lock:
-            project, user = self._open_project(call), self._user(call)
+            project, user = self._open_project(call), self.asking_user(call)
             file = commands.open_file(self.files, project, user, call.ids["item"])
             write = commands.item_with_path if _asks_for_path(call) else commands.item
             tip = entries.to_version(file, file.tip, self.base_url)
@@ -146,7 +98,7 @@ class AccSimulator(Documents, Loopback):
     def _versions(self, call: Call) -> Answer:
         paging = listing.Paging.of(call)
         with self.lock:
-            project, user = self._open_project(call), self._user(call)
+            project, user = self._open_project(call), self.asking_user(call)
             file = commands.open_file(self.files, project, user, call.ids["item"])
             newest_first = file.versions[::-1]
             found = [entries.to_version(file, version, self.base_url) for version in paging.cut(newest_first)]
@@ -155,7 +107,7 @@ class AccSimulator(Documents, Loopback):
     def _command(self, call: Call) -> Answer:
         wanted, with_path = commands.read_list_items(call)
         with self.lock:
-            project, user = self._open_project(call), self._user(call)
+            project, user = self._open_project(call), self.asking_user(call)
             files = commands.find_files(
                 self.files, project, user, wanted, all_or_nothing=self.rules.list_items_all_or_nothing
             )
@@ -179,17 +131,8 @@ class AccSimulator(Documents, Loopback):
     def _app(self, call: Call) -> App:
         return self.apps[call.client]
 
-    def _user(self, call: Call) -> User | None:
-        """Tell on whose behalf a two-legged caller asks; None: its own."""
-        name = call.headers.get("x-user-id")
-        if name is None:
-            return None
-        if name not in self.users:
-            raise refusals.document(403, "BIM360DM_ERROR", "The user in x-user-id is not known.")
-        return self.users[name]
-
     def _is_visible(self, hub: Hub, call: Call) -> bool:
-        user, entered = self._user(call), self._app(call).hubs
+        user, entered = self.asking_user(call), self._app(call).hubs
         if entered is not None and hub.id not in entered:
             return False
         return user is None or any(one.hub is hub and user.id in one.members for one in self.projects.values())
@@ -205,7 +148,7 @@ class AccSimulator(Documents, Loopback):
         return hub
 
     def _open_project(self, call: Call) -> Project:
-        urn, user = call.ids["project"], self._user(call)
+        urn, user = call.ids["project"], self.asking_user(call)
         if not urn.startswith(("a.", "b.")):
             raise refusals.bad_input("The project id is invalid.")
         project = self.projects.get(urn)
@@ -225,7 +168,7 @@ class AccSimulator(Documents, Loopback):
         folder = self.folders.get(urn)
         if folder is None or folder.project is not project:
             raise refusals.not_found("folder", urn)
-        if not may_open(folder, self._user(call)):
+        if not may_open(folder, self.asking_user(call)):
             raise refusals.forbidden("folder")
         return folder
 

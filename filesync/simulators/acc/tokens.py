@@ -1,107 +1,142 @@
-"""The token endpoint: who asks, for what, and what a token that comes back is worth.
+"""What was issued to whom, and what it is worth: access tokens, refresh tokens and codes (aps.md 1.3, 1.4)."""
 
-https://aps.autodesk.com/en/docs/oauth/v2/reference/http/gettoken-POST
-"""
-
-import base64
-import binascii
 import hashlib
-from collections.abc import Mapping
+import threading
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
 
 from filesync.simulators.acc import refusals
-from filesync.simulators.acc.records import App
+from filesync.simulators.acc.records import App, User
 from filesync.simulators.clock import SimulatedClock
-from filesync.simulators.messages import Answer, Call
+from filesync.simulators.consent import ConsentRequest
+from filesync.simulators.messages import Call
 
 LIFETIME = 3599  # seconds
-_MOST_SCOPES = 50
-_LONGEST_SCOPE = 3000  # characters
+REFRESH_LIFETIME = 15 * 24 * 3600  # seconds
+CODE_LIFETIME = 5 * 60  # seconds
+
+
+@dataclass(slots=True, eq=False)
+class Login:
+    """A user behind an app; when it is no longer alive, nothing that was issued from it is."""
+
+    app: App
+    user: User
+    scopes: frozenset[str]
+    alive: bool = True
+
+    def is_of(self, app: App) -> bool:
+        """Tell whether it is this app's; one that is registered anew is the same by its id."""
+        return self.app.client_id == app.client_id
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
+    """An access token; one without a login is the app's own. `expires` is in the clock's monotonic seconds."""
+
     app: App
     scopes: frozenset[str]
-    expires: float  # the clock's monotonic seconds
+    expires: float
+    login: Login | None = None
+
+    @property
+    def user(self) -> User | None:
+        return self.login.user if self.login else None
+
+
+@dataclass(slots=True, eq=False)
+class Refresh:
+    """A refresh token: works once."""
+
+    login: Login
+    expires: float
+    used: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Code:
+    """An authorization code: works once."""
+
+    request: ConsentRequest
+    login: Login
+    expires: float
+    used: bool = False
 
 
 class Tokens:
-    """Issues tokens to the apps and knows them again; `lifetime` is in seconds."""
+    """Issues tokens and knows them again; lifetimes are in seconds. Hold `lock` to look and act in one step."""
 
-    def __init__(self, apps: Mapping[str, App], clock: SimulatedClock) -> None:
+    def __init__(self, clock: SimulatedClock) -> None:
         self.lifetime = float(LIFETIME)
-        self._apps = apps
+        self.refresh_lifetime = float(REFRESH_LIFETIME)
+        self.lock = threading.RLock()
         self._clock = clock
-        self._issued: dict[str, Token] = {}
+        self._tokens: dict[str, Token] = {}
+        self._refreshes: dict[str, Refresh] = {}
+        self._codes: dict[str, Code] = {}
         self._count = 0
 
-    def revoke_all(self) -> None:
-        """Make every token that is out unknown."""
-        self._issued.clear()
+    def issue(self, app: App, scopes: frozenset[str], login: Login | None = None) -> str:
+        text = self._text(app, "")
+        self._tokens[text] = Token(app, scopes, self._clock.monotonic() + self.lifetime, login)
+        return text
 
-    def reply(self, call: Call) -> Answer:
-        """POST /authentication/v2/token, grant client_credentials."""
-        form = _form(call)
-        app = self._client(call, form)
-        if form.get("grant_type") != "client_credentials":
-            raise refusals.login(400, "unsupported_grant_type", "The grant type is not supported or missing.")
-        return self._issue(app, _scopes(form, app))
+    def issue_refresh(self, login: Login) -> str:
+        text = self._text(login.app, "refresh")
+        self._refreshes[text] = Refresh(login, self._clock.monotonic() + self.refresh_lifetime)
+        return text
+
+    def issue_code(self, request: ConsentRequest, login: Login) -> str:
+        text = self._text(login.app, "code")
+        self._codes[text] = Code(request, login, self._clock.monotonic() + CODE_LIFETIME)
+        return text
+
+    def find(self, text: str) -> Token | None:
+        """Look up an access token that is still worth something."""
+        token = self._tokens.get(text)
+        if token is None or self.is_over(token.expires) or (token.login and not token.login.alive):
+            return None
+        return token
+
+    def find_refresh(self, text: str) -> Refresh | None:
+        """Look up a refresh token, worth something or not."""
+        return self._refreshes.get(text)
+
+    def find_code(self, text: str) -> Code | None:
+        """Look up an authorization code, worth something or not."""
+        return self._codes.get(text)
 
     def check(self, call: Call) -> Token:
         """Give the token that the call carries, or refuse as the gateway does."""
         kind, _, text = call.headers.get("authorization", "").partition(" ")
         if kind != "Bearer" or not text:
             raise refusals.gateway(401, "AUTH-008", "Token is not provided in the request.")
-        token = self._issued.get(text)
-        if token is None or token.expires <= self._clock.monotonic():
+        token = self.find(text)
+        if token is None:
             raise refusals.gateway(401, "AUTH-006", "The token is not valid or has expired.")
         return token
 
-    def _client(self, call: Call, form: Mapping[str, str]) -> App:
-        header = call.headers.get("authorization")
-        in_form = "client_id" in form or "client_secret" in form
-        if header is not None and in_form:
-            raise refusals.login(400, "invalid_request", "Client credentials are in the header and in the body.")
-        if header is None and not in_form:
-            raise refusals.login(400, "invalid_request", "The client_id is not present in the request.")
-        name, secret = _basic(header) if header is not None else (form.get("client_id", ""), form.get("client_secret"))
-        app = self._apps.get(name)
-        if app is None or secret != app.client_secret:
-            raise refusals.login(401, "invalid_client", "The client_id or client_secret is not valid.")
-        return app
+    def is_over(self, expires: float) -> bool:
+        return expires <= self._clock.monotonic()
 
-    def _issue(self, app: App, scopes: frozenset[str]) -> Answer:
-        self._count += 1
-        text = f"simulated.{hashlib.blake2b(f'{app.client_id}:{self._count}'.encode(), digest_size=24).hexdigest()}"
-        self._issued[text] = Token(app, scopes, self._clock.monotonic() + self.lifetime)
-        return Answer.of_json({"access_token": text, "token_type": "Bearer", "expires_in": int(self.lifetime)})
+    def to_timestamp(self, expires: float) -> int:
+        """Give a moment of the monotonic clock as seconds since the epoch."""
+        return int(self._clock.now().timestamp() + expires - self._clock.monotonic())
 
+    def revoke(self, text: str) -> None:
+        """Make one access token unknown."""
+        self._tokens.pop(text, None)
 
-def _form(call: Call) -> dict[str, str]:
-    if call.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
-        raise refusals.login(400, "invalid_request", "The content type must be application/x-www-form-urlencoded.")
-    pairs = parse_qsl(call.body.decode("utf-8", "replace"), keep_blank_values=True)
-    if len(pairs) != len(dict(pairs)):
-        raise refusals.login(400, "invalid_request", "A parameter is given more than once.")
-    return dict(pairs)
+    def revoke_all(self) -> None:
+        """Make every access token that is out unknown."""
+        self._tokens.clear()
 
+    def revoke_logins(self) -> None:
+        """Make every refresh token unknown."""
+        self._refreshes.clear()
 
-def _basic(header: str) -> tuple[str, str]:
-    kind, _, text = header.partition(" ")
-    try:
-        name, _, secret = base64.b64decode(text, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        name, secret = "", ""
-    if kind != "Basic":  # the OpenAPI text says Bearer, which is a slip (aps.md 1.1)
-        raise refusals.login(401, "invalid_client", "The authorization header must be Basic.")
-    return name, secret
-
-
-def _scopes(form: Mapping[str, str], app: App) -> frozenset[str]:
-    text = form.get("scope", "")
-    wanted = text.split(" ") if text else []
-    if len(wanted) > _MOST_SCOPES or len(text) > _LONGEST_SCOPE or not app.scopes.issuperset(wanted):
-        raise refusals.login(400, "invalid_scope", "The requested scope is invalid, unknown or malformed.")
-    return frozenset(wanted)
+    def _text(self, app: App, kind: str) -> str:
+        with self.lock:
+            self._count += 1
+            name = f"{kind}:{app.client_id}:{self._count}" if kind else f"{app.client_id}:{self._count}"
+        prefix = f"simulated.{kind}." if kind else "simulated."
+        return f"{prefix}{hashlib.blake2b(name.encode(), digest_size=24).hexdigest()}"
