@@ -93,6 +93,7 @@ class Surroundings:
     connector: "Connector"  # makes this sync's connections: shared stop, budgets, counters
     clock: Clock
     path: Callable[[str], Path]  # relative to home -> absolute; path("tokens") is the token folder
+    credentials: str = ""  # name of the named set that `variables` has in the environment's place, '' for none
 
 
 class ProviderKind(Protocol):
