@@ -20,6 +20,8 @@ FilesyncError
     └── TimeLimitError
 """
 
+from datetime import datetime
+
 
 class FilesyncError(Exception):
     """A failure with an exit code and a stable machine-readable type.
@@ -57,15 +59,17 @@ class LocalFileError(FilesyncError):
 class RefusedError(FilesyncError):
     """The service refused a request that was understood and must not be repeated.
 
-    `status` is the HTTP status, `reason` the service's own code for it ('' when it gave none).
+    `status` is the HTTP status, `reason` the service's own code for it ('' when it gave none), `answered_at` the
+    service's own time when it answered.
     """
 
     error_type = "refused"
 
-    def __init__(self, message: str, *, status: int, reason: str = "") -> None:
+    def __init__(self, message: str, *, status: int, reason: str = "", answered_at: datetime | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
+        self.answered_at = answered_at
 
 
 class ForbiddenError(RefusedError):

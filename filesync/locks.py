@@ -6,16 +6,22 @@ supporting it is a matter of testing, and has not been tested.
 
 import contextlib
 import os
+import shlex
+import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
+
+from filesync.errors import AuthError
 
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl  # noqa: TID251  this is the door
+
+_ROOM = 16_384  # bytes: more than any login needs
 
 
 class FileLock:
@@ -64,21 +70,53 @@ def make_private_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Replace a file whole or not at all, readable by its owner only, on disk before this returns."""
+def check_private(path: Path) -> None:
+    """Refuse a file or folder that others can read or that is not ours; a missing one is no problem.
+
+    Raises AuthError with the command that mends it.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return
+    if sys.platform == "win32":
+        return
+    if found.st_uid != os.geteuid():
+        owner = f"belongs to user {found.st_uid}, and filesync runs as user {os.geteuid()}"
+        raise AuthError(
+            f"{path}: {owner}; run filesync as its owner, or: chown {os.geteuid()} {shlex.quote(str(path))}"
+        )
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & 0o077:
+        wanted = "700" if stat.S_ISDIR(found.st_mode) else "600"
+        raise AuthError(
+            f"{path}: can be used by others than its owner (mode {mode:04o}), so the login in it is not safe; "
+            f"run: chmod {wanted} {shlex.quote(str(path))}"
+        )
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Callable[[bytes], None]]:
+    """Hand out the function that replaces a private file whole or not at all.
+
+    Room for it is taken first, so that a read-only folder or a full disk shows before anything is spent
+    that only the written file makes good. Raises OSError.
+    """
     make_private_folder(path.parent)
-    fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp creates 0600
+    fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path))  # mkstemp creates 0600
     try:
         with os.fdopen(fd, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
+            _put(file, bytes(_ROOM))
+            yield lambda content: _move(file, content, Path(temporary), path)
+    finally:
         with contextlib.suppress(FileNotFoundError):
             Path(temporary).unlink()
-        raise
-    _sync_folder(path.parent)
+
+
+def sweep(path: Path) -> None:
+    """Remove what replacements of that file left behind that were killed; the caller keeps others from writing it."""
+    for left in path.parent.glob(f"{_prefix(path)}*"):
+        left.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -99,6 +137,24 @@ def _lock(fd: int, *, blocking: bool) -> bool:
             raise
         return False
     return True
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}."
+
+
+def _put(file: BinaryIO, content: bytes) -> None:
+    file.seek(0)
+    file.write(content)
+    file.truncate()
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _move(file: BinaryIO, content: bytes, temporary: Path, path: Path) -> None:
+    _put(file, content)
+    temporary.replace(path)
+    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

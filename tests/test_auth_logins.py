@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 import filesync
-from filesync.auth.autodesk import App, TwoLegged, app_of
-from filesync.auth.google import ServiceAccount, read_key
+from filesync.auth.autodesk import App, LoginService, TwoLegged, app_of
+from filesync.auth.google import ServiceAccount, read_credentials
+from filesync.auth.google.credentials_file import ServiceAccountKey
 from filesync.errors import AuthError, NetworkError, ResponseError, ServiceDownError
 from filesync.http import Authoriser, Secret
 from tests.http_loopback import PAGE, START, Handler, Request, Say, Script, Service, World, running
@@ -28,7 +29,7 @@ SECRET = "not-a-secret"
 SCOPE = "https://www.googleapis.com/auth/drive.metadata.readonly"
 
 
-class LoginService(Service):
+class TokenGiver(Service):
     """Gives numbered tokens at any address that ends in /token, and plays its script elsewhere."""
 
     def __init__(self) -> None:
@@ -53,8 +54,8 @@ class LoginService(Service):
 
 
 @pytest.fixture
-def service() -> Iterator[LoginService]:
-    service = LoginService()
+def service() -> Iterator[TokenGiver]:
+    service = TokenGiver()
     with running(service):
         yield service
 
@@ -72,7 +73,7 @@ def private_key() -> rsa.RSAPrivateKey:
 
 
 @pytest.fixture
-def key_fields(private_key: rsa.RSAPrivateKey, service: LoginService) -> dict[str, Any]:
+def key_fields(private_key: rsa.RSAPrivateKey, service: TokenGiver) -> dict[str, Any]:
     pem = private_key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -94,18 +95,24 @@ def key_path(tmp_path: Path, key_fields: dict[str, Any]) -> Path:
 
 def autodesk(world: World, service: Service, folder: Path, user: str | None = None) -> TwoLegged:
     app = App("client-1", Secret(SECRET), service.url)
-    return TwoLegged(app, world.connector, world.clock, folder / "tokens", act_as_user=user)
+    return TwoLegged(LoginService(app, world.connector), folder / "tokens", act_as_user=user)
 
 
 def google(world: World, path: Path, folder: Path, subject: str | None = None) -> ServiceAccount:
-    return ServiceAccount(read_key(path), world.connector, world.clock, folder / "tokens", subject=subject)
+    return ServiceAccount(read_key(path), world.connector, folder / "tokens", subject=subject)
+
+
+def read_key(path: Path) -> ServiceAccountKey:
+    key = read_credentials(path, "GOOGLE_CREDENTIALS_PATH")
+    assert isinstance(key, ServiceAccountKey)
+    return key
 
 
 def form_of(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
 
 
-def test_an_app_proves_itself_in_the_header_only(world: World, service: LoginService, tmp_path: Path) -> None:
+def test_an_app_proves_itself_in_the_header_only(world: World, service: TokenGiver, tmp_path: Path) -> None:
     headers = autodesk(world, service, tmp_path).headers()
     (login,) = service.logins
     assert headers == {"Authorization": "Bearer token-1"}
@@ -115,7 +122,7 @@ def test_an_app_proves_itself_in_the_header_only(world: World, service: LoginSer
     assert (world.counters.requests, world.counters.token_requests) == (0, 1)
 
 
-def test_an_app_can_act_as_a_user_with_the_same_token(world: World, service: LoginService, tmp_path: Path) -> None:
+def test_an_app_can_act_as_a_user_with_the_same_token(world: World, service: TokenGiver, tmp_path: Path) -> None:
     autodesk(world, service, tmp_path).headers()
     headers = autodesk(world, service, tmp_path, user="user-1").headers()
     assert headers == {"Authorization": "Bearer token-1", "x-user-id": "user-1"}
@@ -145,7 +152,7 @@ def test_a_missing_variable_is_named(missing: str, blank: str | None) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_a_refused_app_is_told_why_and_what_to_do(
-    world: World, service: LoginService, tmp_path: Path, status: int
+    world: World, service: TokenGiver, tmp_path: Path, status: int
 ) -> None:
     service.refusal = Say(status, {"error": "invalid_client", "error_description": f"no\nsuch {SECRET}"})
     with pytest.raises(AuthError, match=r"invalid_client no such \*\*redacted\*\*;.*OAUTH_SETUP\.md") as raised:
@@ -155,13 +162,13 @@ def test_a_refused_app_is_told_why_and_what_to_do(
     assert SECRET not in "".join(traceback.format_exception(raised.value))
 
 
-def test_the_gateways_refusal_is_understood_too(world: World, service: LoginService, tmp_path: Path) -> None:
+def test_the_gateways_refusal_is_understood_too(world: World, service: TokenGiver, tmp_path: Path) -> None:
     service.refusal = Say(403, {"errorCode": "AUTH-001", "developerMessage": "no access to the api product"})
     with pytest.raises(AuthError, match="AUTH-001 no access to the api product"):
         autodesk(world, service, tmp_path).headers()
 
 
-def test_a_login_service_that_is_down_is_temporary(world: World, service: LoginService, tmp_path: Path) -> None:
+def test_a_login_service_that_is_down_is_temporary(world: World, service: TokenGiver, tmp_path: Path) -> None:
     service.refusal = Say(503)
     with pytest.raises(ServiceDownError):
         autodesk(world, service, tmp_path).headers()
@@ -173,7 +180,7 @@ def test_a_login_service_nobody_can_reach_is_temporary(world: World, tmp_path: P
         unused.bind(("127.0.0.1", 0))
         app = App("client-1", Secret(SECRET), f"http://127.0.0.1:{unused.getsockname()[1]}")
         with pytest.raises(NetworkError):
-            TwoLegged(app, world.connector, world.clock, tmp_path).headers()
+            TwoLegged(LoginService(app, world.connector), tmp_path / "tokens").headers()
 
 
 BAD_TOKENS = [
@@ -188,7 +195,7 @@ BAD_TOKENS = [
 
 @pytest.mark.parametrize("body", BAD_TOKENS)
 def test_an_answer_without_a_token_is_no_login(
-    world: World, service: LoginService, tmp_path: Path, body: dict[str, object]
+    world: World, service: TokenGiver, tmp_path: Path, body: dict[str, object]
 ) -> None:
     service.refusal = Say(200, body)
     with pytest.raises(ResponseError, match="/authentication/v2/token: "):
@@ -197,12 +204,12 @@ def test_an_answer_without_a_token_is_no_login(
 
 @pytest.fixture(params=["autodesk", "google"])
 def authoriser(
-    request: pytest.FixtureRequest, world: World, service: LoginService, key_path: Path, tmp_path: Path
+    request: pytest.FixtureRequest, world: World, service: TokenGiver, key_path: Path, tmp_path: Path
 ) -> Authoriser:
     return autodesk(world, service, tmp_path) if request.param == "autodesk" else google(world, key_path, tmp_path)
 
 
-def test_many_rejected_threads_renew_once(world: World, service: LoginService, authoriser: Authoriser) -> None:
+def test_many_rejected_threads_renew_once(world: World, service: TokenGiver, authoriser: Authoriser) -> None:
     connection = world.connect(service.url, authoriser=authoriser)
     connection.get(PAGE, "/pages")
     together = threading.Barrier(8)
@@ -228,14 +235,14 @@ def test_many_rejected_threads_renew_once(world: World, service: LoginService, a
     assert len(service.logins) == 2
 
 
-def test_a_new_token_that_is_rejected_too_is_final(world: World, service: LoginService, authoriser: Authoriser) -> None:
+def test_a_new_token_that_is_rejected_too_is_final(world: World, service: TokenGiver, authoriser: Authoriser) -> None:
     service.demand(99)
     with pytest.raises(AuthError, match="log in again"):
         world.connect(service.url, authoriser=authoriser).get(PAGE, "/pages")
     assert (len(service.requests), len(service.logins)) == (2, 2)
 
 
-def test_tokens_and_keys_never_show(world: World, service: LoginService, authoriser: Authoriser) -> None:
+def test_tokens_and_keys_never_show(world: World, service: TokenGiver, authoriser: Authoriser) -> None:
     def echo(handler: Handler) -> None:
         Say(400, {"detail": f"bad header {handler.headers['Authorization']}"})(handler)
 
@@ -246,7 +253,7 @@ def test_tokens_and_keys_never_show(world: World, service: LoginService, authori
 
 
 def test_a_service_account_signs_who_it_is(
-    world: World, service: LoginService, key_path: Path, tmp_path: Path, private_key: rsa.RSAPrivateKey
+    world: World, service: TokenGiver, key_path: Path, tmp_path: Path, private_key: rsa.RSAPrivateKey
 ) -> None:
     from google.auth import jwt  # noqa: PLC0415  a test elsewhere counts what the logins import
 
@@ -270,7 +277,7 @@ def test_a_service_account_signs_who_it_is(
 
 
 def test_a_service_account_can_stand_for_a_user(
-    world: World, service: LoginService, key_path: Path, tmp_path: Path
+    world: World, service: TokenGiver, key_path: Path, tmp_path: Path
 ) -> None:
     google(world, key_path, tmp_path).headers()
     google(world, key_path, tmp_path, subject="user@example.com").headers()
@@ -278,7 +285,7 @@ def test_a_service_account_can_stand_for_a_user(
     assert [each.get("sub") for each in claims] == [None, "user@example.com"]
 
 
-def test_a_service_accounts_token_is_kept(world: World, service: LoginService, key_path: Path, tmp_path: Path) -> None:
+def test_a_service_accounts_token_is_kept(world: World, service: TokenGiver, key_path: Path, tmp_path: Path) -> None:
     for _ in range(3):
         google(world, key_path, tmp_path).headers()
     assert len(service.logins) == 1
@@ -293,7 +300,7 @@ ADVICE = [
 
 @pytest.mark.parametrize(("status", "reason", "advice"), ADVICE)
 def test_a_refused_service_account_is_told_what_to_do(
-    world: World, service: LoginService, key_path: Path, tmp_path: Path, status: int, reason: str, advice: str
+    world: World, service: TokenGiver, key_path: Path, tmp_path: Path, status: int, reason: str, advice: str
 ) -> None:
     service.refusal = Say(status, {"error": reason, "error_description": "Bad Request"})
     with pytest.raises(AuthError, match=rf"{status} {reason} Bad Request; .*{advice}.*OAUTH_SETUP\.md") as raised:
@@ -303,7 +310,7 @@ def test_a_refused_service_account_is_told_what_to_do(
 
 
 BAD_KEYS: list[tuple[dict[str, Any], str]] = [
-    ({"type": "authorized_user"}, "no service account's key"),
+    ({"type": "external_account"}, "type 'external_account' are not supported, .*"),
     ({"client_email": None}, "no client_email"),
     ({"private_key": ""}, "no private_key"),
     ({"private_key_id": 7}, "no private_key_id"),
@@ -316,7 +323,7 @@ BAD_KEYS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("change", "text"), BAD_KEYS)
 def test_a_key_file_that_cannot_be_used_is_named(
-    world: World, service: LoginService, key_path: Path, tmp_path: Path, change: dict[str, Any], text: str
+    world: World, service: TokenGiver, key_path: Path, tmp_path: Path, change: dict[str, Any], text: str
 ) -> None:
     key_path.write_text(json.dumps({**json.loads(key_path.read_text()), **change}))
     with pytest.raises(
@@ -357,7 +364,7 @@ def test_importing_http_and_the_logins_imports_nothing_of_googles() -> None:
 
 
 def test_a_login_lives_on_when_its_token_expires(
-    world: World, service: LoginService, key_path: Path, tmp_path: Path
+    world: World, service: TokenGiver, key_path: Path, tmp_path: Path
 ) -> None:
     login = google(world, key_path, tmp_path)
     for _ in range(3):

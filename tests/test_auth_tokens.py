@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import filesync
-from filesync.auth.tokens import Token, TokenFile, TokenKey
+from filesync.auth.files import TokenFile
+from filesync.auth.tokens import Token, TokenKey, of_bytes
 from filesync.clock import Stop
 from filesync.errors import LocalFileError, NetworkError, StoppedError
 from filesync.locks import FileLock
@@ -24,20 +25,22 @@ PROCESS = """
 import sys, time
 from datetime import timedelta
 from pathlib import Path
-from filesync.auth.tokens import Token, TokenFile, TokenKey
+from filesync.auth.files import TokenFile
+from filesync.auth.tokens import Token, TokenKey, of_bytes
 from filesync.clock import Stop, SystemClock
 
 folder = Path(sys.argv[1])
 clock = SystemClock()
 
-def fetch():
+def fetch(_):
     with (folder / "fetched").open("a") as file:
         file.write("x")
     time.sleep(0.3)  # so that the other process finds the lock taken
     return Token("the-token", clock.now(), clock.now() + timedelta(hours=1))
 
 key = TokenKey("flow", "client", "https://service.example/token", ("read",))
-print(TokenFile(folder / "tokens", key, clock, Stop(clock)).current(fetch))
+path = folder / "tokens" / key.file_name()
+print(TokenFile(path, clock, Stop(clock), of_bytes).current(fetch).usable())
 """
 
 
@@ -55,6 +58,19 @@ class Source:
         return Token(f"token-{self.fetched}", now, now + timedelta(seconds=self.life))
 
 
+class Opened:
+    """A token's file as one process has it open."""
+
+    def __init__(self, folder: Path, clock: FakeClock) -> None:
+        self._file = TokenFile(folder / KEY.file_name(), clock, Stop(clock), of_bytes)
+
+    def current(self, fetch: Callable[[], Token]) -> str:
+        return self._file.current(lambda _: fetch()).usable()
+
+    def forget(self, access_token: str) -> None:
+        self._file.forget(access_token)
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
@@ -66,12 +82,12 @@ def source(clock: FakeClock) -> Source:
 
 
 @pytest.fixture
-def open_file(tmp_path: Path, clock: FakeClock) -> Callable[[], TokenFile]:
+def open_file(tmp_path: Path, clock: FakeClock) -> Callable[[], Opened]:
     """Open the token's file as another process would."""
-    return lambda: TokenFile(tmp_path / "tokens", KEY, clock, Stop(clock))
+    return lambda: Opened(tmp_path / "tokens", clock)
 
 
-def test_a_token_is_fetched_once_for_all_processes(open_file: Callable[[], TokenFile], source: Source) -> None:
+def test_a_token_is_fetched_once_for_all_processes(open_file: Callable[[], Opened], source: Source) -> None:
     assert [open_file().current(source) for _ in range(3)] == ["token-1"] * 3
     assert source.fetched == 1
 
@@ -85,7 +101,7 @@ def test_two_processes_that_start_together_fetch_once(tmp_path: Path) -> None:
     assert (tmp_path / "fetched").read_text() == "x"
 
 
-def test_only_the_owner_can_read_a_token(open_file: Callable[[], TokenFile], source: Source, tmp_path: Path) -> None:
+def test_only_the_owner_can_read_a_token(open_file: Callable[[], Opened], source: Source, tmp_path: Path) -> None:
     open_file().current(source)
     folder = tmp_path / "tokens"
     assert folder.stat().st_mode & 0o777 == 0o700
@@ -95,7 +111,7 @@ def test_only_the_owner_can_read_a_token(open_file: Callable[[], TokenFile], sou
 
 @pytest.mark.parametrize(("life", "used_for"), [(3600, 3300), (60, 54), (1_000_000, 999_700)])
 def test_a_token_is_given_up_before_it_expires(
-    open_file: Callable[[], TokenFile], clock: FakeClock, life: float, used_for: float
+    open_file: Callable[[], Opened], clock: FakeClock, life: float, used_for: float
 ) -> None:
     source, file = Source(clock, life), open_file()
     file.current(source)
@@ -106,7 +122,7 @@ def test_a_token_is_given_up_before_it_expires(
 
 
 def test_a_token_from_a_clock_that_was_ahead_is_not_trusted(
-    open_file: Callable[[], TokenFile], clock: FakeClock, source: Source
+    open_file: Callable[[], Opened], clock: FakeClock, source: Source
 ) -> None:
     open_file().current(source)
     clock.at -= timedelta(days=1)
@@ -125,7 +141,7 @@ BROKEN = [
 
 @pytest.mark.parametrize("content", BROKEN)
 def test_a_broken_file_is_no_token(
-    open_file: Callable[[], TokenFile], source: Source, tmp_path: Path, content: bytes
+    open_file: Callable[[], Opened], source: Source, tmp_path: Path, content: bytes
 ) -> None:
     open_file().current(source)
     (path,) = (tmp_path / "tokens").glob("*.json")
@@ -147,15 +163,13 @@ def test_tokens_of_different_logins_are_kept_apart(other: TokenKey) -> None:
     assert other.file_name() != KEY.file_name()
 
 
-def test_a_rejected_token_is_forgotten_by_all(open_file: Callable[[], TokenFile], source: Source) -> None:
+def test_a_rejected_token_is_forgotten_by_all(open_file: Callable[[], Opened], source: Source) -> None:
     file = open_file()
     file.forget(file.current(source))
     assert open_file().current(source) == "token-2"
 
 
-def test_a_rejected_token_that_was_replaced_leaves_the_new_one(
-    open_file: Callable[[], TokenFile], source: Source
-) -> None:
+def test_a_rejected_token_that_was_replaced_leaves_the_new_one(open_file: Callable[[], Opened], source: Source) -> None:
     ours, theirs = open_file(), open_file()
     rejected = ours.current(source)
     theirs.forget(rejected)
@@ -165,7 +179,7 @@ def test_a_rejected_token_that_was_replaced_leaves_the_new_one(
     assert source.fetched == 2
 
 
-def test_threads_that_waited_for_a_failed_login_fail_with_it(open_file: Callable[[], TokenFile]) -> None:
+def test_threads_that_waited_for_a_failed_login_fail_with_it(open_file: Callable[[], Opened]) -> None:
     file, started, tries = open_file(), threading.Barrier(8), []
 
     def fetch() -> Token:
@@ -189,7 +203,7 @@ def test_threads_that_waited_for_a_failed_login_fail_with_it(open_file: Callable
     assert (len(failures), len(tries)) == (8, 1)
 
 
-def test_a_later_login_is_tried_again_after_a_failure(open_file: Callable[[], TokenFile], source: Source) -> None:
+def test_a_later_login_is_tried_again_after_a_failure(open_file: Callable[[], Opened], source: Source) -> None:
     file = open_file()
 
     def fail() -> Token:
@@ -208,7 +222,7 @@ def test_waiting_for_another_process_ends_with_a_stop(tmp_path: Path, source: So
             return super().wait(event, seconds)
 
     clock = Stopping()
-    file = TokenFile(tmp_path / "tokens", KEY, clock, Stop(clock))
+    file = Opened(tmp_path / "tokens", clock)
     with FileLock((tmp_path / "tokens" / KEY.file_name()).with_suffix(".lock")), pytest.raises(StoppedError):
         file.current(source)
     assert source.fetched == 0
@@ -217,7 +231,7 @@ def test_waiting_for_another_process_ends_with_a_stop(tmp_path: Path, source: So
 def test_a_token_that_cannot_be_kept_is_not_used(tmp_path: Path, clock: FakeClock, source: Source) -> None:
     (tmp_path / "tokens").write_text("a file, not a folder")
     with pytest.raises(LocalFileError, match=r"the login cannot be kept: "):
-        TokenFile(tmp_path / "tokens", KEY, clock, Stop(clock)).current(source)
+        Opened(tmp_path / "tokens", clock).current(source)
     assert source.fetched == 0
 
 

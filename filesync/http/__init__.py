@@ -8,12 +8,13 @@ judge      a JSON object, or an error that names the request
 retry      what may pass is tried again: exponential backoff, full jitter, cut short by a signal or a deadline
 """
 
-from filesync.http.connection import Connection, Connector
+from filesync.http.connection import CLOUD_METADATA, Connection, Connector
 from filesync.http.counters import Counters
 from filesync.http.exchange import Answer, Attempt, Authoriser, Explain, Randomness, Refusal, RequestLog, Route
 from filesync.http.redaction import REDACTED, Redactor, Secret, printable
 
 __all__ = [
+    "CLOUD_METADATA",
     "REDACTED",
     "Answer",
     "Attempt",

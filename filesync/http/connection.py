@@ -33,6 +33,8 @@ from filesync.http.stages import authorised, logged
 from filesync.http.transport import Transport
 from filesync.http.verdict import Judge
 
+CLOUD_METADATA = "169.254.169.254"  # a virtual machine's own cloud; link-local, and speaks no https
+
 
 class Connection:
     """One service, one client id, for one sync; safe to share between threads.
@@ -193,12 +195,12 @@ class Connector:
 
 
 def check_base_url(url: str) -> None:
-    """Refuse an address that is not https, or http on this machine. Raises ConfigError."""
+    """Refuse an address that is not https, or http on this machine or to its own cloud's. Raises ConfigError."""
     origin = _origin(url)
     if origin is None:
         raise ConfigError(f"{without_query(url)}: not the address of a service; it must look like https://host")
     scheme, host, _ = origin
-    if scheme != "https" and not _is_loopback(host):
+    if scheme != "https" and not _is_loopback(host) and host != CLOUD_METADATA:
         raise ConfigError(f"{scheme}://{host}: must be https: logins would be readable on the network")
 
 

@@ -16,6 +16,7 @@ class Route:
     method: str  # "GET" or "POST"
     pattern: str  # regular expression for the whole path below the base URL's path
     per_minute: int | None = None  # the documented limit; None: no budget of its own
+    answers: bool = True  # False: a success says nothing, so that its body is not read
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from filesync.errors import (
     ServiceDownError,
 )
 from filesync.http.exchange import Again, Call, Explain, Refusal, Reply, Send
-from filesync.http.pace import requested_wait
+from filesync.http.pace import requested_wait, to_date
 from filesync.http.redaction import Redactor
 from filesync.http.retry import FEW_TRIES, MOST_TRIES
 
@@ -45,7 +45,7 @@ class Judge:
                 self._refuse(call, reply)
             if reply.status >= 300:
                 raise ResponseError(f"{call.where}: redirected elsewhere ({reply.status}); not followed")
-            return replace(reply, body=to_object(call, reply.content))
+            return replace(reply, body=to_object(call, reply.content) if call.route.answers else {})
 
         return send_and_judge
 
@@ -59,7 +59,8 @@ class Judge:
         if reply.status == 401 and not call.is_login:
             raise AuthError(text if _GUIDE in text else f"{text}; log in again or check the credentials, see {_GUIDE}")
         refused = _REFUSED.get(reply.status, RefusedError)
-        raise refused(text, status=reply.status, reason=self._redactor.line(refusal.reason))
+        answered_at = to_date(reply.headers.get("Date"))
+        raise refused(text, status=reply.status, reason=self._redactor.line(refusal.reason), answered_at=answered_at)
 
     def _text(self, call: Call, reply: Reply, refusal: Refusal) -> str:
         said = f"{self._redactor.line(refusal.reason)} {self._redactor.line(refusal.detail)}"

@@ -157,6 +157,5 @@ class _Reading:
 def open_provider(details: "DriveDetails", surroundings: Surroundings) -> GoogleDrive:
     """Check the credentials and make a connection that asks nothing yet. Raises AuthError."""
     drive, login = connect(surroundings, details.subject)
-    identity = login.identity()
-    scope = Scope(details.drive_id, details.folder_id, details.shared_with_me, identity.user or identity.client)
+    scope = Scope(details.drive_id, details.folder_id, details.shared_with_me, login.account)
     return GoogleDrive(drive, scope, surroundings.clock.now, login.identity)

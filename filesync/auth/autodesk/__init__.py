@@ -1,0 +1,21 @@
+"""Autodesk's logins: the app itself (two-legged), a person (three-legged), a service account."""
+
+from filesync.auth.autodesk.app import BASE_URL, READ_ONLY, App, LoginService, app_of
+from filesync.auth.autodesk.choosing import Flow, flow_of, login_of
+from filesync.auth.autodesk.service_account import ServiceAccount
+from filesync.auth.autodesk.three_legged import ThreeLegged
+from filesync.auth.autodesk.two_legged import TwoLegged
+
+__all__ = [
+    "BASE_URL",
+    "READ_ONLY",
+    "App",
+    "Flow",
+    "LoginService",
+    "ServiceAccount",
+    "ThreeLegged",
+    "TwoLegged",
+    "app_of",
+    "flow_of",
+    "login_of",
+]

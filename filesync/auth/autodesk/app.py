@@ -1,0 +1,94 @@
+"""The app at Autodesk: how it is registered, how it proves itself, and what its login requests are.
+
+https://aps.autodesk.com/en/docs/oauth/v2/reference/http/gettoken-POST/
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from filesync.errors import AuthError
+from filesync.http import Answer, Connection, Connector, Refusal, Route, Secret
+
+BASE_URL = "https://developer.api.autodesk.com"
+READ_ONLY = ("data:read",)
+CLIENT_ID = "CONNECTOR_AUTODESK_CLIENT_ID"
+CLIENT_SECRET = "CONNECTOR_AUTODESK_CLIENT_SECRET"  # noqa: S105  the variable's name
+
+TOKEN_PATH = "/authentication/v2/token"  # noqa: S105  an address
+TOKEN = Route("Autodesk login", "POST", TOKEN_PATH, per_minute=500)
+INTROSPECT = Route("Autodesk login check", "POST", "/authentication/v2/introspect", per_minute=500)
+REVOKE = Route("Autodesk logout", "POST", "/authentication/v2/revoke", per_minute=100, answers=False)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app as it is registered with Autodesk, and the address it is used at; a public app has no secret."""
+
+    client_id: str
+    client_secret: Secret
+    base_url: str = BASE_URL
+
+    @property
+    def token_address(self) -> str:
+        return f"{self.base_url.rstrip('/')}{TOKEN_PATH}"
+
+    def basic_header(self) -> Mapping[str, str]:
+        """Give the client's proof. It goes into the header only: header and form together are a 400."""
+        proof = base64.b64encode(f"{self.client_id}:{self.client_secret.reveal()}".encode())
+        return {"Authorization": f"Basic {proof.decode()}"}
+
+
+class LoginService:
+    """Autodesk's login requests as one app; safe to share between threads."""
+
+    def __init__(self, app: App, connector: Connector) -> None:
+        self.app = app
+        self.redactor = connector.redactor
+        self.clock = connector.clock
+        self.stop = connector.stop
+        self._connection = self._connect(connector)
+        if app.client_secret:
+            self.redactor.hide(app.client_secret.reveal())
+            self.redactor.hide(app.basic_header()["Authorization"].removeprefix("Basic "))
+
+    def ask(self, route: Route, form: Mapping[str, str]) -> Answer:
+        """Send a form with the app's proof: the header, or a public app's id in the form. Raises RefusedError."""
+        if self.app.client_secret:
+            return self._connection.post_form(route, route.pattern, form, self.app.basic_header())
+        return self._connection.post_form(route, route.pattern, {**form, "client_id": self.app.client_id})
+
+    def _connect(self, connector: Connector) -> Connection:
+        return connector.connect(
+            base_url=self.app.base_url,
+            routes=(TOKEN, INTROSPECT, REVOKE),
+            client_key=self.app.client_id,
+            authoriser=None,
+            explain=explain_login,
+        )
+
+
+def app_of(variables: Mapping[str, str], *, public: bool = False) -> App:
+    """Read the app from the environment of spec section 2; only a `public` one may lack its secret.
+
+    Raises AuthError that names what is missing.
+    """
+    client_id, secret = (variables.get(name, "").strip() for name in (CLIENT_ID, CLIENT_SECRET))
+    if not client_id:
+        raise missing(CLIENT_ID)
+    if not secret and not public:
+        raise missing(CLIENT_SECRET)
+    return App(client_id, Secret(secret), variables.get("CONNECTOR_AUTODESK_BASE_URL", "").strip() or BASE_URL)
+
+
+def missing(name: str) -> AuthError:
+    return AuthError(f"{name} is not set: the Autodesk login needs it; see 'Create the app' in OAUTH_SETUP.md")
+
+
+def explain_login(_status: int, body: Any) -> Refusal:
+    """Read the token endpoint's two shapes of error: its own (RFC 6749, 5.2) and the API gateway's."""
+    fields = body if isinstance(body, Mapping) else {}
+    reason = fields.get("error") or fields.get("errorCode") or ""
+    detail = fields.get("error_description") or fields.get("developerMessage") or ""
+    return Refusal(str(reason), str(detail))

@@ -1,0 +1,114 @@
+"""A Secure Service Account: a member of the account that no person is, and that proves itself with a key.
+
+https://aps.autodesk.com/en/docs/ssa/v1/developers_guide/jwt-assertions/
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filesync.auth.autodesk.app import READ_ONLY, TOKEN, LoginService
+from filesync.auth.autodesk.refusals import refused
+from filesync.auth.files import TokenFile
+from filesync.auth.signing import JWT_BEARER, sign
+from filesync.auth.skew import skew
+from filesync.auth.tokens import Token, TokenKey, bearer, bearer_token, fingerprint, of_bytes, to_token
+from filesync.errors import AuthError, RefusedError
+from filesync.http import Secret
+from filesync.model import Identity
+
+VARIABLE = "CONNECTOR_AUTODESK_SERVICE_ACCOUNT_PATH"
+
+_LIFE = 120  # seconds; the service refuses more than five minutes, and a short life leaves room for a slow clock
+_REFUSED = "check that the service account is enabled and its key exists; see 'Service account' in OAUTH_SETUP.md"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccountKey:
+    """What the JSON file of a service account says."""
+
+    path: Path
+    service_account_id: str
+    key_id: str
+    private_key: Secret
+
+
+def read_key(path: Path) -> ServiceAccountKey:
+    """Read a service account's file. Raises AuthError that names the file and the variable it comes from."""
+    fields = _read_object(path)
+    names = ("service_account_id", "key_id", "private_key")
+    for name in names:
+        if not isinstance(fields.get(name), str) or not fields[name].strip():
+            raise _unusable(path, f"it has no {name}")
+    account, key_id, private_key = (fields[name].strip() for name in names)
+    # The key is shown once, as JSON; copied by hand it often keeps its line ends as two characters.
+    return ServiceAccountKey(path, account, key_id, Secret(private_key.replace("\\n", "\n")))
+
+
+class ServiceAccount:
+    """A Secure Service Account; an Authoriser. Its token counts as a member's, and there is no refresh token."""
+
+    def __init__(self, key: ServiceAccountKey, service: LoginService, tokens: Path) -> None:
+        self._key = key
+        self._service = service
+        service.redactor.hide(key.private_key.reveal())
+        token_key = TokenKey(
+            "autodesk-service-account",
+            service.app.client_id,
+            service.app.base_url.rstrip("/"),
+            READ_ONLY,
+            key.service_account_id,
+            fingerprint(key.private_key.reveal()),
+        )
+        self.file = TokenFile(tokens / token_key.file_name(), service.clock, service.stop, of_bytes)
+
+    def headers(self) -> Mapping[str, str]:
+        token = self.file.current(self._fetch).usable()
+        self._service.redactor.hide(token)
+        return bearer(token)
+
+    def renew(self, rejected: Mapping[str, str]) -> None:
+        self.file.forget(bearer_token(rejected))
+
+    def identity(self) -> Identity:
+        return Identity("service_account", self._service.app.client_id, self._key.service_account_id)
+
+    def _fetch(self, _kept: Token | None) -> Token:
+        service = self._service
+        assertion = sign(self._claims(), self._key.private_key, self._key.key_id)
+        if assertion is None:
+            raise _unusable(self._key.path, "its private_key cannot be read")
+        service.redactor.hide(assertion)
+        form = {"grant_type": JWT_BEARER, "assertion": assertion}
+        try:
+            return to_token(service.ask(TOKEN, form), service.clock)
+        except RefusedError as error:
+            raise refused(error, skew(error, service.clock.now()) or _REFUSED) from error
+
+    def _claims(self) -> Mapping[str, Any]:
+        """Make the claims: `scope` is a list, and without `iat` a clock that is ahead can do less harm."""
+        return {
+            "iss": self._service.app.client_id,
+            "sub": self._key.service_account_id,
+            "aud": self._service.app.token_address,
+            "exp": int(self._service.clock.now().timestamp()) + _LIFE,
+            "scope": list(READ_ONLY),
+        }
+
+
+def _read_object(path: Path) -> Mapping[str, Any]:
+    try:
+        fields = json.loads(path.read_bytes())
+    except OSError as error:
+        raise _unusable(path, error.strerror or "it cannot be read") from error
+    except (ValueError, RecursionError):
+        raise _unusable(path, "it is not JSON") from None  # the parser's error holds the file's text
+    if not isinstance(fields, dict):
+        raise _unusable(path, "it is no service account's file")
+    return fields
+
+
+def _unusable(path: Path, why: str) -> AuthError:
+    return AuthError(f"{VARIABLE}: {path} cannot be used: {why}; see 'Service account' in OAUTH_SETUP.md")

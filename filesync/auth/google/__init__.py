@@ -1,0 +1,25 @@
+"""Google's logins: a service account, a person, the account of a machine in Google's cloud."""
+
+from filesync.auth.google.choosing import DEFAULT_KEY_PATH, Kind, Source, login_of, source_of
+from filesync.auth.google.credentials_file import OAuthClient, read_client, read_credentials
+from filesync.auth.google.service import METADATA_ONLY, READ_ONLY, Account
+from filesync.auth.google.service_account import ServiceAccount
+from filesync.auth.google.user import SignIn, User, stored
+
+__all__ = [
+    "DEFAULT_KEY_PATH",
+    "METADATA_ONLY",
+    "READ_ONLY",
+    "Account",
+    "Kind",
+    "OAuthClient",
+    "ServiceAccount",
+    "SignIn",
+    "Source",
+    "User",
+    "login_of",
+    "read_client",
+    "read_credentials",
+    "source_of",
+    "stored",
+]

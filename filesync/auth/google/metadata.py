@@ -1,0 +1,78 @@
+"""The service account of a virtual machine in Google's cloud, as the machine's metadata server tells it.
+
+https://cloud.google.com/compute/docs/metadata/predefined-metadata-keys (service-accounts)
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filesync.auth.files import TokenFile
+from filesync.auth.tokens import Token, TokenKey, bearer, bearer_token, of_bytes, to_token
+from filesync.errors import AuthError, RefusedError, TransientError
+from filesync.http import CLOUD_METADATA, Answer, Connector, Refusal, Route
+from filesync.model import Identity
+
+_ACCOUNT_PATH = "/computeMetadata/v1/instance/service-accounts/default/"
+_TOKEN_PATH = f"{_ACCOUNT_PATH}token"
+_ACCOUNT = Route("this machine's account", "GET", _ACCOUNT_PATH)
+_TOKEN = Route("this machine's login", "GET", _TOKEN_PATH)
+_GUIDE = "see 'Application Default Credentials' in OAUTH_SETUP.md"
+
+
+class MachineAccount:
+    """The account of the machine this runs on, an Authoriser; `host` is another metadata server (GCE_METADATA_HOST)."""
+
+    def __init__(self, connector: Connector, tokens: Path, scopes: Sequence[str], host: str = "") -> None:
+        self._scopes = tuple(scopes)
+        self._redactor = connector.redactor
+        self._clock = connector.clock
+        base_url = f"http://{host or CLOUD_METADATA}"
+        self._connection = connector.connect(
+            base_url=base_url,
+            routes=(_ACCOUNT, _TOKEN),
+            client_key="machine",
+            authoriser=_Flavour(),
+            explain=lambda _status, _body: Refusal("", ""),
+        )
+        key = TokenKey("google-machine", "default", base_url, self._scopes)
+        self.file = TokenFile(tokens / key.file_name(), connector.clock, connector.stop, of_bytes)
+
+    def headers(self) -> Mapping[str, str]:
+        token = self.file.current(self._fetch).usable()
+        self._redactor.hide(token)
+        return bearer(token)
+
+    def renew(self, rejected: Mapping[str, str]) -> None:
+        self.file.forget(bearer_token(rejected))
+
+    @property
+    def account(self) -> str:
+        return "the machine's service account"
+
+    def identity(self) -> Identity:
+        """Ask which account it is; a request that does not leave the machine's host."""
+        email = self._ask(_ACCOUNT, _ACCOUNT_PATH, {"recursive": "true"}).body.get("email")
+        return Identity("machine", email if isinstance(email, str) else "default")
+
+    def _fetch(self, _kept: Token | None) -> Token:
+        return to_token(self._ask(_TOKEN, _TOKEN_PATH, {"scopes": ",".join(self._scopes)}), self._clock)
+
+    def _ask(self, route: Route, path: str, params: Mapping[str, str]) -> Answer:
+        try:
+            return self._connection.get(route, path, params)
+        except (RefusedError, TransientError) as error:
+            raise AuthError(
+                f"{error}; this is no machine of Google's cloud, or it has no service account; {_GUIDE}"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Flavour:
+    """The header without which the metadata server refuses."""
+
+    def headers(self) -> Mapping[str, str]:
+        return {"Metadata-Flavor": "Google"}
+
+    def renew(self, rejected: Mapping[str, str]) -> None:
+        """Leave it: there is nothing to renew."""

@@ -1,0 +1,93 @@
+"""Google's service accounts: a key signs who it is, and the token endpoint answers with a token.
+
+https://developers.google.com/identity/protocols/oauth2/service-account#httprest
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from filesync.auth.files import TokenFile
+from filesync.auth.google.credentials_file import ServiceAccountKey
+from filesync.auth.google.service import METADATA_ONLY, TokenService
+from filesync.auth.signing import JWT_BEARER, sign
+from filesync.auth.skew import skew
+from filesync.auth.tokens import Token, TokenKey, bearer, bearer_token, fingerprint, of_bytes, to_token
+from filesync.errors import AuthError, RefusedError
+from filesync.http import Connector
+from filesync.model import Identity
+
+_LIFE = 3600  # seconds: the longest an assertion may live
+
+_ADVICE = {
+    "invalid_grant": "check this machine's clock, that the key was not deleted, and `subject` if it is set; "
+    "see 'Service account' in OAUTH_SETUP.md",
+    "unauthorized_client": "a Workspace administrator must allow this account's client id and the scopes {scopes} "
+    "under domain-wide delegation, which can take a day to spread; see 'Act for a person' in OAUTH_SETUP.md",
+}
+
+
+class ServiceAccount:
+    """A service account, in its own name or, by domain-wide delegation, as `subject`; an Authoriser."""
+
+    def __init__(
+        self,
+        key: ServiceAccountKey,
+        connector: Connector,
+        tokens: Path,
+        *,
+        scopes: Sequence[str] = METADATA_ONLY,
+        subject: str | None = None,
+    ) -> None:
+        self._key = key
+        self._scopes = tuple(scopes)
+        self._subject = subject
+        self._service = TokenService(key.token_uri, key.client_email, connector, key.source)
+        self._service.redactor.hide(key.private_key.reveal())
+        credential = fingerprint(key.private_key.reveal())
+        token_key = TokenKey(
+            "google-service-account", key.client_email, key.token_uri, self._scopes, subject or "", credential
+        )
+        self.file = TokenFile(tokens / token_key.file_name(), connector.clock, connector.stop, of_bytes)
+
+    def headers(self) -> Mapping[str, str]:
+        token = self.file.current(self._fetch).usable()
+        self._service.redactor.hide(token)
+        return bearer(token)
+
+    def renew(self, rejected: Mapping[str, str]) -> None:
+        self.file.forget(bearer_token(rejected))
+
+    @property
+    def account(self) -> str:
+        return self._subject or self._key.client_email
+
+    def identity(self) -> Identity:
+        return Identity("service_account", self._key.client_email, self._subject or "")
+
+    def _fetch(self, _kept: Token | None) -> Token:
+        service = self._service
+        assertion = sign(self._claims(), self._key.private_key, self._key.key_id)
+        if assertion is None:
+            raise AuthError(f"{self._key.source} cannot be used: its private_key cannot be read; see OAUTH_SETUP.md")
+        service.redactor.hide(assertion)
+        try:
+            return to_token(service.token({"grant_type": JWT_BEARER, "assertion": assertion}), service.clock)
+        except RefusedError as error:
+            raise AuthError(f"{error}; {self._advice(error)}") from error
+
+    def _advice(self, error: RefusedError) -> str:
+        otherwise = "check the service account and its key; see 'Service account' in OAUTH_SETUP.md"
+        said = _ADVICE.get(error.reason, otherwise).format(scopes=" ".join(self._scopes))
+        return skew(error, self._service.clock.now()) or said
+
+    def _claims(self) -> Mapping[str, Any]:
+        now = int(self._service.clock.now().timestamp())
+        claims = {
+            "iss": self._key.client_email,
+            "scope": " ".join(self._scopes),
+            "aud": self._key.token_uri,
+            "iat": now,
+            "exp": now + _LIFE,
+        }
+        return {**claims, "sub": self._subject} if self._subject else claims

@@ -1,0 +1,229 @@
+"""A person's login at Google: made here in a browser, or handed over as an authorised user's file.
+
+https://developers.google.com/identity/protocols/oauth2/native-app
+"""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from filesync.auth.consent import Consent, ask, code_form
+from filesync.auth.files import TokenFile
+from filesync.auth.google.credentials_file import AuthorizedUser, OAuthClient
+from filesync.auth.google.service import TokenService, lacking
+from filesync.auth.logins import Client, StoredLogin, login_file, to_login, to_refreshed
+from filesync.auth.person import Person
+from filesync.auth.tokens import Token, TokenKey, bearer, fingerprint
+from filesync.errors import AuthError, RefusedError
+from filesync.http import Connector, Refusal, Route
+from filesync.model import Identity
+
+ABOUT = Route("who is logged in", "GET", "/drive/v3/about", per_minute=60)
+
+_GUIDE = "see 'A person' in OAUTH_SETUP.md"
+_ADVICE = {
+    "invalid_client": "the OAuth client was deleted or its secret changed: log in again with the present one",
+    "deleted_client": "the OAuth client was deleted: make another one and log in again",
+    "org_internal": "the OAuth client is for another organisation's people only",
+    "admin_policy_enforced": "the Workspace administrator does not allow this app",
+}
+
+
+def file_path(tokens: Path, credentials: str) -> Path:
+    """Name the file of the login that `filesync auth google login` makes: one for each named set."""
+    return tokens / TokenKey("google-user", "", "", (), credentials).file_name()
+
+
+def log_in_command(credentials: str) -> str:
+    """Write the command that makes a new login."""
+    return "filesync auth google login" + (f" --credentials {shlex.quote(credentials)}" if credentials else "")
+
+
+def stored_login(path: Path, connector: Connector, credentials: str) -> TokenFile[StoredLogin]:
+    return login_file(path, connector.clock, connector.stop, log_in_command(credentials))
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a person's login is made of: its file, and for an authorised user's the file that it began with."""
+
+    file: TokenFile[StoredLogin]
+    again: str  # what to do to log in again
+    seed: AuthorizedUser | None = None
+
+
+def stored(tokens: Path, connector: Connector, credentials: str) -> Sources:
+    """Point to the login that `filesync auth google login` made."""
+    file = stored_login(file_path(tokens, credentials), connector, credentials)
+    return Sources(file, f"log in again: {log_in_command(credentials)}")
+
+
+def handed_over(user: AuthorizedUser, tokens: Path, connector: Connector) -> Sources:
+    """Point to our copy of an authorised user's login: that file is somebody else's and stays as it is."""
+    credential = fingerprint(user.refresh_token.reveal())
+    key = TokenKey("google-authorized-user", user.client_id, user.token_uri, (), credential=credential)
+    path = tokens / key.file_name()
+    return Sources(stored_login(path, connector, ""), f"make the file anew ({user.source})", user)
+
+
+class User:
+    """A person at Google, an Authoriser; `base_url` is Drive's, which is asked once who the person is."""
+
+    def __init__(self, sources: Sources, connector: Connector, base_url: str, scopes: tuple[str, ...]) -> None:
+        self._sources = sources
+        self._connector = connector
+        self._base_url = base_url
+        self._scopes = scopes
+        seed = sources.seed
+        self._project = {"x-goog-user-project": seed.quota_project} if seed and seed.quota_project else {}
+        missing = f"nobody is logged in to Google ({sources.file.path} is missing): {sources.again}; {_GUIDE}"
+        self.person = Person(
+            "user",
+            sources.file,
+            self._refresh,
+            self._who,
+            missing,
+            connector.redactor,
+            connector.clock,
+            self._seed if seed else None,
+        )
+
+    def headers(self) -> Mapping[str, str]:
+        granted = self.person.kept().scopes
+        missing = lacking(granted, self._scopes) if granted else None
+        if missing:
+            raise AuthError(f"the login was not granted {missing}; {self._sources.again}, and allow it; {_GUIDE}")
+        return {**self.person.headers(), **self._project}
+
+    def renew(self, rejected: Mapping[str, str]) -> None:
+        self.person.renew(rejected)
+
+    @property
+    def account(self) -> str:
+        kept = self._sources.file.read()
+        return kept.user if kept and kept.user else "the person who is logged in"
+
+    def identity(self) -> Identity:
+        return self.person.identity()
+
+    def _seed(self) -> StoredLogin:
+        seed, now = self._sources.seed, self._connector.clock.now()
+        assert seed is not None  # noqa: S101  it is asked for only where there is one
+        client = Client(seed.client_id, seed.client_secret, seed.token_uri)
+        return StoredLogin(client, (), Token("", now, now), seed.refresh_token, None, now)
+
+    def _refresh(self, login: StoredLogin) -> StoredLogin:
+        client = login.client
+        service = _service(client, self._connector, self._sources)
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": login.refresh_token.reveal(),
+            "client_id": client.client_id,
+            "client_secret": client.client_secret.reveal(),
+        }
+        try:
+            answer = service.token(form)
+        except RefusedError as error:
+            if error.reason == "invalid_grant":
+                return replace(login, refused=self._refused(error))
+            said = _ADVICE.get(error.reason, self._sources.again)
+            raise AuthError(f"{error}; {said}; {_GUIDE}") from error
+        return to_refreshed(login, answer, service.clock, refresh_life=None)
+
+    def _refused(self, error: RefusedError) -> str:
+        return (
+            f"{error}; the login has expired or was ended: {self._sources.again}; if this happens every week, the "
+            "OAuth app's publishing status is Testing: publish it, see 'Your own OAuth client' in OAUTH_SETUP.md"
+        )
+
+    def _who(self, access_token: str) -> str:
+        return who(access_token, self._connector, self._base_url, self._project)
+
+
+class SignIn:
+    """Making a login with the team's own OAuth client, and ending one."""
+
+    def __init__(self, sources: Sources, connector: Connector) -> None:
+        self.file = sources.file
+        self._sources = sources
+        self._connector = connector
+
+    def ask(self, client: OAuthClient, redirect: str, scopes: tuple[str, ...]) -> Consent:
+        """Write the question; without `offline` and `consent` Google may give no refresh token."""
+        more = {"access_type": "offline", "prompt": "consent"}
+        consent = ask(client.auth_uri, client.client_id, redirect, scopes, more)
+        self._connector.redactor.hide(consent.verifier.reveal())
+        return consent
+
+    def take(self, client: OAuthClient, consent: Consent, code: str, scopes: tuple[str, ...]) -> None:
+        """Turn the code into a login and keep it, on disk before this returns; the one before is replaced then."""
+        self._connector.redactor.hide(code)
+        self._connector.redactor.hide(client.client_secret.reveal())
+        self.file.replace(lambda _: self._exchange(client, consent, code, scopes))
+
+    def end(self, login: StoredLogin) -> None:
+        """Have Google forget the login. Raises what a request raises."""
+        self._connector.redactor.hide(login.refresh_token.reveal())
+        _service(login.client, self._connector, self._sources).revoke(login.refresh_token.reveal())
+
+    def _exchange(self, client: OAuthClient, consent: Consent, code: str, scopes: tuple[str, ...]) -> StoredLogin:
+        owner = Client(client.client_id, client.client_secret, client.token_uri)
+        service = _service(owner, self._connector, self._sources)
+        proof = {"client_id": client.client_id, "client_secret": client.client_secret.reveal()}
+        try:
+            answer = service.token({**code_form(consent, code), **proof})
+        except RefusedError as error:
+            said = _ADVICE.get(error.reason, "start again")
+            raise AuthError(f"{error}; {said}; {_GUIDE}") from error
+        login = to_login(answer, owner, service.clock, refresh_life=None)
+        login = replace(login, scopes=login.scopes or tuple(sorted(scopes)))
+        missing = lacking(login.scopes, scopes)
+        if missing:
+            raise AuthError(f"{missing} was not allowed: log in again and leave its box ticked; {_GUIDE}")
+        return login
+
+
+def who(access_token: str, connector: Connector, base_url: str, more: Mapping[str, str] | None = None) -> str:
+    """Ask Drive whose token it is: an e-mail address, else an id.
+
+    https://developers.google.com/workspace/drive/api/reference/rest/v3/about/get
+    """
+    connection = connector.connect(
+        base_url=base_url,
+        routes=(ABOUT,),
+        client_key="about",
+        authoriser=_Fixed({**bearer(access_token), **(more or {})}),
+        explain=_explain,
+    )
+    answer = connection.get(ABOUT, "/drive/v3/about", {"fields": "user(emailAddress,permissionId)"})
+    user = answer.body.get("user")
+    user = user if isinstance(user, Mapping) else {}
+    names = (user.get(name) for name in ("emailAddress", "permissionId"))
+    return next((name for name in names if isinstance(name, str) and name.isprintable() and name), "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """One token, come what may."""
+
+    sent: Mapping[str, str] = field(repr=False)
+
+    def headers(self) -> Mapping[str, str]:
+        return self.sent
+
+    def renew(self, rejected: Mapping[str, str]) -> None:
+        """Leave it: there is no other."""
+
+
+def _service(client: Client, connector: Connector, sources: Sources) -> TokenService:
+    source = sources.seed.source if sources.seed else str(sources.file.path)
+    return TokenService(client.token_address, client.client_id, connector, source)
+
+
+def _explain(_status: int, body: Any) -> Refusal:
+    """Read Drive's envelope as far as a login needs it; the provider's own reading says more."""
+    error = body.get("error") if isinstance(body, Mapping) else None
+    fields = error if isinstance(error, Mapping) else {}
+    return Refusal(str(fields.get("status") or ""), str(fields.get("message") or ""))

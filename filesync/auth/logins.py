@@ -1,0 +1,166 @@
+"""A person's login: what is kept of it between two starts, and how its refresh token becomes the next access token."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from filesync.auth.files import TokenFile
+from filesync.auth.tokens import Token, of_fields, to_life, to_secret, to_token
+from filesync.clock import Clock, Stop, from_timestamp, to_timestamp
+from filesync.errors import AuthError, ResponseError
+from filesync.http import Answer, Secret
+
+IDLE = timedelta(days=7)  # after that a login that nobody used is refreshed, so that it does not die of disuse
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The app that a login was made for, and where its tokens come from; a public app has no secret."""
+
+    client_id: str
+    client_secret: Secret
+    token_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLogin:
+    """A login as its file holds it.
+
+    `user` is the service's name for the person, '' until it was asked. `refresh_expires_at` is None where the
+    service names no end. `refused` is why the service no longer takes the refresh token, '' while it does.
+    """
+
+    client: Client
+    scopes: tuple[str, ...]
+    access: Token
+    refresh_token: Secret
+    refresh_expires_at: datetime | None
+    logged_in_at: datetime
+    user: str = ""
+    refused: str = ""
+
+    def usable(self) -> str:
+        if self.refused:
+            raise AuthError(self.refused)
+        return self.access.access_token
+
+    def is_settled(self, now: datetime) -> bool:
+        return bool(self.refused) or self.access.is_settled(now)
+
+    def carries(self, access_token: str) -> bool:
+        return self.access.carries(access_token)
+
+    def without_access(self) -> "StoredLogin":
+        return replace(self, access=self.access.spent())
+
+    def is_idle(self, now: datetime) -> bool:
+        """Tell whether nobody used it for so long that it should be refreshed to stay alive."""
+        return not self.refused and now - self.access.obtained_at >= IDLE
+
+    def to_bytes(self) -> bytes:
+        ends = self.refresh_expires_at
+        fields = {
+            "filesync_login": _FORMAT,
+            "client_id": self.client.client_id,
+            "client_secret": self.client.client_secret.reveal(),
+            "token_uri": self.client.token_address,
+            "scopes": list(self.scopes),
+            "user": self.user,
+            "logged_in_at": to_timestamp(self.logged_in_at),
+            "refresh_token": self.refresh_token.reveal(),
+            "refresh_expires_at": to_timestamp(ends) if ends else None,
+            "refused": self.refused,
+            **self.access.to_fields(),
+        }
+        return json.dumps(fields, indent=1).encode()
+
+
+def login_file(path: Path, clock: Clock, stop: Stop, log_in: str) -> TokenFile[StoredLogin]:
+    """Make the keeper of a login; `log_in` is the command that makes a new one."""
+
+    def decode(content: bytes) -> StoredLogin:
+        try:
+            return _of_fields(json.loads(content))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            # from None: the parser's error holds the file's text
+            raise AuthError(
+                f"{path}: is no login of filesync, or only a part of one; put the right file back, or log in again: "
+                f"{log_in}"
+            ) from None
+
+    return TokenFile(path, clock, stop, decode)
+
+
+def to_login(answer: Answer, client: Client, clock: Clock, *, refresh_life: timedelta | None) -> StoredLogin:
+    """Translate the answer to a code; `refresh_life` is how long the service's refresh tokens live, None: no end.
+
+    Raises ResponseError when there is no refresh token, without which a login does not last.
+    """
+    refresh_token = to_secret(answer, "refresh_token")
+    if refresh_token is None:
+        raise ResponseError(f"{answer.url}: the answer has no refresh_token")
+    return StoredLogin(
+        client=client,
+        scopes=_scopes(answer),
+        access=to_token(answer, clock),
+        refresh_token=Secret(refresh_token),
+        refresh_expires_at=_refresh_end(answer, clock, refresh_life),
+        logged_in_at=clock.now(),
+    )
+
+
+def to_refreshed(login: StoredLogin, answer: Answer, clock: Clock, *, refresh_life: timedelta | None) -> StoredLogin:
+    """Translate the answer to a refresh; the refresh token stays the same where none came."""
+    refresh_token = to_secret(answer, "refresh_token")
+    ends = _refresh_end(answer, clock, refresh_life) if refresh_token else login.refresh_expires_at
+    return replace(
+        login,
+        access=to_token(answer, clock),
+        scopes=_scopes(answer) or login.scopes,
+        refresh_token=Secret(refresh_token) if refresh_token else login.refresh_token,
+        refresh_expires_at=ends,
+    )
+
+
+Refresh = Callable[[StoredLogin], StoredLogin]
+
+
+def _scopes(answer: Answer) -> tuple[str, ...]:
+    """Read what was granted, where the answer says so: RFC 6749, 5.1."""
+    granted = answer.body.get("scope")
+    return tuple(sorted(granted.split())) if isinstance(granted, str) else ()
+
+
+def _refresh_end(answer: Answer, clock: Clock, life: timedelta | None) -> datetime | None:
+    """Tell when the refresh token dies: as the answer says, else as the service documents."""
+    if "refresh_token_expires_in" in answer.body:
+        life = to_life(answer, "refresh_token_expires_in", 0)
+    return clock.now() + life if life else None
+
+
+def _of_fields(fields: Mapping[str, Any]) -> StoredLogin:
+    if fields["filesync_login"] != _FORMAT:
+        raise ValueError("another format")
+    ends = fields["refresh_expires_at"]
+    texts = {name: _text(fields[name]) for name in ("client_id", "client_secret", "token_uri", "refresh_token")}
+    return StoredLogin(
+        client=Client(texts["client_id"], Secret(texts["client_secret"]), texts["token_uri"]),
+        scopes=tuple(_text(scope) for scope in fields["scopes"]),
+        access=of_fields(fields),
+        refresh_token=Secret(texts["refresh_token"]),
+        refresh_expires_at=from_timestamp(ends) if ends else None,
+        logged_in_at=from_timestamp(fields["logged_in_at"]),
+        user=_text(fields["user"]),
+        refused=_text(fields["refused"]),
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("text is needed")
+    return value
