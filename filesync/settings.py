@@ -3,7 +3,7 @@
 import ipaddress
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
@@ -44,10 +44,15 @@ class Settings:
     log_level: str
     autodesk_base_url: str
     google_base_url: str
+    credentials: str = ""  # the named set of connector.yaml that `variables` has in the environment's place
 
     def path(self, text: str) -> Path:
         """Make a path absolute, counting a relative one from home."""
         return self.home / text
+
+    def with_credentials(self, name: str, values: Mapping[str, str]) -> "Settings":
+        """Let a named set of credentials take the environment's place."""
+        return replace(self, credentials=name, variables=self.variables.replaced(values))
 
     def secrets(self) -> tuple[str, ...]:
         """Name the values that must never be shown."""

@@ -41,6 +41,11 @@ class Variables(Mapping[str, str]):
     def __len__(self) -> int:
         return len({**self._values, **self._read})
 
+    def replaced(self, values: Mapping[str, str]) -> "Variables":
+        """Give the same variables with these in the place of theirs, whatever NAME_FILE says."""
+        kept = {name: value for name, value in self._values.items() if name.removesuffix("_FILE") not in values}
+        return Variables({**kept, **values}, self._home)
+
     def secrets(self) -> tuple[str, ...]:
         """Name every value that must never be shown, the longest first; files count once they were read."""
         known = {**self._values, **self._read}

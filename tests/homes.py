@@ -105,7 +105,7 @@ class Home:
                 choice or Choice(),
                 clock,
                 Stop(clock, parent=self.stop),
-                opener(settings, config.rate_limit_percent, clock, Random(1)),
+                opener(config, clock, Random(1)),
                 settings.max_concurrent_syncs,
             )
         )

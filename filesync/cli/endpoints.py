@@ -84,7 +84,7 @@ def _proofs(world: "World", chosen: Sequence[Endpoint], max_files: int) -> "Iter
     from filesync.cli.proof import prove  # noqa: PLC0415  listing the endpoints needs no network
     from filesync.sync.opening import opener  # noqa: PLC0415  the same
 
-    open_provider = opener(world.settings, world.config.rate_limit_percent, world.clock, world.random)
+    open_provider = opener(world.config, world.clock, world.random)
     for endpoint in chosen:
         world.detail(f"{endpoint.name}: asking the service")
         yield prove(endpoint, open_provider, world.clock, Stop(world.clock), max_files)
@@ -97,6 +97,7 @@ def to_row(endpoint: Endpoint) -> Mapping[str, Any]:
         "endpoint_type": endpoint.endpoint_type,
         "project_id": endpoint.project_id,
         "user_id": endpoint.user_id,
+        "credentials": endpoint.credentials or None,
         "is_active": endpoint.is_active,
         "schedule": schedule_to_json(endpoint.schedule),
         "reconcile_every": format_duration(endpoint.reconcile_every),

@@ -89,7 +89,7 @@ def _missing_logins(world: World) -> Iterator[str]:
     from filesync.http import Counters  # noqa: PLC0415  only this check opens providers
     from filesync.sync.opening import opener  # noqa: PLC0415  as above
 
-    open_provider = opener(world.settings, world.config.rate_limit_percent, world.clock, world.random)
+    open_provider = opener(world.config, world.clock, world.random)
     for endpoint in world.config.endpoints:
         if not endpoint.is_active:
             continue
@@ -158,6 +158,7 @@ def _effective(world: World) -> Mapping[str, Any]:
         "database": str(settings.database_path),
         "environment": {name: _shown(name, settings.variables.get(name) or DEFAULTS[name]) for name in DEFAULTS},
         "rate_limit_percent": world.config.rate_limit_percent,
+        "credentials": {name: each.shown(_MASK) for name, each in world.config.credentials.items()},
         "endpoints": [*rows],
     }
 

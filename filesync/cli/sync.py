@@ -126,7 +126,7 @@ def _lazy_opener(world: World, clock: "Clock") -> "Callable[[Endpoint, Stop, Cou
     def open_provider(endpoint: "Endpoint", stop: Stop, counters: "Counters") -> "Provider":
         from filesync.sync.opening import opener  # noqa: PLC0415  a start with nothing due needs no HTTP
 
-        open_ = opener(world.settings, world.config.rate_limit_percent, clock, world.random)
+        open_ = opener(world.config, clock, world.random)
         return open_(endpoint, stop, counters)
 
     return open_provider

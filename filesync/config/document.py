@@ -14,6 +14,7 @@ import yaml
 
 from filesync.config.mistakes import ConfigMistakes, Mistake, key_path, shown
 from filesync.errors import ConfigError
+from filesync.variables import is_secret
 
 _MOST_BYTES = 5_000_000
 _MOST_NODES = 100_000
@@ -153,7 +154,7 @@ class _Builder:
         if depth > _DEEPEST:
             raise self._fatal(event, f"nested more than {_DEEPEST} levels deep")
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event)
+            return self._alias(event, path)
         before = self._size
         node = self._fresh(event, path, depth)
         if event.anchor:
@@ -165,10 +166,13 @@ class _Builder:
         if self._size > _MOST_NODES:
             raise self._fatal(event, f"more than {_MOST_NODES} values, counting what aliases repeat")
 
-    def _alias(self, event: Any) -> Node:
+    def _alias(self, event: Any, path: str) -> Node:
         """Repeat an anchored value; it counts as often as it is repeated, and cannot hold itself."""
         if event.anchor not in self._anchors:
-            raise self._fatal(event, f"alias {shown('*' + event.anchor)}: nothing has that anchor before it")
+            named = _quoted(f"*{event.anchor}", path)
+            raise self._fatal(
+                event, f"alias{named}: nothing has that anchor before it; text that begins so needs quotes"
+            )
         node, size = self._anchors[event.anchor]
         self._grow(event, size)
         return node
@@ -176,7 +180,9 @@ class _Builder:
     def _fresh(self, event: Any, path: str, depth: int) -> Node:
         line, column = _place(event)
         if event.tag and event.tag != "!":
-            self._add(event, path, f"found tag {shown(event.tag)}: leave tags out")
+            self._add(
+                event, path, f"found tag{_quoted(event.tag, path)}: leave tags out; text that begins so needs quotes"
+            )
         if isinstance(event, yaml.ScalarEvent):
             return Scalar(line, column, event.value, quoted=bool(event.style))
         if isinstance(event, yaml.SequenceStartEvent):
@@ -233,6 +239,11 @@ def _merge(table: Table, others: list[Table]) -> Table:
     for other in others:
         table = table.below(other)
     return table
+
+
+def _quoted(text: str, path: str) -> str:
+    """Name what was found, unless it may be a secret that was not put in quotes."""
+    return "" if is_secret(path) else f" {shown(text)}"
 
 
 def _place(event: Any) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Loading: from the tree to endpoints, with every mistake of the file in one go."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,11 +9,13 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from filesync.config import agreement
+from filesync.config.credentials import CredentialSet, to_set
 from filesync.config.document import Items, Node, Scalar, Table, read_document
 from filesync.config.endpoint import Config, Endpoint
 from filesync.config.mistakes import ConfigMistakes, Mistake, did_you_mean, key_path, shown
 from filesync.config.models import (
     SCHEDULES,
+    CredentialsModel,
     DefaultDetails,
     DefaultsModel,
     EndpointKeys,
@@ -25,7 +27,7 @@ from filesync.config.sections import Checker
 from filesync.config.values import as_written, fill, is_broken, to_value
 from filesync.errors import ConfigError
 from filesync.providers import kinds
-from filesync.providers.base import ProviderKind
+from filesync.providers.base import ProviderKind, TakesCredentials
 from filesync.providers.details import FilterDetails
 from filesync.schedule import IntervalSchedule, Schedule
 from filesync.selection import Selection
@@ -59,6 +61,7 @@ class _Draft:
     details_node: Table | None
     details: BaseModel | None
     schedule: Schedule | None
+    credentials: str = ""
 
 
 class _Loader:
@@ -68,17 +71,23 @@ class _Loader:
         self._checker = checker
         self._kind_of = kind_of
         self._names: dict[int, str | None] = {}
+        self._credentials: dict[str, CredentialSet | None] = {}  # None: there is such a set, with mistakes
 
     def config(self, root: Node) -> Config:
         file = self._checker.check(FileModel, root, "")
+        named = self._named_credentials(root)
         inherited, filters = self._defaults(root)
         drafts = [self._draft(at, node.below(inherited), filters) for at, node in _endpoints(root)]
         members = [_to_member(draft) for draft in drafts]
         self._checker.mistakes.extend(agreement.mistakes(members, self._checker.file))
+        used = {draft.credentials for draft in drafts}
+        notices = [*agreement.notices(members, self._checker.file), *self._unused(named, used)]
         return Config(
+            settings=self._checker.settings,
             endpoints=tuple(endpoint for draft in drafts for endpoint in self._finished(draft)),
             rate_limit_percent=file.rate_limit_percent if file else 100,
-            notices=tuple(sorted(agreement.notices(members, self._checker.file))),
+            credentials={name: each for name, each in self._credentials.items() if each},
+            notices=tuple(sorted(notices)),
         )
 
     def named(self, mistakes: Sequence[Mistake]) -> tuple[Mistake, ...]:
@@ -89,6 +98,51 @@ class _Loader:
         found = _OF_ENDPOINT.match(path)
         return self._names.get(int(found[1])) if found else None
 
+    def _named_credentials(self, root: Node) -> Table:
+        """Check `credentials`, and remember every set by its name."""
+        node = root.nodes.get("credentials") if isinstance(root, Table) else None
+        table = node if isinstance(node, Table) else _NOTHING
+        for name, each in table.nodes.items():
+            path = key_path("credentials", name)
+            made = self._checker.check(CredentialsModel, each, path)
+            if not name.strip() or not name.isprintable():
+                self._checker.add(table.keys[name], path, "a name in one line of printable characters is needed")
+            self._credentials[name] = to_set(name, made, as_written(each)) if made else None
+        return table
+
+    def _unused(self, named: Table, used: Collection[str]) -> Iterator[Mistake]:
+        for name in named.nodes:
+            if name not in used:
+                message = f"no endpoint says credentials: {name}, so this set is not used"
+                key = named.keys[name]
+                path = key_path("credentials", name)
+                yield Mistake(key.line, key.column, path, message, file=self._checker.file)
+
+    def _chosen_credentials(self, table: Table, path: str) -> str:
+        """Give the name of the set that a section chooses; '' for none, or for one that does not exist."""
+        name = (_text(table, "credentials") or "").strip()
+        if not name or to_value(table.nodes["credentials"]) is None or name in self._credentials:
+            return name if name in self._credentials else ""
+        allowed = f"allowed: {', '.join(self._credentials)}" if self._credentials else "there is no set of credentials"
+        message = f"found {shown(name)}: {did_you_mean(name, self._credentials)}{allowed}"
+        self._checker.add(table.nodes["credentials"], f"{path}.credentials", message)
+        return ""
+
+    def _check_login(self, table: Table, path: str, kind: ProviderKind | None, settings: Settings) -> None:
+        """Say what the chosen set lacks for this kind of endpoint."""
+        if not settings.credentials or not isinstance(kind, TakesCredentials):
+            return
+        lack = kind.lacks(settings.variables)
+        if lack:
+            message = f"credentials {shown(settings.credentials)} lack {lack}, which this endpoint_type needs"
+            self._checker.add(table.nodes["credentials"], f"{path}.credentials", message)
+
+    def _settings_for(self, credentials: str) -> Settings:
+        chosen = self._credentials.get(credentials)
+        if chosen is None:
+            return self._checker.settings
+        return self._checker.settings.with_credentials(chosen.name, chosen.values)
+
     def _defaults(self, root: Node) -> tuple[Table, Table]:
         """Check `defaults`, and give what endpoints inherit: their keys, and the filters of their details."""
         node = root.nodes.get("defaults") if isinstance(root, Table) else None
@@ -96,6 +150,7 @@ class _Loader:
             return _NOTHING, _NOTHING
         self._checker.check(DefaultsModel, node, "defaults")
         self._schedule(node, "defaults")
+        self._chosen_credentials(node, "defaults")
         details = node.nodes.get("endpoint_details")
         if not isinstance(details, Table):
             return _only(node, EndpointKeys), _NOTHING
@@ -108,9 +163,13 @@ class _Loader:
         kind = self._kind(table, path)
         model = kind.details() if kind else FilterDetails
         keys = self._checker.check(EndpointModel, table, path, elsewhere=_belongs_to_details(model))
+        credentials = self._chosen_credentials(table, path)
+        settings = self._settings_for(credentials)
+        self._check_login(table, path, kind, settings)
         details = _details(table, _only(filters, model))
-        made = self._checker.check(model, details, f"{path}.endpoint_details") if kind and details else None
-        return _Draft(table, path, keys, kind, details, made, self._schedule(table, path))
+        here = f"{path}.endpoint_details"
+        made = self._checker.check(model, details, here, settings=settings) if kind and details else None
+        return _Draft(table, path, keys, kind, details, made, self._schedule(table, path), credentials)
 
     def _kind(self, table: Table, path: str) -> ProviderKind | None:
         found = _text(table, "endpoint_type")
@@ -226,4 +285,5 @@ def _to_endpoint(draft: _Draft, keys: EndpointModel, kind: ProviderKind, schedul
         time_limit=keys.time_limit,
         expected_unreadable=keys.expected_unreadable,
         kind=kind,
+        credentials=draft.credentials,
     )

@@ -90,6 +90,9 @@ class EndpointKeys(Section):
     endpoint_type: str | None = Field(None, description="Which service; decides what endpoint_details may hold.")
     project_id: str | None = Field(None, description="Your own label for the project: stored, never sent.")
     user_id: str | None = Field(None, description="Your own label for the owner: stored, never sent.")
+    credentials: str | None = Field(
+        None, description="A named set under the top-level `credentials`; the environment's when absent."
+    )
     is_active: bool = Field(True, description="Whether scheduled syncs read it.")
     expected_unreadable: tuple[FolderPath, ...] = Field(
         (), description="Folders that are known to be unreadable: shown, retried, but no reason for `partial`."
@@ -123,6 +126,22 @@ class EndpointModel(EndpointKeys):
         return name
 
 
+class CredentialsModel(Section):
+    """One named set of credentials; it takes the environment's place as a whole."""
+
+    client_id: str | None = Field(None, description="Of the app at Autodesk.")
+    client_secret: str | None = Field(None, description="Its secret, normally ${NAME}.")
+    auth: Literal["auto", "two_legged", "three_legged", "service_account"] | None = Field(
+        None, description="How to log in to Autodesk; auto when absent."
+    )
+    service_account_path: str | None = Field(
+        None, description="Autodesk: a JSON file with service_account_id, key_id and private_key."
+    )
+    google_credentials_path: str | None = Field(
+        None, description="Google: a JSON file, of a service account or of an authorised user."
+    )
+
+
 class DefaultDetails(FilterDetails):
     """The filters, for every endpoint that does not set them itself."""
 
@@ -132,6 +151,7 @@ class FileModel(Section):
 
     defaults: dict[str, Any] = Field({}, description="For every endpoint that does not set the key itself.")
     endpoints: list[dict[str, Any]] = Field(description="What to keep an inventory of.")
+    credentials: dict[str, Any] = Field({}, description="Named sets of credentials, for other hubs or domains.")
     rate_limit_percent: Whole = Field(
         100, ge=1, le=100, description="Our share of the documented limits when others use the client id too."
     )

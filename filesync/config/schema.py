@@ -4,7 +4,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from filesync.config.models import SCHEDULES, DefaultDetails, DefaultsModel, EndpointModel, FileModel
+from filesync.config.models import (
+    SCHEDULES,
+    CredentialsModel,
+    DefaultDetails,
+    DefaultsModel,
+    EndpointModel,
+    FileModel,
+)
 from filesync.providers import kinds
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_]"}  # fills in any value
@@ -18,6 +25,8 @@ def schema() -> dict[str, Any]:
     file["title"] = "filesync: connector.yaml"
     file["properties"]["defaults"] = _or_nothing(_defaults())
     file["properties"]["endpoints"]["items"] = _endpoint(models)
+    named = next(each for each in file["properties"]["credentials"]["anyOf"] if each.get("type") == "object")
+    named["additionalProperties"] = _described(CredentialsModel)
     return file
 
 

@@ -16,7 +16,6 @@ from filesync.variables import is_secret
 M = TypeVar("M", bound=BaseModel)
 
 _NOWHERE: Mapping[str, str] = {}
-_NOT_YET = {"credentials", "projects", "drives"}
 _NEEDED = {
     "string_type": "text is needed",
     "int_type": "a whole number is needed",
@@ -65,16 +64,25 @@ class Checker:
     settings: Settings
     mistakes: list[Mistake] = field(default_factory=list)
 
-    def check(self, model: type[M], node: Node, path: str, *, elsewhere: Mapping[str, str] = _NOWHERE) -> M | None:
+    def check(
+        self,
+        model: type[M],
+        node: Node,
+        path: str,
+        *,
+        elsewhere: Mapping[str, str] = _NOWHERE,
+        settings: Settings | None = None,
+    ) -> M | None:
         """Make a model of a mapping; None when anything is wrong with it.
 
-        `elsewhere` says of keys that would be right in another place where that is.
+        `elsewhere` says of keys that would be right in another place where that is. `settings` are those that
+        the section must agree with, when they are not the environment's.
         """
         if not isinstance(node, Table):
             self.add(node, path, _found(node, _NEEDED["dict_type"]))
             return None
         try:
-            made = model.model_validate(_values(model, node), context=self.settings)
+            made = model.model_validate(_values(model, node), context=settings or self.settings)
         except ValidationError as exc:
             for error in exc.errors(include_url=False, include_input=False):
                 self._add_error(error, node, path, _Keys(tuple(sorted(model.model_fields)), elsewhere))
@@ -90,14 +98,14 @@ class Checker:
         if error["type"] == "extra_forbidden":
             self.add(spot.key or spot.node, here, _unknown_key(spot, keys))
         elif error["type"] == "missing":
-            self._add_missing(spot, table, key_path(path, *error["loc"]), str(error["loc"][-1]))
+            self._add_missing(spot, key_path(path, *error["loc"]), str(error["loc"][-1]))
         elif not is_broken(spot.node):
             self.add(spot.node, here, _found(spot.node, _needed(error), hidden=is_secret(here)))
 
-    def _add_missing(self, spot: _Spot, table: Table, path: str, key: str) -> None:
+    def _add_missing(self, spot: _Spot, path: str, key: str) -> None:
         if spot.key is not None and spot.steps[-1] == key:
             self.add(spot.key, path, f"key {shown(key)} has no value")
-        elif _NOT_YET.isdisjoint(table.keys):  # what is missing in a set of projects is not missing
+        else:
             self.add(spot.node, path, f"key {shown(key)} is missing")
 
 
@@ -134,8 +142,6 @@ def _step(spot: _Spot, part: int | str) -> _Spot | None:
 
 def _unknown_key(spot: _Spot, keys: _Keys) -> str:
     key = str(spot.steps[-1])
-    if key in _NOT_YET:
-        return f"{shown(key)} is not supported yet in this version"
     if len(spot.steps) > 1:  # in a model inside the model
         return f"unknown key {shown(key)}"
     if key in keys.elsewhere:

@@ -96,6 +96,16 @@ class Surroundings:
     credentials: str = ""  # name of the named set that `variables` has in the environment's place, '' for none
 
 
+@runtime_checkable
+class TakesCredentials(Protocol):
+    """An optional ability of a kind: its login can be checked before anything is asked."""
+
+    service: str  # the service whose login it needs, as `filesync auth` and `filesync discover` name it
+
+    def lacks(self, variables: Mapping[str, str]) -> str | None:
+        """Name what a set of credentials lacks for this kind, by its key in connector.yaml; None: nothing."""
+
+
 class ProviderKind(Protocol):
     """One entry of the table of providers: parse early and purely, connect late.
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 class AutodeskKind:
     """The entry in the table of providers; what needs the network is imported when an endpoint is opened."""
 
+    service = "autodesk"
+
     def details(self) -> "type[BaseModel]":
         from filesync.providers.autodesk.details import AutodeskDetails  # noqa: PLC0415  pydantic only where needed
 
@@ -24,6 +26,17 @@ class AutodeskKind:
             "folder_id": details.folder_id,
             "include_system_folders": details.include_system_folders,
         }
+
+    def lacks(self, variables: Mapping[str, str]) -> str | None:
+        """Name what is missing; an app without a secret is a public one, which only a person can log in through."""
+        flow = variables.get("CONNECTOR_AUTODESK_AUTH", "").strip()
+        if not variables.get("CONNECTOR_AUTODESK_CLIENT_ID", "").strip():
+            return "client_id"
+        if flow == "service_account" and not variables.get("CONNECTOR_AUTODESK_SERVICE_ACCOUNT_PATH", "").strip():
+            return "service_account_path"
+        if flow != "three_legged" and not variables.get("CONNECTOR_AUTODESK_CLIENT_SECRET", "").strip():
+            return "client_secret (only auth: three_legged goes without)"
+        return None
 
     def open(self, details: Any, surroundings: "Surroundings") -> "Provider":
         from filesync.providers.autodesk.provider import open_provider  # noqa: PLC0415  requests only where needed

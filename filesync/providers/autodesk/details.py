@@ -73,5 +73,7 @@ class AutodeskDetails(FilterDetails):
         if user is not None and not re.fullmatch(r"[A-Za-z0-9._-]+", user):
             raise ValueError("a user's id is needed: letters, digits, - and _ only")
         if user is not None and flow.strip() not in {"", "auto", "two_legged"}:
-            raise ValueError(f"act_as_user needs the two-legged login, but CONNECTOR_AUTODESK_AUTH is {flow.strip()}")
+            named = settings.credentials if settings else ""
+            whose = f"auth of credentials {named!r}" if named else "CONNECTOR_AUTODESK_AUTH"
+            raise ValueError(f"act_as_user needs the two-legged login, but {whose} is {flow.strip()}")
         return user

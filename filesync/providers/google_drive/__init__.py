@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 class DriveKind:
     """The entry in the table of providers; what needs the network is imported when an endpoint is opened."""
 
+    service = "google"
+
     def details(self) -> "type[BaseModel]":
         from filesync.providers.google_drive.details import DriveDetails  # noqa: PLC0415  pydantic only where needed
 
@@ -25,6 +27,9 @@ class DriveKind:
             "shared_with_me": details.shared_with_me,
             "subject": details.subject,
         }
+
+    def lacks(self, variables: Mapping[str, str]) -> str | None:
+        return None if variables.get("GOOGLE_CREDENTIALS_PATH", "").strip() else "google_credentials_path"
 
     def open(self, details: Any, surroundings: "Surroundings") -> "Provider":
         from filesync.providers.google_drive.provider import open_provider  # noqa: PLC0415  requests only where needed

@@ -1,0 +1,39 @@
+"""Credentials: named sets that stand in the environment's place, for other hubs, apps or domains."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from filesync.config.models import CredentialsModel
+
+# Every variable that says who logs in. A set replaces them all: what it does not give is '', never the environment's.
+VARIABLES: Mapping[str, str] = {
+    "client_id": "CONNECTOR_AUTODESK_CLIENT_ID",
+    "client_secret": "CONNECTOR_AUTODESK_CLIENT_SECRET",
+    "auth": "CONNECTOR_AUTODESK_AUTH",
+    "service_account_path": "CONNECTOR_AUTODESK_SERVICE_ACCOUNT_PATH",
+    "google_credentials_path": "GOOGLE_CREDENTIALS_PATH",
+}
+_SECRET = "client_secret"  # noqa: S105  the key's name
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialSet:
+    """One entry of `credentials:`; `values` by the names of the variables that they replace, `text` as written."""
+
+    name: str
+    values: Mapping[str, str] = field(repr=False)
+    text: Mapping[str, Any] = field(repr=False)
+
+    def secret(self) -> str:
+        """Give what must never be shown, wherever it came from; '' when there is none."""
+        return self.values[VARIABLES[_SECRET]]
+
+    def shown(self, mask: str) -> Mapping[str, Any]:
+        """Give the set as written, for people's eyes."""
+        return {key: mask if key == _SECRET and text else text for key, text in self.text.items()}
+
+
+def to_set(name: str, model: CredentialsModel, text: Mapping[str, Any]) -> CredentialSet:
+    """Make a set of what the file says."""
+    return CredentialSet(name, {variable: getattr(model, key) or "" for key, variable in VARIABLES.items()}, text)
