@@ -28,7 +28,14 @@ def this_process() -> World:
         stderr=sys.stderr,
         stdout_width=_width(sys.stdout),
         stderr_is_terminal=_is_terminal(sys.stderr),
+        open_browser=_open_browser,
     )
+
+
+def _open_browser(address: str) -> bool:
+    import webbrowser  # noqa: PLC0415  only a login opens one
+
+    return webbrowser.open(address)
 
 
 def _write_utf8(stream: TextIO) -> None:

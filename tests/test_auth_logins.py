@@ -95,7 +95,7 @@ def key_path(tmp_path: Path, key_fields: dict[str, Any]) -> Path:
 
 def autodesk(world: World, service: Service, folder: Path, user: str | None = None) -> TwoLegged:
     app = App("client-1", Secret(SECRET), service.url)
-    return TwoLegged(LoginService(app, world.connector), folder / "tokens", act_as_user=user)
+    return TwoLegged(LoginService(app, world.connector), world.connector, folder / "tokens", act_as_user=user)
 
 
 def google(world: World, path: Path, folder: Path, subject: str | None = None) -> ServiceAccount:
@@ -180,7 +180,7 @@ def test_a_login_service_nobody_can_reach_is_temporary(world: World, tmp_path: P
         unused.bind(("127.0.0.1", 0))
         app = App("client-1", Secret(SECRET), f"http://127.0.0.1:{unused.getsockname()[1]}")
         with pytest.raises(NetworkError):
-            TwoLegged(LoginService(app, world.connector), tmp_path / "tokens").headers()
+            TwoLegged(LoginService(app, world.connector), world.connector, tmp_path / "tokens").headers()
 
 
 BAD_TOKENS = [

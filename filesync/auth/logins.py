@@ -43,6 +43,7 @@ class StoredLogin:
     logged_in_at: datetime
     user: str = ""
     refused: str = ""
+    lives_on: bool = True  # False: it ends at refresh_expires_at however often it is used
 
     def usable(self) -> str:
         if self.refused:
@@ -75,6 +76,7 @@ class StoredLogin:
             "refresh_token": self.refresh_token.reveal(),
             "refresh_expires_at": to_timestamp(ends) if ends else None,
             "refused": self.refused,
+            "lives_on": self.lives_on,
             **self.access.to_fields(),
         }
         return json.dumps(fields, indent=1).encode()
@@ -111,6 +113,7 @@ def to_login(answer: Answer, client: Client, clock: Clock, *, refresh_life: time
         refresh_token=Secret(refresh_token),
         refresh_expires_at=_refresh_end(answer, clock, refresh_life),
         logged_in_at=clock.now(),
+        lives_on="refresh_token_expires_in" not in answer.body,
     )
 
 
@@ -157,6 +160,7 @@ def _of_fields(fields: Mapping[str, Any]) -> StoredLogin:
         logged_in_at=from_timestamp(fields["logged_in_at"]),
         user=_text(fields["user"]),
         refused=_text(fields["refused"]),
+        lives_on=fields["lives_on"] is True,
     )
 
 

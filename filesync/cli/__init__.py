@@ -26,6 +26,7 @@ _COMMANDS = {
     "changes": "filesync.cli.inventory:changes",
     "logs": "filesync.cli.inventory:logs",
     "endpoints": "filesync.cli.endpoints:app",
+    "auth": "filesync.cli.auth:app",
     "init": "filesync.cli.setup:init",
     "config": "filesync.cli.setup:app",
     "schema": "filesync.cli.setup:schema",

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -50,6 +50,7 @@ class World:
     stderr: TextIO
     stdout_width: int | None = None
     stderr_is_terminal: bool = False
+    open_browser: Callable[[str], bool] = lambda _: False  # False: there is none
     options: Options = field(default_factory=Options)
 
     @cached_property

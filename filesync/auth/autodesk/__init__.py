@@ -3,7 +3,7 @@
 from filesync.auth.autodesk.app import BASE_URL, READ_ONLY, App, LoginService, app_of
 from filesync.auth.autodesk.choosing import Flow, flow_of, login_of
 from filesync.auth.autodesk.service_account import ServiceAccount
-from filesync.auth.autodesk.three_legged import ThreeLegged
+from filesync.auth.autodesk.three_legged import ThreeLegged, log_in_command
 from filesync.auth.autodesk.two_legged import TwoLegged
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "TwoLegged",
     "app_of",
     "flow_of",
+    "log_in_command",
     "login_of",
 ]

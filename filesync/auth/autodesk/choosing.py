@@ -52,11 +52,11 @@ def login_of(
     service = LoginService(app, connector)
     match flow:
         case Flow.TWO_LEGGED:
-            return app, TwoLegged(service, tokens, act_as_user=act_as_user)
+            return app, TwoLegged(service, connector, tokens, act_as_user=act_as_user)
         case Flow.THREE_LEGGED:
             return app, ThreeLegged(service, tokens, credentials).person()
         case Flow.SERVICE_ACCOUNT:
-            return app, ServiceAccount(read_key(path(_key_path(variables))), service, tokens)
+            return app, ServiceAccount(read_key(path(_key_path(variables))), service, connector, tokens)
 
 
 def _key_path(variables: Mapping[str, str]) -> str:

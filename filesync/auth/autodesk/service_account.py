@@ -11,12 +11,12 @@ from typing import Any
 
 from filesync.auth.autodesk.app import READ_ONLY, TOKEN, LoginService
 from filesync.auth.autodesk.refusals import refused
-from filesync.auth.files import TokenFile
+from filesync.auth.fetched import FetchedLogin
 from filesync.auth.signing import JWT_BEARER, sign
 from filesync.auth.skew import skew
-from filesync.auth.tokens import Token, TokenKey, bearer, bearer_token, fingerprint, of_bytes, to_token
+from filesync.auth.tokens import Token, TokenKey, fingerprint, to_token
 from filesync.errors import AuthError, RefusedError
-from filesync.http import Secret
+from filesync.http import Connector, Secret
 from filesync.model import Identity
 
 VARIABLE = "CONNECTOR_AUTODESK_SERVICE_ACCOUNT_PATH"
@@ -47,10 +47,10 @@ def read_key(path: Path) -> ServiceAccountKey:
     return ServiceAccountKey(path, account, key_id, Secret(private_key.replace("\\n", "\n")))
 
 
-class ServiceAccount:
+class ServiceAccount(FetchedLogin):
     """A Secure Service Account; an Authoriser. Its token counts as a member's, and there is no refresh token."""
 
-    def __init__(self, key: ServiceAccountKey, service: LoginService, tokens: Path) -> None:
+    def __init__(self, key: ServiceAccountKey, service: LoginService, connector: Connector, tokens: Path) -> None:
         self._key = key
         self._service = service
         service.redactor.hide(key.private_key.reveal())
@@ -62,20 +62,12 @@ class ServiceAccount:
             key.service_account_id,
             fingerprint(key.private_key.reveal()),
         )
-        self.file = TokenFile(tokens / token_key.file_name(), service.clock, service.stop, of_bytes)
-
-    def headers(self) -> Mapping[str, str]:
-        token = self.file.current(self._fetch).usable()
-        self._service.redactor.hide(token)
-        return bearer(token)
-
-    def renew(self, rejected: Mapping[str, str]) -> None:
-        self.file.forget(bearer_token(rejected))
+        super().__init__(token_key, tokens, connector)
 
     def identity(self) -> Identity:
         return Identity("service_account", self._service.app.client_id, self._key.service_account_id)
 
-    def _fetch(self, _kept: Token | None) -> Token:
+    def _fetch(self) -> Token:
         service = self._service
         assertion = sign(self._claims(), self._key.private_key, self._key.key_id)
         if assertion is None:

@@ -4,7 +4,7 @@ from filesync.auth.google.choosing import DEFAULT_KEY_PATH, Kind, Source, login_
 from filesync.auth.google.credentials_file import OAuthClient, read_client, read_credentials
 from filesync.auth.google.service import METADATA_ONLY, READ_ONLY, Account
 from filesync.auth.google.service_account import ServiceAccount
-from filesync.auth.google.user import SignIn, User, stored
+from filesync.auth.google.user import SignIn, User, log_in_command, stored
 
 __all__ = [
     "DEFAULT_KEY_PATH",
@@ -17,6 +17,7 @@ __all__ = [
     "SignIn",
     "Source",
     "User",
+    "log_in_command",
     "login_of",
     "read_client",
     "read_credentials",

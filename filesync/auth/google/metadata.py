@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filesync.auth.files import TokenFile
-from filesync.auth.tokens import Token, TokenKey, bearer, bearer_token, of_bytes, to_token
+from filesync.auth.fetched import FetchedLogin
+from filesync.auth.tokens import Token, TokenKey, to_token
 from filesync.errors import AuthError, RefusedError, TransientError
 from filesync.http import CLOUD_METADATA, Answer, Connector, Refusal, Route
 from filesync.model import Identity
@@ -20,13 +20,11 @@ _TOKEN = Route("this machine's login", "GET", _TOKEN_PATH)
 _GUIDE = "see 'Application Default Credentials' in OAUTH_SETUP.md"
 
 
-class MachineAccount:
+class MachineAccount(FetchedLogin):
     """The account of the machine this runs on, an Authoriser; `host` is another metadata server (GCE_METADATA_HOST)."""
 
     def __init__(self, connector: Connector, tokens: Path, scopes: Sequence[str], host: str = "") -> None:
         self._scopes = tuple(scopes)
-        self._redactor = connector.redactor
-        self._clock = connector.clock
         base_url = f"http://{host or CLOUD_METADATA}"
         self._connection = connector.connect(
             base_url=base_url,
@@ -36,15 +34,7 @@ class MachineAccount:
             explain=lambda _status, _body: Refusal("", ""),
         )
         key = TokenKey("google-machine", "default", base_url, self._scopes)
-        self.file = TokenFile(tokens / key.file_name(), connector.clock, connector.stop, of_bytes)
-
-    def headers(self) -> Mapping[str, str]:
-        token = self.file.current(self._fetch).usable()
-        self._redactor.hide(token)
-        return bearer(token)
-
-    def renew(self, rejected: Mapping[str, str]) -> None:
-        self.file.forget(bearer_token(rejected))
+        super().__init__(key, tokens, connector)
 
     @property
     def account(self) -> str:
@@ -55,7 +45,7 @@ class MachineAccount:
         email = self._ask(_ACCOUNT, _ACCOUNT_PATH, {"recursive": "true"}).body.get("email")
         return Identity("machine", email if isinstance(email, str) else "default")
 
-    def _fetch(self, _kept: Token | None) -> Token:
+    def _fetch(self) -> Token:
         return to_token(self._ask(_TOKEN, _TOKEN_PATH, {"scopes": ",".join(self._scopes)}), self._clock)
 
     def _ask(self, route: Route, path: str, params: Mapping[str, str]) -> Answer:

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from filesync.auth.files import TokenFile
+from filesync.auth.fetched import FetchedLogin
 from filesync.auth.google.credentials_file import ServiceAccountKey
 from filesync.auth.google.service import METADATA_ONLY, TokenService
 from filesync.auth.signing import JWT_BEARER, sign
 from filesync.auth.skew import skew
-from filesync.auth.tokens import Token, TokenKey, bearer, bearer_token, fingerprint, of_bytes, to_token
+from filesync.auth.tokens import Token, TokenKey, fingerprint, to_token
 from filesync.errors import AuthError, RefusedError
 from filesync.http import Connector
 from filesync.model import Identity
@@ -27,7 +27,7 @@ _ADVICE = {
 }
 
 
-class ServiceAccount:
+class ServiceAccount(FetchedLogin):
     """A service account, in its own name or, by domain-wide delegation, as `subject`; an Authoriser."""
 
     def __init__(
@@ -48,15 +48,7 @@ class ServiceAccount:
         token_key = TokenKey(
             "google-service-account", key.client_email, key.token_uri, self._scopes, subject or "", credential
         )
-        self.file = TokenFile(tokens / token_key.file_name(), connector.clock, connector.stop, of_bytes)
-
-    def headers(self) -> Mapping[str, str]:
-        token = self.file.current(self._fetch).usable()
-        self._service.redactor.hide(token)
-        return bearer(token)
-
-    def renew(self, rejected: Mapping[str, str]) -> None:
-        self.file.forget(bearer_token(rejected))
+        super().__init__(token_key, tokens, connector)
 
     @property
     def account(self) -> str:
@@ -65,7 +57,7 @@ class ServiceAccount:
     def identity(self) -> Identity:
         return Identity("service_account", self._key.client_email, self._subject or "")
 
-    def _fetch(self, _kept: Token | None) -> Token:
+    def _fetch(self) -> Token:
         service = self._service
         assertion = sign(self._claims(), self._key.private_key, self._key.key_id)
         if assertion is None:

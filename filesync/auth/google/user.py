@@ -72,7 +72,7 @@ class User:
     """A person at Google, an Authoriser; `base_url` is Drive's, which is asked once who the person is."""
 
     def __init__(self, sources: Sources, connector: Connector, base_url: str, scopes: tuple[str, ...]) -> None:
-        self._sources = sources
+        self.sources = sources
         self._connector = connector
         self._base_url = base_url
         self._scopes = scopes
@@ -94,7 +94,7 @@ class User:
         granted = self.person.kept().scopes
         missing = lacking(granted, self._scopes) if granted else None
         if missing:
-            raise AuthError(f"the login was not granted {missing}; {self._sources.again}, and allow it; {_GUIDE}")
+            raise AuthError(f"the login was not granted {missing}; {self.sources.again}, and allow it; {_GUIDE}")
         return {**self.person.headers(), **self._project}
 
     def renew(self, rejected: Mapping[str, str]) -> None:
@@ -102,21 +102,21 @@ class User:
 
     @property
     def account(self) -> str:
-        kept = self._sources.file.read()
+        kept = self.sources.file.read()
         return kept.user if kept and kept.user else "the person who is logged in"
 
     def identity(self) -> Identity:
         return self.person.identity()
 
     def _seed(self) -> StoredLogin:
-        seed, now = self._sources.seed, self._connector.clock.now()
+        seed, now = self.sources.seed, self._connector.clock.now()
         assert seed is not None  # noqa: S101  it is asked for only where there is one
         client = Client(seed.client_id, seed.client_secret, seed.token_uri)
         return StoredLogin(client, (), Token("", now, now), seed.refresh_token, None, now)
 
     def _refresh(self, login: StoredLogin) -> StoredLogin:
         client = login.client
-        service = _service(client, self._connector, self._sources)
+        service = _service(client, self._connector, self.sources)
         form = {
             "grant_type": "refresh_token",
             "refresh_token": login.refresh_token.reveal(),
@@ -128,13 +128,13 @@ class User:
         except RefusedError as error:
             if error.reason == "invalid_grant":
                 return replace(login, refused=self._refused(error))
-            said = _ADVICE.get(error.reason, self._sources.again)
+            said = _ADVICE.get(error.reason, self.sources.again)
             raise AuthError(f"{error}; {said}; {_GUIDE}") from error
         return to_refreshed(login, answer, service.clock, refresh_life=None)
 
     def _refused(self, error: RefusedError) -> str:
         return (
-            f"{error}; the login has expired or was ended: {self._sources.again}; if this happens every week, the "
+            f"{error}; the login has expired or was ended: {self.sources.again}; if this happens every week, the "
             "OAuth app's publishing status is Testing: publish it, see 'Your own OAuth client' in OAUTH_SETUP.md"
         )
 

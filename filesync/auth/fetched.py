@@ -1,0 +1,36 @@
+"""Logins that need no person: whenever the access token runs out, the next one is fetched with the same proof."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from filesync.auth.files import TokenFile
+from filesync.auth.tokens import Token, TokenKey, bearer, bearer_token, of_bytes
+from filesync.http import Connector
+
+
+class FetchedLogin(ABC):
+    """An Authoriser whose token is fetched; a login of this kind says how."""
+
+    def __init__(self, key: TokenKey, tokens: Path, connector: Connector) -> None:
+        self._redactor = connector.redactor
+        self._clock = connector.clock
+        self._file = TokenFile(tokens / key.file_name(), connector.clock, connector.stop, of_bytes)
+
+    def headers(self) -> Mapping[str, str]:
+        token = self._file.current(lambda _: self._fetch()).usable()
+        self._redactor.hide(token)
+        return bearer(token)
+
+    def renew(self, rejected: Mapping[str, str]) -> None:
+        self._file.forget(bearer_token(rejected))
+
+    def good_until(self) -> datetime | None:
+        """Tell until when the token at hand is good; None when there is none. Nothing is asked."""
+        kept = self._file.read()
+        return kept.expires_at if kept else None
+
+    @abstractmethod
+    def _fetch(self) -> Token:
+        """Ask for the next token. Raises AuthError when the proof is refused."""

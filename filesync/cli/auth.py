@@ -1,0 +1,253 @@
+"""`filesync auth`: log in once in a browser, see how the logins are, log out."""
+
+import threading
+from contextlib import AbstractContextManager, nullcontext
+from typing import Annotated, Any
+
+import typer  # noqa: TID251  the command layer
+
+from filesync.auth import autodesk as autodesk_logins
+from filesync.auth import google as google_logins
+from filesync.auth.consent import Consent, redirect_uri
+from filesync.auth.loopback import Listener, Reception, read_pasted
+from filesync.auth.person import NOBODY, Person
+from filesync.cli.logins import (
+    SERVICES,
+    config_of,
+    connector_of,
+    google_user,
+    login_states,
+    three_legged,
+)
+from filesync.cli.options import AsJson
+from filesync.cli.output import View, choose, show
+from filesync.cli.table import Column
+from filesync.cli.typing_in import typed_lines
+from filesync.cli.world import World
+from filesync.errors import AuthError, FilesyncError, UsageError
+from filesync.http import Connector
+from filesync.settings import Settings
+
+_PLAIN: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None, "no_args_is_help": True}
+_PATIENCE = 600.0  # seconds for a person to sign in and consent
+_LOGIN_NEEDED = 77
+_CLIENT_FILE = "./credentials/google-oauth-client.json"
+
+app = typer.Typer(**_PLAIN, help="Log in to a service, see how the logins are, log out.")
+autodesk = typer.Typer(**_PLAIN, help="Autodesk's logins.")
+google = typer.Typer(**_PLAIN, help="Google's logins.")
+app.add_typer(autodesk, name="autodesk")
+app.add_typer(google, name="google")
+
+Port = Annotated[
+    int, typer.Option("--port", min=1, max=65_535, metavar="N", help="The port of the registered callback address.")
+]
+NoBrowser = Annotated[
+    bool, typer.Option("--no-browser", help="Print the address; also take the address that it leads to, pasted back.")
+]
+CredentialsName = Annotated[
+    str | None, typer.Option("--credentials", metavar="NAME", help="A set of connector.yaml; else the environment.")
+]
+
+
+@autodesk.command("login")
+def log_in_to_autodesk(
+    ctx: typer.Context, *, port: Port = 8765, no_browser: NoBrowser = False, credentials: CredentialsName = None
+) -> None:
+    """Log in as a person: consent in a browser, then filesync keeps the login alive.
+
+    http://localhost:8765/callback must be registered as a callback address of the app.
+    """
+    world: World = ctx.obj
+    settings, connector = _settings(world, credentials), connector_of(world)
+    login = three_legged(settings, connector)
+    login.file.check_writable()
+    consent = login.ask(redirect_uri(port))
+    login.take(consent, _consented(world, connector, consent, port, no_browser=no_browser))
+    _welcome(world, "autodesk", login.person())
+    flow = autodesk_logins.flow_of(settings.variables, settings.path("tokens"), settings.credentials)
+    if flow is not autodesk_logins.Flow.THREE_LEGGED:
+        world.complain(f"this login is not used: the settings choose {flow}; see CONNECTOR_AUTODESK_AUTH")
+
+
+@google.command("login")
+def log_in_to_google(  # noqa: PLR0913  one parameter for each option
+    ctx: typer.Context,
+    *,
+    client: Annotated[
+        str, typer.Option("--client", metavar="PATH", help="The OAuth client's JSON file, from the Cloud console.")
+    ] = _CLIENT_FILE,
+    discover: Annotated[
+        bool, typer.Option("--discover", help="Also ask for what finds shared drives by name (drive.readonly).")
+    ] = False,
+    port: Port = 8765,
+    no_browser: NoBrowser = False,
+    credentials: CredentialsName = None,
+) -> None:
+    """Log in as a person, with an OAuth client of your own (type Desktop app)."""
+    world: World = ctx.obj
+    settings, connector = _settings(world, credentials), connector_of(world)
+    oauth_client = google_logins.read_client(settings.path(client))
+    scopes = google_logins.READ_ONLY if discover else google_logins.METADATA_ONLY
+    user = google_user(settings, connector)
+    sign_in = google_logins.SignIn(user.sources, connector)
+    sign_in.file.check_writable()
+    consent = sign_in.ask(oauth_client, redirect_uri(port), scopes)
+    code = _consented(world, connector, consent, port, no_browser=no_browser)
+    sign_in.take(oauth_client, consent, code, scopes)
+    _welcome(world, "google", user.person)
+    source = google_logins.source_of(settings.variables, settings.path, settings.credentials)
+    if source.kind is not google_logins.Kind.STORED:
+        world.complain(f"this login is not used: {source.path} comes first; see GOOGLE_CREDENTIALS_PATH")
+
+
+@autodesk.command("status")
+def show_autodesk(ctx: typer.Context, *, json: AsJson = False) -> None:
+    """Show who is logged in to Autodesk, how, and until when; exit code 77 when a login is needed."""
+    _show(ctx.obj, "autodesk", json=json)
+
+
+@google.command("status")
+def show_google(ctx: typer.Context, *, json: AsJson = False) -> None:
+    """Show who is logged in to Google, how, and until when; exit code 77 when a login is needed."""
+    _show(ctx.obj, "google", json=json)
+
+
+@autodesk.command("logout")
+def log_out_of_autodesk(ctx: typer.Context, *, credentials: CredentialsName = None) -> None:
+    """End a person's login: at Autodesk, and here."""
+    world: World = ctx.obj
+    login = three_legged(_settings(world, credentials), connector_of(world))
+    _log_out(world, "autodesk", login)
+
+
+@google.command("logout")
+def log_out_of_google(ctx: typer.Context, *, credentials: CredentialsName = None) -> None:
+    """End the login that `filesync auth google login` made: at Google, and here."""
+    world: World = ctx.obj
+    connector = connector_of(world)
+    user = google_user(_settings(world, credentials), connector)
+    _log_out(world, "google", google_logins.SignIn(user.sources, connector))
+
+
+def _settings(world: World, credentials: str | None) -> Settings:
+    config = config_of(world)
+    if credentials is not None and credentials not in config.credentials:
+        raise UsageError(f"no set of credentials is named {credentials[:200]!r} in {world.config_path}")
+    return config.settings_for(credentials or "")
+
+
+def _consented(world: World, connector: Connector, consent: Consent, port: int, *, no_browser: bool) -> str:
+    """Have a person consent, and give the code that proves it."""
+    reception = Reception(consent, connector.redactor)
+    with _listening(world, reception, port, by_hand=no_browser):
+        if no_browser or not world.open_browser(consent.address):
+            _offer_by_hand(world, consent, reception)
+        else:
+            world.note(f"a browser was opened; if it was not, go to:\n{consent.address}")
+        return reception.code(world.clock, _PATIENCE)
+
+
+def _listening(world: World, reception: Reception, port: int, *, by_hand: bool) -> AbstractContextManager[Any]:
+    try:
+        return Listener(port, reception, world.note)
+    except AuthError as error:
+        if not by_hand:
+            raise
+        world.note(f"{error}; the address can still be pasted")
+        return nullcontext()
+
+
+def _offer_by_hand(world: World, consent: Consent, reception: Reception) -> None:
+    world.note("open this address in a browser on any machine:")
+    world.write(f"{consent.address}\n")
+    world.flush()
+    world.note(
+        f"then it leads to {consent.redirect_uri}?...: where that page cannot be shown, copy its address from the "
+        "browser and paste it here"
+    )
+    lines = typed_lines(world.stdin, reception.is_over)
+    threading.Thread(target=read_pasted, args=(lines, reception, world.note), name="pasted", daemon=True).start()
+
+
+def _welcome(world: World, service: str, person: Person) -> None:
+    """Say who is logged in now and how long that lasts; the login is kept, whatever fails here."""
+    try:
+        user = person.identity().user
+    except FilesyncError as error:
+        world.complain(f"logged in, but {SERVICES[service]} does not say as whom: {error}")
+        user = ""
+    kept = person.file.read()
+    name = user if user not in ("", NOBODY) else "somebody whose name the service does not tell"
+    world.note(f"logged in to {SERVICES[service]} as {name}; kept in {person.file.path}")
+    if kept is None or kept.refresh_expires_at is None:
+        return
+    ends = f"{kept.refresh_expires_at:%Y-%m-%d}"
+    if kept.lives_on:
+        world.note(f"it stays alive as long as filesync runs; unused it ends {ends}")
+    else:
+        world.complain(
+            f"this login ends {ends}, however often it is used: the OAuth app's publishing status is Testing; publish "
+            "it and log in again, see 'Your own OAuth client' in OAUTH_SETUP.md"
+        )
+
+
+def _show(world: World, service: str, *, json: bool) -> None:
+    form = choose(json=json)
+    states = login_states(world, service)
+    show(world, form, _VIEW, [state.to_row() for state in states])
+    if not json:
+        for state in states:
+            if state.problem or state.warning:
+                world.complain(f"{state.credentials or 'environment'}: {state.problem or state.warning}")
+    if any(state.problem for state in states):
+        raise typer.Exit(_LOGIN_NEEDED)
+
+
+def _log_out(world: World, service: str, login: autodesk_logins.ThreeLegged | google_logins.SignIn) -> None:
+    kept, path = login.file.read(), login.file.path
+    if kept is None:
+        world.note(f"nobody is logged in to {SERVICES[service]}: there is no {path}")
+        return
+    problem = None
+    try:
+        login.end(kept)
+    except FilesyncError as error:
+        problem = error
+    login.file.remove()
+    if problem is None:
+        world.note(f"logged out of {SERVICES[service]}; {path} is removed")
+        return
+    world.complain(
+        f"{path} is removed, but {SERVICES[service]} could not be told: {problem}; the login stays valid there until "
+        "it ends, or is revoked in the account's settings"
+    )
+    raise typer.Exit(problem.exit_code)
+
+
+def _identity(row: Any) -> str:
+    return row["user"] or row["client"] or ""
+
+
+def _day(text: str | None) -> str:
+    return "" if text is None else f"{text[:10]} {text[11:16]}"
+
+
+_MOODS = {"ok": "good", "expiring": "warn", "login_needed": "bad"}
+_VIEW = View(
+    "logins",
+    (
+        Column("CREDENTIALS", lambda row: row["credentials"] or "environment", rank=4),
+        Column("STATE", lambda row: row["state"], mood=lambda row: _MOODS[row["state"]]),
+        Column("FLOW", lambda row: row["flow"] or ""),
+        Column("IDENTITY", _identity, least=20),
+        Column("SCOPES", lambda row: " ".join(scope.rpartition("/")[2] for scope in row["scopes"]), rank=3),
+        Column("ACCESS UNTIL (UTC)", lambda row: _day(row["access_expires_at"]), rank=2),
+        Column("LOGIN UNTIL (UTC)", lambda row: _day(row["refresh_expires_at"]), spare=True),
+        Column(
+            "DAYS LEFT", lambda row: "" if row["days_left"] is None else f"{row['days_left']:g}", right=True, spare=True
+        ),
+        Column("MODE", lambda row: row["mode"] or "", rank=1, spare=True),
+        Column("FILE", lambda row: row["file"] or "", least=24, spare=True),
+    ),
+)

@@ -1,0 +1,210 @@
+"""The logins of a home: whose they are, what they may do, until when, and how they are kept alive."""
+
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from filesync.auth import Login, autodesk, google
+from filesync.auth.fetched import FetchedLogin
+from filesync.auth.logins import StoredLogin
+from filesync.auth.person import NOBODY, Person
+from filesync.cli.world import World
+from filesync.clock import Stop, to_timestamp
+from filesync.config import Config
+from filesync.errors import AuthError, FilesyncError
+from filesync.http import Connector, Counters, Redactor
+from filesync.model import Identity
+from filesync.settings import Settings
+
+SOON = timedelta(days=3)  # before its end a login is warned about
+SERVICES = {"autodesk": "Autodesk", "google": "Google"}
+
+
+@dataclass(frozen=True, slots=True)
+class LoginState:
+    """What is known of one login without asking anybody; `problem` says what a person must do, '' for nothing."""
+
+    service: str
+    credentials: str  # name of the set, '' for the environment's
+    now: datetime
+    flow: str | None = None
+    identity: Identity | None = None
+    scopes: tuple[str, ...] = ()
+    access_expires_at: datetime | None = None
+    refresh_expires_at: datetime | None = None
+    file: Path | None = None
+    problem: str = ""
+
+    @property
+    def state(self) -> str:
+        if self.problem:
+            return "login_needed"
+        return "expiring" if self.left is not None and self.left <= SOON else "ok"
+
+    @property
+    def left(self) -> timedelta | None:
+        """Tell how long the login lives when nobody uses it; None where the service names no end."""
+        return self.refresh_expires_at - self.now if self.refresh_expires_at else None
+
+    @property
+    def warning(self) -> str:
+        """Say that it dies soon; '' while it does not."""
+        if self.state != "expiring" or self.refresh_expires_at is None:
+            return ""
+        return (
+            f"the login at {SERVICES[self.service]} ends {self.refresh_expires_at:%Y-%m-%d %H:%M} UTC; run: "
+            f"{_log_in(self.service, self.credentials)}"
+        )
+
+    def to_row(self) -> Mapping[str, Any]:
+        return {
+            "service": self.service,
+            "credentials": self.credentials or None,
+            "state": self.state,
+            "flow": self.flow,
+            "client": self.identity.client if self.identity else None,
+            "user": (self.identity.user or None) if self.identity else None,
+            "scopes": list(self.scopes),
+            "access_expires_at": _text(self.access_expires_at),
+            "refresh_expires_at": _text(self.refresh_expires_at),
+            "days_left": None if self.left is None else round(self.left / timedelta(days=1), 1),
+            "file": str(self.file) if self.file else None,
+            "mode": _mode(self.file),
+            "detail": self.problem or self.warning or None,
+        }
+
+
+def config_of(world: World) -> Config:
+    """Give the configuration; a home without connector.yaml has its environment."""
+    return world.config if world.config_path.exists() else Config(world.settings)
+
+
+def connector_of(world: World) -> Connector:
+    """Make what the login requests of a command go through: the budgets and secrets are those of a sync."""
+    config, redactor = config_of(world), Redactor()
+    for secret in config.secrets():
+        redactor.hide(secret)
+    return Connector(
+        clock=world.clock,
+        stop=Stop(world.clock),
+        counters=Counters(),
+        limits_folder=world.database_path.with_name("limits"),
+        percent=config.rate_limit_percent,
+        random=world.random,
+        redactor=redactor,
+    )
+
+
+def login_states(world: World, service: str) -> list[LoginState]:
+    """Look at every login of a service; nothing is asked of it."""
+    config, connector = config_of(world), connector_of(world)
+    look = {"autodesk": _autodesk_state, "google": _google_state}[service]
+    states = []
+    for name, _ in config.credential_sets(service):
+        state = LoginState(service, name, world.clock.now())
+        try:
+            states.append(look(state, config.settings_for(name), connector))
+        except AuthError as error:
+            states.append(replace(state, problem=str(error)))
+    return _worth_showing(states)
+
+
+def keep_alive(world: World) -> Iterator[str]:
+    """Refresh the logins of people that nobody used for a week; gives what to say of those that could not be."""
+    config, connector = config_of(world), connector_of(world)
+    for service, said in SERVICES.items():
+        for name, _ in config.credential_sets(service):
+            try:
+                _person(service, config.settings_for(name), connector).keep_alive()
+            except FilesyncError as error:
+                yield f"the login at {said} could not be kept alive: {error}"
+
+
+def three_legged(settings: Settings, connector: Connector) -> autodesk.ThreeLegged:
+    """Give what can be done with a person's login at Autodesk. Raises AuthError without a client id."""
+    service = autodesk.LoginService(autodesk.app_of(settings.variables, public=True), connector)
+    return autodesk.ThreeLegged(service, settings.path("tokens"), settings.credentials)
+
+
+def google_user(settings: Settings, connector: Connector) -> google.User:
+    """Give the login that `filesync auth google login` makes."""
+    sources = google.stored(settings.path("tokens"), connector, settings.credentials)
+    return google.User(sources, connector, settings.google_base_url, ())
+
+
+def _person(service: str, settings: Settings, connector: Connector) -> Person:
+    if service == "google":
+        return google_user(settings, connector).person
+    return three_legged(settings, connector).person()
+
+
+def _autodesk_state(state: LoginState, settings: Settings, connector: Connector) -> LoginState:
+    flow = autodesk.flow_of(settings.variables, settings.path("tokens"), settings.credentials)
+    state = replace(state, flow=flow.value, scopes=autodesk.READ_ONLY)
+    if flow is autodesk.Flow.THREE_LEGGED:
+        return _person_state(state, three_legged(settings, connector).person())
+    _, login = autodesk.login_of(settings.variables, connector, settings.path, settings.credentials)
+    state = replace(state, identity=login.identity(), access_expires_at=_access_end(login))
+    key = settings.variables.get("CONNECTOR_AUTODESK_SERVICE_ACCOUNT_PATH", "").strip()
+    return replace(state, file=settings.path(key)) if flow is autodesk.Flow.SERVICE_ACCOUNT else state
+
+
+def _google_state(state: LoginState, settings: Settings, connector: Connector) -> LoginState:
+    source = google.source_of(settings.variables, settings.path, settings.credentials)
+    login = google.login_of(settings.variables, connector, settings.path, settings.credentials)
+    state = replace(state, file=source.path, flow=source.kind.value)
+    if isinstance(login, google.User):
+        return replace(_person_state(state, login.person), file=source.path)
+    if isinstance(login, google.ServiceAccount):
+        state = replace(state, flow="service_account", identity=login.identity(), scopes=google.METADATA_ONLY)
+    return replace(state, access_expires_at=_access_end(login))
+
+
+def _person_state(state: LoginState, person: Person) -> LoginState:
+    kept = person.file.read()
+    state = replace(state, flow=person.flow, file=person.file.path)
+    if kept is None:
+        return state if person.seed else replace(state, problem=person.missing)
+    return replace(
+        state,
+        identity=Identity(person.flow, kept.client.client_id, "" if kept.user == NOBODY else kept.user),
+        scopes=kept.scopes,
+        access_expires_at=kept.access.expires_at,
+        refresh_expires_at=kept.refresh_expires_at,
+        problem=kept.refused or _ended(state, kept),
+    )
+
+
+def _ended(state: LoginState, kept: StoredLogin) -> str:
+    if kept.refresh_expires_at is None or kept.refresh_expires_at > state.now:
+        return ""
+    ended = f"{kept.refresh_expires_at:%Y-%m-%d %H:%M}"
+    return f"the login ended {ended} UTC; log in again: {_log_in(state.service, state.credentials)}"
+
+
+def _worth_showing(states: list[LoginState]) -> list[LoginState]:
+    """Leave the environment out where only named sets are used and it holds no login."""
+    named = [state for state in states if state.credentials]
+    return [state for state in states if state.credentials or not (named and state.problem)] or states
+
+
+def _log_in(service: str, credentials: str) -> str:
+    return {"autodesk": autodesk.log_in_command, "google": google.log_in_command}[service](credentials)
+
+
+def _access_end(login: Login) -> datetime | None:
+    return login.good_until() if isinstance(login, FetchedLogin) else None
+
+
+def _mode(file: Path | None) -> str | None:
+    try:
+        return None if file is None else f"{stat.S_IMODE(file.stat().st_mode):04o}"
+    except OSError:
+        return None
+
+
+def _text(moment: datetime | None) -> str | None:
+    return to_timestamp(moment) if moment else None
