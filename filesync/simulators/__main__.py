@@ -2,6 +2,7 @@
 
 It prints one JSON line with its address and ids, serves until SIGTERM or SIGINT, and prints a
 second one with the requests it got. With --truth it first writes what a right inventory holds.
+A login of a person shows its consent page in the browser, unless --consent decides.
 """
 
 import argparse
@@ -12,10 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET, AccSimulator
+from filesync.simulators.consent import Consent
 from filesync.simulators.drive import GoogleDrive
+from filesync.simulators.keys import write_private
 from filesync.simulators.server import Loopback
 from filesync.simulators.trees import Ground, grow
 
@@ -30,6 +33,7 @@ class _Site:
     simulator: Loopback
     ids: Mapping[str, str]
     truth: Callable[[], Iterable[Mapping[str, Any]]]
+    when_started: Callable[[], None] = lambda: None
 
 
 def main() -> None:
@@ -42,8 +46,7 @@ def main() -> None:
     simulator.latency = wanted.latency
     simulator.limits.scale = None if wanted.no_limits else 1.0
     with simulator:
-        if wanted.key_file and isinstance(simulator, GoogleDrive):
-            simulator.make_key_file(wanted.key_file, _READER)
+        site.when_started()
         _print({"base_url": simulator.base_url, **site.ids})
         signal.sigwait(_STOPPERS)
     _print({"requests": dict(Counter(request.route for request in simulator.requests))})
@@ -58,7 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--no-limits", action="store_true")
+    parser.add_argument("--consent", choices=get_args(Consent), default="ask", help="ask: show the page")
+    parser.add_argument("--callback", action="append", default=[], metavar="URI", help="acc: one more of the app's")
+    parser.add_argument("--service-account", type=Path, metavar="FILE", help="acc: where to write one with its key")
     parser.add_argument("--key-file", type=Path, help="drive: where to write a service account's key")
+    parser.add_argument("--client-file", type=Path, help="drive: where to write an OAuth client's secrets")
     parser.add_argument("--truth", type=Path, help="where to write, as JSON lines, the files that are there at first")
     return parser
 
@@ -69,17 +76,39 @@ def _acc(wanted: argparse.Namespace) -> _Site:
     project = acc.add_project(hub)
     folder = acc.project_files(project)
     _grow(acc, folder, wanted)
+    _let_in(acc, project, wanted)
     login = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
     ids = {**login, "hub_id": hub, "project_id": project, "folder_id": folder}
     return _Site(acc, ids, lambda: acc.truth(project))
+
+
+def _let_in(acc: AccSimulator, project: str, wanted: argparse.Namespace) -> None:
+    """Prepare every login: of the app, of its user, and of a service account."""
+    acc.consent = wanted.consent
+    acc.add_member(project, acc.signed_in)
+    for callback in wanted.callback:
+        acc.register_callback(CLIENT_ID, callback)
+    if wanted.service_account:
+        account = acc.add_service_account(CLIENT_ID)
+        acc.add_member(project, account["service_account_id"])
+        write_private(wanted.service_account, account)
 
 
 def _drive(wanted: argparse.Namespace) -> _Site:
     drive = GoogleDrive(seed=wanted.seed)
     drive.state.add_user(_READER)
     shared = drive.state.add_drive("Example Tower", _READER)
+    drive.consent, drive.signed_in = wanted.consent, _READER
     _grow(drive.state, shared, wanted)
-    return _Site(drive, {"drive_id": shared, "user": _READER}, lambda: drive.truth(_READER, shared))
+
+    def write_files() -> None:
+        if wanted.key_file:
+            drive.make_key_file(wanted.key_file, _READER)
+        if wanted.client_file:
+            drive.make_client_file(wanted.client_file)
+
+    ids = {"drive_id": shared, "user": _READER}
+    return _Site(drive, ids, lambda: drive.truth(_READER, shared), write_files)
 
 
 def _grow(ground: Ground, root: str, wanted: argparse.Namespace) -> None:

@@ -71,3 +71,25 @@ def support_required() -> Refused:
     """Its wording is not recorded anywhere we know."""
     message = "The supportsAllDrives parameter must be set to true when includeItemsFromAllDrives is set to true."
     return refusal(403, "teamDriveSupportRequired", message)
+
+
+def access_not_configured() -> Refused:
+    """Say that the app's project lacks the Drive API."""
+    link = "https://console.developers.google.com/apis/api/drive.googleapis.com/overview?project=123456789012"
+    message = (
+        "Google Drive API has not been used in project 123456789012 before or it is disabled."
+        f" Enable it by visiting {link} then retry. If you enabled this API recently,"
+        " wait a few minutes for the action to propagate to our systems and retry."
+    )
+    error = {"message": message, "domain": "usageLimits", "reason": "accessNotConfigured", "extendedHelp": link}
+    kind = "type.googleapis.com/google.rpc.ErrorInfo"
+    facts = {"service": "drive.googleapis.com", "consumer": "projects/123456789012"}
+    detail = {"@type": kind, "reason": "SERVICE_DISABLED", "domain": "googleapis.com", "metadata": facts}
+    told = {"code": 403, "message": message, "errors": [error], "status": "PERMISSION_DENIED", "details": [detail]}
+    return Refused(Answer.of_json({"error": told}, status=403, content_type="application/json; charset=UTF-8"))
+
+
+def login(status: int, error: str, description: str) -> Refused:
+    """Refuse as the token endpoint does: https://www.rfc-editor.org/rfc/rfc6749#section-5.2."""
+    body = {"error": error, "error_description": description}
+    return Refused(Answer.of_json(body, status=status, content_type="application/json; charset=utf-8"))

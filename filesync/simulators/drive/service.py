@@ -1,49 +1,28 @@
-"""Google Drive v3 and its token endpoint on loopback: routes, who may ask, and the switches for its moods."""
+"""Google Drive v3: its methods, and the switches for its moods."""
 
-import gzip
-import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from enum import Enum
-from http import HTTPStatus
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
-from filesync.clock import Clock, SystemClock
+from filesync.clock import Clock
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import fields, refusals
 from filesync.simulators.drive.changes import CHANGE_DEFAULT, Feed, change_page, log_of
 from filesync.simulators.drive.discovery import Parameters, method
 from filesync.simulators.drive.fields import Mask
+from filesync.simulators.drive.gateway import READONLY, Gateway
 from filesync.simulators.drive.items import Item, User
 from filesync.simulators.drive.listing import Listing, check_member
 from filesync.simulators.drive.pages import PageTokens, question
-from filesync.simulators.drive.quota import Quota
 from filesync.simulators.drive.resources import DRIVE_DEFAULT, FILE_DEFAULT, Viewer, to_drive, to_file, to_user
 from filesync.simulators.drive.state import DriveState
-from filesync.simulators.drive.tokens import Grant, Tokens
 from filesync.simulators.drive.truth import truth
 from filesync.simulators.messages import Answer, Call, Refused, Route
-from filesync.simulators.server import Loopback
 
-READONLY = "https://www.googleapis.com/auth/drive.readonly"
-METADATA_READONLY = "https://www.googleapis.com/auth/drive.metadata.readonly"
-
-_LONGEST_URI = 8192  # bytes
 _JSON = "application/json; charset=UTF-8"
 
 
-class OverLimit(Enum):
-    """The answers to asking too often."""
-
-    USER = (403, "userRateLimitExceeded", "User Rate Limit Exceeded")
-    PROJECT = (403, "rateLimitExceeded", "Rate Limit Exceeded")
-    TOO_MANY = (429, "rateLimitExceeded", "Too many requests")
-
-
-class GoogleDrive(Loopback):
+class GoogleDrive(Gateway):
     """The service; what is in it is `state`, who may sign in is `tokens`.
 
     `harsh`: files.list is two minutes behind, until `state.settle()`. Harsh or not, a query for
@@ -62,39 +41,23 @@ class GoogleDrive(Loopback):
         descendant_entries: bool = False,
     ) -> None:
         """`list_lag` and `token_life` in seconds; `wall` is the clock by which the makers of assertions live."""
-        super().__init__(clock)
+        clock = clock or SimulatedClock()
         lag = (120.0 if harsh else 0.0) if list_lag is None else list_lag
-        self.state = DriveState(self.clock, seed=seed, list_lag=lag, descendant_entries=descendant_entries)
-        self.tokens = Tokens(self.clock, wall or SystemClock(), self.state.ids)
-        self.pages = PageTokens(self.clock, self.state.ids, token_life)
-        self.limits = self.quota = Quota(self.clock)
+        state = DriveState(clock, seed=seed, list_lag=lag, descendant_entries=descendant_entries)
+        super().__init__(clock, state, wall)
+        self.pages = PageTokens(clock, state.ids, token_life)
         self.grouped_parents_lose = True
         self.incomplete_search = False
         self.empty_change_pages = False
         self.change_lag = 0.0  # seconds
         self.dead_token_status = 400  # or 410
         self.unseen_parents = False  # True: a parent one may not see is named all the same
-        self.over_limit_answer = OverLimit.USER
-        self.says_retry_after = False  # True: a quota's refusal has Retry-After
         self.largest_page = 1000  # entries; Drive may always send fewer than were asked for
 
     def start(self) -> "GoogleDrive":
         super().start()
         self.tokens.address = f"{self.base_url}/token"
         return self
-
-    def make_key_file(self, path: Path, email: str, subjects: Iterable[str] = ()) -> Path:
-        """Register a service account that may act for the subjects, and write its key file (mode 0600)."""
-        if email not in self.state.users:
-            self.state.add_user(email)
-        return self.tokens.make_key_file(path, email, subjects)
-
-    def token_for(self, email: str, *scopes: str) -> str:
-        """Give a user an access token without a login; without scopes: drive.readonly."""
-        return self.tokens.issue(email, scopes or (READONLY,))
-
-    def revoke_tokens(self) -> None:
-        self.tokens.revoke()
 
     def kill_change_tokens(self) -> None:
         self.state.kill_change_tokens()
@@ -105,7 +68,7 @@ class GoogleDrive(Loopback):
 
     def routes(self) -> tuple[Route, ...]:
         return (
-            Route("token", "POST", "/token", self.tokens.reply, token=True),
+            *self.login_routes(),
             self._route("files.list", "/drive/v3/files", self._list),
             self._route("files.get", "/drive/v3/files/{file}", self._get),
             self._route("changes.getStartPageToken", "/drive/v3/changes/startPageToken", self._start_token),
@@ -114,58 +77,6 @@ class GoogleDrive(Loopback):
             self._route("drives.get", "/drive/v3/drives/{drive}", self._drive),
             self._route("about.get", "/drive/v3/about", self._about),
         )
-
-    def find(self, call: Call) -> tuple[Route, Call] | Answer:
-        """Treat a POST that overrides its method as the GET it stands for, as googleapiclient sends long queries."""
-        if call.method != "POST" or call.headers.get("x-http-method-override") != "GET":
-            return super().find(call)
-        form = dict(parse_qsl(call.body.decode("latin-1"), keep_blank_values=True))
-        if form and call.query:
-            return refusals.invalid("q", "Parameters in the address and in the body").answer
-        return super().find(replace(call, method="GET", query=form or call.query))
-
-    def authorise(self, route: Route, call: Call) -> str:
-        if route.token:
-            return ""
-        sent_as_uri = call.headers.get("x-http-method-override") is None
-        if sent_as_uri and len(call.path) + len(urlencode(call.query)) >= _LONGEST_URI:
-            raise Refused(_html(414))
-        grant = self._grant(call)
-        if not grant.scopes & method(route.name).scopes:
-            raise refusals.insufficient_scope()
-        return grant.email
-
-    def reply(self, route: Route, call: Call) -> tuple[Answer, Call]:
-        answer, call = super().reply(route, call)
-        if not self.says_retry_after:
-            answer = replace(answer, headers={k: v for k, v in answer.headers.items() if k != "Retry-After"})
-        return _compressed(answer, call), call
-
-    def unknown_route(self, call: Call) -> Answer:  # noqa: ARG002 - the same page for every address
-        return _html(404)
-
-    def wrong_method(self, call: Call, allowed: str) -> Answer:  # noqa: ARG002 - Drive names no other methods
-        """Refuse to write: nobody here is given a scope for that."""
-        if call.path == "/token":
-            return _html(405)
-        return refusals.insufficient_scope().answer
-
-    def over_limit(self, route: str, retry_after: float | None) -> Answer:  # noqa: ARG002 - one quota for all routes
-        code, reason, message = self.over_limit_answer.value
-        answer = refusals.refusal(code, reason, message, domain="usageLimits").answer
-        return answer if retry_after is None else answer.with_headers(Retry_After=f"{retry_after:g}")
-
-    def repeat_page(self, answer: Answer, call: Call) -> Answer:
-        """Name as the next page the one that was asked for."""
-        packed = answer.headers.get("Content-Encoding") == "gzip"
-        body = json.loads(gzip.decompress(answer.body) if packed else answer.body)
-        asked = call.query.get("pageToken")
-        token = asked or body.get("nextPageToken")
-        if not isinstance(body, dict) or not token:
-            return answer
-        body.pop("newStartPageToken", None)
-        again = Answer.of_json(body | {"nextPageToken": token}, status=answer.status, content_type=answer.content_type)
-        return _compressed(again, call)
 
     def _route(self, name: str, path: str, reply: Callable[[Call, User, Parameters], dict[str, Any]]) -> Route:
         def checked(call: Call) -> Answer:
@@ -239,13 +150,6 @@ class GoogleDrive(Loopback):
         cut_down: dict[str, Any] = fields.cut(told, _mask(given, "About", None))
         return cut_down
 
-    def _grant(self, call: Call) -> Grant:
-        scheme, _, token = call.headers.get("authorization", "").partition(" ")
-        grant = self.tokens.grant_of(token) if scheme == "Bearer" else None
-        if grant is None:
-            raise refusals.bad_credentials()
-        return grant
-
     def _viewer(self, user: User) -> Viewer:
         return Viewer(self.state, user, self.state.items.get, self.unseen_parents)
 
@@ -258,7 +162,7 @@ class GoogleDrive(Loopback):
 
     def _no_media(self, call: Call) -> Refused:
         """Content needs a content scope: docs/content/drive.md of rclone. There is none in here, even then."""
-        if READONLY not in self._grant(call).scopes:
+        if READONLY not in self.grant_of(call).scopes:
             return refusals.insufficient_scope()
         return refusals.refusal(403, "fileNotDownloadable", "Only files with binary content can be downloaded.")
 
@@ -281,19 +185,3 @@ def _mask(given: Parameters, schema: str, default: Mask | None) -> Mask | None:
 def _cut_top(told: Mapping[str, Any], mask: Mask | None) -> dict[str, Any]:
     """Leave the wanted fields of the outermost level; what is inside was cut as it was made."""
     return {name: value for name, value in told.items() if fields.names(mask, name)}
-
-
-def _compressed(answer: Answer, call: Call) -> Answer:
-    """Compress for those who accept it and say gzip in their name: developers.google.com/drive/performance."""
-    asks = "gzip" in call.headers.get("accept-encoding", "") and "gzip" in call.headers.get("user-agent", "")
-    if not asks or len(answer.body) < 1024:
-        return answer
-    packed = replace(answer, body=gzip.compress(answer.body, 1))
-    return packed.with_headers(Content_Encoding="gzip", Vary="Accept-Encoding")
-
-
-def _html(status: int) -> Answer:
-    """Answer as the front end in front of every Google service does."""
-    phrase = HTTPStatus(status).phrase
-    page = f"<!DOCTYPE html><html lang=en><title>Error {status} ({phrase})!!1</title><p><b>{status}.</b></html>"
-    return Answer(status, page.encode(), "text/html; charset=UTF-8")

@@ -1,113 +1,125 @@
-"""The token endpoint: who gets an access token, on what proof, for how long.
+"""The token endpoint: who gets an access token, on what proof, for how long; and how it is taken back.
 
-https://developers.google.com/identity/protocols/oauth2/service-account
+https://developers.google.com/identity/protocols/oauth2
 """
 
-import base64
-import binascii
-import json
-import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-
 from filesync.clock import Clock
-from filesync.simulators.drive.discovery import known_scopes
+from filesync.simulators.consent import ConsentRequest
+from filesync.simulators.drive.assertions import ServiceAccount, admit
+from filesync.simulators.drive.clients import Kind, OAuthClient, OAuthClients
 from filesync.simulators.drive.items import Ids
-from filesync.simulators.messages import Answer, Call, Refused
+from filesync.simulators.drive.refusals import login
+from filesync.simulators.drive.sign_ins import TESTING_LIFE, SignIn, SignIns
+from filesync.simulators.keys import JWT_BEARER, make_key, to_pem, write_private
+from filesync.simulators.messages import Answer, Call
 
-JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-LIFETIME = 3600  # seconds, the most an assertion may ask for and what a token lasts
-_SKEW = timedelta(minutes=5)  # a client's clock may be ahead by this much
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceAccount:
-    """`subjects` are the users it may act for by domain-wide delegation."""
-
-    email: str
-    key: rsa.RSAPrivateKey
-    subjects: frozenset[str]
+LIFETIME = 3600  # seconds
+_JSON = "application/json; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What an access token stands for."""
+    """What an access token stands for; one without a sign-in has no person or no app behind it."""
 
     email: str
     scopes: frozenset[str]
     expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SignIn:
-    """A refresh token: a user who signed in to an OAuth client."""
-
-    client_id: str
-    client_secret: str
-    email: str
-    scopes: frozenset[str]
+    sign_in: SignIn | None = None
 
 
 class Tokens:
-    """Registered accounts and the tokens given out.
+    """Registered accounts and clients, and the tokens given out.
 
     Tokens age by `clock`, the service's own; assertions are judged by `wall`, because their
-    makers know no simulated time.
+    makers know no simulated time. `rotates`: a refresh gives a new refresh token, too.
     """
 
-    def __init__(self, clock: Clock, wall: Clock, ids: Ids) -> None:
+    def __init__(self, clock: Clock, wall: Clock, ids: Ids, rotates: Callable[[], bool]) -> None:
         self.lifetime = LIFETIME
         self.address = ""
+        self.clients = OAuthClients(ids)
+        self.accounts: dict[str, ServiceAccount] = {}
         self._clock = clock
         self._wall = wall
         self._ids = ids
-        self._lock = threading.Lock()
-        self._accounts: dict[str, ServiceAccount] = {}
+        self._rotates = rotates
         self._keys_made = 0
-        self._sign_ins: dict[str, SignIn] = {}
+        self._lock = threading.RLock()
+        self._sign_ins = SignIns(clock, ids)
         self._grants: dict[str, Grant] = {}
 
     def make_key_file(self, path: Path, email: str, subjects: Iterable[str] = ()) -> Path:
         """Register a service account with a key new to this service and write its JSON, readable by its owner only."""
         with self._lock:
             self._keys_made += 1
-            key = _make_key(email, self._keys_made)
-            self._accounts[email] = ServiceAccount(email, key, frozenset(subjects))
-        _write_private(path, self._key_file(email, key))
+            account = ServiceAccount(email, make_key(email, self._keys_made), frozenset(subjects))
+            self.accounts[email] = account
+        about = {"type": "service_account", "project_id": "simulated", "private_key_id": self._ids.file()}
+        key = {"client_email": email, "private_key": to_pem(account.key)}
+        write_private(path, {**about, **key, "token_uri": self.address})
         return path
 
-    def make_user_file(self, path: Path, email: str, scopes: Iterable[str]) -> Path:
-        """Register a sign-in of the user and write it as an authorised-user JSON."""
-        sign_in = SignIn(self._ids.file(), self._ids.file(), email, frozenset(scopes))
-        refresh_token = self._ids.revision()
+    def add_client(
+        self,
+        *,
+        kind: Kind = "installed",
+        testing: bool = False,
+        redirect_uris: Iterable[str] = ("http://localhost",),
+    ) -> OAuthClient:
+        """Register an OAuth client; `testing` is its publishing status."""
+        return self.clients.add(kind, redirect_uris, testing=testing)
+
+    def make_client_file(
+        self,
+        path: Path,
+        *,
+        kind: Kind = "installed",
+        testing: bool = False,
+        redirect_uris: Iterable[str] = ("http://localhost",),
+    ) -> Path:
+        """Register an OAuth client and write its client secrets JSON, readable by its owner only."""
+        client = self.add_client(kind=kind, testing=testing, redirect_uris=redirect_uris)
+        write_private(path, client.to_file(self.address.removesuffix("/token")))
+        return path
+
+    def make_user_file(self, path: Path, email: str, scopes: Iterable[str], *, testing: bool = False) -> Path:
+        """Register a sign-in of the user, in a client of its own, and write it as an authorised-user JSON."""
+        client = self.add_client(testing=testing)
+        refresh_token = self._sign_ins.issue_refresh(SignIn(client, email, frozenset(scopes)))
+        about = {"client_id": client.client_id, "client_secret": client.client_secret}
+        file = {"type": "authorized_user", "refresh_token": refresh_token, **about, "token_uri": self.address}
+        write_private(path, file)
+        return path
+
+    def approve(self, request: ConsentRequest, email: str, scopes: frozenset[str]) -> str:
+        """Let the app in to these scopes of the user; gives the code."""
+        client = self.clients.find(request.client_id)
+        if client is None:
+            raise LookupError(request.client_id)
         with self._lock:
-            self._sign_ins[refresh_token] = sign_in
-        about = {"client_id": sign_in.client_id, "client_secret": sign_in.client_secret}
-        _write_private(path, {"type": "authorized_user", "refresh_token": refresh_token, **about, **self._uri()})
-        return path
+            return self._sign_ins.approve(client, request, email, scopes)
 
-    def issue(self, email: str, scopes: Iterable[str]) -> str:
+    def issue(self, email: str, scopes: Iterable[str], sign_in: SignIn | None = None) -> str:
         """Give an access token without asking for proof."""
         token = "ya29." + self._ids.revision()
         with self._lock:
             expires_at = self._clock.now() + timedelta(seconds=self.lifetime)
-            self._grants[token] = Grant(email, frozenset(scopes), expires_at)
+            self._grants[token] = Grant(email, frozenset(scopes), expires_at, sign_in)
         return token
 
     def grant_of(self, token: str) -> Grant | None:
         with self._lock:
             grant = self._grants.get(token)
-        return grant if grant and grant.expires_at > self._clock.now() else None
+        if grant is None or grant.expires_at <= self._clock.now() or (grant.sign_in and grant.sign_in.ended):
+            return None
+        return grant
 
     def revoke(self) -> None:
         """Make every access token given out so far worthless."""
@@ -117,127 +129,67 @@ class Tokens:
     def revoke_sign_ins(self) -> None:
         """Make every refresh token worthless."""
         with self._lock:
-            self._sign_ins.clear()
+            self._sign_ins.forget()
 
     def reply(self, call: Call) -> Answer:
         """Answer POST /token."""
-        if call.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
-            raise _refused(400, "invalid_request", "Bad Request")
-        form = {name: texts[0] for name, texts in parse_qs(call.body.decode("latin-1")).items() if len(texts) == 1}
-        grant_type = form.get("grant_type")
-        if grant_type == JWT_BEARER:
-            return self._by_assertion(form.get("assertion", ""))
-        if grant_type == "refresh_token":
-            return self._by_refresh(form)
-        raise _refused(400, "unsupported_grant_type", f"Invalid grant_type: {(grant_type or '')[:40]}")
+        form = _form(call)
+        grants = {
+            JWT_BEARER: self._by_assertion,
+            "authorization_code": self._by_code,
+            "refresh_token": self._by_refresh,
+        }
+        grant_type = form.get("grant_type", "")
+        if grant_type not in grants:
+            raise login(400, "unsupported_grant_type", f"Invalid grant_type: {grant_type[:40]}")
+        with self._lock:
+            return Answer.of_json(grants[grant_type](form), content_type=_JSON)
 
-    def _by_assertion(self, assertion: str) -> Answer:
-        claims = self._verified(assertion)
-        self._check_times(claims)
-        if claims.get("aud") != self.address:
-            raise _refused(400, "invalid_grant", "Invalid JWT: Failed audience check.")
-        scopes = str(claims.get("scope") or "").split()
-        if not scopes or not set(scopes) <= known_scopes():
-            raise _refused(400, "invalid_scope", "Invalid OAuth scope or ID token audience provided.")
-        return self._answer(self._subject(claims), scopes)
+    def reply_revoke(self, call: Call) -> Answer:
+        """Answer POST /revoke: with a token of a sign-in all of that sign-in ends."""
+        token = _form(call).get("token", "")
+        if not token:
+            raise login(400, "invalid_request", "Missing required parameter: token")
+        with self._lock:
+            grant = self.grant_of(token)
+            sign_in = grant.sign_in if grant else self._sign_ins.find(token)
+            if grant is None and sign_in is None:
+                raise login(400, "invalid_token", "Token expired or revoked")
+            self._grants.pop(token, None)
+            if sign_in is not None:
+                sign_in.ended = True
+        return Answer.of_json({}, content_type=_JSON)
 
-    def _by_refresh(self, form: Mapping[str, str]) -> Answer:
-        sign_in = self._sign_ins.get(form.get("refresh_token", ""))
-        if sign_in is None:
-            raise _refused(400, "invalid_grant", "Bad Request")
-        if (form.get("client_id"), form.get("client_secret")) != (sign_in.client_id, sign_in.client_secret):
-            raise _refused(401, "invalid_client", "Unauthorized")
+    def _by_assertion(self, form: Mapping[str, str]) -> dict[str, object]:
+        text, now = form.get("assertion", ""), self._wall.now()
+        email, scopes = admit(text, self.accounts, audience=self.address, now=now)
+        return self._answer(email, scopes)
+
+    def _by_code(self, form: Mapping[str, str]) -> dict[str, object]:
+        code = self._sign_ins.redeem(self.clients.check(form), form)
+        sign_in = code.sign_in
+        answer = self._answer(sign_in.email, sorted(sign_in.scopes), sign_in)
+        if code.gives_refresh:
+            answer["refresh_token"] = self._sign_ins.issue_refresh(sign_in)
+            ends = {"refresh_token_expires_in": int(TESTING_LIFE.total_seconds()) - 1}  # as Google counts
+            answer |= ends if sign_in.client.testing else {}
+        return answer
+
+    def _by_refresh(self, form: Mapping[str, str]) -> dict[str, object]:
+        sign_in = self._sign_ins.refresh(self.clients.check(form), form)
         scopes = form.get("scope", "").split() or sorted(sign_in.scopes)
         if not set(scopes) <= sign_in.scopes:
-            raise _refused(400, "invalid_scope", "Bad Request")
-        return self._answer(sign_in.email, scopes)
+            raise login(400, "invalid_scope", "Bad Request")
+        more = {"refresh_token": self._sign_ins.issue_refresh(sign_in)} if self._rotates() else {}
+        return {**self._answer(sign_in.email, scopes, sign_in), **more}
 
-    def _answer(self, email: str, scopes: Iterable[str]) -> Answer:
-        token = self.issue(email, scopes)
-        told = {"access_token": token, "expires_in": self.lifetime, "scope": " ".join(scopes), "token_type": "Bearer"}
-        return Answer.of_json(told, content_type="application/json; charset=utf-8")
-
-    def _verified(self, assertion: str) -> Mapping[str, Any]:
-        """Read the assertion and check its signature with the issuer's public key."""
-        signed, _, signature = assertion.rpartition(".")
-        header, _, body = signed.partition(".")
-        head, claims = _json_part(header), _json_part(body)
-        account = self._accounts.get(str(claims.get("iss")))
-        if account is None:
-            raise _refused(400, "invalid_grant", "Invalid grant: account not found")
-        if head.get("alg") != "RS256" or not _is_signed(account, signed, signature):
-            raise _refused(400, "invalid_grant", "Invalid JWT Signature.")
-        return claims
-
-    def _check_times(self, claims: Mapping[str, Any]) -> None:
-        now, (issued_at, expires_at) = self._wall.now(), (_moment(claims, name) for name in ("iat", "exp"))
-        lasts = expires_at - issued_at
-        if not timedelta(0) < lasts <= timedelta(seconds=LIFETIME) or expires_at <= now or issued_at > now + _SKEW:
-            message = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe."
-            raise _refused(400, "invalid_grant", message)
-
-    def _subject(self, claims: Mapping[str, Any]) -> str:
-        account = self._accounts[str(claims["iss"])]
-        subject = claims.get("sub")
-        if subject is None or subject == account.email:
-            return account.email
-        if subject not in account.subjects:
-            message = (
-                "Client is unauthorized to retrieve access tokens using this method,"
-                " or client not authorized for any of the scopes requested."
-            )
-            raise _refused(401, "unauthorized_client", message)
-        return str(subject)
-
-    def _key_file(self, email: str, key: rsa.RSAPrivateKey) -> dict[str, str]:
-        kept_plain = serialization.NoEncryption()
-        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, kept_plain)
-        about = {"type": "service_account", "project_id": "simulated", "private_key_id": self._ids.file()}
-        return {**about, "client_email": email, "private_key": pem.decode("ascii"), **self._uri()}
-
-    def _uri(self) -> dict[str, str]:
-        return {"token_uri": self.address}
+    def _answer(self, email: str, scopes: Iterable[str], sign_in: SignIn | None = None) -> dict[str, object]:
+        token = self.issue(email, scopes, sign_in)
+        return {"access_token": token, "expires_in": self.lifetime, "scope": " ".join(scopes), "token_type": "Bearer"}
 
 
-def _json_part(text: str) -> Mapping[str, Any]:
-    try:
-        part = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (ValueError, binascii.Error):
-        raise _refused(400, "invalid_request", "Bad Request") from None
-    if not isinstance(part, dict):
-        raise _refused(400, "invalid_request", "Bad Request")
-    return part
-
-
-def _is_signed(account: ServiceAccount, signed: str, signature: str) -> bool:
-    try:
-        raw = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
-        account.key.public_key().verify(raw, signed.encode("ascii"), padding.PKCS1v15(), hashes.SHA256())
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
-def _moment(claims: Mapping[str, Any], name: str) -> datetime:
-    value = claims.get(name)
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise _refused(400, "invalid_grant", f"Invalid JWT: Required parameter is missing: {name}")
-    return datetime.fromtimestamp(value, UTC)
-
-
-@cache
-def _make_key(email: str, number: int) -> rsa.RSAPrivateKey:  # noqa: ARG001  both only tell keys apart
-    """Make a key, the same in every service of this process: making one takes longer than most tests."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def _write_private(path: Path, content: Mapping[str, str]) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file)
-
-
-def _refused(status: int, error: str, description: str) -> Refused:
-    """https://www.rfc-editor.org/rfc/rfc6749#section-5.2."""
-    body = {"error": error, "error_description": description}
-    return Refused(Answer.of_json(body, status=status, content_type="application/json; charset=utf-8"))
+def _form(call: Call) -> dict[str, str]:
+    """Read a form; what is given twice is not given."""
+    if call.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
+        raise login(400, "invalid_request", "Bad Request")
+    return {name: texts[0] for name, texts in parse_qs(call.body.decode("latin-1")).items() if len(texts) == 1}
