@@ -45,6 +45,12 @@ def sync(  # noqa: PLR0913  one parameter for each option
     accept_deletions: Annotated[
         bool, typer.Option("--accept-deletions", help="Let a mass deletion through, once; needs --endpoint.")
     ] = False,
+    accept_identity: Annotated[
+        bool,
+        typer.Option(
+            "--accept-identity", help="Read as the present login from now on, and list all; needs --endpoint."
+        ),
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Run every endpoint that is due, once, and exit.
@@ -54,7 +60,16 @@ def sync(  # noqa: PLR0913  one parameter for each option
     stopped by a signal.
     """
     world: World = ctx.obj
-    choice = _to_choice(endpoint or [], everything, full, max_files, accept_deletions)
+    names = tuple(dict.fromkeys(endpoint or ()))
+    choice = Choice(
+        names=names,
+        everything=everything or (not names and (full or max_files is not None)),
+        full=full,
+        max_files=max_files,
+        accept_deletions=accept_deletions,
+        accept_identity=accept_identity,
+    )
+    _check(choice)
     check_names(choice.names, [e.name for e in world.config.endpoints])
     with _database_for(world, dry_run=dry_run) as path:
         report, code = _run(world, choice, path)
@@ -67,21 +82,18 @@ def sync(  # noqa: PLR0913  one parameter for each option
     raise typer.Exit(code)
 
 
-def _to_choice(
-    names: Sequence[str],
-    everything: bool,
-    full: bool,
-    max_files: int | None,
-    accept_deletions: bool,
-) -> Choice:
-    if names and everything:
+def _check(choice: Choice) -> None:
+    """Refuse options that contradict each other."""
+    if choice.names and choice.everything:
         raise UsageError("--endpoint and --all exclude each other")
-    if accept_deletions and not names:
+    if choice.accept_deletions and not choice.names:
         raise UsageError("--accept-deletions needs --endpoint: say whose deletions are right")
-    if accept_deletions and max_files is not None:
+    if choice.accept_identity and not choice.names:
+        raise UsageError("--accept-identity needs --endpoint: say which one is read by another login now")
+    if choice.accept_deletions and choice.max_files is not None:
         raise UsageError("--accept-deletions and --max-files exclude each other: a trial never removes")
-    asked_for_all = everything or (not names and (full or max_files is not None))
-    return Choice(tuple(dict.fromkeys(names)), asked_for_all, full, max_files, accept_deletions)
+    if choice.accept_identity and choice.max_files is not None:
+        raise UsageError("--accept-identity and --max-files exclude each other: a trial changes nothing that lasts")
 
 
 @contextmanager

@@ -2,11 +2,12 @@
 
 import json
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from filesync.clock import Timestamp, to_timestamp
-from filesync.model import State
+from filesync.model import Identity, State
 
 
 class Memory:
@@ -76,6 +77,30 @@ class Memory:
         self._connection.execute(
             "UPDATE sync_state SET provider_state = ? WHERE endpoint_id = ?",
             (json.dumps(state, separators=(",", ":")), self.endpoint_id),
+        )
+
+    @property
+    def identity(self) -> Identity | None:
+        """Tell as whom the rows were read; None before anybody said so."""
+        text = self._read("identity")
+        return Identity(**json.loads(text)) if text else None
+
+    def set_identity(self, identity: Identity) -> None:
+        """Remember as whom the rows are read."""
+        self._connection.execute(
+            "UPDATE sync_state SET identity = ? WHERE endpoint_id = ?",
+            (json.dumps(asdict(identity), ensure_ascii=False), self.endpoint_id),
+        )
+
+    def begin_as_another(self, identity: Identity, now: Timestamp) -> None:
+        """Begin anew with what another identity is shown: cursors and stamps of the one before mean nothing to it."""
+        self.set_identity(identity)
+        self.begin_full(now, anew=True)
+        self._connection.execute(
+            "UPDATE sync_state SET provider_state = '{}', root_id = NULL WHERE endpoint_id = ?", (self.endpoint_id,)
+        )
+        self._connection.execute(
+            "UPDATE folders SET listed_stamp = NULL, readable = 1 WHERE endpoint_id = ?", (self.endpoint_id,)
         )
 
     def set_selection(self, fingerprint: str, bounds: tuple[str | None, str | None]) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from filesync.clock import Timestamp, to_timestamp
-from filesync.model import Batch, Candidate, Resolved
+from filesync.model import Batch, Candidate, Identity, Resolved
 from filesync.selection import Selection
 from filesync.store import journal
 from filesync.store.contents import Contents
@@ -95,6 +95,22 @@ class Run:
             is_expected_unreadable=self._is_expected_unreadable,
         )
 
+    def read_as(self, identity: Identity, *, accepted: bool) -> Identity | None:
+        """Take note of as whom this sync reads.
+
+        Gives the identity that the rows were read with when it is another one and was not `accepted`: then nothing
+        may be read. An accepted one lists everything afresh (the plan says `full` then).
+        """
+        before = self._memory.identity
+        if before == identity:
+            return None
+        if before is not None and not accepted:
+            return before
+        if not self._is_trial:
+            with self._writing():
+                self._take_over(identity, before)
+        return None
+
     def put(self, batch: Batch) -> None:
         """Store one statement: rows, changes and state in one commit."""
         try:
@@ -175,6 +191,12 @@ class Run:
                     outcome.started_at, outcome.finished_at, self._oldest_listing(), rescoped=self._is_scope_read()
                 )
             journal.conclude(connection, self.plan.endpoint_id, self.log_id, outcome, next_due_at)
+
+    def _take_over(self, identity: Identity, before: Identity | None) -> None:
+        if before is None:
+            self._memory.set_identity(identity)
+        else:
+            self._memory.begin_as_another(identity, self._stamp())
 
     @property
     def _is_trial(self) -> bool:

@@ -9,10 +9,10 @@ from typing import Literal
 
 from filesync.clock import Clock, Stop
 from filesync.config import Endpoint
-from filesync.errors import FilesyncError, MassDeleteError, StoppedError, StoreError
+from filesync.errors import AuthError, FilesyncError, MassDeleteError, StoppedError, StoreError
 from filesync.http.counters import Counters
 from filesync.model import Batch, Candidate, Changed, FolderListed, Page
-from filesync.providers.base import Known, Provider
+from filesync.providers.base import Identified, Known, Provider
 from filesync.schedule import History, decide, gap_between_starts
 from filesync.store.database import Database
 from filesync.store.endpoints import Stored
@@ -33,6 +33,7 @@ class Sync:
     full: bool = False
     max_files: int | None = None
     accept_deletions: bool = False
+    accept_identity: bool = False  # goes with `full`
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ def sync_endpoint(  # noqa: PLR0913  the doors of one sync, handed over in one p
 
 def _read_and_decide(sync: Sync, attempt: Attempt, provider: Provider) -> _Ending:
     try:
+        _check_identity(sync, attempt.run, provider)
         attempt.run.apply_filters()
         _pull(provider.read(attempt.run.known), attempt, sync.max_files)
     except FilesyncError as exc:
@@ -107,6 +109,19 @@ def _read_and_decide(sync: Sync, attempt: Attempt, provider: Provider) -> _Endin
     except FilesyncError as exc:
         return _failure(exc)
     return _success_or_gaps(attempt.run.unread())
+
+
+def _check_identity(sync: Sync, run: Run, provider: Provider) -> None:
+    """Read as another identity only when a person said so: what it cannot see would look as if it were gone."""
+    if not isinstance(provider, Identified):
+        return
+    identity = provider.identity()
+    before = run.read_as(identity, accepted=sync.accept_identity)
+    if before is not None:
+        raise AuthError(
+            f"read as {before} until now, and the login is {identity}, which may see less: restore the login, or run: "
+            f'filesync sync --endpoint "{sync.endpoint.name}" --accept-identity'
+        )
 
 
 def _pull(batches: Iterator[Batch], attempt: Attempt, max_files: int | None) -> None:

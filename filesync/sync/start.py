@@ -34,6 +34,7 @@ class Choice:
     full: bool = False
     max_files: int | None = None
     accept_deletions: bool = False
+    accept_identity: bool = False
 
     @property
     def by_hand(self) -> bool:
@@ -211,7 +212,13 @@ class _Crew:
         if choice.max_files is not None:
             return Sync(endpoint, "trial", max_files=choice.max_files)
         trigger = "manual" if choice.by_hand else "schedule"
-        return Sync(endpoint, trigger, choice.full, None, choice.accept_deletions)  # type: ignore[arg-type]
+        return Sync(
+            endpoint,
+            trigger,  # type: ignore[arg-type]
+            full=choice.full or choice.accept_identity,
+            accept_deletions=choice.accept_deletions,
+            accept_identity=choice.accept_identity,
+        )
 
     def _attend(self, threads: Sequence[threading.Thread]) -> None:
         """Watch the threads: show progress, note heartbeats, and once stopped give them a moment to commit."""
