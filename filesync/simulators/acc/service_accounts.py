@@ -77,7 +77,7 @@ class ServiceAccounts:
         return account.login
 
     def _is_timely(self, expires: Any) -> bool:
-        if not isinstance(expires, (int, float)) or isinstance(expires, bool):
+        if not isinstance(expires, (int, float)):
             return False
         return 0 < expires - self._wall().now().timestamp() <= LONGEST
 
