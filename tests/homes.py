@@ -5,7 +5,7 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -53,6 +53,7 @@ class Home:
         self.drive: GoogleDrive | None = None
         self.clock: Clock = clock or SimulatedClock(frozen=True)
         self.environ = {"FILESYNC_HOME": str(path)}
+        self.browser: Callable[[str], bool] = lambda _: False
         for service in (acc, drive):
             if service is not None:
                 self.point_to(service)
@@ -98,6 +99,7 @@ class Home:
         settings = load_settings(self.path, self.environ)
         config = load_config(self.path / "config" / "connector.yaml", settings)
         clock = clock or self.clock
+        opened = opener(config, clock, Random(1))
         return sync_due(
             Start(
                 config.endpoints,
@@ -105,8 +107,10 @@ class Home:
                 choice or Choice(),
                 clock,
                 Stop(clock, parent=self.stop),
-                opener(config, clock, Random(1)),
+                opened,
                 settings.max_concurrent_syncs,
+                sets=config.sets,
+                find_members=opened.members,
             )
         )
 
@@ -139,6 +143,7 @@ class Home:
             stdin=io.StringIO(),
             stdout=out,
             stderr=err,
+            open_browser=self.browser,
         )
         return Ended(run(arguments, world), out.getvalue(), err.getvalue())
 

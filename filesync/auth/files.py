@@ -83,6 +83,12 @@ class TokenFile(Generic[K]):
         except OSError as error:
             raise self._problem(error) from error
 
+    def put(self, make: Callable[[], K]) -> None:
+        """Put what `make` gives in the file's place, whatever it held."""
+        with self._lock, self._exclusive():
+            check_private(self.path.parent)
+            self._kept = self._fetch_into_file(None, lambda _: make())
+
     def replace(self, make: Callable[[K | None], K], *, only_if: Callable[[K | None], bool] = lambda _: True) -> None:
         """Put what `make` makes of the file's content in its place, one process at a time."""
         with self._lock, self._exclusive():

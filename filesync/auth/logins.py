@@ -13,8 +13,6 @@ from filesync.clock import Clock, Stop, from_timestamp, to_timestamp
 from filesync.errors import AuthError, ResponseError
 from filesync.http import Answer, Secret
 
-IDLE = timedelta(days=7)  # after that a login that nobody used is refreshed, so that it does not die of disuse
-
 _FORMAT = 1
 
 
@@ -59,9 +57,9 @@ class StoredLogin:
     def without_access(self) -> "StoredLogin":
         return replace(self, access=self.access.spent())
 
-    def is_idle(self, now: datetime) -> bool:
-        """Tell whether nobody used it for so long that it should be refreshed to stay alive."""
-        return not self.refused and now - self.access.obtained_at >= IDLE
+    def is_idle(self, since: datetime) -> bool:
+        """Tell whether it was not refreshed since then, although it could be."""
+        return not self.refused and self.access.obtained_at <= since
 
     def to_bytes(self) -> bytes:
         ends = self.refresh_expires_at

@@ -6,6 +6,7 @@ https://www.rfc-editor.org/rfc/rfc8252#section-7.3
 import errno
 import secrets
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -83,18 +84,16 @@ class Reception:
             if self._answer:
                 return Verdict.TOO_LATE
             self._answer = _to_answer(fields)
+        self._arrived.set()
         return Verdict.TAKEN
 
     def is_over(self) -> bool:
         return self._arrived.is_set()
 
-    def announce(self) -> None:
-        """Let `code` return: whoever brought the answer was told so."""
-        self._arrived.set()
-
     def code(self, clock: Clock, seconds: float) -> str:
         """Wait for the code. Raises AuthError: consent was refused, the service said no, nothing came in time."""
-        if not clock.wait(self._arrived, seconds) or self._answer is None:
+        has_come = self._arrived.is_set() or clock.wait(self._arrived, seconds)
+        if not has_come or self._answer is None:
             raise AuthError(
                 f"no answer came within {seconds / 60:.0f} min: start again when you are at the browser, or use "
                 "--no-browser; a login that was there before still works"
@@ -124,7 +123,8 @@ class Listener:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for server in self._servers:
-            server.shutdown()
+            with server.replying:  # whoever brought the answer is told so
+                server.shutdown()
             server.server_close()
 
 
@@ -136,7 +136,6 @@ def read_pasted(lines: Iterable[str], reception: Reception, tell: Callable[[str]
             continue
         verdict = reception.offer(address)
         if verdict in (Verdict.TAKEN, Verdict.TOO_LATE):
-            reception.announce()
             return
         tell(_PASTE_ADVICE[verdict])
 
@@ -158,9 +157,12 @@ class _Server(ThreadingHTTPServer):
         self.address_family = family
         self.reception = reception
         self.tell = tell
+        self.replying = threading.Lock()
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
+        if sys.platform != "win32":  # there it would let two programs listen at once
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         self.socket.bind(self.server_address)  # HTTPServer's own asks the resolver for a host name
@@ -174,11 +176,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        verdict = self.server.reception.offer(self.path)
-        self._reply(verdict)
-        if verdict is Verdict.TAKEN:
-            self.server.reception.announce()
-        elif verdict in (Verdict.WRONG_STATE, Verdict.NO_ANSWER):
+        with self.server.replying:
+            verdict = self.server.reception.offer(self.path)
+            self._reply(verdict)
+        if verdict in (Verdict.WRONG_STATE, Verdict.NO_ANSWER):
             self.server.tell("a request that is not the answer to this login was refused; still waiting")
 
     def _reply(self, verdict: Verdict) -> None:

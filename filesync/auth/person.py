@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from filesync.auth.files import TokenFile
 from filesync.auth.logins import StoredLogin
@@ -46,10 +47,11 @@ class Person:
         user = kept.user or self._named(kept)
         return Identity(self.flow, kept.client.client_id, user)
 
-    def keep_alive(self) -> None:
-        """Refresh the login when nobody used it for a week. Raises what a refresh raises."""
-        now = self.clock.now()
-        self.file.replace(self._next, only_if=lambda kept: kept is not None and kept.is_idle(now))
+    def keep_alive(self, idle: timedelta) -> None:
+        """Refresh the login when nobody used it for that long. Raises what a refresh raises."""
+        since = self.clock.now() - idle
+        self.file.replace(self._next, only_if=lambda kept: kept is not None and kept.is_idle(since))
+        self.kept().usable()
 
     def _access_token(self, kept: StoredLogin) -> str:
         token = kept.usable()

@@ -1,5 +1,6 @@
 """The logins of a home: whose they are, what they may do, until when, and how they are kept alive."""
 
+import contextlib
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from filesync.auth.person import NOBODY, Person
 from filesync.cli.world import World
 from filesync.clock import Stop, to_timestamp
 from filesync.config import Config
-from filesync.errors import AuthError, FilesyncError
+from filesync.errors import AuthError, FilesyncError, TransientError
 from filesync.http import Connector, Counters, Redactor
 from filesync.model import Identity
 from filesync.settings import Settings
@@ -112,15 +113,29 @@ def login_states(world: World, service: str) -> list[LoginState]:
     return _worth_showing(states)
 
 
-def keep_alive(world: World) -> Iterator[str]:
-    """Refresh the logins of people that nobody used for a week; gives what to say of those that could not be."""
+def keep_alive(world: World, idle: set[Path], length: timedelta) -> Iterator[str]:
+    """Refresh these logins where they were idle for that long; gives what to say of those that could not be."""
+    looked_at = {*idle}
+    for service, person in _persons(world, idle):
+        try:
+            person.keep_alive(length)
+        except TransientError:
+            looked_at.discard(person.file.path)  # the next start tries again
+        except FilesyncError as error:
+            yield f"the login at {SERVICES[service]} could not be kept alive: {error}"
+    for path in looked_at:
+        path.touch()  # the next look is in a week
+
+
+def _persons(world: World, files: set[Path]) -> Iterator[tuple[str, Person]]:
+    """Find whose logins these files are, among the credentials in use."""
     config, connector = config_of(world), connector_of(world)
-    for service, said in SERVICES.items():
+    for service in SERVICES:
         for name, _ in config.credential_sets(service):
-            try:
-                _person(service, config.settings_for(name), connector).keep_alive()
-            except FilesyncError as error:
-                yield f"the login at {said} could not be kept alive: {error}"
+            with contextlib.suppress(AuthError):  # a set without a client id has no person's login
+                person = _person(service, config.settings_for(name), connector)
+                if person.file.path in files:
+                    yield service, person
 
 
 def three_legged(settings: Settings, connector: Connector) -> autodesk.ThreeLegged:

@@ -2,15 +2,16 @@
 
 import os
 import tempfile
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
 from filesync.cli.choice import check_names
+from filesync.cli.idle import keep_logins_alive
 from filesync.cli.options import AsJson, EndpointNames
 from filesync.cli.world import World
 from filesync.clock import Stop, to_timestamp
@@ -19,14 +20,18 @@ from filesync.signals import Caught, stopping
 from filesync.store.database import copy_to
 from filesync.sync.start import Choice, Report, Running, Start, exit_code, sync_due
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+_MOST_NAMED = 10  # of the endpoints that are new in a set
 
-    from filesync.clock import Clock
-    from filesync.config import Endpoint
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from filesync.config import Endpoint, EndpointSet
     from filesync.http.counters import Counters
+    from filesync.model import Member
     from filesync.providers.base import Provider
     from filesync.store.journal import Outcome
+    from filesync.sync.expansion import Expansion
+    from filesync.sync.opening import Opener
 
 
 def sync(  # noqa: PLR0913  one parameter for each option
@@ -70,10 +75,13 @@ def sync(  # noqa: PLR0913  one parameter for each option
         accept_identity=accept_identity,
     )
     _check(choice)
-    check_names(choice.names, [e.name for e in world.config.endpoints])
+    if not world.config.sets:  # else more names are known once the sets were asked for
+        check_names(choice.names, [e.name for e in world.config.endpoints])
     with _database_for(world, dry_run=dry_run) as path:
         report, code = _run(world, choice, path)
     _tell(world, choice, report, dry_run=dry_run)
+    if not dry_run:
+        keep_logins_alive(world)
     if json:
         _show_json(world, report, code, dry_run=dry_run)
     if report.abandoned:
@@ -111,7 +119,7 @@ def _database_for(world: World, *, dry_run: bool) -> "Iterator[Path]":
 
 
 def _run(world: World, choice: Choice, path: Path) -> tuple[Report, int]:
-    stop = Stop(world.clock)
+    stop, opener = Stop(world.clock), _LazyOpener(world)
     with stopping(stop.request) as caught, _progress(world) as on_tick:
         start = Start(
             endpoints=world.config.endpoints,
@@ -119,10 +127,13 @@ def _run(world: World, choice: Choice, path: Path) -> tuple[Report, int]:
             choice=choice,
             clock=world.clock,
             stop=stop,
-            open_provider=_lazy_opener(world, world.clock),
+            open_provider=opener,
             concurrency=world.settings.max_concurrent_syncs,
             on_tick=on_tick,
             code_of=lambda report: _code(report, caught),
+            sets=world.config.sets,
+            find_members=opener.members,
+            check_names=lambda known: check_names(choice.names, known),
         )
         report = sync_due(start)
         return report, _code(report, caught)
@@ -132,16 +143,27 @@ def _code(report: Report, caught: Caught) -> int:
     return exit_code(report) if caught.exit_code is None else caught.exit_code
 
 
-def _lazy_opener(world: World, clock: "Clock") -> "Callable[[Endpoint, Stop, Counters], Provider]":
-    """Import the network's libraries only when an endpoint is really opened."""
+class _LazyOpener:
+    """The opener of this start, made when something is really opened: until then no library of the network is."""
 
-    def open_provider(endpoint: "Endpoint", stop: Stop, counters: "Counters") -> "Provider":
-        from filesync.sync.opening import opener  # noqa: PLC0415  a start with nothing due needs no HTTP
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._made: Opener | None = None
+        self._lock = Lock()
 
-        open_ = opener(world.config, clock, world.random)
-        return open_(endpoint, stop, counters)
+    def __call__(self, endpoint: "Endpoint", stop: Stop, counters: "Counters") -> "Provider":
+        return self._opener()(endpoint, stop, counters)
 
-    return open_provider
+    def members(self, wanted: "EndpointSet", stop: Stop) -> "Sequence[Member]":
+        return self._opener().members(wanted, stop)
+
+    def _opener(self) -> "Opener":
+        with self._lock:
+            if self._made is None:
+                from filesync.sync.opening import opener  # noqa: PLC0415  a start with nothing due needs no HTTP
+
+                self._made = opener(self._world.config, self._world.clock, self._world.random)
+            return self._made
 
 
 def _progress(world: World) -> "AbstractContextManager[Callable[[Sequence[Running]], None]]":
@@ -155,6 +177,11 @@ def _progress(world: World) -> "AbstractContextManager[Callable[[Sequence[Runnin
 def _tell(world: World, choice: Choice, report: Report, *, dry_run: bool) -> None:
     """Say nothing of a scheduled sync that went well; one line of anything else."""
     by_hand = choice.by_hand or world.stderr_is_terminal or dry_run
+    for expansion in report.expansions:
+        for line in _news(expansion):
+            (world.note if by_hand else world.detail)(line)
+        if expansion.error_type:
+            world.complain(f"{expansion.set_name}: failed: {expansion.error_message}")
     for outcome in report.outcomes:
         line = f"{outcome.endpoint}: {_sentence(outcome, dry_run=dry_run)}"
         if _is_bad(outcome):
@@ -166,8 +193,19 @@ def _tell(world: World, choice: Choice, report: Report, *, dry_run: bool) -> Non
         world.detail(f"{outcome.endpoint}: {_effort(outcome)}")
     for name, why in report.skipped:
         (world.note if by_hand else world.detail)(f"{name}: skipped: {why}")
-    if not report.outcomes and not report.skipped:
+    if not report.outcomes and not report.skipped and not any(each.error_type for each in report.expansions):
         (world.note if by_hand else world.detail)("nothing is due")
+
+
+def _news(expansion: "Expansion") -> "Iterator[str]":
+    """Say what became of a set, one line each."""
+    told = (("new", expansion.new), ("archived", expansion.archived), ("back", expansion.back))
+    for word, names in told:
+        if names:
+            more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+            yield f"{expansion.set_name}: {word}: {', '.join(names[:_MOST_NAMED])}{more}"
+    for before, after in expansion.renamed:
+        yield f"{expansion.set_name}: renamed: {before} is now {after}"
 
 
 def _is_bad(outcome: "Outcome") -> bool:
@@ -178,6 +216,8 @@ def _sentence(outcome: "Outcome", *, dry_run: bool) -> str:
     tally, usage = outcome.tally, outcome.usage
     if outcome.status == "failed":
         return f"failed: {outcome.error_message}"
+    if outcome.error_type == "archived":
+        return "archived: its project was closed, so it rests until it is back; nothing is removed"
     would = "it would be " if dry_run else ""
     counts = f"{would}{tally.files_added} added, {tally.files_updated} updated, {tally.files_removed} removed"
     plural = "" if usage.api_requests == 1 else "s"
@@ -203,8 +243,21 @@ def _show_json(world: World, report: Report, code: int, *, dry_run: bool) -> Non
         "exit_code": code,
         "syncs": [_to_document(outcome) for outcome in report.outcomes],
         "skipped": [{"endpoint": name, "reason": why} for name, why in report.skipped],
+        "sets": [_to_news(each) for each in report.expansions],
     }
     show_document(world, document)
+
+
+def _to_news(expansion: "Expansion") -> dict[str, Any]:
+    return {
+        "set": expansion.set_name,
+        "new": [*expansion.new],
+        "archived": [*expansion.archived],
+        "back": [*expansion.back],
+        "renamed": [{"before": before, "after": after} for before, after in expansion.renamed],
+        "error_type": expansion.error_type,
+        "error_message": expansion.error_message,
+    }
 
 
 def _to_document(outcome: "Outcome") -> dict[str, Any]:

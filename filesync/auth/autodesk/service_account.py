@@ -22,7 +22,9 @@ from filesync.model import Identity
 VARIABLE = "CONNECTOR_AUTODESK_SERVICE_ACCOUNT_PATH"
 
 _LIFE = 120  # seconds; the service refuses more than five minutes, and a short life leaves room for a slow clock
-_REFUSED = "check that the service account is enabled and its key exists; see 'Service account' in OAUTH_SETUP.md"
+_REFUSED = (
+    "check that the service account is enabled and its key exists; see 'Secure Service Account' in OAUTH_SETUP.md"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +105,4 @@ def _read_object(path: Path) -> Mapping[str, Any]:
 
 
 def _unusable(path: Path, why: str) -> AuthError:
-    return AuthError(f"{VARIABLE}: {path} cannot be used: {why}; see 'Service account' in OAUTH_SETUP.md")
+    return AuthError(f"{VARIABLE}: {path} cannot be used: {why}; see 'Secure Service Account' in OAUTH_SETUP.md")

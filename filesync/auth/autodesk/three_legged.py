@@ -63,7 +63,7 @@ class ThreeLegged:
     def take(self, consent: Consent, code: str) -> None:
         """Turn the code into a login and keep it, on disk before this returns; the one before is replaced then."""
         self._service.redactor.hide(code)
-        self.file.replace(lambda _: self._exchange(consent, code))
+        self.file.put(lambda: self._exchange(consent, code))
 
     def end(self, login: StoredLogin) -> None:
         """Have the service forget the login. Raises what a request raises."""

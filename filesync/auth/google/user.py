@@ -161,7 +161,7 @@ class SignIn:
         """Turn the code into a login and keep it, on disk before this returns; the one before is replaced then."""
         self._connector.redactor.hide(code)
         self._connector.redactor.hide(client.client_secret.reveal())
-        self.file.replace(lambda _: self._exchange(client, consent, code, scopes))
+        self.file.put(lambda: self._exchange(client, consent, code, scopes))
 
     def end(self, login: StoredLogin) -> None:
         """Have Google forget the login. Raises what a request raises."""
