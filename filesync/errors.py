@@ -8,6 +8,7 @@ FilesyncError
 ├── LocalFileError         1   the operator: a path cannot be read or written
 ├── RefusedError           1   the service said no to this request
 │   ├── ForbiddenError         403
+│   │   └── ArchivedError      the project was archived or closed
 │   └── NotFoundError          404
 ├── ResponseError          1   the service broke its own contract: we must look
 ├── MassDeleteError        1   the operator: confirm with --accept-deletions
@@ -74,6 +75,10 @@ class RefusedError(FilesyncError):
 
 class ForbiddenError(RefusedError):
     error_type = "forbidden"
+
+
+class ArchivedError(ForbiddenError):
+    error_type = "archived"
 
 
 class NotFoundError(RefusedError):

@@ -31,6 +31,39 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class SetSource:
+    """What was asked for the members of a set: sets with the same source share its answer; `question` is JSON text."""
+
+    endpoint_type: str
+    credentials: str
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What a set has an endpoint for (a project, a shared drive), as its service describes it.
+
+    `details` are the ids that the `endpoint_details` of such an endpoint hold. `state` is what its provider need
+    not ask: keys of that provider's own memory, put there before the first sync, and again when the name changed.
+    """
+
+    id: str
+    name: str
+    details: Mapping[str, Any]
+    state: State = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownMember:
+    """A member that some answer named; `named_at` is when its present name was first seen."""
+
+    member: Member
+    first_seen_at: Timestamp
+    named_at: Timestamp
+    archived_at: Timestamp | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteFile:
     """A file as its service describes it; None is 'the service does not know', never 0 or ''.
 

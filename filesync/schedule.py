@@ -47,6 +47,7 @@ class History:
     last_status: str | None = None
     last_error_type: str | None = None
     failures_in_a_row: int = 0
+    owed_since: datetime | None = None  # a sync is owed since then, whatever the schedule says
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,9 @@ def decide(schedule: Schedule, history: History, now: datetime) -> Decision:
     if isinstance(schedule, ManualSchedule):
         return Decision(due=False, reason="manual: runs only when it is named", next_due_at=None)
     started = history.last_started_at
+    owed = history.owed_since
+    if owed is not None and owed <= now + _CLOCK_TOLERANCE and (started is None or started < owed):
+        return Decision(due=True, reason="it is new, or back, in its set", next_due_at=owed)
     if started is None:
         return _decide_first(schedule, history, now)
     if started > now + _CLOCK_TOLERANCE:
@@ -90,6 +94,12 @@ def gap_between_starts(schedule: Schedule, now: datetime, last_started_at: datet
             return now - last_started_at if last_started_at else timedelta(days=365)
 
 
+def spacing(failures: int) -> timedelta:
+    """Tell how long to wait after that many failures in a row: 5, 10, 20, 40, then 60 minutes."""
+    doublings = min(max(failures - 1, 0), 10)
+    return min(_FIRST_RETRY * (1 << doublings), _LAST_RETRY)
+
+
 def _decide_first(schedule: IntervalSchedule | CronSchedule, history: History, now: datetime) -> Decision:
     if isinstance(schedule, IntervalSchedule):
         return Decision(due=True, reason="it never ran", next_due_at=now)
@@ -108,7 +118,7 @@ def _decide_next(
     earliest = slot
     why = f"its slot {_said(slot)}"
     if history.last_status == "failed" and history.last_error_type != "mass_delete":
-        retry = (history.last_finished_at or started) + _spacing(history.failures_in_a_row)
+        retry = (history.last_finished_at or started) + spacing(history.failures_in_a_row)
         if slot is not None and retry > slot:
             earliest, why = retry, f"its retry after {_times(history.failures_in_a_row)} at {_said(retry)}"
     if earliest is None:
@@ -135,11 +145,6 @@ def _slots(schedule: CronSchedule, after: datetime) -> Iterator[datetime]:
 
 def _failed_temporarily(history: History) -> bool:
     return history.last_status == "failed" and history.last_error_type in TEMPORARY
-
-
-def _spacing(failures: int) -> timedelta:
-    doublings = min(max(failures - 1, 0), 10)
-    return min(_FIRST_RETRY * (1 << doublings), _LAST_RETRY)
 
 
 def _ending(history: History) -> str:

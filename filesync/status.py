@@ -10,6 +10,7 @@ from typing import Any
 
 from filesync.clock import from_timestamp, to_timestamp
 from filesync.config.endpoint import Endpoint
+from filesync.config.sets import EndpointSet
 from filesync.schedule import CronSchedule, Decision, History, IntervalSchedule, ManualSchedule, Schedule, decide
 
 Row = Mapping[str, Any]
@@ -25,11 +26,12 @@ class Status:
     """One endpoint: `facts` has the columns of the view `endpoint_status`, and is what JSON shows.
 
     `state` is never, running, waiting, ok, partial, failed, blocked (the mass-delete guard waits for a person),
-    login, stale, manual or inactive:
+    login, stale, archived, manual or inactive:
 
     - `stale`: the last sync was fine, but nothing fresh came since: three slots of the schedule in a row passed
       without a good sync, or a due sync was not started for an hour, or the last sync left something unlisted for
       twice `reconcile_every`.
+    - `archived`: a member of a set whose project is closed or no longer listed: it rests until it is back.
     - `manual`: runs only when it is named, and is fine or never ran.
     - An endpoint whose process died counts as interrupted: what it was before, and due.
 
@@ -56,7 +58,7 @@ class Status:
             "state": self.state,
             "next_due_at": to_timestamp(decision.next_due_at) if decision and decision.next_due_at else None,
             "due": decision.due if decision else False,
-            "reason": decision.reason if decision else "inactive",
+            "reason": decision.reason if decision else self.state,
             "late": self.late,
         }
 
@@ -76,6 +78,19 @@ def describe(
             left.remove(row)
         statuses.append(_declared(endpoint, _of_the_living(row, running), now))
     return [*statuses, *(_undeclared(row) for row in left)]
+
+
+def describe_set(declared: EndpointSet, error: tuple[str, str] | None, now: datetime) -> Status:
+    """Describe a set that has no endpoints yet, or whose service did not say (error type, message) who is in it."""
+    template = declared.template
+    error_type, message = error or (None, None)
+    facts = {**_facts(template, None), "error_type": error_type, "error_message": message}
+    status = Status(declared.name, template.endpoint_type, template.schedule, "never", facts)
+    if not template.is_active:
+        return replace(status, state="inactive")
+    decision = Decision(due=True, reason="its service is asked at the next start", next_due_at=now)
+    state = {"login": "login", None: "never"}.get(error_type, "failed")
+    return replace(status, state=state, decision=decision)
 
 
 def schedule_to_json(schedule: Schedule) -> Row:
@@ -131,6 +146,8 @@ def _declared(endpoint: Endpoint, row: Row | None, now: datetime) -> Status:
     )
     if not endpoint.is_active:
         return replace(status, state="inactive")
+    if endpoint.archived_at:
+        return replace(status, state="archived")
     status = replace(status, decision=decide(endpoint.schedule, _history(row, now), now))
     if row is None:
         return replace(status, state="manual" if isinstance(endpoint.schedule, ManualSchedule) else "never")
@@ -181,6 +198,7 @@ def _history(row: Row | None, now: datetime) -> History:
         last_status=row["last_status"],
         last_error_type=row["error_type"],
         failures_in_a_row=row["failures_in_a_row"],
+        owed_since=_time(row["owed_since"]),
     )
 
 

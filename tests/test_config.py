@@ -12,8 +12,8 @@ import pytest
 
 from filesync.config import Config, Endpoint, load_config, schema
 from filesync.providers import kinds
-from filesync.providers.autodesk.details import AutodeskDetails
-from filesync.providers.google_drive.details import DriveDetails
+from filesync.providers.autodesk.details import AutodeskDetails, ProjectSetDetails
+from filesync.providers.google_drive.details import DriveDetails, DriveSetDetails
 from filesync.schedule import CronSchedule, IntervalSchedule, ManualSchedule
 from filesync.settings import load_settings
 
@@ -296,8 +296,13 @@ def test_the_schema_holds_every_key_of_every_section() -> None:
         each["if"]["properties"]["endpoint_type"]["const"]: each["then"]["properties"]["endpoint_details"]
         for each in endpoint["allOf"]
     }
-    assert set(by_type["autodesk_construction_cloud"]["properties"]) == set(AutodeskDetails.model_fields)
-    assert set(by_type["google_drive"]["anyOf"][0]["properties"]) == set(DriveDetails.model_fields)
+    acc, drive = by_type["autodesk_construction_cloud"], by_type["google_drive"]["anyOf"][0]
+    assert set(acc["else"]["properties"]) == set(AutodeskDetails.model_fields)
+    assert set(acc["then"]["properties"]) == set(ProjectSetDetails.model_fields)
+    assert set(drive["else"]["properties"]) == set(DriveDetails.model_fields)
+    assert set(drive["then"]["properties"]) == set(DriveSetDetails.model_fields)
+    names = acc["then"]["properties"]["projects"]
+    assert (set(names["properties"]), names["additionalProperties"]) == ({"include", "exclude"}, False)
     assert all(key.get("description") for key in endpoint["properties"].values())
 
 

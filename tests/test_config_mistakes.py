@@ -14,6 +14,7 @@ from filesync.settings import load_settings
 Find = Callable[..., tuple[Mistake, ...]]
 HEAD = "endpoints:\n  - name: D\n    endpoint_type: google_drive\n"
 ACC = "endpoints:\n  - name: P\n    endpoint_type: autodesk_construction_cloud\n    endpoint_details:\n      project_id: b.x\n"
+ACC_SET = "endpoints:\n  - name: 'P {project_name}'\n    endpoint_type: autodesk_construction_cloud\n    endpoint_details:\n      hub_id: b.x\n      projects: {}\n"
 ACC_LINK = "https://acc.autodesk.com/docs/files/projects/6c2cffb0-e8c8-43d3-b415-e53f4377cedb?folderUrn=urn%3Aadsk.wipprod%3Afs.folder%3Aco.X-y&entityId=u"
 B360_LINK = "https://docs.b360.autodesk.com/projects/6c2cffb0-e8c8-43d3-b415-e53f4377cedb/folders/urn:adsk.wipprod:fs.folder:co.X-y/detail"
 
@@ -165,7 +166,22 @@ def test_a_line_says_where_what_was_found_and_what_is_allowed(find: Find, tmp_pa
         (HEAD + "    endpoint_details: {modified_after: 1d, modified_before: 2d}\n", 4, 61, "must be later than modified_after"),
         (HEAD + "    endpoint_details: {include: ['a\\b']}\n", 4, 34, "separated by /, so write a/b"),
         (HEAD + "    endpoint_details: {exclude: [Old/]}\n", 4, 34, "write Old/**"),
-        (HEAD + "    endpoint_details: {drives: {include: ['*']}}\n", 4, 24, "unknown key 'drives'"),
+        # sets
+        (HEAD + "    endpoint_details: {drives: {include: ['*']}}\n", 2, 11, "found 'D': {drive_name} is needed in the name of a set"),
+        (HEAD + "    endpoint_details: {projects: {include: ['*']}}\n", 4, 24, "unknown key 'projects'"),
+        (HEAD + "    endpoint_details: {drives: {}, drive_id: 0A}\n", 4, 36, "with drives the endpoint is a set, so leave one of them out"),
+        (HEAD + "    endpoint_details: {drives: {}, shared_with_me: true}\n", 4, 36, "leave one of them out"),
+        (HEAD + "    endpoint_details: {drives: {includ: [x]}}\n", 4, 33, "did you mean include? allowed: exclude, include"),
+        (HEAD + "    endpoint_details: {drives: {include: x}}\n", 4, 42, "a list is needed"),
+        (HEAD + "    endpoint_details: {drives: {include: ['']}}\n", 4, 43, "an empty pattern"),
+        (HEAD + "    endpoint_details: {drives: {include: ['[b-a]']}}\n", 4, 43, "runs backwards"),
+        (HEAD + "    endpoint_details: {drives: x}\n", 4, 32, "a mapping is needed"),
+        (HEAD + "    endpoint_details: {drives: }\n", 4, 24, "key 'drives' has no value"),
+        (ACC_SET.replace("hub_id: b.x", "include: []"), 5, 7, "key 'hub_id' is missing"),
+        (ACC_SET.replace("P {project_name}", "P"), 2, 11, "{project_name} is needed in the name of a set"),
+        (ACC_SET + "      project_id: b.x\n", 7, 7, "with projects the endpoint is a set"),
+        (ACC_SET + "      folder_id: urn:adsk.wipprod:fs.folder:co.x\n", 7, 7, "with projects the endpoint is a set"),
+        (ACC_SET + ACC_SET.removeprefix("endpoints:\n").replace("P {", "Q {"), 7, 5, "reads the same as endpoint 'P {project_name}' on line 2"),
         # ids
         (HEAD + "    endpoint_details: {folder_id: 'https://drive.google.com/drive/u/0/folders/1x_-Y?usp=sharing'}\n", 4, 35, "a web link; use 1x_-Y"),
         (HEAD + "    endpoint_details: {drive_id: 'https://drive.google.com/open?id=0Ab'}\n", 4, 34, "a web link; use 0Ab"),
@@ -175,7 +191,6 @@ def test_a_line_says_where_what_was_found_and_what_is_allowed(find: Find, tmp_pa
         (HEAD + "    endpoint_details: {drive_id: a, shared_with_me: true}\n", 4, 53, "leave it or drive_id out"),
         (HEAD + "    endpoint_details: {subject: me}\n", 4, 33, "an e-mail address is needed"),
         ("endpoints:\n  - name: P\n    endpoint_type: autodesk_construction_cloud\n", 2, 5, "key 'project_id' is missing"),
-        ("endpoints:\n  - name: P\n    endpoint_type: autodesk_construction_cloud\n    endpoint_details: {projects: {}}\n", 4, 24, "unknown key 'projects'"),
         (ACC.replace("b.x", "a.x"), 5, 19, "Fusion Team or A360"),
         (ACC.replace("b.x", "urn:adsk.wipprod:fs.folder:co.x"), 5, 19, "the id of a folder or file"),
         (ACC.replace("b.x", ACC_LINK), 5, 19, "use b.6c2cffb0-e8c8-43d3-b415-e53f4377cedb"),

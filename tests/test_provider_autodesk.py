@@ -5,7 +5,8 @@ import pytest
 from filesync.clock import Stop
 from filesync.errors import AuthError, ForbiddenError, NotFoundError, ResponseError, ServiceDownError, StoppedError
 from filesync.model import FolderListed, Page, RemoteFolder, Rooted
-from filesync.providers.autodesk.placing import Place, remembered
+from filesync.providers.autodesk.directory import Place
+from filesync.providers.autodesk.placing import remembered
 from filesync.simulators.acc import CLIENT_SECRET, AccSimulator
 from filesync.simulators.faults import ENDLESS, hang, status
 from tests.autodesk_memory import Memory, Open, People, make_tree, truth

@@ -53,8 +53,8 @@ def costs(world: World) -> list[Cost]:
     config = world.config
     return [
         _cost(endpoint, rate, known.get(endpoint.name), config)
-        for endpoint in config.endpoints
-        if endpoint.is_active and (rate := _RATES.get(endpoint.endpoint_type))
+        for endpoint in world.endpoints()
+        if endpoint.is_active and not endpoint.archived_at and (rate := _RATES.get(endpoint.endpoint_type))
     ]
 
 

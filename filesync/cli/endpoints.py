@@ -11,7 +11,7 @@ from filesync.cli.options import AsJson
 from filesync.cli.output import View, choose, show
 from filesync.cli.table import Column
 from filesync.clock import Stop
-from filesync.config import Endpoint
+from filesync.config import Endpoint, EndpointSet
 from filesync.durations import format_duration
 from filesync.selection import Bound, Selection
 from filesync.status import schedule_in_words, schedule_to_json
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from filesync.cli.proof import Proof
     from filesync.cli.world import World
+    from filesync.model import KnownMember, SetSource
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -32,8 +33,7 @@ def endpoints(ctx: typer.Context, *, json: AsJson = False) -> None:
         return
     world: World = ctx.obj
     form = choose(json=json)
-    rows = [to_row(endpoint) for endpoint in world.config.endpoints]
-    show(world, form, _VIEW, rows)
+    show(world, form, _VIEW, _rows(world))
 
 
 @app.command("check")
@@ -57,7 +57,7 @@ def check(
     """  # noqa: D301  \b is Typer's mark
     world: World = ctx.obj
     form = choose(json=json)
-    proofs = [*_proofs(world, _chosen(world.config.endpoints, names), max_files)]
+    proofs = [*_proofs(world, names or (), max_files)]
     show(world, form, _PROOF, [row for proof in proofs for row in proof.rows()])
     if not json:
         _repeat_failures(world, proofs)
@@ -73,21 +73,46 @@ def _repeat_failures(world: "World", proofs: Sequence["Proof"]) -> None:
                 world.complain(f"{proof.endpoint}: {step.name}: {step.detail}")
 
 
-def _chosen(endpoints: Sequence[Endpoint], names: Sequence[str] | None) -> list[Endpoint]:
-    if not names:
-        return [endpoint for endpoint in endpoints if endpoint.is_active]
-    check_names(names, [endpoint.name for endpoint in endpoints])
-    return [endpoint for endpoint in endpoints if endpoint.name in names]
+def _rows(world: "World") -> "Iterator[Mapping[str, Any]]":
+    """Give the endpoints that the file names, then each set with those that its service named last."""
+    endpoints = world.endpoints()
+    yield from (to_row(each) for each in endpoints if each.membership is None)
+    for declared in world.config.sets:
+        yield set_to_row(declared)
+        yield from (to_row(each) for each in endpoints if _set_of(each) == declared.name)
 
 
-def _proofs(world: "World", chosen: Sequence[Endpoint], max_files: int) -> "Iterator[Proof]":
-    from filesync.cli.proof import prove  # noqa: PLC0415  listing the endpoints needs no network
+def _set_of(endpoint: Endpoint) -> str | None:
+    return endpoint.membership.set_name if endpoint.membership else None
+
+
+def _proofs(world: "World", names: Sequence[str], max_files: int) -> "Iterator[Proof]":
+    """Prove what was named, else every active endpoint; sets are asked for now, and nothing of it is kept."""
+    from filesync.cli.proof import prove, prove_set  # noqa: PLC0415  listing the endpoints needs no network
     from filesync.sync.opening import opener  # noqa: PLC0415  the same
 
-    open_provider = opener(world.config, world.clock, world.random)
-    for endpoint in chosen:
-        world.detail(f"{endpoint.name}: asking the service")
-        yield prove(endpoint, open_provider, world.clock, Stop(world.clock), max_files)
+    config, opened = world.config, opener(world.config, world.clock, world.random)
+    explicit = {endpoint.name for endpoint in config.endpoints}
+    sets = [each for each in config.sets if each.template.is_active or each.name in names]
+    found: dict[SetSource, Sequence[KnownMember]] = {}
+    for each in sets if not names or not explicit.issuperset(names) else ():
+        if each.source not in found:
+            proof, found[each.source] = prove_set(each, opened, world.clock)
+            yield from [proof] if proof else []
+    endpoints = config.expanded(found)
+    check_names(names, [*(each.name for each in sets), *(endpoint.name for endpoint in endpoints)])
+    for endpoint in endpoints:
+        if {endpoint.name, _set_of(endpoint)} & {*names} if names else endpoint.is_active:
+            world.detail(f"{endpoint.name}: asking the service")
+            yield prove(endpoint, opened, world.clock, Stop(world.clock), max_files)
+
+
+def set_to_row(declared: EndpointSet) -> Mapping[str, Any]:
+    """Write a set as its effective settings."""
+    ability = declared.ability
+    names = declared.names.model_dump(mode="json")
+    details = {**declared.template.details_text, ability.set_key: names}
+    return {**to_row(declared.template), "is_set": True, "endpoint_details": details}
 
 
 def to_row(endpoint: Endpoint) -> Mapping[str, Any]:
@@ -105,6 +130,8 @@ def to_row(endpoint: Endpoint) -> Mapping[str, Any]:
         "time_limit": format_duration(endpoint.time_limit),
         "expected_unreadable": list(endpoint.expected_unreadable),
         "endpoint_details": dict(endpoint.details_text),
+        "is_set": False,
+        "set": _set_of(endpoint),
         "schedule_in_words": schedule_in_words(endpoint.schedule),
         "filters_in_words": filters_in_words(endpoint.selection),
     }
@@ -132,7 +159,14 @@ def _scope_in_words(row: Mapping[str, Any]) -> str:
     """Name the service's ids that the endpoint is read by."""
     details = row["endpoint_details"]
     named = [f"{key}={value}" for key, value in details.items() if key.endswith("_id") or key == "subject"]
-    return " ".join([*named, *(["shared_with_me"] if details.get("shared_with_me") else [])])
+    wanted = [f"{key}={_wanted(names)}" for key, names in details.items() if row["is_set"] and isinstance(names, dict)]
+    return " ".join([*named, *(["shared_with_me"] if details.get("shared_with_me") else []), *wanted])
+
+
+def _wanted(names: Mapping[str, Any]) -> str:
+    """Say which members a set has."""
+    without = f" without {', '.join(names['exclude'])}" if names["exclude"] else ""
+    return f"{', '.join(names['include'])}{without}"
 
 
 _RESULTS = {True: "ok", False: "failed", None: "-"}

@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filesync.clock import Clock, Stop
-from filesync.config import Endpoint
+from filesync.clock import Clock, Stop, to_timestamp
+from filesync.config import Endpoint, EndpointSet
+from filesync.errors import FilesyncError
 from filesync.http.counters import Counters
-from filesync.model import Batch, Candidate, FolderListed, Page, Rooted, Unreadable
+from filesync.model import Batch, Candidate, FolderListed, KnownMember, Page, Rooted, Unreadable
 from filesync.providers.base import Known, Provider
 from filesync.store.journal import Outcome
 from filesync.sync.endpoint import OpenProvider
-from filesync.sync.start import Choice, Start, exit_code, sync_due
+from filesync.sync.opening import Opener
+from filesync.sync.start import Choice, Start, exit_code, failure_code, sync_due
 
 _MOST_BATCHES = 50  # a project of empty folders must come to an end as well
 _NAMED = 5
@@ -55,6 +57,26 @@ def prove(endpoint: Endpoint, open_provider: OpenProvider, clock: Clock, stop: S
         report = sync_due(Start([endpoint], Path(folder) / "check.db", choice, clock, stop, open_watched))
     outcome = report.outcomes[0] if report.outcomes else None
     return Proof(endpoint.name, _steps(witness, outcome), exit_code(report))
+
+
+def prove_set(declared: EndpointSet, opener: Opener, clock: Clock) -> tuple[Proof | None, Sequence[KnownMember]]:
+    """Ask for a set's members; the proof is None when there are some, for then each of them is proven."""
+    now = to_timestamp(clock.now())
+    try:
+        members = opener.members(declared, Stop(clock))
+    except FilesyncError as exc:
+        is_login = exc.error_type == "login"
+        step = Step("login" if is_login else "reach", ok=False, detail=str(exc))
+        before = () if is_login else (Step("login", ok=None, detail="not refused"),)
+        after = ("reach", "listing") if is_login else ("listing",)
+        steps = (*before, step, *(_not_tried(name) for name in after))
+        return Proof(declared.name, steps, failure_code(exc.error_type)), ()
+    found = [KnownMember(member, now, now) for member in members]
+    if any(declared.names.match(member.name) for member in members):
+        return None, found
+    detail = f"none of the {len(members)} that the service names is wanted by {declared.ability.set_key}"
+    steps = (Step("login", ok=True, detail="accepted"), Step("reach", ok=True, detail=detail), _not_tried("listing"))
+    return Proof(declared.name, steps, 0), found
 
 
 @dataclass

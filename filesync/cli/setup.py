@@ -79,7 +79,8 @@ def check(ctx: typer.Context, *, json: AsJson = False) -> None:
     for notice in (*config.notices, *logins):
         world.note(f"note: {notice}")
     active = sum(endpoint.is_active for endpoint in config.endpoints)
-    world.write(f"{world.config_path}: ok, {len(config.endpoints)} endpoints, {active} active\n")
+    sets = f", {_counted(len(config.sets), 'set')}" if config.sets else ""
+    world.write(f"{world.config_path}: ok, {len(config.endpoints)} endpoints, {active} active{sets}\n")
     for each in found:
         world.write(f"{_said(each)}\n")
 
@@ -90,6 +91,12 @@ def _missing_logins(world: World) -> Iterator[str]:
     from filesync.sync.opening import opener  # noqa: PLC0415  as above
 
     open_provider = opener(world.config, world.clock, world.random)
+    for declared in world.config.sets:
+        try:
+            if declared.template.is_active:
+                open_provider.open_set(declared, Stop(world.clock))
+        except FilesyncError as exc:
+            yield f"{declared.name}: {exc}"
     for endpoint in world.config.endpoints:
         if not endpoint.is_active:
             continue
@@ -147,11 +154,12 @@ def _examples() -> Sequence[Traversable]:
 
 
 def _effective(world: World) -> Mapping[str, Any]:
-    from filesync.cli.endpoints import to_row  # noqa: PLC0415  pydantic only where it is needed
+    from filesync.cli.endpoints import set_to_row, to_row  # noqa: PLC0415  pydantic only where it is needed
 
     settings = world.settings
-    said = ("schedule_in_words", "filters_in_words")
-    rows = ({k: v for k, v in to_row(each).items() if k not in said} for each in world.config.endpoints)
+    said = ("schedule_in_words", "filters_in_words", "is_set", "set")
+    declared = [*map(to_row, world.config.endpoints), *map(set_to_row, world.config.sets)]
+    rows = ({k: v for k, v in each.items() if k not in said} for each in declared)
     return {
         "home": str(world.home),
         "config": str(world.config_path),

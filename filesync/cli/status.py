@@ -13,14 +13,14 @@ from filesync.cli.output import Form, View, choose, show
 from filesync.cli.table import Column
 from filesync.cli.world import World
 from filesync.schedule import ManualSchedule
-from filesync.status import Status, describe, schedule_in_words
+from filesync.status import Status, describe, describe_set, schedule_in_words
 from filesync.store import queries
 
 _SHORT_TYPES = {"autodesk_construction_cloud": "ACC", "google_drive": "Drive"}
 _ERROR_WIDTH = 36  # of the table; a longer error is said in full below it
 _MOODS: Mapping[str, str] = {
     "ok": "good", "manual": "good", "running": "good", "never": "dim", "inactive": "dim", "waiting": "warn",
-    "partial": "warn", "stale": "warn", "failed": "bad", "blocked": "bad", "login": "bad",
+    "partial": "warn", "stale": "warn", "archived": "dim", "failed": "bad", "blocked": "bad", "login": "bad",
 }  # fmt: skip
 
 
@@ -45,6 +45,7 @@ def status(
       ok        all is well                    stale    nothing fresh came for too long
       partial   some folder could not be read  manual   runs only when it is named, and is fine
       inactive  switched off, or no longer in connector.yaml
+      archived  of a set: its project is closed or no longer listed; it rests until it is back
 
     COMPLETE is the age of the oldest listing that the inventory rests on.
 
@@ -69,15 +70,27 @@ def status(
 
 def endpoint_statuses(world: World) -> list[Status]:
     """Describe every endpoint as of now; without a database none has run yet."""
-    endpoints = world.config.endpoints
+    endpoints, now = world.endpoints(), world.clock.now()
     if not world.database_path.exists():
         world.note("no sync has run in this home yet; start one with: filesync sync")
-        return describe(endpoints, [], frozenset(), world.clock.now())
+        return [*describe(endpoints, [], frozenset(), now), *_set_statuses(world)]
     with world.reading() as database:
         rows = queries.statuses(database)
     ids = (row["endpoint_id"] for row in rows if row["running_since"] is not None)
     running = frozenset(id_ for id_ in ids if world.is_running(id_))
-    return describe(endpoints, rows, running, world.clock.now())
+    return [*describe(endpoints, rows, running, now), *_set_statuses(world)]
+
+
+def _set_statuses(world: World) -> list[Status]:
+    """Describe the sets that nobody knows the members of yet, and those whose service was last asked in vain."""
+    answered = world.answered()
+    statuses = []
+    for each in world.config.sets:
+        answer = answered.get(each.source)
+        error = (answer.error_type, answer.error_message or "") if answer and answer.error_type else None
+        if error or answer is None or answer.answered_at is None:
+            statuses.append(describe_set(each, error, world.clock.now()))
+    return statuses
 
 
 def _chosen(statuses: Sequence[Status], names: Sequence[str] | None) -> list[Status]:
@@ -107,7 +120,7 @@ def _all_well(world: World, statuses: Sequence[Status]) -> bool:
 
 
 def _runs_by_itself(status: Status) -> bool:
-    return status.state != "inactive" and not isinstance(status.schedule, ManualSchedule)
+    return status.state not in {"inactive", "archived"} and not isinstance(status.schedule, ManualSchedule)
 
 
 def _cut(text: str) -> str:
@@ -118,7 +131,7 @@ def _cut(text: str) -> str:
 def _trouble(row: Mapping[str, Any]) -> str:
     if row["state"] == "waiting":
         return f"waits for {row['waiting_for'] or 'a limit'} until {row['waiting_until'][11:19]} UTC"
-    if row["state"] in {"ok", "manual", "running", "inactive"} and row["error_type"] != "died":
+    if row["state"] in {"ok", "manual", "running", "inactive", "archived"} and row["error_type"] != "died":
         return ""
     return _cut(row["late"] or row["error_message"] or "")
 

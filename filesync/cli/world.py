@@ -16,8 +16,10 @@ from filesync.settings import CONFIG_FILE, Settings, find_home, load_settings
 from filesync.sync.slots import Locks
 
 if TYPE_CHECKING:
-    from filesync.config import Config
+    from filesync.config import Config, Endpoint
+    from filesync.model import SetSource
     from filesync.store.database import Database
+    from filesync.store.sets import Answered
 
 
 class ReaderGoneError(Exception):
@@ -75,6 +77,19 @@ class World:
         from filesync.config import load_config  # noqa: PLC0415  YAML and pydantic only where the file is needed
 
         return load_config(self.config_path, self.settings)
+
+    def endpoints(self) -> "list[Endpoint]":
+        """Give every endpoint: those of the file, and of its sets those that the last answers named. Asks nobody."""
+        return self.config.expanded({source: each.members for source, each in self.answered().items()})
+
+    def answered(self) -> "Mapping[SetSource, Answered]":
+        """Tell what was last answered for each set; nothing before the first sync."""
+        if not self.config.sets or not self.database_path.exists():
+            return {}
+        from filesync.store import sets  # noqa: PLC0415  not every command needs SQLite
+
+        with self.reading() as database:
+            return sets.load(database)
 
     @property
     def database_path(self) -> Path:

@@ -1,8 +1,10 @@
 """connector.yaml: the file as endpoints, or all its mistakes at once."""
 
-from filesync.config.endpoint import Config, Endpoint
+from filesync.config.endpoint import Endpoint
+from filesync.config.file import Config
 from filesync.config.loading import load_config
 from filesync.config.mistakes import ConfigMistakes, Mistake
 from filesync.config.schema import schema
+from filesync.config.sets import EndpointSet
 
-__all__ = ["Config", "ConfigMistakes", "Endpoint", "Mistake", "load_config", "schema"]
+__all__ = ["Config", "ConfigMistakes", "Endpoint", "EndpointSet", "Mistake", "load_config", "schema"]

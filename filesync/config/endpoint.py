@@ -1,17 +1,29 @@
-"""Config and Endpoint: what the file says, ready to use."""
+"""Endpoint: one scope to read, ready to use."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from filesync.config.credentials import CredentialSet
-from filesync.config.mistakes import Mistake
-from filesync.providers.base import ProviderKind, TakesCredentials
+from filesync.clock import Timestamp
+from filesync.model import SetSource, State
+from filesync.providers.base import ProviderKind
 from filesync.schedule import Schedule
 from filesync.selection import Selection
-from filesync.settings import Settings
-from filesync.variables import Variables
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Which set an endpoint belongs to, and as what.
+
+    `state` is what its provider need not ask. An archived member rests: its project is closed, or no longer listed.
+    """
+
+    set_name: str
+    source: SetSource
+    member_id: str
+    state: State
+    archived_at: Timestamp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,38 +51,8 @@ class Endpoint:
     expected_unreadable: tuple[str, ...]
     kind: ProviderKind
     credentials: str = ""  # name of the set of credentials, '' for the environment's
+    membership: Membership | None = None  # None: the file names it
 
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """The whole file; `notices` are remarks that do not stop anything."""
-
-    settings: Settings = field(repr=False)
-    endpoints: tuple[Endpoint, ...] = ()
-    rate_limit_percent: int = 100
-    credentials: Mapping[str, CredentialSet] = field(default_factory=dict)
-    notices: tuple[Mistake, ...] = ()
-
-    def settings_for(self, credentials: str) -> Settings:
-        """Give the settings as the endpoints see them that log in with this set; '' is the environment."""
-        if not credentials:
-            return self.settings
-        return self.settings.with_credentials(credentials, self.credentials[credentials].values)
-
-    def credential_sets(self, service: str) -> list[tuple[str, Variables]]:
-        """List who logs in to a service ("autodesk", "google"): name and variables, the environment ('') first.
-
-        The environment is always among them, a named set when an endpoint of that service uses it.
-        """
-        used = {each.credentials for each in self.endpoints if service_of(each.kind) == service}
-        return [(name, self.settings_for(name).variables) for name in ("", *sorted(used - {""}))]
-
-    def secrets(self) -> tuple[str, ...]:
-        """Name the values that must never be shown: the environment's, and every set's."""
-        own = (each.secret() for each in self.credentials.values())
-        return (*self.settings.secrets(), *(secret for secret in own if secret))
-
-
-def service_of(kind: ProviderKind) -> str | None:
-    """Name the service whose login a kind of endpoint needs."""
-    return kind.service if isinstance(kind, TakesCredentials) else None
+    @property
+    def archived_at(self) -> Timestamp | None:
+        return self.membership.archived_at if self.membership else None

@@ -5,13 +5,15 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 from pydantic import BaseModel
 
 from filesync.config import agreement
 from filesync.config.credentials import CredentialSet, to_set
 from filesync.config.document import Items, Node, Scalar, Table, read_document
-from filesync.config.endpoint import Config, Endpoint
+from filesync.config.endpoint import Endpoint
+from filesync.config.file import Config
 from filesync.config.mistakes import ConfigMistakes, Mistake, did_you_mean, key_path, shown
 from filesync.config.models import (
     SCHEDULES,
@@ -24,10 +26,11 @@ from filesync.config.models import (
     ScheduleModel,
 )
 from filesync.config.sections import Checker
+from filesync.config.sets import EndpointSet
 from filesync.config.values import as_written, fill, is_broken, to_value
 from filesync.errors import ConfigError
 from filesync.providers import kinds
-from filesync.providers.base import ProviderKind, TakesCredentials
+from filesync.providers.base import MakesSets, ProviderKind, TakesCredentials
 from filesync.providers.details import FilterDetails
 from filesync.schedule import IntervalSchedule, Schedule
 from filesync.selection import Selection
@@ -61,7 +64,8 @@ class _Draft:
     details_node: Table | None
     details: BaseModel | None
     schedule: Schedule | None
-    credentials: str = ""
+    credentials: str
+    ability: MakesSets | None  # None: an ordinary endpoint
 
 
 class _Loader:
@@ -84,7 +88,10 @@ class _Loader:
         notices = [*agreement.notices(members, self._checker.file), *self._unused(named, used)]
         return Config(
             settings=self._checker.settings,
-            endpoints=tuple(endpoint for draft in drafts for endpoint in self._finished(draft)),
+            endpoints=tuple(endpoint for draft in drafts if not draft.ability for endpoint in self._finished(draft)),
+            sets=tuple(
+                self._to_set(draft, made) for draft in drafts for made in self._finished(draft) if draft.ability
+            ),
             rate_limit_percent=file.rate_limit_percent if file else 100,
             credentials={name: each for name, each in self._credentials.items() if each},
             notices=tuple(sorted(notices)),
@@ -161,15 +168,40 @@ class _Loader:
         path = key_path("endpoints", at)
         self._names[at] = _text(table, "name") or None
         kind = self._kind(table, path)
-        model = kind.details() if kind else FilterDetails
+        ability = _set_ability(kind, table)
+        model = ability.set_details() if ability else kind.details() if kind else FilterDetails
         keys = self._checker.check(EndpointModel, table, path, elsewhere=_belongs_to_details(model))
+        if keys and ability:
+            self._check_set_name(keys.name, table, path, ability)
         credentials = self._chosen_credentials(table, path)
         settings = self._settings_for(credentials)
         self._check_login(table, path, kind, settings)
         details = _details(table, _only(filters, model))
         here = f"{path}.endpoint_details"
-        made = self._checker.check(model, details, here, settings=settings) if kind and details else None
-        return _Draft(table, path, keys, kind, details, made, self._schedule(table, path), credentials)
+        elsewhere = _single(ability, kind) if kind and ability else {}
+        made = None
+        if kind and details:
+            made = self._checker.check(model, details, here, elsewhere=elsewhere, settings=settings)
+        return _Draft(table, path, keys, kind, details, made, self._schedule(table, path), credentials, ability)
+
+    def _check_set_name(self, name: str, table: Table, path: str, ability: MakesSets) -> None:
+        if not any(placeholder in name for placeholder in ability.placeholders):
+            message = (
+                f"found {shown(name)}: {ability.placeholders[0]} is needed in the name of a set, for each member's"
+            )
+            self._checker.add(table.nodes["name"], f"{path}.name", message)
+
+    def _to_set(self, draft: _Draft, template: Endpoint) -> EndpointSet:
+        ability = cast("MakesSets", draft.ability)
+        shared = _only(draft.details_node or _NOTHING, template.kind.details())
+        return EndpointSet(
+            template=template,
+            ability=ability,
+            names=getattr(template.details, ability.set_key),
+            values={key: value for key, value in to_value(shared).items() if value is not None},
+            text=as_written(shared),
+            settings=self._settings_for(draft.credentials),
+        )
 
     def _kind(self, table: Table, path: str) -> ProviderKind | None:
         found = _text(table, "endpoint_type")
@@ -246,6 +278,20 @@ def _belongs_to_details(model: type[BaseModel]) -> Mapping[str, str]:
     return dict.fromkeys(model.model_fields, "it belongs under endpoint_details")
 
 
+def _set_ability(kind: ProviderKind | None, table: Table) -> MakesSets | None:
+    """Tell a set by the key that makes it one."""
+    details = table.nodes.get("endpoint_details")
+    if isinstance(kind, MakesSets) and isinstance(details, Table) and kind.set_key in details.nodes:
+        return kind
+    return None
+
+
+def _single(ability: MakesSets, kind: ProviderKind) -> Mapping[str, str]:
+    """Say of the keys that name one thing why a set has none of them."""
+    names_one = kind.details().model_fields.keys() - ability.set_details().model_fields.keys()
+    return dict.fromkeys(names_one, f"with {ability.set_key} the endpoint is a set, so leave one of them out")
+
+
 def _other_schedules(model: type[ScheduleModel]) -> Mapping[str, str]:
     return {
         key: f"it goes with type: {name} only"
@@ -257,7 +303,7 @@ def _other_schedules(model: type[ScheduleModel]) -> Mapping[str, str]:
 
 def _to_member(draft: _Draft) -> agreement.Member:
     """Tell what endpoints are compared by."""
-    scope = draft.kind.scope(draft.details) if draft.kind and draft.details else None
+    scope = _scope(draft, draft.kind, draft.details) if draft.kind and draft.details else None
     return agreement.Member(
         table=draft.table,
         path=draft.path,
@@ -265,6 +311,14 @@ def _to_member(draft: _Draft) -> agreement.Member:
         endpoint_type=_text(draft.table, "endpoint_type") or "",
         scope=scope,
     )
+
+
+def _scope(draft: _Draft, kind: ProviderKind, details: BaseModel) -> Mapping[str, Any]:
+    """Tell what an endpoint reads; of a set also which members it wants, for two of them may share a hub."""
+    if not draft.ability:
+        return kind.scope(details)
+    names = getattr(details, draft.ability.set_key).model_dump(mode="json")
+    return {**draft.ability.set_scope(details), draft.ability.set_key: names}
 
 
 def _to_endpoint(draft: _Draft, keys: EndpointModel, kind: ProviderKind, schedule: Schedule) -> Endpoint:
@@ -277,7 +331,7 @@ def _to_endpoint(draft: _Draft, keys: EndpointModel, kind: ProviderKind, schedul
         is_active=keys.is_active,
         details=details,
         details_text=as_written(draft.details_node),
-        scope=kind.scope(details),
+        scope=draft.ability.set_scope(details) if draft.ability else kind.scope(details),
         selection=details.selection() if isinstance(details, FilterDetails) else Selection(),
         schedule=schedule,
         reconcile_every=keys.reconcile_every,

@@ -13,18 +13,19 @@ from filesync.config.models import (
     FileModel,
 )
 from filesync.providers import kinds
+from filesync.providers.base import MakesSets, ProviderKind
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_]"}  # fills in any value
 
 
 def schema() -> dict[str, Any]:
     """Describe the whole file, with the details of every endpoint type that is installed."""
-    models = {name: kinds.kind_of(name).details() for name in kinds.known_types()}
+    types = {name: kinds.kind_of(name) for name in kinds.known_types()}
     file = _described(FileModel)
     file["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     file["title"] = "filesync: connector.yaml"
     file["properties"]["defaults"] = _or_nothing(_defaults())
-    file["properties"]["endpoints"]["items"] = _endpoint(models)
+    file["properties"]["endpoints"]["items"] = _endpoint(types)
     named = next(each for each in file["properties"]["credentials"]["anyOf"] if each.get("type") == "object")
     named["additionalProperties"] = _described(CredentialsModel)
     return file
@@ -36,21 +37,24 @@ def _defaults() -> dict[str, Any]:
     return section
 
 
-def _endpoint(models: dict[str, type[BaseModel]]) -> dict[str, Any]:
+def _endpoint(types: dict[str, ProviderKind]) -> dict[str, Any]:
     """Describe an endpoint; its type decides what its details may hold."""
     section = _described(EndpointModel)
     section["properties"]["schedule"] = _schedule()
-    section["properties"]["endpoint_type"]["examples"] = list(models)
-    section["allOf"] = [_if_type(name, model) for name, model in models.items()]
+    section["properties"]["endpoint_type"]["examples"] = list(types)
+    section["allOf"] = [_if_type(name, kind) for name, kind in types.items()]
     return section
 
 
-def _if_type(name: str, model: type[BaseModel]) -> dict[str, Any]:
-    details = _described(model)
-    then: dict[str, Any] = {
-        "properties": {"endpoint_details": details if "required" in details else _or_nothing(details)}
-    }
-    if "required" in details:
+def _if_type(name: str, kind: ProviderKind) -> dict[str, Any]:
+    details = _described(kind.details())
+    is_needed = "required" in details
+    if isinstance(kind, MakesSets):
+        is_set = {"type": "object", "required": [kind.set_key]}
+        details = {"if": is_set, "then": _described(kind.set_details()), "else": details}
+    allowed = details if is_needed else _or_nothing(details)
+    then: dict[str, Any] = {"properties": {"endpoint_details": allowed}}
+    if is_needed:
         then["required"] = ["endpoint_details"]
     known = {"properties": {"endpoint_type": {"const": name}}, "required": ["endpoint_type"]}
     return {"if": known, "then": then}
@@ -65,10 +69,24 @@ def _schedule() -> dict[str, Any]:
 
 def _described(model: type[BaseModel]) -> dict[str, Any]:
     """Describe a section; every plain value may also be a variable or, where it is optional, nothing."""
-    section = model.model_json_schema()
+    section = _inlined(model.model_json_schema())
     required = section.get("required", [])
     for name, key in section.get("properties", {}).items():
         section["properties"][name] = _plain(key, optional=name not in required)
+    return section
+
+
+def _inlined(section: dict[str, Any]) -> dict[str, Any]:
+    """Put models that are inside the model where they are used: a section stands somewhere inside the whole."""
+    models = {f"#/$defs/{name}": model for name, model in section.pop("$defs", {}).items()}
+    for name, key in section["properties"].items():
+        for reference in (key, *key.get("anyOf", ())):
+            model = models.get(reference.pop("$ref", ""))
+            if model:
+                inner = {inside: _plain(each, optional=True) for inside, each in _inlined(model)["properties"].items()}
+                reference.update({"description": model.get("description", ""), **reference})
+                reference.update({"type": "object", "additionalProperties": False, "properties": inner})
+        section["properties"][name] = key
     return section
 
 

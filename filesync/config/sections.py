@@ -85,7 +85,7 @@ class Checker:
             made = model.model_validate(_values(model, node), context=settings or self.settings)
         except ValidationError as exc:
             for error in exc.errors(include_url=False, include_input=False):
-                self._add_error(error, node, path, _Keys(tuple(sorted(model.model_fields)), elsewhere))
+                self._add_error(error, node, path, _keys(model, error["loc"], elsewhere))
             return None
         return None if _has_broken(node) else made
 
@@ -107,6 +107,14 @@ class Checker:
             self.add(spot.key, path, f"key {shown(key)} has no value")
         else:
             self.add(spot.node, path, f"key {shown(key)} is missing")
+
+
+def _keys(model: type[BaseModel], loc: Sequence[int | str], elsewhere: Mapping[str, str]) -> _Keys:
+    """Name the keys that are allowed where an error is: in the model, or in one inside it."""
+    inner = model.model_fields[str(loc[0])].annotation if len(loc) > 1 and loc[0] in model.model_fields else None
+    if isinstance(inner, type) and issubclass(inner, BaseModel):
+        return _Keys(tuple(sorted(inner.model_fields)), _NOWHERE)
+    return _Keys(tuple(sorted(model.model_fields)), elsewhere)
 
 
 def _values(model: type[BaseModel], table: Table) -> dict[str, Any]:
@@ -142,8 +150,6 @@ def _step(spot: _Spot, part: int | str) -> _Spot | None:
 
 def _unknown_key(spot: _Spot, keys: _Keys) -> str:
     key = str(spot.steps[-1])
-    if len(spot.steps) > 1:  # in a model inside the model
-        return f"unknown key {shown(key)}"
     if key in keys.elsewhere:
         return f"key {shown(key)} is not allowed here: {keys.elsewhere[key]}"
     return f"unknown key {shown(key)}; {did_you_mean(key, keys.allowed)}allowed: {', '.join(keys.allowed)}"

@@ -6,18 +6,21 @@ differs once something below changed. CANDIDATE: a known item that a listing sho
 did not. STATE: the provider's own JSON memory, committed with the batch that carries it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
 from filesync.clock import Clock
-from filesync.model import Batch, Candidate, Identity, KnownFolder, State
+from filesync.model import Batch, Candidate, Identity, KnownFolder, Member, State
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from filesync.http import Connector
+
+T = TypeVar("T")
 
 
 class Known(Protocol):
@@ -85,6 +88,21 @@ class Identified(Protocol):
         """Tell as whom this endpoint is read; may cost a request once per login. Raises what a request raises."""
 
 
+class Shared:
+    """What the providers of one start have in common; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, object] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Give what was made first under that key; `make` must ask nothing."""
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = make()
+            return cast("T", self._kept[key])
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the command layer hands to a provider's factory."""
@@ -94,6 +112,7 @@ class Surroundings:
     clock: Clock
     path: Callable[[str], Path]  # relative to home -> absolute; path("tokens") is the token folder
     credentials: str = ""  # name of the named set that `variables` has in the environment's place, '' for none
+    shared: Shared = field(default_factory=Shared)
 
 
 @runtime_checkable
@@ -104,6 +123,34 @@ class TakesCredentials(Protocol):
 
     def lacks(self, variables: Mapping[str, str]) -> str | None:
         """Name what a set of credentials lacks for this kind, by its key in connector.yaml; None: nothing."""
+
+
+@runtime_checkable
+class MakesSets(Protocol):
+    """An optional ability of a kind: an endpoint for each of something (projects, drives), now and later.
+
+    `set_key` is the key of endpoint_details that makes an endpoint a set; its value is a
+    `filesync.providers.details.Names`. One of `placeholders` is in a set's name, for each member's name.
+    """
+
+    set_key: str
+    placeholders: tuple[str, ...]
+
+    def set_details(self) -> "type[BaseModel]":
+        """Give the model of a set's `endpoint_details`; what it shares with `details()` is handed on to members."""
+
+    def set_scope(self, details: Any) -> Mapping[str, Any]:
+        """Give what is asked for the members, as JSON: sets with equal ones share the answer."""
+
+    def stands_for(self, scope: Mapping[str, Any]) -> str | None:
+        """Give the id of the member that an endpoint of this scope reads as a whole; None: it reads something else."""
+
+    def open_set(self, details: Any, surroundings: Surroundings) -> Callable[[], Sequence[Member]]:
+        """Make the function that asks for the members. Raises AuthError when credentials are missing. No request yet.
+
+        The function gives all there are, whatever their names, or raises: a part of the service that does not
+        answer, or an empty list with warnings, is an error, because who is missing from the answer is archived.
+        """
 
 
 class ProviderKind(Protocol):

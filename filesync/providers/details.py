@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from filesync.durations import parse_duration
-from filesync.globs import check_glob
+from filesync.globs import Glob, check_glob, glob
 from filesync.selection import Bound, Selection
 from filesync.settings import Settings
 
@@ -72,6 +72,38 @@ def to_extension(value: Any) -> Any:
 
 
 Extension = Annotated[str, BeforeValidator(to_extension)]
+
+
+def to_name_glob(value: Any) -> Any:
+    """Check a glob on a whole name, in which `/` and a backslash are characters like any other."""
+    if isinstance(value, str):
+        if not value:
+            raise ValueError("an empty pattern")
+        Glob(_as_segment(value))
+    return value
+
+
+def _as_segment(text: str) -> str:
+    return text.replace("/", "\uff0f")
+
+
+NamePattern = Annotated[str, BeforeValidator(to_name_glob)]
+
+
+class Names(Section):
+    """Which members a set has, by their names: globs on the whole name, case counts."""
+
+    include: tuple[NamePattern, ...] = Field(("*",), description="Globs on the name; only what matches one is kept.")
+    exclude: tuple[NamePattern, ...] = Field((), description="Globs on the name; what matches one is left out.")
+
+    def match(self, name: str) -> bool:
+        """Tell whether a member of that name belongs to the set."""
+        text = _as_segment(name)
+        return _any_matches(self.include, text) and not _any_matches(self.exclude, text)
+
+
+def _any_matches(patterns: tuple[str, ...], text: str) -> bool:
+    return any(glob(_as_segment(pattern)).matches(text) for pattern in patterns)
 
 
 class FilterDetails(Section):

@@ -5,5 +5,6 @@ intake    statements, turned into folders, files and candidates
 tree      folders and their places; contents: files, shown or withheld; removals: candidates and their fates
 ledger    a file's new state and the change that tells of it, together; states: what differs, and its name
 memory    what is remembered of an endpoint; known: what a provider may ask; journal: the log of syncs
-endpoints the table, brought in line with the file; queries: what the commands read; database, migrations: the file
+endpoints the table, brought in line with the file; sets: what sets of endpoints are made of
+queries   what the commands read; database, migrations: the file
 """

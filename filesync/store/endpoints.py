@@ -3,18 +3,22 @@
 import json
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from filesync.clock import Timestamp, from_timestamp
+from filesync.model import State
 from filesync.schedule import History
 from filesync.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """An endpoint as the configuration declares it; `scope` are the service ids that identify it."""
+    """An endpoint as the configuration declares it; `scope` are the service ids that identify it.
+
+    A member of a set (`is_member`) is known by its ids alone. `state` is what its provider need not ask.
+    """
 
     name: str
     endpoint_type: str
@@ -24,6 +28,9 @@ class Declared:
     details: Mapping[str, Any]  # as written: ${NAME} unexpanded
     schedule: Mapping[str, Any]
     is_active: bool
+    is_member: bool = False
+    archived_at: Timestamp | None = None
+    state: State = field(default_factory=dict)
 
     def row(self) -> tuple[object, ...]:
         return (
@@ -33,6 +40,7 @@ class Declared:
             self.user_id,
             _to_json(self.details),
             _to_json(self.schedule),
+            self.archived_at,
             int(self.is_active),
         )
 
@@ -52,6 +60,7 @@ class Stored:
     failures_in_a_row: int
     completed_at: Timestamp | None
     next_due_at: Timestamp | None
+    owed_since: Timestamp | None
 
     @property
     def name(self) -> str:
@@ -69,17 +78,22 @@ class Stored:
             self.last_status,
             self.last_error_type,
             self.failures_in_a_row,
+            from_timestamp(self.owed_since) if self.owed_since else None,
         )
 
     @property
     def endpoint_type(self) -> str:
         return str(self.row[1])
 
+    @property
+    def archived_at(self) -> object:
+        return self.row[-2]
+
 
 _SELECT = """
-    SELECT e.id, e.name, e.endpoint_type, e.project_id, e.user_id, e.endpoint_details, e.schedule, e.is_active,
-           s.scope, e.created_at, s.last_started_at, s.last_finished_at, s.last_status, s.last_error_type,
-           s.failures_in_a_row, s.completed_at, s.next_due_at
+    SELECT e.id, e.name, e.endpoint_type, e.project_id, e.user_id, e.endpoint_details, e.schedule, e.archived_at,
+           e.is_active, s.scope, e.created_at, s.last_started_at, s.last_finished_at, s.last_status, s.last_error_type,
+           s.failures_in_a_row, s.completed_at, s.next_due_at, s.owed_since
     FROM endpoints AS e JOIN sync_state AS s ON s.endpoint_id = e.id
 """
 
@@ -91,14 +105,18 @@ def load(database: Database) -> list[Stored]:
 
 
 def _read(connection: sqlite3.Connection) -> list[Stored]:
-    return [Stored(row[0], tuple(row[1:8]), *row[8:]) for row in connection.execute(_SELECT)]
+    return [_to_stored(row) for row in connection.execute(_SELECT)]
+
+
+def _to_stored(row: Sequence[Any]) -> Stored:
+    return Stored(row[0], tuple(row[1:9]), *row[9:])
 
 
 def find(database: Database, endpoint_id: int) -> Stored:
     """Read one endpoint as it stands now."""
     with database.reading() as connection:
         row = connection.execute(f"{_SELECT} WHERE e.id = ?", (endpoint_id,)).fetchone()
-    return Stored(row[0], tuple(row[1:8]), *row[8:])
+    return _to_stored(row)
 
 
 def bring_in_line(database: Database, declared: Sequence[Declared], now: Timestamp) -> dict[str, Stored]:
@@ -159,7 +177,7 @@ def _match(declared: Sequence[Declared], stored: Sequence[Stored]) -> dict[str, 
     by_name = {(row.endpoint_type, row.name): row for row in stored if row.id not in taken}
     for endpoint in declared:
         row = by_name.get((endpoint.endpoint_type, endpoint.name))
-        if endpoint.name not in found and row is not None:
+        if endpoint.name not in found and row is not None and not endpoint.is_member:
             found[endpoint.name] = row
     return found
 
@@ -177,11 +195,16 @@ def _step_aside(connection: sqlite3.Connection, row: Stored, now: Timestamp, *, 
 
 def _insert(connection: sqlite3.Connection, endpoint: Declared, now: Timestamp) -> None:
     row = connection.execute(
-        """INSERT INTO endpoints (name, endpoint_type, project_id, user_id, endpoint_details, schedule, is_active,
-                                  created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id""",
+        """INSERT INTO endpoints (name, endpoint_type, project_id, user_id, endpoint_details, schedule, archived_at,
+                                  is_active, created_at, updated_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id""",
         (*endpoint.row(), now, now),
     ).fetchone()
-    connection.execute("INSERT INTO sync_state (endpoint_id, scope) VALUES (?, ?)", (row[0], _to_json(endpoint.scope)))
+    owed_since = now if endpoint.is_member else None
+    connection.execute(
+        "INSERT INTO sync_state (endpoint_id, scope, provider_state, owed_since) VALUES (?, ?, ?, ?)",
+        (row[0], _to_json(endpoint.scope), _to_json(endpoint.state), owed_since),
+    )
 
 
 def _update(connection: sqlite3.Connection, old: Stored, endpoint: Declared, now: Timestamp) -> None:
@@ -189,11 +212,23 @@ def _update(connection: sqlite3.Connection, old: Stored, endpoint: Declared, now
     if old.row != endpoint.row():
         connection.execute(
             """UPDATE endpoints SET name = ?, endpoint_type = ?, project_id = ?, user_id = ?, endpoint_details = ?,
-               schedule = ?, is_active = ?, updated_at = ? WHERE id = ?""",
+               schedule = ?, archived_at = ?, is_active = ?, updated_at = ? WHERE id = ?""",
             (*endpoint.row(), now, old.id),
         )
+        _tell_anew(connection, old, endpoint, now)
     if old.scope != _to_json(endpoint.scope):
         _change_scope(connection, old.id, _to_json(endpoint.scope), now)
+
+
+def _tell_anew(connection: sqlite3.Connection, old: Stored, endpoint: Declared, now: Timestamp) -> None:
+    """Let a member's provider know what changed about it; one that is back is owed a sync."""
+    if endpoint.state:
+        connection.execute(
+            "UPDATE sync_state SET provider_state = json_patch(provider_state, ?) WHERE endpoint_id = ?",
+            (_to_json(endpoint.state), old.id),
+        )
+    if old.archived_at and not endpoint.archived_at:
+        connection.execute("UPDATE sync_state SET owed_since = ? WHERE endpoint_id = ?", (now, old.id))
 
 
 def _change_scope(connection: sqlite3.Connection, endpoint_id: int, scope: str, now: Timestamp) -> None:

@@ -181,6 +181,19 @@ def close_interrupted(database: Database, log_id: int, now: datetime) -> None:
     _close(database, log_id, "signal", "stopped by a signal", now)
 
 
+def note_archived(database: Database, log_id: int) -> None:
+    """Take a sync that found its project archived for one that was cut short, which is no failure."""
+    with database.transaction() as connection:
+        row = connection.execute(
+            "UPDATE sync_logs SET status = 'interrupted' WHERE id = ? RETURNING endpoint_id", (log_id,)
+        ).fetchone()
+        connection.execute(
+            """UPDATE sync_state SET last_status = 'interrupted', failures_in_a_row = 0, next_due_at = NULL
+               WHERE endpoint_id = ?""",
+            row,
+        )
+
+
 def _close(database: Database, log_id: int, error_type: str, message: str, now: datetime) -> None:
     with database.transaction() as connection:
         closed = connection.execute(

@@ -140,7 +140,7 @@ def logs(database: Database, endpoint_ids: Sequence[int] | None, *, limit: int, 
 
 def statuses(database: Database) -> list[Row]:
     """Read the view `endpoint_status` and what deciding about an endpoint needs besides, in the order of names."""
-    sql = """SELECT v.*, e.created_at, s.scope, s.completed_at, s.last_finished_at
+    sql = """SELECT v.*, e.created_at, s.scope, s.completed_at, s.last_finished_at, s.owed_since
              FROM endpoint_status AS v JOIN endpoints AS e ON e.id = v.endpoint_id
              JOIN sync_state AS s ON s.endpoint_id = v.endpoint_id ORDER BY v.name"""
     rows = _rows(database, sql, {})

@@ -2,6 +2,8 @@
 
 start     choose, lock, run side by side, stop when told to
 endpoint  one endpoint: pull statements, store them, decide removals, conclude
+expansion what sets of endpoints are made of: who asks, when, and what that changed
+declaring from an endpoint of the configuration to its row
 opening   from an endpoint's configuration to a provider with a connection of its own
 slots     the locks beside the database
 """

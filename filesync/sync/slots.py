@@ -1,8 +1,10 @@
 """Locks beside the database: one per endpoint, and as many slots as syncs may run at once in this home."""
 
+import hashlib
 from pathlib import Path
 
 from filesync.locks import FileLock, is_held
+from filesync.model import SetSource
 
 
 class Locks:
@@ -14,6 +16,12 @@ class Locks:
 
     def endpoint(self, endpoint_id: int) -> FileLock:
         return FileLock(self._folder / f"endpoint-{endpoint_id}.lock")
+
+    def source(self, source: SetSource) -> FileLock:
+        """Give the lock of what sets are made of: one start asks, the others wait for its answer."""
+        words = f"{source.endpoint_type}\0{source.credentials}\0{source.question}"
+        digest = hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return FileLock(self._folder / f"set-{digest}.lock")
 
     def is_running(self, endpoint_id: int) -> bool:
         return is_held(self._folder / f"endpoint-{endpoint_id}.lock")

@@ -1,19 +1,22 @@
-"""A start: bring the endpoints table in line, choose what to run, run it side by side, and stop when told to."""
+"""A start: ask what sets are made of, bring the table in line, choose, run side by side, and stop when told to."""
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from filesync.clock import Clock, Stop, to_timestamp
-from filesync.config import Endpoint
+from filesync.config import Endpoint, EndpointSet
 from filesync.errors import StoppedError
-from filesync.schedule import TEMPORARY, CronSchedule, IntervalSchedule, Schedule, decide
+from filesync.schedule import TEMPORARY, decide
 from filesync.store import journal
+from filesync.store import sets as stored_sets
 from filesync.store.database import Database, open_for_writing
-from filesync.store.endpoints import Declared, Stored, bring_in_line, find, note_start
+from filesync.store.endpoints import Stored, bring_in_line, find, note_start
 from filesync.store.journal import Outcome
+from filesync.sync.declaring import to_declared
+from filesync.sync.expansion import Asking, Expansion, FindMembers, expanded
 from filesync.sync.slots import Locks
 
 if TYPE_CHECKING:
@@ -61,11 +64,15 @@ class Report:
     outcomes: tuple[Outcome, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()  # (endpoint, why)
     abandoned: bool = False
+    expansions: tuple[Expansion, ...] = ()  # of the sets that were asked for
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Everything that a start is given."""
+    """Everything that a start is given; `endpoints` are those that the file names one by one.
+
+    `check_names` is asked once all names are known, and raises when one that was chosen is not among them.
+    """
 
     endpoints: Sequence[Endpoint]
     database_path: Path
@@ -76,6 +83,9 @@ class Start:
     concurrency: int = 5
     on_tick: Callable[[Sequence[Running]], None] = field(default=lambda _: None)
     code_of: Callable[[Report], int] | None = None  # default: exit_code
+    sets: Sequence[EndpointSet] = ()
+    find_members: FindMembers | None = None  # None: nobody asks, the members are those of the last answer
+    check_names: Callable[[Sequence[str]], None] = field(default=lambda _: None)
 
 
 def sync_due(start: Start) -> Report:
@@ -103,11 +113,17 @@ class _Crew:
         self._queue_lock = threading.Lock()
         self._all: list[Running] = []
         self._progress = threading.Event()
+        self._endpoints: Sequence[Endpoint] = start.endpoints
+        self._expansions: Sequence[Expansion] = ()
 
     def work(self) -> Report:
-        start, now = self._start, self._start.clock.now()
-        journal.close_stale(self._database, self._locks.is_running, now)
-        stored = bring_in_line(self._database, [_declared(e) for e in start.endpoints], to_timestamp(now))
+        start = self._start
+        journal.close_stale(self._database, self._locks.is_running, start.clock.now())
+        if start.sets:
+            self._expand()
+        start.check_names([*(each.name for each in start.sets), *(each.name for each in self._endpoints)])
+        now = to_timestamp(start.clock.now())
+        stored = bring_in_line(self._database, [to_declared(e) for e in self._endpoints], now)
         for endpoint in self._chosen(stored):
             running = Running(endpoint.name)
             self._all.append(running)
@@ -122,11 +138,21 @@ class _Crew:
         self._attend(threads)
         return self._report()
 
+    def _expand(self) -> None:
+        """Ask for the sets that are due, and make their endpoints of what is known then."""
+        start, asking = self._start, None
+        if start.find_members:
+            asking = Asking(self._database, self._locks, start.clock, start.stop, start.find_members)
+        choice = (start.choice.names, start.choice.by_hand)
+        self._endpoints, self._expansions = expanded(start.endpoints, start.sets, choice, self._database, asking)
+
     def _chosen(self, stored: dict[str, Stored]) -> list[Endpoint]:
         choice, now = self._start.choice, self._start.clock.now()
-        active = [endpoint for endpoint in self._start.endpoints if endpoint.is_active]
+        active = [endpoint for endpoint in self._endpoints if endpoint.is_active and not endpoint.archived_at]
         if choice.names:
-            return [endpoint for endpoint in self._start.endpoints if endpoint.name in choice.names]
+            in_set = [e for e in active if e.membership and e.membership.set_name in choice.names]
+            named = [e for e in self._endpoints if e.name in choice.names]
+            return [e for e in self._endpoints if e in named or e in in_set]
         if choice.everything:
             return active
         return [e for e in active if decide(e.schedule, stored[e.name].history(), now).due]
@@ -202,8 +228,25 @@ class _Crew:
                 start.open_provider,
                 lambda attempt: setattr(running, "attempt", attempt),
             )
+            running.outcome = self._archived_or_not(endpoint, stored, running, database)
         finally:
             database.close()
+
+    def _archived_or_not(
+        self, endpoint: Endpoint, stored: Stored, running: Running, database: Database
+    ) -> Outcome | None:
+        """Let a set's member rest whose project is archived, which is no failure; or wake one that could be read."""
+        outcome, member = running.outcome, endpoint.membership
+        if outcome is None or member is None or outcome.trigger == "trial":
+            return outcome
+        if outcome.error_type == "archived" and running.attempt is not None:
+            now = to_timestamp(self._start.clock.now())
+            stored_sets.mark_archived(database, member.source, member.member_id, stored.id, now)
+            journal.note_archived(database, running.attempt.run.log_id)
+            return replace(outcome, status="interrupted")
+        if member.archived_at and outcome.status in {"success", "partial"}:
+            stored_sets.mark_archived(database, member.source, member.member_id, stored.id, None)
+        return outcome
 
     def _to_sync(self, endpoint: Endpoint) -> "Sync":
         from filesync.sync.endpoint import Sync  # noqa: PLC0415  as above
@@ -259,13 +302,22 @@ class _Crew:
             tuple(running.outcome for running in self._all if running.outcome),
             tuple((running.name, running.skipped) for running in self._all if running.skipped),
             abandoned=any(not running.done and running.attempt is not None for running in self._all),
+            expansions=tuple(self._expansions),
         )
 
 
 def exit_code(report: Report) -> int:
     """Tell the exit code of a start: the first that applies of 77, 1, 75, 3, 0."""
     codes = {_code_of(outcome) for outcome in report.outcomes}
+    codes |= {failure_code(each.error_type) for each in report.expansions if each.error_type}
     return next((code for code in (77, 1, 75, 3) if code in codes), 0)
+
+
+def failure_code(error_type: str | None) -> int:
+    """Tell the exit code of one failure."""
+    if error_type == "login":
+        return 77
+    return 75 if error_type in TEMPORARY else 1
 
 
 def _code_of(outcome: Outcome) -> int:
@@ -275,29 +327,4 @@ def _code_of(outcome: Outcome) -> int:
         return 3
     if outcome.status != "failed":
         return 0
-    if outcome.error_type == "login":
-        return 77
-    return 75 if outcome.error_type in TEMPORARY else 1
-
-
-def _declared(endpoint: Endpoint) -> Declared:
-    return Declared(
-        endpoint.name,
-        endpoint.endpoint_type,
-        endpoint.scope,
-        endpoint.project_id,
-        endpoint.user_id,
-        endpoint.details_text,
-        _schedule_columns(endpoint.schedule),
-        endpoint.is_active,
-    )
-
-
-def _schedule_columns(schedule: Schedule) -> dict[str, Any]:
-    match schedule:
-        case IntervalSchedule(every):
-            return {"type": "interval", "interval_minutes": every.total_seconds() / 60}
-        case CronSchedule(expression, timezone):
-            return {"type": "cron", "cron": expression, "timezone": timezone}
-        case _:
-            return {"type": "manual"}
+    return failure_code(outcome.error_type)

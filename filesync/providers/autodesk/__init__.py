@@ -1,11 +1,12 @@
 """Autodesk Construction Cloud and BIM 360 Docs: one project, or one folder of it, as an endpoint."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from filesync.model import Member
     from filesync.providers.base import Provider, ProviderKind, Surroundings
 
 
@@ -13,6 +14,8 @@ class AutodeskKind:
     """The entry in the table of providers; what needs the network is imported when an endpoint is opened."""
 
     service = "autodesk"
+    set_key = "projects"
+    placeholders = ("{project_name}",)
 
     def details(self) -> "type[BaseModel]":
         from filesync.providers.autodesk.details import AutodeskDetails  # noqa: PLC0415  pydantic only where needed
@@ -42,6 +45,22 @@ class AutodeskKind:
         from filesync.providers.autodesk.provider import open_provider  # noqa: PLC0415  requests only where needed
 
         return open_provider(details, surroundings)
+
+    def set_details(self) -> "type[BaseModel]":
+        from filesync.providers.autodesk.details import ProjectSetDetails  # noqa: PLC0415  pydantic only where needed
+
+        return ProjectSetDetails
+
+    def set_scope(self, details: Any) -> Mapping[str, Any]:
+        return {"hub_id": details.hub_id, "act_as_user": details.act_as_user}
+
+    def stands_for(self, scope: Mapping[str, Any]) -> str | None:
+        return None if scope["folder_id"] else scope["project_id"]
+
+    def open_set(self, details: Any, surroundings: "Surroundings") -> "Callable[[], Sequence[Member]]":
+        from filesync.providers.autodesk.sets import open_set  # noqa: PLC0415  requests only where needed
+
+        return open_set(details, surroundings)
 
 
 KIND: "ProviderKind" = AutodeskKind()

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from filesync.providers.details import FilterDetails, check_id, settings_of
+from filesync.providers.details import FilterDetails, Names, check_id, settings_of
 
 _UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 _FOLDER = r"urn:adsk\.[A-Za-z0-9]+:(?:fs|dm)\.folder:[A-Za-z0-9._~-]+"
@@ -48,18 +48,9 @@ def _first(pattern: str, url: str, prefix: str) -> str | None:
     return prefix + found[1] if found else None
 
 
-class AutodeskDetails(FilterDetails):
-    """One project of Autodesk Construction Cloud or BIM 360, or one folder of it."""
+class _Sharing(FilterDetails):
+    """What one project's endpoint and a set of projects have in common."""
 
-    project_id: Annotated[str, BeforeValidator(to_project_id)] = Field(
-        description="The project's id at Autodesk, with or without its b."
-    )
-    hub_id: Annotated[str, BeforeValidator(to_hub_id)] | None = Field(
-        None, description="The hub's (account's) id; found and remembered when absent."
-    )
-    folder_id: Annotated[str, BeforeValidator(to_folder_id)] | None = Field(
-        None, description="Only this folder's subtree: urn:adsk.wipprod:fs.folder:co.…"
-    )
     include_system_folders: bool = Field(False, description="Also ACC's own internal folders at the project's root.")
     act_as_user: str | None = Field(
         None, description="Autodesk user id whose permissions apply (x-user-id); goes with the two-legged login only."
@@ -77,3 +68,24 @@ class AutodeskDetails(FilterDetails):
             whose = f"auth of credentials {named!r}" if named else "CONNECTOR_AUTODESK_AUTH"
             raise ValueError(f"act_as_user needs the two-legged login, but {whose} is {flow.strip()}")
         return user
+
+
+class AutodeskDetails(_Sharing):
+    """One project of Autodesk Construction Cloud or BIM 360, or one folder of it."""
+
+    project_id: Annotated[str, BeforeValidator(to_project_id)] = Field(
+        description="The project's id at Autodesk, with or without its b."
+    )
+    hub_id: Annotated[str, BeforeValidator(to_hub_id)] | None = Field(
+        None, description="The hub's (account's) id; found and remembered when absent."
+    )
+    folder_id: Annotated[str, BeforeValidator(to_folder_id)] | None = Field(
+        None, description="Only this folder's subtree: urn:adsk.wipprod:fs.folder:co.…"
+    )
+
+
+class ProjectSetDetails(_Sharing):
+    """One endpoint for each project of a hub, now and later."""
+
+    hub_id: Annotated[str, BeforeValidator(to_hub_id)] = Field(description="The hub's (account's) id.")
+    projects: Names = Field(description="Which projects, by their names.")

@@ -1,17 +1,19 @@
 """One endpoint of Autodesk Construction Cloud, from its first request to its last."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from filesync.errors import ForbiddenError, NotFoundError
+from filesync.errors import ArchivedError, ForbiddenError, NotFoundError, RefusedError
 from filesync.http import Answer
 from filesync.model import Batch, Candidate, Identity, RemoteFolder
+from filesync.providers.autodesk.directory import Directory, Place
 from filesync.providers.autodesk.listing import Crawl
 from filesync.providers.autodesk.opening import connect
-from filesync.providers.autodesk.placing import Place, find, remembered
+from filesync.providers.autodesk.placing import find, remembered
 from filesync.providers.autodesk.resolving import Resolver
-from filesync.providers.autodesk.routes import is_about_login
+from filesync.providers.autodesk.routes import PROJECT_NOT_ACTIVE, is_about_login
 from filesync.providers.autodesk.service import Service
 from filesync.providers.autodesk.tops import SystemFolders, to_batches
 from filesync.providers.autodesk.translate import is_hidden, to_entry, to_folder
@@ -32,23 +34,28 @@ class AutodeskProvider:
 
     continuous = True
 
-    def __init__(self, service: Service, details: "AutodeskDetails", identity: Callable[[], Identity]) -> None:
+    def __init__(
+        self, service: Service, details: "AutodeskDetails", identity: Callable[[], Identity], directory: Directory
+    ) -> None:
         self.identity = identity
+        self._directory = directory
         self._service = service
         self._hub_id = details.hub_id
         self._folder_id = details.folder_id
         self._system = SystemFolders(include=details.include_system_folders)
 
     def read(self, known: Known) -> Iterator[Batch]:
-        if self._folder_id:
-            yield from self._read_folder(known, self._folder_id)
-        else:
-            yield from self._read_project(known)
+        with _archived_named():
+            if self._folder_id:
+                yield from self._read_folder(known, self._folder_id)
+            else:
+                yield from self._read_project(known)
 
     def resolve(self, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]:
-        place = self._place(known)
-        root_id = self._folder_id or place.root_id
-        return Resolver(self._service, known, root_id, place.root_id, self._system).run(candidates)
+        with _archived_named():
+            place = self._place(known)
+            root_id = self._folder_id or place.root_id
+            yield from Resolver(self._service, known, root_id, place.root_id, self._system).run(candidates)
 
     def left_out(self) -> Sequence[str]:
         return self._system.names
@@ -74,7 +81,7 @@ class AutodeskProvider:
             except (ForbiddenError, NotFoundError) as error:
                 if is_about_login(error):
                     raise
-        place = find(self._service, self._hub_id)
+        place = find(self._service, self._hub_id, self._directory)
         return place, self._service.top_folders(place.hub_id)
 
     def _root_folder(self, folder_id: str) -> RemoteFolder:
@@ -101,7 +108,7 @@ class AutodeskProvider:
         return Crawl(self._service, place.root_id, self._system)
 
     def _place(self, known: Known) -> Place:
-        return self._remembered(known) or find(self._service, self._hub_id)
+        return self._remembered(known) or find(self._service, self._hub_id, self._directory)
 
     def _remembered(self, known: Known) -> Place | None:
         return remembered(known.state, self._service.project_id, self._hub_id)
@@ -111,7 +118,23 @@ def open_provider(details: "AutodeskDetails", surroundings: Surroundings) -> Aut
     """Check the login's settings and make a connection that asks nothing yet. Raises AuthError."""
     connection, login = connect(surroundings, details.act_as_user)
     service = Service(connection, details.project_id, _top_folder_query(details))
-    return AutodeskProvider(service, details, login.identity)
+    return AutodeskProvider(service, details, login.identity, directory_of(surroundings, details.act_as_user))
+
+
+def directory_of(surroundings: Surroundings, act_as_user: str | None) -> Directory:
+    """Give the directory that all endpoints with this login share."""
+    return surroundings.shared.get(("autodesk", surroundings.credentials, act_as_user), Directory)
+
+
+@contextmanager
+def _archived_named() -> Iterator[None]:
+    """Say of a project that is closed or archived that it is, wherever that shows."""
+    try:
+        yield
+    except RefusedError as error:
+        if error.reason != PROJECT_NOT_ACTIVE:
+            raise
+        raise ArchivedError(str(error), status=error.status, reason=error.reason) from error
 
 
 def _top_folder_query(details: "AutodeskDetails") -> Mapping[str, str]:

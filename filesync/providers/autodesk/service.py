@@ -1,4 +1,4 @@
-"""The requests we make about one project, each by the route that allows it; answers are judged elsewhere."""
+"""The requests we make, each by the route that allows it; answers are judged elsewhere."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,18 +15,32 @@ _JSON_API = "application/vnd.api+json"
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """A connection and the project it is about; safe to share between threads."""
+class Hubs:
+    """A connection, for what is above any project; safe to share between threads."""
 
     connection: Connection
-    project_id: str
-    top_folder_query: Mapping[str, str] = field(default_factory=dict)
 
     def hubs(self) -> Answer:
         return self.connection.get(routes.HUBS, "/project/v1/hubs")
 
     def hub(self, hub_id: str) -> Answer:
         return self.connection.get(routes.HUB, f"/project/v1/hubs/{_quoted(hub_id)}")
+
+    def projects(self, hub_id: str) -> Answer:
+        """Ask for the first page of a hub's projects."""
+        return self.connection.get(routes.PROJECTS, f"/project/v1/hubs/{_quoted(hub_id)}/projects", PAGE)
+
+    def projects_page(self, href: str, *, after: str, seen: set[str]) -> Answer:
+        """Follow a link to the next page; one that leads elsewhere or in a circle is refused."""
+        return self.connection.get(routes.PROJECTS, self.connection.next_link(href, after=after, seen=seen))
+
+
+@dataclass(frozen=True, slots=True)
+class Service(Hubs):
+    """A connection and the project it is about; safe to share between threads."""
+
+    project_id: str
+    top_folder_query: Mapping[str, str] = field(default_factory=dict)
 
     def project(self, hub_id: str) -> Answer:
         return self.connection.get(routes.PROJECT, self._project_in(hub_id))

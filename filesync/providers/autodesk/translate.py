@@ -76,6 +76,11 @@ def has_outage(answer: Answer) -> bool:
     return any(str(entry.get("HttpStatusCode", "")).startswith("5") for entry in entries)
 
 
+def has_warnings(answer: Answer) -> bool:
+    """Tell whether the answer says that something is not as it should be, ordinary or not."""
+    return bool(_at(answer.body, "meta").get("warnings"))
+
+
 class Tips:
     """The tip versions that came along with items, found by their own id or by their item's."""
 

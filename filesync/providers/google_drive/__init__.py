@@ -1,11 +1,12 @@
 """Google Drive: My Drive, a shared drive, or a folder's subtree, as an endpoint."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from filesync.model import Member
     from filesync.providers.base import Provider, ProviderKind, Surroundings
 
 
@@ -13,6 +14,8 @@ class DriveKind:
     """The entry in the table of providers; what needs the network is imported when an endpoint is opened."""
 
     service = "google"
+    set_key = "drives"
+    placeholders = ("{drive_name}", "{project_name}")
 
     def details(self) -> "type[BaseModel]":
         from filesync.providers.google_drive.details import DriveDetails  # noqa: PLC0415  pydantic only where needed
@@ -35,6 +38,22 @@ class DriveKind:
         from filesync.providers.google_drive.provider import open_provider  # noqa: PLC0415  requests only where needed
 
         return open_provider(details, surroundings)
+
+    def set_details(self) -> "type[BaseModel]":
+        from filesync.providers.google_drive.details import DriveSetDetails  # noqa: PLC0415  pydantic only where needed
+
+        return DriveSetDetails
+
+    def set_scope(self, details: Any) -> Mapping[str, Any]:
+        return {"subject": details.subject}
+
+    def stands_for(self, scope: Mapping[str, Any]) -> str | None:
+        return None if scope["folder_id"] else scope["drive_id"]
+
+    def open_set(self, details: Any, surroundings: "Surroundings") -> "Callable[[], Sequence[Member]]":
+        from filesync.providers.google_drive.sets import open_set  # noqa: PLC0415  requests only where needed
+
+        return open_set(details, surroundings)
 
 
 KIND: "ProviderKind" = DriveKind()

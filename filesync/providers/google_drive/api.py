@@ -1,4 +1,4 @@
-"""Drive's four calls: google-api-python-client writes the requests, one of our own connections sends them.
+"""Drive's five calls: google-api-python-client writes the requests, one of our own connections sends them.
 
 The client's own transport is not used: it is not safe to share between threads, and knows nothing of
 our budgets, counters and retries.
@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from filesync.providers.google_drive.routes import CHANGES, FILE, FILES, START_TOKEN
+from filesync.providers.google_drive.routes import CHANGES, DRIVES, FILE, FILES, START_TOKEN
 from filesync.providers.google_drive.translate import (
     CHANGES_FIELDS,
+    DRIVES_FIELDS,
     ITEM_FIELDS,
     START_TOKEN_FIELDS,
     ChangesPage,
+    DrivesPage,
     Item,
     ItemsPage,
     to_changes_page,
+    to_drives_page,
     to_item,
     to_items_page,
     to_start_token,
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from filesync.http import Answer, Connection, Route
 
 _PAGE_SIZE = 1000  # the most files.list and changes.list accept
+_DRIVES_PAGE_SIZE = 100  # the most drives.list accepts
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,13 @@ class Drive:
         answer = self._send(FILES, request)
         return to_items_page(answer.body, answer.url)
 
+    def drives(self, token: str | None) -> DrivesPage:
+        """Read one page of the shared drives that the account is a member of; needs the scope drive.readonly."""
+        optional = {"pageToken": token} if token else {}
+        request = self._drives.list(pageSize=_DRIVES_PAGE_SIZE, fields=DRIVES_FIELDS, **optional)
+        answer = self._send(DRIVES, request)
+        return to_drives_page(answer.body, answer.url)
+
     def changes(self, token: str, reach: Reach) -> ChangesPage:
         """Read one page of the change log."""
         request = self._changes.list(
@@ -101,6 +112,10 @@ class Drive:
     @cached_property
     def _files(self) -> Any:
         return self._service.files()  # costs 2.5 ms each time
+
+    @cached_property
+    def _drives(self) -> Any:
+        return self._service.drives()
 
     @cached_property
     def _changes(self) -> Any:

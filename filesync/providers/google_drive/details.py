@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from filesync.providers.details import FilterDetails, check_id, settings_of
+from filesync.providers.details import FilterDetails, Names, check_id, settings_of
 from filesync.settings import Settings
 
 DEFAULT_CREDENTIALS = "credentials/google-service-account.json"
@@ -35,6 +35,13 @@ def _id_in_link(url: str) -> str | None:
 DriveId = Annotated[str, BeforeValidator(to_drive_id)]
 
 
+def check_address(subject: str | None) -> str | None:
+    """Check whom to act for."""
+    if subject is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+", subject):
+        raise ValueError("an e-mail address is needed, such as user@example.com")
+    return subject
+
+
 class DriveDetails(FilterDetails):
     """A shared drive, a folder, or (with neither) the account's My Drive."""
 
@@ -56,13 +63,24 @@ class DriveDetails(FilterDetails):
     @field_validator("subject")
     @classmethod
     def _is_address(cls, subject: str | None, info: ValidationInfo) -> str | None:
-        if subject is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+", subject):
-            raise ValueError("an e-mail address is needed, such as user@example.com")
+        check_address(subject)
         if subject is None and _is_my_drive(info.data) and _is_service_account(settings_of(info)):
             raise ValueError(
                 "a service account has no My Drive worth listing: give drive_id, folder_id, shared_with_me or subject"
             )
         return subject
+
+
+class DriveSetDetails(FilterDetails):
+    """One endpoint for each shared drive that the login is a member of, now and later."""
+
+    drives: Names = Field(description="Which shared drives, by their names.")
+    subject: str | None = Field(None, description="E-mail address to act for (domain-wide delegation).")
+
+    @field_validator("subject")
+    @classmethod
+    def _is_address(cls, subject: str | None) -> str | None:
+        return check_address(subject)
 
 
 def _is_my_drive(read: dict[str, Any]) -> bool:

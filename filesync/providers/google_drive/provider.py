@@ -86,7 +86,8 @@ class _Reading:
         if self._memory.root_id and not self._known.full:
             return
         root = find_root(self._drive, self._scope)
-        name = None if root.id == root.drive_id else root.name  # of a shared drive's root it is always "Drive"
+        # Of a shared drive's root the name is always "Drive"; its own name is known where a set found it.
+        name = self._memory.root_name if root.id == root.drive_id else root.name
         self._memory = replace(self._memory, root_id=root.id, root_name=name)
         if self._memory.cursor is None:
             self._memory = replace(self._memory, drive_id=self._scope.drive_id or root.drive_id)

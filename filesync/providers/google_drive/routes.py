@@ -12,7 +12,8 @@ FILES = Route("list files", "GET", "/drive/v3/files", per_minute=2_800)
 CHANGES = Route("list changes", "GET", "/drive/v3/changes", per_minute=200)
 START_TOKEN = Route("start of the change log", "GET", "/drive/v3/changes/startPageToken", per_minute=200)
 FILE = Route("look up a file", "GET", "/drive/v3/files/[^/]+", per_minute=4_800)
-ROUTES = (FILES, CHANGES, START_TOKEN, FILE)
+DRIVES = Route("list shared drives", "GET", "/drive/v3/drives", per_minute=60)
+ROUTES = (FILES, CHANGES, START_TOKEN, FILE, DRIVES)
 
 DEAD_TOKEN = "invalidPageToken"  # noqa: S105  our name for a 400 about pageToken, which Drive calls just `invalid`
 

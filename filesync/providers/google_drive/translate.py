@@ -26,6 +26,7 @@ FOLDERS_PAGE_FIELDS = f"nextPageToken,incompleteSearch,files({FOLDER_FIELDS})"
 FILES_PAGE_FIELDS = f"nextPageToken,incompleteSearch,files({_FILE_FIELDS})"
 ITEMS_PAGE_FIELDS = f"nextPageToken,incompleteSearch,files({ITEM_FIELDS})"
 CHANGES_FIELDS = f"nextPageToken,newStartPageToken,changes(changeType,removed,fileId,driveId,file({ITEM_FIELDS}))"
+DRIVES_FIELDS = "nextPageToken,drives(id,name)"
 START_TOKEN_FIELDS = "startPageToken"  # noqa: S105  a field's name
 
 # https://developers.google.com/workspace/drive/api/guides/mime-types
@@ -97,6 +98,33 @@ class ChangesPage:
     cursor: str
     is_last: bool
     where: str
+
+
+@dataclass(frozen=True, slots=True)
+class SharedDrive:
+    """A shared drive by its name, which only this list tells."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrivesPage:
+    """One page of `drives.list`."""
+
+    drives: tuple[SharedDrive, ...]
+    next_token: str | None
+    where: str
+
+
+def to_drives_page(answer: Mapping[str, Any], where: str) -> DrivesPage:
+    """Translate a page of drives.
+
+    https://developers.google.com/workspace/drive/api/reference/rest/v3/drives/list
+    """
+    entries = _entries(answer, "drives", where)
+    drives = (SharedDrive(_required(entry, "id", where), _text(entry, "name", where) or "") for entry in entries)
+    return DrivesPage(tuple(drives), _text(answer, "nextPageToken", where), where)
 
 
 def to_items_page(answer: Mapping[str, Any], where: str) -> ItemsPage:

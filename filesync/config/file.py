@@ -1,0 +1,53 @@
+"""Config: what the whole file says, ready to use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from filesync.config.credentials import CredentialSet
+from filesync.config.endpoint import Endpoint
+from filesync.config.mistakes import Mistake
+from filesync.config.sets import EndpointSet, KnownMembers, expand
+from filesync.providers.base import ProviderKind, TakesCredentials
+from filesync.settings import Settings
+from filesync.variables import Variables
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """`endpoints` are the ones that the file names one by one; `notices` are remarks that do not stop anything."""
+
+    settings: Settings = field(repr=False)
+    endpoints: tuple[Endpoint, ...] = ()
+    sets: tuple[EndpointSet, ...] = ()
+    rate_limit_percent: int = 100
+    credentials: Mapping[str, CredentialSet] = field(default_factory=dict)
+    notices: tuple[Mistake, ...] = ()
+
+    def expanded(self, known: KnownMembers) -> list[Endpoint]:
+        """Give every endpoint, those of sets too, by what was last answered for each set."""
+        return expand(self.endpoints, self.sets, known)
+
+    def settings_for(self, credentials: str) -> Settings:
+        """Give the settings as the endpoints see them that log in with this set; '' is the environment."""
+        if not credentials:
+            return self.settings
+        return self.settings.with_credentials(credentials, self.credentials[credentials].values)
+
+    def credential_sets(self, service: str) -> list[tuple[str, Variables]]:
+        """List who logs in to a service ("autodesk", "google"): name and variables, the environment ('') first.
+
+        The environment is always among them, a named set when an endpoint of that service uses it.
+        """
+        declared = (*self.endpoints, *(each.template for each in self.sets))
+        used = {each.credentials for each in declared if service_of(each.kind) == service}
+        return [(name, self.settings_for(name).variables) for name in ("", *sorted(used - {""}))]
+
+    def secrets(self) -> tuple[str, ...]:
+        """Name the values that must never be shown: the environment's, and every set's."""
+        own = (each.secret() for each in self.credentials.values())
+        return (*self.settings.secrets(), *(secret for secret in own if secret))
+
+
+def service_of(kind: ProviderKind) -> str | None:
+    """Name the service whose login a kind of endpoint needs."""
+    return kind.service if isinstance(kind, TakesCredentials) else None

@@ -1,0 +1,147 @@
+"""Sets: one endpoint for each project of a hub, or each shared drive, made of what its service named last."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+
+from pydantic import ValidationError
+
+from filesync.config.endpoint import Endpoint, Membership
+from filesync.errors import ResponseError
+from filesync.model import KnownMember, SetSource
+from filesync.providers.base import MakesSets
+from filesync.providers.details import FilterDetails, Names
+from filesync.settings import Settings
+
+LONGEST_NAME = 200  # characters of an endpoint's name
+_ID_START = 8  # characters of an id that tell two members of one name apart
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSet:
+    """A set as the file declares it.
+
+    `template` is what its members have in common: `details` are the set's own, `scope` is what is asked for.
+    `values` and `text` are the details that members inherit, filled in and as written.
+    """
+
+    template: Endpoint
+    ability: MakesSets
+    names: Names
+    values: Mapping[str, Any]
+    text: Mapping[str, Any]
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        return self.template.name
+
+    @property
+    def source(self) -> SetSource:
+        question = json.dumps(self.template.scope, sort_keys=True, ensure_ascii=False)
+        return SetSource(self.template.endpoint_type, self.template.credentials, question)
+
+
+KnownMembers = Mapping[SetSource, Sequence[KnownMember]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A member in the set that it falls to."""
+
+    owner: EndpointSet
+    known: KnownMember
+
+    def order(self) -> tuple[str, str, str]:
+        """Who has had its name for longest keeps it."""
+        return self.known.named_at, self.known.first_seen_at, self.known.member.id
+
+
+def expand(explicit: Sequence[Endpoint], sets: Sequence[EndpointSet], known: KnownMembers) -> list[Endpoint]:
+    """Give every endpoint: the explicit ones, then those of each set, in the order of their names.
+
+    A member that an explicit endpoint, or a set before, reads as a whole is left out.
+    """
+    places = [*_places(explicit, sets, known)]
+    names = _names(places, {endpoint.name for endpoint in explicit})
+    made = [_to_endpoint(place, names[at]) for at, place in enumerate(places)]
+    order = {each.name: at for at, each in enumerate(sets)}
+    made.sort(key=lambda each: (order[each.membership.set_name] if each.membership else 0, each.name))
+    return [*explicit, *made]
+
+
+def one_line(name: str) -> str:
+    """Make a service's name fit for an endpoint's: one line of printable characters."""
+    return " ".join("".join(char if char.isprintable() else " " for char in name).split())
+
+
+def _places(explicit: Sequence[Endpoint], sets: Sequence[EndpointSet], known: KnownMembers) -> Iterator[_Place]:
+    taken = {_whole(endpoint) for endpoint in explicit}
+    for each in sets:
+        for member in known.get(each.source, ()):
+            key = (each.template.endpoint_type, member.member.id)
+            if key not in taken and each.names.match(member.member.name):
+                taken.add(key)
+                yield _Place(each, member)
+
+
+def _whole(endpoint: Endpoint) -> tuple[str, str | None]:
+    kind = endpoint.kind
+    return endpoint.endpoint_type, kind.stands_for(endpoint.scope) if isinstance(kind, MakesSets) else None
+
+
+def _names(places: Sequence[_Place], taken: set[str]) -> dict[int, str]:
+    """Name every member, by its position; of two with one name all but the first get the start of their ids behind."""
+    names: dict[int, str] = {}
+    used = set(taken)
+    late = []
+    for at in sorted(range(len(places)), key=lambda at: places[at].order()):
+        plain = _filled(places[at], "")
+        if plain in used:
+            late.append(at)
+        else:
+            names[at] = plain
+            used.add(plain)
+    for at in late:
+        names[at] = next(name for name in _suffixed(places[at]) if name not in used)
+        used.add(names[at])
+    return names
+
+
+def _suffixed(place: _Place) -> Iterator[str]:
+    bare = one_line(place.known.member.id).removeprefix("b.")
+    for length in range(_ID_START, len(bare) + 1):
+        yield _filled(place, f" ({bare[:length]})")
+    for number in count(2):
+        yield _filled(place, f" ({bare[:_ID_START]}, {number})")
+
+
+def _filled(place: _Place, suffix: str) -> str:
+    """Put the member's name into the set's, cut so that the whole is not too long."""
+    template, member = place.owner.name, place.known.member
+    shown = one_line(member.name) or one_line(member.id)
+    for placeholder in place.owner.ability.placeholders:
+        template = template.replace(placeholder, "\0")
+    room = (LONGEST_NAME - len(suffix) - len(template.replace("\0", ""))) // max(1, template.count("\0"))
+    shown = shown if len(shown) <= room else f"{shown[: max(0, room - 1)].rstrip()}…"
+    return f"{template.replace(chr(0), shown).strip()}{suffix}"
+
+
+def _to_endpoint(place: _Place, name: str) -> Endpoint:
+    owner, member = place.owner, place.known.member
+    template = owner.template
+    try:
+        details = template.kind.details().model_validate({**owner.values, **member.details}, context=owner.settings)
+    except ValidationError as exc:
+        raise ResponseError(f"{owner.name}: the service named {member.id[:100]!r}, which is no id") from exc
+    return replace(
+        template,
+        name=name,
+        details=details,
+        details_text={**owner.text, **member.details},
+        scope=template.kind.scope(details),
+        selection=details.selection() if isinstance(details, FilterDetails) else template.selection,
+        membership=Membership(owner.name, owner.source, member.id, member.state, place.known.archived_at),
+    )

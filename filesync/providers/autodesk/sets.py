@@ -1,0 +1,41 @@
+"""Sets of projects: what a hub's list says of each, so that its endpoint need not ask for hub and project itself."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from filesync.errors import AuthError, ServiceDownError
+from filesync.model import Member
+from filesync.providers.autodesk.directory import Directory, Project
+from filesync.providers.autodesk.opening import connect
+from filesync.providers.autodesk.placing import named_hub
+from filesync.providers.autodesk.provider import directory_of
+from filesync.providers.autodesk.routes import not_provisioned
+from filesync.providers.autodesk.service import Hubs
+from filesync.providers.base import Surroundings
+
+if TYPE_CHECKING:
+    from filesync.providers.autodesk.details import ProjectSetDetails
+
+
+def open_set(details: "ProjectSetDetails", surroundings: Surroundings) -> Callable[[], Sequence[Member]]:
+    """Make a connection that asks nothing yet. Raises AuthError."""
+    connection, _ = connect(surroundings, details.act_as_user)
+    hubs, directory = Hubs(connection), directory_of(surroundings, details.act_as_user)
+    return lambda: members(hubs, details.hub_id, directory)
+
+
+def members(service: Hubs, hub_id: str, directory: Directory) -> Sequence[Member]:
+    """Give every active project of the hub; raises when the list may lack some."""
+    seen = directory.projects(service, named_hub(service, hub_id, directory))
+    if seen.silent:
+        raise ServiceDownError(f"hub {hub_id}: a part of Autodesk does not answer now, so the list may lack projects")
+    if seen.warned and not seen.projects:
+        raise AuthError(f"hub {hub_id}: no project is shown to this login: {not_provisioned()}")
+    return [_to_member(project) for project in seen.projects if project.id.startswith("b.")]
+
+
+def _to_member(project: Project) -> Member:
+    place = project.place()
+    ids = {"project_id": project.id, "hub_id": project.hub.id}
+    return Member(project.id, project.name or "", ids, asdict(place) if place else {})
