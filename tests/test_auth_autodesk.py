@@ -268,12 +268,11 @@ def test_a_half_written_or_foreign_file_is_named_and_left_alone(
 
 def test_a_token_folder_that_cannot_be_written_is_found_before_anybody_is_asked_to_consent(acc: Acc) -> None:
     (acc.home.path / "tokens").write_text("a file, not a folder")
-    opened: list[str] = []
-    acc.home.browser = lambda address: bool(opened.append(address))
+    acc.home.browser = person = Person()
     ended = acc.home.run("auth", "autodesk", "login")
     assert ended.code == 1
     assert "the login cannot be kept" in ended.err
-    assert opened == []
+    assert person.pages == []
 
 
 # --- logout ---------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ def intruder(forge: Callable[[str], str], status: int) -> Callable[[str], bool]:
 INTRUDERS = [
     (lambda address: callback_of(address, state="forged", code="forged"), 400),
     (lambda address: callback_of(address, state="", error="access_denied"), 400),
-    (lambda address: callback_of(address), 400),
+    (callback_of, 400),
     (lambda address: callback_of(address, code="x").replace("/callback", "/other"), 404),
     (lambda address: callback_of(address).partition("/callback")[0] + "/favicon.ico", 404),
 ]

@@ -297,7 +297,7 @@ def test_every_shape_of_refusal_is_read(status: int, body: Any, reason: str, wor
 
 
 def test_what_we_say_about_a_refusal_is_never_cut() -> None:
-    texts = [*routes._MEANINGS.values(), routes.not_provisioned()]
+    texts = [*routes._MEANINGS.values(), routes._NOT_PROVISIONED]
     assert max(map(len, texts)) <= LONGEST_TEXT
 
 

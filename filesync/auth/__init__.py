@@ -9,5 +9,9 @@ from filesync.model import Identity
 class Login(Authoriser, Protocol):
     """A login that knows whose it is; safe to share between threads."""
 
+    @property
+    def flow(self) -> str:
+        """Name the kind of login, as identities do."""
+
     def identity(self) -> Identity:
         """Tell as whom requests are made; may cost a request once per login."""

@@ -18,6 +18,7 @@ from filesync.config import Config
 from filesync.errors import AuthError, FilesyncError, TransientError
 from filesync.http import Connector, Counters, Redactor
 from filesync.model import Identity
+from filesync.providers.google_drive.routes import explain
 from filesync.settings import Settings
 
 SOON = timedelta(days=3)  # before its end a login is warned about
@@ -147,7 +148,7 @@ def three_legged(settings: Settings, connector: Connector) -> autodesk.ThreeLegg
 def google_user(settings: Settings, connector: Connector) -> google.User:
     """Give the login that `filesync auth google login` makes."""
     sources = google.stored(settings.path("tokens"), connector, settings.credentials)
-    return google.User(sources, connector, settings.google_base_url, ())
+    return google.User(sources, connector, google.Drive(settings.google_base_url, explain), ())
 
 
 def _person(service: str, settings: Settings, connector: Connector) -> Person:
@@ -169,7 +170,7 @@ def _autodesk_state(state: LoginState, settings: Settings, connector: Connector)
 
 def _google_state(state: LoginState, settings: Settings, connector: Connector) -> LoginState:
     source = google.source_of(settings.variables, settings.path, settings.credentials)
-    login = google.login_of(settings.variables, connector, settings.path, settings.credentials)
+    login = google.login_of(settings.variables, connector, settings.path, settings.credentials, explain=explain)
     state = replace(state, file=source.path, flow=source.kind.value)
     if isinstance(login, google.User):
         return replace(_person_state(state, login.person), file=source.path)

@@ -153,6 +153,50 @@ class MakesSets(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be discovered: everything, or what belongs to one hub, project or drive; with top folders or without."""
+
+    hub: str | None = None
+    project: str | None = None
+    drive: str | None = None
+    folders: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Something that a login is shown.
+
+    `kind` is hub, project, drive, my_drive, folder, or outage (a part of the service did not answer, which is all
+    there is to say). `level` is how deep it hangs. `details` are the endpoint_details of an endpoint that reads it,
+    None: it can be none. `problem` is why it, or what is below, could not be read.
+    """
+
+    kind: str
+    id: str
+    name: str
+    level: int
+    type: str | None = None
+    region: str | None = None
+    details: Mapping[str, Any] | None = None
+    problem: str | None = None
+    error_type: str | None = None
+
+
+@runtime_checkable
+class Discovers(Protocol):
+    """An optional ability of a kind: to show what there is to make endpoints of.
+
+    `narrowing` names the fields of `Wanted` that mean something here.
+    """
+
+    service: str
+    narrowing: tuple[str, ...]
+
+    def discover(self, wanted: Wanted, surroundings: Surroundings) -> Iterator[Sight]:
+        """Give everything that the login is shown, what contains before what is in it. Raises AuthError."""
+
+
 class ProviderKind(Protocol):
     """One entry of the table of providers: parse early and purely, connect late.
 

@@ -52,6 +52,8 @@ def read_key(path: Path) -> ServiceAccountKey:
 class ServiceAccount(FetchedLogin):
     """A Secure Service Account; an Authoriser. Its token counts as a member's, and there is no refresh token."""
 
+    flow = "service_account"
+
     def __init__(self, key: ServiceAccountKey, service: LoginService, connector: Connector, tokens: Path) -> None:
         self._key = key
         self._service = service
@@ -67,7 +69,7 @@ class ServiceAccount(FetchedLogin):
         super().__init__(token_key, tokens, connector)
 
     def identity(self) -> Identity:
-        return Identity("service_account", self._service.app.client_id, self._key.service_account_id)
+        return Identity(self.flow, self._service.app.client_id, self._key.service_account_id)
 
     def _fetch(self) -> Token:
         service = self._service

@@ -15,6 +15,8 @@ from filesync.model import Identity
 class TwoLegged(FetchedLogin):
     """The app in its own name (client_credentials), or as one member with `act_as_user`; an Authoriser."""
 
+    flow = "two_legged"
+
     def __init__(
         self, service: LoginService, connector: Connector, tokens: Path, *, act_as_user: str | None = None
     ) -> None:
@@ -31,7 +33,7 @@ class TwoLegged(FetchedLogin):
         return {**super().headers(), **self._acting}
 
     def identity(self) -> Identity:
-        return Identity("two_legged", self._service.app.client_id, self._acting.get("x-user-id", ""))
+        return Identity(self.flow, self._service.app.client_id, self._acting.get("x-user-id", ""))
 
     def _fetch(self) -> Token:
         form = {"grant_type": "client_credentials", "scope": " ".join(READ_ONLY)}

@@ -4,13 +4,14 @@ from filesync.auth.google.choosing import DEFAULT_KEY_PATH, Kind, Source, login_
 from filesync.auth.google.credentials_file import OAuthClient, read_client, read_credentials
 from filesync.auth.google.service import METADATA_ONLY, READ_ONLY, Account
 from filesync.auth.google.service_account import ServiceAccount
-from filesync.auth.google.user import SignIn, User, log_in_command, stored
+from filesync.auth.google.user import Drive, SignIn, User, log_in_command, stored
 
 __all__ = [
     "DEFAULT_KEY_PATH",
     "METADATA_ONLY",
     "READ_ONLY",
     "Account",
+    "Drive",
     "Kind",
     "OAuthClient",
     "ServiceAccount",

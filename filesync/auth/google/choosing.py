@@ -14,9 +14,9 @@ from filesync.auth.google.credentials_file import ServiceAccountKey, read_creden
 from filesync.auth.google.metadata import MachineAccount
 from filesync.auth.google.service import METADATA_ONLY, Account
 from filesync.auth.google.service_account import ServiceAccount
-from filesync.auth.google.user import User, file_path, handed_over, log_in_command, stored
+from filesync.auth.google.user import Drive, User, file_path, handed_over, log_in_command, stored
 from filesync.errors import AuthError
-from filesync.http import Connector
+from filesync.http import Connector, Explain
 
 DEFAULT_KEY_PATH = "./credentials/google-service-account.json"
 APPLICATION_DEFAULT = "application_default"
@@ -66,12 +66,16 @@ def login_of(  # noqa: PLR0913  a login is where it comes from, what it may do a
     path: Callable[[str], Path],
     credentials: str = "",
     *,
+    explain: Explain,
     subject: str | None = None,
     scopes: tuple[str, ...] = METADATA_ONLY,
 ) -> Account:
-    """Make the login; nothing is asked yet. Raises AuthError that names what is missing."""
+    """Make the login; nothing is asked yet. `explain` reads Drive's refusals.
+
+    Raises AuthError that names what is missing.
+    """
     source, tokens = source_of(variables, path, credentials), path("tokens")
-    base_url = variables.get("CONNECTOR_GOOGLE_BASE_URL", "").strip() or _BASE_URL
+    drive = Drive(variables.get("CONNECTOR_GOOGLE_BASE_URL", "").strip() or _BASE_URL, explain)
     if source.kind is Kind.FILE and source.path:
         found = read_credentials(source.path, source.variable)
         if isinstance(found, ServiceAccountKey):
@@ -83,7 +87,7 @@ def login_of(  # noqa: PLR0913  a login is where it comes from, what it may do a
         _refuse_subject(subject)
         return MachineAccount(connector, tokens, scopes, variables.get("GCE_METADATA_HOST", "").strip())
     _refuse_subject(subject)
-    return User(sources, connector, base_url, scopes)
+    return User(sources, connector, drive, scopes)
 
 
 def _application_default(variables: Mapping[str, str], path: Callable[[str], Path]) -> Source | None:

@@ -23,6 +23,8 @@ _GUIDE = "see 'Application Default Credentials' in OAUTH_SETUP.md"
 class MachineAccount(FetchedLogin):
     """The account of the machine this runs on, an Authoriser; `host` is another metadata server (GCE_METADATA_HOST)."""
 
+    flow = "machine"
+
     def __init__(self, connector: Connector, tokens: Path, scopes: Sequence[str], host: str = "") -> None:
         self._scopes = tuple(scopes)
         base_url = f"http://{host or CLOUD_METADATA}"
@@ -43,7 +45,7 @@ class MachineAccount(FetchedLogin):
     def identity(self) -> Identity:
         """Ask which account it is; a request that does not leave the machine's host."""
         email = self._ask(_ACCOUNT, _ACCOUNT_PATH, {"recursive": "true"}).body.get("email")
-        return Identity("machine", email if isinstance(email, str) else "default")
+        return Identity(self.flow, email if isinstance(email, str) else "default")
 
     def _fetch(self) -> Token:
         return to_token(self._ask(_TOKEN, _TOKEN_PATH, {"scopes": ",".join(self._scopes)}), self._clock)

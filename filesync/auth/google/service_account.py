@@ -30,6 +30,8 @@ _ADVICE = {
 class ServiceAccount(FetchedLogin):
     """A service account, in its own name or, by domain-wide delegation, as `subject`; an Authoriser."""
 
+    flow = "service_account"
+
     def __init__(
         self,
         key: ServiceAccountKey,
@@ -55,7 +57,7 @@ class ServiceAccount(FetchedLogin):
         return self._subject or self._key.client_email
 
     def identity(self) -> Identity:
-        return Identity("service_account", self._key.client_email, self._subject or "")
+        return Identity(self.flow, self._key.client_email, self._subject or "")
 
     def _fetch(self) -> Token:
         service = self._service

@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from filesync.auth.consent import Consent, ask, code_form
 from filesync.auth.files import TokenFile
@@ -17,7 +16,7 @@ from filesync.auth.logins import Client, StoredLogin, login_file, to_login, to_r
 from filesync.auth.person import Person
 from filesync.auth.tokens import Token, TokenKey, bearer, fingerprint
 from filesync.errors import AuthError, RefusedError
-from filesync.http import Connector, Refusal, Route
+from filesync.http import Connector, Explain, Route
 from filesync.model import Identity
 
 ABOUT = Route("who is logged in", "GET", "/drive/v3/about", per_minute=60)
@@ -68,19 +67,29 @@ def handed_over(user: AuthorizedUser, tokens: Path, connector: Connector) -> Sou
     return Sources(stored_login(path, connector, ""), f"make the file anew ({user.source})", user)
 
 
-class User:
-    """A person at Google, an Authoriser; `base_url` is Drive's, which is asked once who the person is."""
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """Where Drive is, and what its refusals mean; it is asked once who a person is."""
 
-    def __init__(self, sources: Sources, connector: Connector, base_url: str, scopes: tuple[str, ...]) -> None:
+    base_url: str
+    explain: Explain
+
+
+class User:
+    """A person at Google, an Authoriser."""
+
+    flow = "user"
+
+    def __init__(self, sources: Sources, connector: Connector, drive: Drive, scopes: tuple[str, ...]) -> None:
         self.sources = sources
         self._connector = connector
-        self._base_url = base_url
+        self._drive = drive
         self._scopes = scopes
         seed = sources.seed
         self._project = {"x-goog-user-project": seed.quota_project} if seed and seed.quota_project else {}
         missing = f"nobody is logged in to Google ({sources.file.path} is missing): {sources.again}; {_GUIDE}"
         self.person = Person(
-            "user",
+            self.flow,
             sources.file,
             self._refresh,
             self._who,
@@ -139,7 +148,7 @@ class User:
         )
 
     def _who(self, access_token: str) -> str:
-        return who(access_token, self._connector, self._base_url, self._project)
+        return who({**bearer(access_token), **self._project}, self._connector, self._drive)
 
 
 class SignIn:
@@ -185,17 +194,17 @@ class SignIn:
         return login
 
 
-def who(access_token: str, connector: Connector, base_url: str, more: Mapping[str, str] | None = None) -> str:
-    """Ask Drive whose token it is: an e-mail address, else an id.
+def who(headers: Mapping[str, str], connector: Connector, drive: Drive) -> str:
+    """Ask Drive whose token the headers carry: an e-mail address, else an id.
 
     https://developers.google.com/workspace/drive/api/reference/rest/v3/about/get
     """
     connection = connector.connect(
-        base_url=base_url,
+        base_url=drive.base_url,
         routes=(ABOUT,),
         client_key="about",
-        authoriser=_Fixed({**bearer(access_token), **(more or {})}),
-        explain=_explain,
+        authoriser=_Fixed(headers),
+        explain=drive.explain,
     )
     answer = connection.get(ABOUT, "/drive/v3/about", {"fields": "user(emailAddress,permissionId)"})
     user = answer.body.get("user")
@@ -220,10 +229,3 @@ class _Fixed:
 def _service(client: Client, connector: Connector, sources: Sources) -> TokenService:
     source = sources.seed.source if sources.seed else str(sources.file.path)
     return TokenService(client.token_address, client.client_id, connector, source)
-
-
-def _explain(_status: int, body: Any) -> Refusal:
-    """Read Drive's envelope as far as a login needs it; the provider's own reading says more."""
-    error = body.get("error") if isinstance(body, Mapping) else None
-    fields = error if isinstance(error, Mapping) else {}
-    return Refusal(str(fields.get("status") or ""), str(fields.get("message") or ""))

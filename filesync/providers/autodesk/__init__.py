@@ -1,13 +1,13 @@
 """Autodesk Construction Cloud and BIM 360 Docs: one project, or one folder of it, as an endpoint."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from filesync.model import Member
-    from filesync.providers.base import Provider, ProviderKind, Surroundings
+    from filesync.providers.base import Provider, ProviderKind, Sight, Surroundings, Wanted
 
 
 class AutodeskKind:
@@ -16,6 +16,7 @@ class AutodeskKind:
     service = "autodesk"
     set_key = "projects"
     placeholders = ("{project_name}",)
+    narrowing = ("hub", "project")
 
     def details(self) -> "type[BaseModel]":
         from filesync.providers.autodesk.details import AutodeskDetails  # noqa: PLC0415  pydantic only where needed
@@ -61,6 +62,11 @@ class AutodeskKind:
         from filesync.providers.autodesk.sets import open_set  # noqa: PLC0415  requests only where needed
 
         return open_set(details, surroundings)
+
+    def discover(self, wanted: "Wanted", surroundings: "Surroundings") -> "Iterator[Sight]":
+        from filesync.providers.autodesk.discovering import discover  # noqa: PLC0415  requests only where needed
+
+        return discover(wanted, surroundings)
 
 
 KIND: "ProviderKind" = AutodeskKind()

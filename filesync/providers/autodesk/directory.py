@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 from filesync.errors import AuthError
 from filesync.http import Answer
 from filesync.model import RemoteFolder, Rooted
-from filesync.providers.autodesk.routes import not_provisioned
+from filesync.providers.autodesk.admission import nothing_shown
 from filesync.providers.autodesk.service import Hubs
 from filesync.providers.autodesk.translate import (
     Entry,
@@ -102,6 +102,7 @@ class Directory:
         self._answers: dict[Hashable, object] = {}
         self._locks: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
+        self._visited = False
 
     def hubs(self, service: Hubs) -> HubsSeen:
         return self._once("hubs", lambda: list_hubs(service))
@@ -110,13 +111,13 @@ class Directory:
         return self._once(("hub", hub_id), lambda: read_hub(service, hub_id))
 
     def projects(self, service: Hubs, hub: Hub) -> ProjectsSeen:
+        self._visited = True
         return self._once(("projects", hub.id), lambda: list_projects(service, hub))
 
     def is_busy(self) -> bool:
         """Tell whether somebody was here before: then a hub's whole list is cheaper than each project by its id."""
         with self._lock:
-            before = "visited" in self._answers
-            self._answers["visited"] = True
+            before, self._visited = self._visited, True
             return before
 
     def _once(self, key: Hashable, ask: Callable[[], T]) -> T:
@@ -135,7 +136,7 @@ def list_hubs(service: Hubs) -> HubsSeen:
     hubs = [_to_hub(answer, entry) for entry in entries]
     silent = has_outage(answer)
     if not hubs and not silent:
-        raise AuthError(f"no hub is shown to this login: {not_provisioned()}")
+        raise AuthError(f"no hub is shown to this login: {nothing_shown(service.flow)}")
     return HubsSeen(hubs, silent)
 
 

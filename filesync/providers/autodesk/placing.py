@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from filesync.errors import FilesyncError, ForbiddenError, NotFoundError, RefusedError, ServiceDownError
 from filesync.model import State
+from filesync.providers.autodesk.admission import not_a_member
 from filesync.providers.autodesk.directory import Directory, Hub, HubsSeen, Place, to_place
 from filesync.providers.autodesk.routes import PROJECT_NOT_ACTIVE, is_about_login
 from filesync.providers.autodesk.translate import text_of
@@ -67,17 +68,17 @@ def _asked(service: "Service", hub_id: str | None, seen: HubsSeen) -> Place:
                 raise
             refusals.append(error)
     closed = next((error for error in refusals if error.reason == PROJECT_NOT_ACTIVE), None)
-    raise closed or _nowhere(service.project_id, _where(hub_id, seen.hubs), silent=seen.silent)
+    raise closed or _nowhere(service, _where(hub_id, seen.hubs), silent=seen.silent)
 
 
-def _nowhere(project_id: str, where: str, *, silent: bool) -> FilesyncError:
+def _nowhere(service: "Service", where: str, *, silent: bool) -> FilesyncError:
+    project_id = service.project_id
     if silent:
         return ServiceDownError(
             f"project {project_id} is in none of the hubs that answered, and a region of Autodesk's does not answer now"
         )
     return NotFoundError(
-        f"project {project_id} is {where}: check endpoint_details.project_id, and that the login is a member of "
-        "the project",
+        f"project {project_id} is {where}: check endpoint_details.project_id, {not_a_member(service.flow)}",
         status=404,
     )
 

@@ -117,7 +117,8 @@ class AutodeskProvider:
 def open_provider(details: "AutodeskDetails", surroundings: Surroundings) -> AutodeskProvider:
     """Check the login's settings and make a connection that asks nothing yet. Raises AuthError."""
     connection, login = connect(surroundings, details.act_as_user)
-    service = Service(connection, details.project_id, _top_folder_query(details))
+    query = _top_folder_query(details, has_user=details.act_as_user is not None or login.flow != "two_legged")
+    service = Service(connection, login.flow, details.project_id, query)
     return AutodeskProvider(service, details, login.identity, directory_of(surroundings, details.act_as_user))
 
 
@@ -137,9 +138,9 @@ def _archived_named() -> Iterator[None]:
         raise ArchivedError(str(error), status=error.status, reason=error.reason) from error
 
 
-def _top_folder_query(details: "AutodeskDetails") -> Mapping[str, str]:
+def _top_folder_query(details: "AutodeskDetails", *, has_user: bool) -> Mapping[str, str]:
     """Leave out what we would drop anyway; both work only when a user stands behind the call."""
-    if details.act_as_user is None:
+    if not has_user:
         return {}
     files_only = {} if details.include_system_folders else {"projectFilesOnly": "true"}
     return {"excludeDeleted": "true", **files_only}

@@ -29,27 +29,22 @@ LIST_ITEMS = Route("items", "POST", f"{_PROJECT_DATA}/commands", 300)  # the Lis
 ROUTES: Sequence[Route] = (HUBS, HUB, PROJECTS, PROJECT, TOP_FOLDERS, FOLDER, CONTENTS, ITEM, LIST_ITEMS)
 
 _NOT_PROVISIONED = (
-    "the account does not know this app: an account admin adds its client id under Account Admin > Settings > "
-    "Custom Integrations (OAUTH_SETUP.md, Autodesk, 'Add the app to the account')"
+    "the account does not know this app: an account admin adds its client id under Custom Integrations; "
+    "see 'Add the app to the account' in OAUTH_SETUP.md"
 )
 _MEANINGS = {
     "AUTH-001": (
-        "the app may not use this API: enable Data Management and Autodesk Construction Cloud for it "
-        "(OAUTH_SETUP.md, Autodesk, 'Create the app')"
+        "the app may not use this API: enable Data Management and Autodesk Construction Cloud for it; "
+        "see 'Create the app' in OAUTH_SETUP.md"
     ),
-    "AUTH-010": ("the login lacks the scope data:read (OAUTH_SETUP.md, Autodesk, 'Log in')"),
+    "AUTH-010": "the login lacks the scope data:read; see 'Which login' in OAUTH_SETUP.md",
     "invalid_client": (
-        "the client id or secret is wrong: check CONNECTOR_AUTODESK_CLIENT_ID and CONNECTOR_AUTODESK_CLIENT_SECRET "
-        "(OAUTH_SETUP.md, Autodesk, 'Create the app')"
+        "the client id or secret is wrong: check CONNECTOR_AUTODESK_CLIENT_ID and CONNECTOR_AUTODESK_CLIENT_SECRET; "
+        "see 'Create the app' in OAUTH_SETUP.md"
     ),
-    "invalid_grant": ("the login has expired or was used elsewhere (OAUTH_SETUP.md, Autodesk, 'Log in')"),
+    "invalid_grant": "the login has expired or was used elsewhere; see 'Which login' in OAUTH_SETUP.md",
     PROJECT_NOT_ACTIVE: "the project is archived or closed: reactivate it, or set the endpoint to is_active: false",
 }
-
-
-def not_provisioned() -> str:
-    """Tell what to do when the account does not know the app."""
-    return _NOT_PROVISIONED
 
 
 def explain(status: int, body: Any) -> Refusal:

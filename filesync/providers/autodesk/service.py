@@ -16,9 +16,10 @@ _JSON_API = "application/vnd.api+json"
 
 @dataclass(frozen=True, slots=True)
 class Hubs:
-    """A connection, for what is above any project; safe to share between threads."""
+    """A connection, for what is above any project; `flow` is the kind of its login. Safe to share between threads."""
 
     connection: Connection
+    flow: str
 
     def hubs(self) -> Answer:
         return self.connection.get(routes.HUBS, "/project/v1/hubs")

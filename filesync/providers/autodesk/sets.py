@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from filesync.errors import AuthError, ServiceDownError
 from filesync.model import Member
+from filesync.providers.autodesk.admission import nothing_shown
 from filesync.providers.autodesk.directory import Directory, Project
 from filesync.providers.autodesk.opening import connect
 from filesync.providers.autodesk.placing import named_hub
 from filesync.providers.autodesk.provider import directory_of
-from filesync.providers.autodesk.routes import not_provisioned
 from filesync.providers.autodesk.service import Hubs
 from filesync.providers.base import Surroundings
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 def open_set(details: "ProjectSetDetails", surroundings: Surroundings) -> Callable[[], Sequence[Member]]:
     """Make a connection that asks nothing yet. Raises AuthError."""
-    connection, _ = connect(surroundings, details.act_as_user)
-    hubs, directory = Hubs(connection), directory_of(surroundings, details.act_as_user)
+    connection, login = connect(surroundings, details.act_as_user)
+    hubs, directory = Hubs(connection, login.flow), directory_of(surroundings, details.act_as_user)
     return lambda: members(hubs, details.hub_id, directory)
 
 
@@ -31,7 +31,7 @@ def members(service: Hubs, hub_id: str, directory: Directory) -> Sequence[Member
     if seen.silent:
         raise ServiceDownError(f"hub {hub_id}: a part of Autodesk does not answer now, so the list may lack projects")
     if seen.warned and not seen.projects:
-        raise AuthError(f"hub {hub_id}: no project is shown to this login: {not_provisioned()}")
+        raise AuthError(f"hub {hub_id}: no project is shown to this login: {nothing_shown(service.flow)}")
     return [_to_member(project) for project in seen.projects if project.id.startswith("b.")]
 
 

@@ -1,13 +1,13 @@
 """Google Drive: My Drive, a shared drive, or a folder's subtree, as an endpoint."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from filesync.model import Member
-    from filesync.providers.base import Provider, ProviderKind, Surroundings
+    from filesync.providers.base import Provider, ProviderKind, Sight, Surroundings, Wanted
 
 
 class DriveKind:
@@ -16,6 +16,7 @@ class DriveKind:
     service = "google"
     set_key = "drives"
     placeholders = ("{drive_name}", "{project_name}")
+    narrowing = ("drive",)
 
     def details(self) -> "type[BaseModel]":
         from filesync.providers.google_drive.details import DriveDetails  # noqa: PLC0415  pydantic only where needed
@@ -31,8 +32,9 @@ class DriveKind:
             "subject": details.subject,
         }
 
-    def lacks(self, variables: Mapping[str, str]) -> str | None:
-        return None if variables.get("GOOGLE_CREDENTIALS_PATH", "").strip() else "google_credentials_path"
+    def lacks(self, variables: Mapping[str, str]) -> str | None:  # noqa: ARG002  the contract's signature
+        """Name nothing: without a file, a person may be logged in under the set's name."""
+        return None
 
     def open(self, details: Any, surroundings: "Surroundings") -> "Provider":
         from filesync.providers.google_drive.provider import open_provider  # noqa: PLC0415  requests only where needed
@@ -54,6 +56,11 @@ class DriveKind:
         from filesync.providers.google_drive.sets import open_set  # noqa: PLC0415  requests only where needed
 
         return open_set(details, surroundings)
+
+    def discover(self, wanted: "Wanted", surroundings: "Surroundings") -> "Iterator[Sight]":
+        from filesync.providers.google_drive.discovering import discover  # noqa: PLC0415  requests only where needed
+
+        return discover(wanted, surroundings)
 
 
 KIND: "ProviderKind" = DriveKind()

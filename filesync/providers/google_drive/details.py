@@ -92,7 +92,10 @@ def _is_service_account(settings: Settings | None) -> bool:
     """Look what kind of login the credentials file is; one that cannot be read is the login's business."""
     if settings is None:
         return False
-    path = settings.path(settings.variables.get("GOOGLE_CREDENTIALS_PATH") or DEFAULT_CREDENTIALS)
+    named = settings.variables.get("GOOGLE_CREDENTIALS_PATH")
+    if not named and settings.credentials:
+        return False  # the default file is the environment's
+    path = settings.path(named or DEFAULT_CREDENTIALS)
     try:
         with path.open("rb") as file:
             found = json.loads(file.read(1_000_000))

@@ -13,7 +13,15 @@ def connect(
 ) -> tuple[Drive, Account]:
     """Choose the login and make a connection that sends what ROUTES allow. Raises AuthError."""
     variables, connector = surroundings.variables, surroundings.connector
-    login = login_of(variables, connector, surroundings.path, surroundings.credentials, subject=subject, scopes=scopes)
+    login = login_of(
+        variables,
+        connector,
+        surroundings.path,
+        surroundings.credentials,
+        explain=explain,
+        subject=subject,
+        scopes=scopes,
+    )
     base_url = variables.get("CONNECTOR_GOOGLE_BASE_URL") or _BASE_URL
     connection = connector.connect(
         base_url=base_url, routes=ROUTES, client_key=login.account, authoriser=login, explain=explain

@@ -1,0 +1,194 @@
+"""Logins under processes that overlap and die: no login is spent twice, and none is left half."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from filesync.clock import to_timestamp
+from filesync.simulators.acc import AccSimulator
+from filesync.simulators.clock import SimulatedClock
+from tests.browsers import Person, free_port
+from tests.homes import ROOT, Acc, Ended, Home
+
+# Runs the command and kills itself at the n-th step of the refresh: whatever touches the token folder, the disk or
+# the wire, from the moment the login was read.
+MORTAL = """
+import os, signal, sys
+
+last, taken, begun = int(sys.argv.pop(1)), 0, False
+
+def step(name):
+    global taken
+    taken += begun
+    if taken == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def hook(event, arguments):
+    global begun
+    path = str(arguments[0]) if arguments else ""
+    begun = begun or (event == "open" and "three-legged" in path and path.endswith(".json"))
+    if event in ("os.rename", "os.remove", "tempfile.mkstemp", "socket.connect") or (event == "open" and "tokens" in path):
+        step(event)
+
+def fsync(number, real=os.fsync):
+    step("fsync")
+    real(number)
+    step("fsynced")
+
+import requests
+from filesync.__main__ import main
+
+def send(self, *arguments, real=requests.Session.send, **more):
+    step("send")
+    answer = real(self, *arguments, **more)
+    step("sent")
+    return answer
+
+os.fsync, requests.Session.send = fsync, send
+sys.addaudithook(hook)
+main()
+"""
+
+
+@pytest.fixture
+def acc(tmp_path: Path) -> Iterator[Acc]:
+    """A home whose clock runs: processes of their own know no other."""
+    service = AccSimulator(SimulatedClock())
+    hub = service.add_hub()
+    project = service.add_project(hub)
+    service.consent = "allow"
+    service.add_member(project, service.signed_in)
+    with service:
+        yield Acc(Home(tmp_path, service), service, hub, project, service.project_files(project))
+
+
+def log_in(acc: Acc) -> Path:
+    """Log in, and let the access token run out."""
+    port = free_port()
+    acc.service.register_callback("simulated-client", f"http://localhost:{port}/callback")
+    acc.home.browser = Person()
+    ended = acc.home.run("auth", "autodesk", "login", "--port", str(port))
+    assert ended.code == 0, ended.err
+    (path,) = (acc.home.path / "tokens").glob("autodesk-three-legged-*.json")
+    fields = json.loads(path.read_bytes())
+    hours_ago = [acc.service.clock.now() - timedelta(hours=hours) for hours in (3, 2)]
+    fields |= {"obtained_at": to_timestamp(hours_ago[0]), "expires_at": to_timestamp(hours_ago[1])}
+    path.write_text(json.dumps(fields))
+    acc.service.reset()
+    return path
+
+
+def whole(path: Path) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(path.read_bytes())
+    assert {"refresh_token", "access_token", "expires_at", "filesync_login"} <= fields.keys()
+    assert path.stat().st_mode & 0o777 == 0o600
+    return fields
+
+
+def test_ten_processes_with_an_expired_access_token_refresh_once_and_all_succeed(acc: Acc) -> None:
+    folders = [acc.service.add_folder(acc.top, f"F{number}") for number in range(10)]
+    for folder in folders:
+        acc.service.add_file(folder, "a.pdf")
+    acc.home.configure(*({"name": f, "endpoint_details": {"project_id": acc.project, "folder_id": f}} for f in folders))
+    before = whole(log_in(acc))
+    processes = [acc.home.spawn("sync", "--endpoint", folder, MAX_CONCURRENT_SYNCS="10") for folder in folders]
+    ended = []
+    for process in processes:
+        with process:
+            _, err = process.communicate(timeout=60)
+            ended.append((process.returncode, err))
+    assert [code for code, _ in ended] == [0] * 10, ended
+    assert acc.service.count("token", exclude_token=False) == 1
+    assert len(acc.home.files()) == 10
+    (path,) = (acc.home.path / "tokens").glob("autodesk-three-legged-*.json")
+    assert whole(path)["refresh_token"] != before["refresh_token"]
+
+
+def test_killed_at_any_step_of_a_refresh_the_old_or_the_new_login_is_whole(acc: Acc) -> None:
+    acc.home.configure({"name": "P", "endpoint_details": {"project_id": acc.project}})
+    outcomes = []
+    for step in range(1, 60):
+        path = log_in(acc)
+        before = whole(path)
+        died = _run_mortal(acc, step)
+        if died == 0:
+            break
+        assert died == -signal.SIGKILL
+        outcomes.append((whole(path)["refresh_token"] != before["refresh_token"], _after(acc)))
+    else:
+        pytest.fail("the refresh took more steps than anybody would count")
+    assert len(outcomes) > 8
+    kinds = {kind for _, kind in outcomes}
+    assert kinds == {"works", "login needed"}
+    assert all(kind == "works" for is_new, kind in outcomes if is_new)
+    first_spent = [kind for _, kind in outcomes].index("login needed")
+    assert all(kind == "works" for _, kind in outcomes[:first_spent])
+    assert not [*(acc.home.path / "tokens").glob(".*")], "what killed processes left is swept up"
+
+
+def _run_mortal(acc: Acc, step: int) -> int:
+    process = subprocess.run(
+        [sys.executable, "-c", MORTAL, str(step), "sync", "--endpoint", "P"],
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)} | acc.home.environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert process.returncode in (0, -signal.SIGKILL), process.stderr
+    return process.returncode
+
+
+def _after(acc: Acc) -> str:
+    """Sync once more: it works, or says that the login was lost on the way."""
+    ended: Ended = acc.home.run("sync", "--endpoint", "P")
+    if ended.code == 0:
+        return "works"
+    assert ended.code == 77
+    assert "log in again: filesync auth autodesk login" in ended.err
+    return "login needed"
+
+
+# A process whose disk takes no more than half of what a login needs; it wants an access token.
+FULL_DISK = """
+import os, random, resource, sys
+from pathlib import Path
+from filesync.auth.autodesk import LoginService, ThreeLegged, app_of
+from filesync.clock import Stop, SystemClock
+from filesync.http import Connector, Counters
+
+home, clock = Path(os.environ["FILESYNC_HOME"]), SystemClock()
+connector = Connector(clock=clock, stop=Stop(clock), counters=Counters(), limits_folder=home / "limits", percent=100,
+                      random=random.Random(1))
+login = ThreeLegged(LoginService(app_of(os.environ), connector), home / "tokens").person()
+resource.setrlimit(resource.RLIMIT_FSIZE, (8192, resource.RLIM_INFINITY))
+try:
+    login.headers()
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_that_a_login_cannot_be_kept_is_found_before_it_is_spent(acc: Acc) -> None:
+    path = log_in(acc)
+    before = path.read_bytes()
+    process = subprocess.run(
+        [sys.executable, "-c", FULL_DISK],
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)} | acc.home.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert process.stdout.startswith("LocalFileError"), process
+    assert f"{path}: the login cannot be kept: File too large" in process.stdout
+    assert acc.service.count(None, exclude_token=False) == 0
+    assert path.read_bytes() == before
+    assert [*path.parent.glob(".*")] == []
