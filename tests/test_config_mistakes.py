@@ -128,7 +128,7 @@ def test_a_line_says_where_what_was_found_and_what_is_allowed(find: Find, tmp_pa
         (HEAD + "    credentials: x\n", 4, 18, "found 'x': there is no set of credentials"),
         (HEAD + "    credentials: [x]\n", 4, 18, "text is needed"),
         (HEAD + "    credentials: parner\ncredentials: {partner: {}, other: {}}\n", 4, 18, "did you mean partner? allowed: partner, other"),
-        (HEAD + "    credentials: p\ncredentials: {p: {client_id: x}}\n", 4, 18, "credentials 'p' lack google_credentials_path"),
+        (ACC + "    credentials: p\ncredentials: {p: {auth: auto}}\n", 6, 18, "credentials 'p' lack client_id, which"),
         ("defaults: {credentials: x}\nendpoints: []\n", 1, 25, "there is no set of credentials"),
         (HEAD + "    user_id: true\n", 4, 14, "found true: text is needed"),
         (HEAD + "    max_delete_percent: 101\n", 4, 25, "100 or less is needed"),

@@ -26,6 +26,7 @@ _COMMANDS = {
     "changes": "filesync.cli.inventory:changes",
     "logs": "filesync.cli.inventory:logs",
     "endpoints": "filesync.cli.endpoints:app",
+    "discover": "filesync.cli.discover:discover",
     "auth": "filesync.cli.auth:app",
     "init": "filesync.cli.setup:init",
     "config": "filesync.cli.setup:app",

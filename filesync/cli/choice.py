@@ -30,8 +30,12 @@ def chosen_ids(database: Database, names: Sequence[str] | None) -> tuple[int, ..
     return tuple(endpoint.id for endpoint in chosen_endpoints(database, names)) if names else None
 
 
-def _unknown(name: str, known: Sequence[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Make `did you mean 'x'? ` of the nearest name there is, '' when none is near."""
     lower = {each.lower(): each for each in known}
     close = get_close_matches(name.lower(), lower, n=1)
-    guess = f"did you mean {lower[close[0]]!r}? " if close else ""
-    return f"no endpoint is named {name[:200]!r}; {guess}filesync endpoints lists them"
+    return f"did you mean {lower[close[0]]!r}? " if close else ""
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    return f"no endpoint is named {name[:200]!r}; {nearest(name, known)}filesync endpoints lists them"

@@ -1,9 +1,9 @@
 """Sets: one endpoint for each project of a hub, or each shared drive, made of what its service named last."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
 from pydantic import ValidationError
@@ -58,6 +58,10 @@ class _Place:
         """Who has had its name for longest keeps it."""
         return self.known.named_at, self.known.first_seen_at, self.known.member.id
 
+    def name(self, suffix: str) -> str:
+        member = self.known.member
+        return _fitted(self.owner.name, self.owner.ability.placeholders, one_line(member.name) or member.id, suffix)
+
 
 def expand(explicit: Sequence[Endpoint], sets: Sequence[EndpointSet], known: KnownMembers) -> list[Endpoint]:
     """Give every endpoint: the explicit ones, then those of each set, in the order of their names.
@@ -75,6 +79,13 @@ def expand(explicit: Sequence[Endpoint], sets: Sequence[EndpointSet], known: Kno
 def one_line(name: str) -> str:
     """Make a service's name fit for an endpoint's: one line of printable characters."""
     return " ".join("".join(char if char.isprintable() else " " for char in name).split())
+
+
+def free_name(name: str, member_id: str, taken: Collection[str]) -> str:
+    """Make a service's name one that an endpoint may have; where it is taken, the start of the id goes behind it."""
+    shown = one_line(name) or member_id
+    names = (_fitted("{}", ("{}",), shown, suffix) for suffix in chain([""], _suffixes(member_id)))
+    return next(each for each in names if each not in taken)
 
 
 def _places(explicit: Sequence[Endpoint], sets: Sequence[EndpointSet], known: KnownMembers) -> Iterator[_Place]:
@@ -98,35 +109,35 @@ def _names(places: Sequence[_Place], taken: set[str]) -> dict[int, str]:
     used = set(taken)
     late = []
     for at in sorted(range(len(places)), key=lambda at: places[at].order()):
-        plain = _filled(places[at], "")
+        plain = places[at].name("")
         if plain in used:
             late.append(at)
         else:
             names[at] = plain
             used.add(plain)
     for at in late:
-        names[at] = next(name for name in _suffixed(places[at]) if name not in used)
+        names[at] = next(
+            name for name in map(places[at].name, _suffixes(places[at].known.member.id)) if name not in used
+        )
         used.add(names[at])
     return names
 
 
-def _suffixed(place: _Place) -> Iterator[str]:
-    bare = one_line(place.known.member.id).removeprefix("b.")
+def _suffixes(member_id: str) -> Iterator[str]:
+    bare = one_line(member_id).removeprefix("b.")
     for length in range(_ID_START, len(bare) + 1):
-        yield _filled(place, f" ({bare[:length]})")
+        yield f" ({bare[:length]})"
     for number in count(2):
-        yield _filled(place, f" ({bare[:_ID_START]}, {number})")
+        yield f" ({bare[:_ID_START]}, {number})"
 
 
-def _filled(place: _Place, suffix: str) -> str:
-    """Put the member's name into the set's, cut so that the whole is not too long."""
-    template, member = place.owner.name, place.known.member
-    shown = one_line(member.name) or one_line(member.id)
-    for placeholder in place.owner.ability.placeholders:
+def _fitted(template: str, placeholders: Sequence[str], name: str, suffix: str) -> str:
+    """Put a member's name into the set's, cut so that the whole is not too long."""
+    for placeholder in placeholders:
         template = template.replace(placeholder, "\0")
     room = (LONGEST_NAME - len(suffix) - len(template.replace("\0", ""))) // max(1, template.count("\0"))
-    shown = shown if len(shown) <= room else f"{shown[: max(0, room - 1)].rstrip()}…"
-    return f"{template.replace(chr(0), shown).strip()}{suffix}"
+    name = name if len(name) <= room else f"{name[: max(0, room - 1)].rstrip()}…"
+    return f"{template.replace(chr(0), name).strip()}{suffix}"
 
 
 def _to_endpoint(place: _Place, name: str) -> Endpoint:

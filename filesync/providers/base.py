@@ -155,7 +155,7 @@ class MakesSets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be discovered: everything, or what belongs to one hub, project or drive; with top folders or without."""
+    """What is to be discovered: everything, or what belongs to one hub, project or drive."""
 
     hub: str | None = None
     project: str | None = None

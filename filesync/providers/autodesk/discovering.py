@@ -9,7 +9,6 @@ from filesync.providers.autodesk.directory import Directory, Hub, Project
 from filesync.providers.autodesk.opening import connect
 from filesync.providers.autodesk.placing import named_hub
 from filesync.providers.autodesk.provider import directory_of
-from filesync.providers.autodesk.routes import is_about_login
 from filesync.providers.autodesk.service import Hubs, Service
 from filesync.providers.autodesk.tops import SystemFolders
 from filesync.providers.autodesk.translate import is_hidden, to_ancestors, to_entries, to_folder
@@ -77,7 +76,7 @@ class _Looking:
         try:
             seen = self.directory.projects(self.service, hub)
         except (RefusedError, TransientError, ResponseError) as error:
-            yield replace(sight, **_problem(error))
+            yield _unread(sight, error)
             return
         if self.project_id is None or any(each.id == self.project_id for each in seen.projects):
             yield replace(sight, problem=_OUTAGE, error_type="service_down") if seen.silent else sight
@@ -94,7 +93,7 @@ class _Looking:
         try:
             folders = list(self._folders(project))
         except (RefusedError, TransientError, ResponseError) as error:
-            yield replace(sight, **_problem(error))
+            yield _unread(sight, error)
             return
         yield sight
         for folder_id, name in folders:
@@ -114,8 +113,8 @@ class _Looking:
                 yield folder.id, " / ".join(names)
 
 
-def _problem(error: RefusedError | TransientError | ResponseError) -> dict[str, str]:
+def _unread(sight: Sight, error: RefusedError | TransientError | ResponseError) -> Sight:
     """Say why something could not be read; a refusal of the whole login ends the looking."""
-    if isinstance(error, RefusedError) and is_about_login(error) and error.reason.startswith("AUTH-"):
+    if isinstance(error, RefusedError) and error.reason.startswith("AUTH-"):
         raise error
-    return {"problem": str(error), "error_type": error.error_type}
+    return replace(sight, problem=str(error), error_type=error.error_type)

@@ -1,0 +1,183 @@
+"""Discover: what a login is shown, with the ids to make endpoints of."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer  # noqa: TID251  the command layer
+
+from filesync.cli.choice import nearest
+from filesync.cli.options import AsJson
+from filesync.cli.output import Form, View, choose, show, show_document
+from filesync.cli.table import Column
+from filesync.clock import Stop
+from filesync.errors import UsageError
+from filesync.schedule import TEMPORARY
+
+if TYPE_CHECKING:
+    from filesync.cli.world import World
+    from filesync.config import Config
+    from filesync.providers.base import Discovers, Sight
+
+_OUTAGE = "outage"
+_TEMPORARY_CODE = 75
+
+
+def discover(  # noqa: PLR0913  one parameter for each option
+    ctx: typer.Context,
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="autodesk or google.")],
+    *,
+    hub: Annotated[str | None, typer.Option("--hub", metavar="ID", help="Autodesk: only that hub.")] = None,
+    project: Annotated[str | None, typer.Option("--project", metavar="ID", help="Autodesk: only that project.")] = None,
+    drive: Annotated[str | None, typer.Option("--drive", metavar="ID", help="Google: only that shared drive.")] = None,
+    no_folders: Annotated[bool, typer.Option("--no-folders", help="Without top folders: fewer requests.")] = False,
+    credentials: Annotated[
+        str | None, typer.Option("--credentials", metavar="NAME", help="A named set of connector.yaml.")
+    ] = None,
+    yaml: Annotated[bool, typer.Option("--yaml", help="Ready to paste under endpoints: in connector.yaml.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Show the hubs, projects and top folders, or the shared drives, that a login sees, with their ids.
+
+    Needs no endpoint, nor connector.yaml: without it the login is the environment's. Exits 75 when a part of the
+    service did not answer.
+
+    \b
+    Examples:
+      filesync discover autodesk --no-folders
+      filesync discover autodesk --project b.6c2cffb0-e8c8-43d3-b415-e53f4377cedb
+      filesync discover google --yaml
+    """  # noqa: D301  \b is Typer's mark
+    world: World = ctx.obj
+    if yaml and json:
+        raise UsageError("--yaml and --json exclude each other")
+    endpoint_type, kind = _kind(service)
+    narrowed = {"hub": hub, "project": project, "drive": drive}
+    for name, given in narrowed.items():
+        if given is not None and name not in kind.narrowing:
+            raise UsageError(f"--{name} means nothing to {service}")
+    config = _config(world, credentials)
+    sights = [*_sights(world, kind, config, credentials or "", {**narrowed, "folders": not no_folders})]
+    if yaml:
+        _write_yaml(world, endpoint_type, credentials, sights)
+    else:
+        _show(world, choose(json=json), service, sights)
+    for sight in sights:
+        if sight.kind == _OUTAGE:
+            world.complain(f"{service}: {sight.problem}")
+    if any(sight.error_type in TEMPORARY for sight in sights):
+        raise typer.Exit(_TEMPORARY_CODE)
+
+
+def _kind(service: str) -> "tuple[str, Discovers]":
+    """Find who can show what a service has."""
+    from filesync.providers import kinds  # noqa: PLC0415  not every command needs a provider
+    from filesync.providers.base import Discovers  # noqa: PLC0415  as above
+
+    known = {name: kinds.kind_of(name) for name in kinds.known_types()}
+    able = {kind.service: (name, kind) for name, kind in known.items() if isinstance(kind, Discovers)}
+    if service not in able:
+        raise UsageError(f"{service[:100]!r} cannot be discovered; {nearest(service, able)}allowed: {', '.join(able)}")
+    return able[service]
+
+
+def _config(world: "World", credentials: str | None) -> "Config":
+    """Read connector.yaml where there is one; a home that is only being set up has none."""
+    from filesync.config import Config  # noqa: PLC0415  pydantic only where it is needed
+
+    config = world.config if world.config_path.exists() or world.options.config else Config(world.settings)
+    if credentials is not None and credentials not in config.credentials:
+        allowed = ", ".join(config.credentials) or "there is none in connector.yaml"
+        guess = nearest(credentials, config.credentials)
+        raise UsageError(f"no set of credentials is named {credentials[:200]!r}; {guess}allowed: {allowed}")
+    return config
+
+
+def _sights(
+    world: "World", kind: "Discovers", config: "Config", credentials: str, wanted: Mapping[str, Any]
+) -> "Iterable[Sight]":
+    from filesync.http import Counters  # noqa: PLC0415  only what asks needs the network
+    from filesync.providers.base import Wanted  # noqa: PLC0415  as above
+    from filesync.sync.opening import opener  # noqa: PLC0415  as above
+
+    stop, counters = Stop(world.clock), Counters()
+    surroundings = opener(config, world.clock, world.random).surroundings(credentials, stop, counters)
+    yield from kind.discover(Wanted(**wanted), surroundings)
+    world.detail(f"{counters.requests} requests")
+
+
+def _show(world: "World", form: Form, service: str, sights: "Sequence[Sight]") -> None:
+    found = [_to_row(sight) for sight in sights if sight.kind != _OUTAGE]
+    if form is Form.JSON:
+        outages = [sight.problem for sight in sights if sight.kind == _OUTAGE]
+        show_document(world, {"service": service, "found": found, "outages": outages})
+        return
+    show(world, form, _VIEW, found)
+
+
+def _to_row(sight: "Sight") -> Mapping[str, Any]:
+    return {
+        "kind": sight.kind,
+        "id": sight.id,
+        "name": sight.name,
+        "level": sight.level,
+        "type": sight.type,
+        "region": sight.region,
+        "endpoint_details": None if sight.details is None else dict(sight.details),
+        "problem": sight.problem,
+    }
+
+
+def _write_yaml(world: "World", endpoint_type: str, credentials: str | None, sights: "Sequence[Sight]") -> None:
+    """Write an endpoint for each project or drive, its top folders as comments to choose from."""
+    taken: set[str] = set()
+    for sight in sights:
+        if sight.details is None:
+            continue
+        if sight.kind == "folder":
+            world.write(f"      # folder_id: {_quoted(sight.id)}  # {_quoted(sight.name)}\n")
+            continue
+        name = _free_name(sight, taken)
+        world.write(f"  - name: {_quoted(name)}\n    endpoint_type: {endpoint_type}\n")
+        if credentials is not None:
+            world.write(f"    credentials: {_quoted(credentials)}\n")
+        if sight.problem:
+            world.write(f"    # {_quoted(sight.problem)}\n")
+        world.write("    endpoint_details:\n")
+        for key, value in sight.details.items():
+            world.write(f"      {key}: {_quoted(str(value))}\n")
+    if not any(sight.details is not None for sight in sights):
+        world.note(_VIEW.nothing)
+
+
+def _free_name(sight: "Sight", taken: set[str]) -> str:
+    """Make a name that an endpoint may have; of two alike the later gets the start of its id behind it."""
+    from filesync.config.sets import free_name  # noqa: PLC0415  pydantic only where it is needed
+
+    name = free_name(sight.name, sight.id, taken)
+    taken.add(name)
+    return name
+
+
+def _quoted(text: str) -> str:
+    """Write text as YAML on one line, whatever is in it; `${` would be a variable."""
+    from yaml import SafeDumper, dump  # noqa: PLC0415  only YAML needs it
+
+    from filesync.config.sets import one_line  # noqa: PLC0415  pydantic only where it is needed
+
+    plain = one_line(text).replace("${", "$${")
+    written = dump(plain, Dumper=SafeDumper, default_style='"', allow_unicode=True, width=10**9)
+    return written.rstrip("\n")
+
+
+_VIEW = View(
+    "found",
+    (
+        Column("NAME", lambda row: "  " * row["level"] + row["name"], least=20),
+        Column("KIND", lambda row: row["kind"].replace("_", " "), rank=2),
+        Column("TYPE", lambda row: row["type"] or "", rank=3, spare=True),
+        Column("REGION", lambda row: row["region"] or "", rank=4, spare=True),
+        Column("ID", lambda row: row["id"], least=40),
+        Column("PROBLEM", lambda row: row["problem"] or "", rank=1, least=24, spare=True, mood=lambda _: "bad"),
+    ),
+    nothing="this login is shown nothing",
+)
