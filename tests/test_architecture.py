@@ -59,6 +59,7 @@ CACHES = {
     ".ruff_cache",
     ".pytest_cache",
     ".venv",
+    "node_modules",
     "build",
     "dist",
     "data",
