@@ -3,8 +3,10 @@
 import os
 import random  # noqa: TID251  this is the door
 import sys
+import threading
+import traceback
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from filesync.cli import World, run
 from filesync.clock import SystemClock
@@ -12,7 +14,15 @@ from filesync.clock import SystemClock
 
 def main() -> None:
     """Run the command of this process and exit with its code."""
-    sys.exit(run(sys.argv[1:], this_process()))
+    world = this_process()
+    sys.excepthook = lambda *raised: _show(raised, world)
+    threading.excepthook = lambda raised: _show((raised.exc_type, raised.exc_value, raised.exc_traceback), world)
+    sys.exit(run(sys.argv[1:], world))
+
+
+def _show(raised: tuple[Any, Any, Any], world: World) -> None:
+    """Print a bug's traceback without the secrets of this process."""
+    sys.stderr.write(world.redactor.scrub("".join(traceback.format_exception(*raised))))
 
 
 def this_process() -> World:

@@ -12,6 +12,7 @@ from filesync.errors import ConfigError
 from filesync.variables import Variables, read_variables
 
 CONFIG_FILE = "config/connector.yaml"
+LOG_FILE = "logs/connector.log"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 AUTODESK_FLOWS = ("auto", "two_legged", "three_legged", "service_account")
 DEFAULTS: Mapping[str, str] = {

@@ -217,6 +217,24 @@ def test_a_login_that_ends_soon_is_warned_about(acc: Acc, log_in: Callable[[], E
     assert acc.home.run("auth", "autodesk", "status").code == 77
 
 
+def test_status_and_the_log_warn_from_three_days_before_a_login_ends(acc: Acc, log_in: Callable[[], Ended]) -> None:
+    log_in()
+    log = acc.home.path / "logs" / "connector.log"
+    acc.home.sync("P")
+    assert acc.home.run("status").err == ""
+    fields = content(acc) | {"refresh_expires_at": to_timestamp(acc.service.clock.now() + timedelta(days=2))}
+    login_file(acc).write_text(json.dumps(fields))
+    ended = acc.home.run("status")
+    assert ended.code == 0
+    assert "the login at Autodesk ends" in ended.err
+    assert "run: filesync auth autodesk login" in ended.err
+    (row,) = json.loads(acc.home.run("status", "--json").out)["endpoints"]
+    assert row["login_warning"] in ended.err
+    assert acc.home.run("sync", "--endpoint", "P").code == 0
+    warnings = [line for line in map(json.loads, log.read_text().splitlines()) if line["level"] == "WARNING"]
+    assert [(line["event"], line["message"]) for line in warnings] == [("login", row["login_warning"])]
+
+
 # --- the file -------------------------------------------------------------------------------
 
 

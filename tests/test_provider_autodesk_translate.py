@@ -10,7 +10,7 @@ import pytest
 from filesync.clock import Timestamp
 from filesync.errors import ResponseError
 from filesync.http import Answer
-from filesync.http.redaction import LONGEST_TEXT
+from filesync.redaction import LONGEST_TEXT
 from filesync.model import RemoteFile, RemoteFolder
 from filesync.providers.autodesk import routes
 from filesync.providers.autodesk.routes import PROJECT_NOT_ACTIVE, explain

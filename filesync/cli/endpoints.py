@@ -91,7 +91,7 @@ def _proofs(world: "World", names: Sequence[str], max_files: int) -> "Iterator[P
     from filesync.cli.proof import prove, prove_set  # noqa: PLC0415  listing the endpoints needs no network
     from filesync.sync.opening import opener  # noqa: PLC0415  the same
 
-    config, opened = world.config, opener(world.config, world.clock, world.random)
+    config, opened = world.config, opener(world.config, world.clock, world.random, world.redactor, world.log)
     explicit = {endpoint.name for endpoint in config.endpoints}
     sets = [each for each in config.sets if each.template.is_active or each.name in names]
     found: dict[SetSource, Sequence[KnownMember]] = {}

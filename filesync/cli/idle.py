@@ -10,6 +10,12 @@ IDLE = timedelta(days=7)  # Autodesk's logins die after 15 days that nobody used
 _LOGINS = ("autodesk-three-legged-*.json", "google-user-*.json")
 
 
+def has_logins(world: World) -> bool:
+    """Tell whether there is any login of a person."""
+    folder = world.settings.path("tokens")
+    return any(path for pattern in _LOGINS for path in folder.glob(pattern))
+
+
 def keep_logins_alive(world: World) -> None:
     """Refresh what no endpoint used for a week; says on stderr what could not be, once a week and login."""
     idle = {*_idle(world)}

@@ -16,10 +16,11 @@ from filesync.cli.world import World
 from filesync.clock import Stop, to_timestamp
 from filesync.config import Config
 from filesync.errors import AuthError, FilesyncError, TransientError
-from filesync.http import Connector, Counters, Redactor
+from filesync.http import Connector, Counters
 from filesync.model import Identity
 from filesync.providers.google_drive.routes import explain
 from filesync.settings import Settings
+from filesync.sync.opening import opener
 
 SOON = timedelta(days=3)  # before its end a login is warned about
 SERVICES = {"autodesk": "Autodesk", "google": "Google"}
@@ -86,18 +87,8 @@ def config_of(world: World) -> Config:
 
 def connector_of(world: World) -> Connector:
     """Make what the login requests of a command go through: the budgets and secrets are those of a sync."""
-    config, redactor = config_of(world), Redactor()
-    for secret in config.secrets():
-        redactor.hide(secret)
-    return Connector(
-        clock=world.clock,
-        stop=Stop(world.clock),
-        counters=Counters(),
-        limits_folder=world.database_path.with_name("limits"),
-        percent=config.rate_limit_percent,
-        random=world.random,
-        redactor=redactor,
-    )
+    opened = opener(config_of(world), world.clock, world.random, world.redactor, world.log)
+    return opened.surroundings("", Stop(world.clock), Counters()).connector
 
 
 def login_states(world: World, service: str) -> list[LoginState]:
@@ -112,6 +103,12 @@ def login_states(world: World, service: str) -> list[LoginState]:
         except AuthError as error:
             states.append(replace(state, problem=str(error)))
     return _worth_showing(states)
+
+
+def login_warnings(world: World) -> Mapping[tuple[str | None, str], str]:
+    """Say which logins end soon, by service and name of the credentials, of those that endpoints use."""
+    states = [state for service in SERVICES for state in login_states(world, service)]
+    return {(state.service, state.credentials): state.warning for state in states if state.warning}
 
 
 def keep_alive(world: World, idle: set[Path], length: timedelta) -> Iterator[str]:

@@ -90,7 +90,7 @@ def _missing_logins(world: World) -> Iterator[str]:
     from filesync.http import Counters  # noqa: PLC0415  only this check opens providers
     from filesync.sync.opening import opener  # noqa: PLC0415  as above
 
-    open_provider = opener(world.config, world.clock, world.random)
+    open_provider = opener(world.config, world.clock, world.random, world.redactor, world.log)
     for declared in world.config.sets:
         try:
             if declared.template.is_active:

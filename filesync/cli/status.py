@@ -7,11 +7,13 @@ from typing import Annotated, Any
 import typer  # noqa: TID251  the command layer
 
 from filesync.cli.choice import check_names
+from filesync.cli.idle import has_logins
 from filesync.cli.moments import ago, length, minute, until
 from filesync.cli.options import AsJson, EndpointNames
 from filesync.cli.output import Form, View, choose, show
 from filesync.cli.table import Column
 from filesync.cli.world import World
+from filesync.config.file import service_of
 from filesync.schedule import ManualSchedule
 from filesync.status import Status, describe, describe_set, schedule_in_words
 from filesync.store import queries
@@ -58,10 +60,14 @@ def status(
     form = choose(json=json)
     world: World = ctx.obj
     statuses = _chosen(endpoint_statuses(world), endpoint)
-    now = world.clock.now()
-    rows = [{**each.to_json(), "_schedule": each.schedule} for each in statuses]
+    now, warnings = world.clock.now(), _login_warnings(world)
+    documents = [{**each.to_json(), "login_warning": warnings.get(each.name)} for each in statuses]
+    rows = [{**row, "_schedule": each.schedule} for row, each in zip(documents, statuses, strict=True)]
     view = _WHY if why and not json else View("endpoints", _columns(now), nothing="no endpoint is configured")
-    show(world, form, view, [each.to_json() for each in statuses] if json else rows)
+    show(world, form, view, documents if json else rows)
+    if form is Form.TABLE:
+        for warning in sorted(set(warnings.values())):
+            world.complain(warning)
     if world.stdout_width is not None and form is Form.TABLE and not (why or check):
         _spell_out(world, rows)
     if check and not _all_well(world, statuses):
@@ -91,6 +97,17 @@ def _set_statuses(world: World) -> list[Status]:
         if error or answer is None or answer.answered_at is None:
             statuses.append(describe_set(each, error, world.clock.now()))
     return statuses
+
+
+def _login_warnings(world: World) -> Mapping[str, str]:
+    """Say of each endpoint whose login ends soon that it does."""
+    if not has_logins(world):
+        return {}
+    from filesync.cli.logins import login_warnings  # noqa: PLC0415  only a person's login can end
+
+    warnings = login_warnings(world)
+    found = {each.name: warnings.get((service_of(each.kind), each.credentials)) for each in world.endpoints()}
+    return {name: warning for name, warning in found.items() if warning}
 
 
 def _chosen(statuses: Sequence[Status], names: Sequence[str] | None) -> list[Status]:

@@ -77,6 +77,7 @@ def sync(  # noqa: PLR0913  one parameter for each option
     _check(choice)
     if not world.config.sets:  # else more names are known once the sets were asked for
         check_names(choice.names, [e.name for e in world.config.endpoints])
+    world.log = world.log.about(run_id=f"{world.random.getrandbits(48):012x}")
     with _database_for(world, dry_run=dry_run) as path:
         report, code = _run(world, choice, path)
     _tell(world, choice, report, dry_run=dry_run)
@@ -136,7 +137,20 @@ def _run(world: World, choice: Choice, path: Path) -> tuple[Report, int]:
             check_names=lambda known: check_names(choice.names, known),
         )
         report = sync_due(start)
+        if opener.was_used:
+            _log(world, report)
         return report, _code(report, caught)
+
+
+def _log(world: World, report: Report) -> None:
+    """Leave a line for each sync, and for each login that ends soon."""
+    from filesync.cli.logins import login_warnings  # noqa: PLC0415  the network's libraries are there by now
+
+    for outcome in report.outcomes:
+        write = world.log.error if outcome.status == "failed" else world.log.info
+        write("sync", **_to_document(outcome))
+    for warning in login_warnings(world).values():
+        world.log.warning("login", message=warning)
 
 
 def _code(report: Report, caught: Caught) -> int:
@@ -157,12 +171,17 @@ class _LazyOpener:
     def members(self, wanted: "EndpointSet", stop: Stop) -> "Sequence[Member]":
         return self._opener().members(wanted, stop)
 
+    @property
+    def was_used(self) -> bool:
+        return self._made is not None
+
     def _opener(self) -> "Opener":
         with self._lock:
             if self._made is None:
                 from filesync.sync.opening import opener  # noqa: PLC0415  a start with nothing due needs no HTTP
 
-                self._made = opener(self._world.config, self._world.clock, self._world.random)
+                world = self._world
+                self._made = opener(world.config, world.clock, world.random, world.redactor, world.log)
             return self._made
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, TextIO
 from filesync.cli.text import harmless
 from filesync.clock import Clock
 from filesync.errors import LocalFileError
-from filesync.settings import CONFIG_FILE, Settings, find_home, load_settings
+from filesync.logs import Level, Log
+from filesync.redaction import Redactor
+from filesync.settings import CONFIG_FILE, LOG_FILE, Settings, find_home, load_settings
 from filesync.sync.slots import Locks
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class World:
     stderr_is_terminal: bool = False
     open_browser: Callable[[str], bool] = lambda _: False  # False: there is none
     options: Options = field(default_factory=Options)
+    redactor: Redactor = field(default_factory=Redactor)
 
     @cached_property
     def home(self) -> Path:
@@ -61,7 +64,9 @@ class World:
 
     @cached_property
     def settings(self) -> Settings:
-        return load_settings(self.home, self.environ)
+        settings = load_settings(self.home, self.environ)
+        self._hide(settings.secrets())
+        return settings
 
     @cached_property
     def config_path(self) -> Path:
@@ -76,7 +81,15 @@ class World:
     def config(self) -> "Config":
         from filesync.config import load_config  # noqa: PLC0415  YAML and pydantic only where the file is needed
 
-        return load_config(self.config_path, self.settings)
+        config = load_config(self.config_path, self.settings)
+        self._hide(config.secrets())
+        return config
+
+    @cached_property
+    def log(self) -> Log:
+        """Give the home's log file."""
+        level = Level[self.settings.log_level]
+        return Log(self.home / LOG_FILE, level, self.clock.now, self.redactor.scrub)
 
     def endpoints(self) -> "list[Endpoint]":
         """Give every endpoint: those of the file, and of its sets those that the last answers named. Asks nobody."""
@@ -160,7 +173,12 @@ class World:
             os.dup2(nowhere, self.stdout.fileno())
             os.close(nowhere)
 
+    def _hide(self, secrets: Iterable[str]) -> None:
+        for secret in secrets:
+            self.redactor.hide(secret)
+
     def _say(self, line: str) -> None:
+        line = self.redactor.scrub(line)
         with contextlib.suppress(OSError):  # nobody can be told that stderr is gone
             self.stderr.write(f"{line}\n")
             self.stderr.flush()

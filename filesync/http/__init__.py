@@ -11,7 +11,7 @@ retry      what may pass is tried again: exponential backoff, full jitter, cut s
 from filesync.http.connection import CLOUD_METADATA, Connection, Connector
 from filesync.http.counters import Counters
 from filesync.http.exchange import Answer, Attempt, Authoriser, Explain, Randomness, Refusal, RequestLog, Route
-from filesync.http.redaction import REDACTED, Redactor, Secret, printable
+from filesync.redaction import REDACTED, Redactor, Secret, printable
 
 __all__ = [
     "CLOUD_METADATA",

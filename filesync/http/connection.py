@@ -27,11 +27,11 @@ from filesync.http.exchange import (
     Send,
 )
 from filesync.http.pace import Pace, paced, to_date
-from filesync.http.redaction import Redactor
 from filesync.http.retry import retried
 from filesync.http.stages import authorised, logged
 from filesync.http.transport import Transport
 from filesync.http.verdict import Judge
+from filesync.redaction import Redactor
 
 CLOUD_METADATA = "169.254.169.254"  # a virtual machine's own cloud; link-local, and speaks no https
 

@@ -3,7 +3,7 @@
 from filesync.clock import Clock
 from filesync.http.counters import Counters
 from filesync.http.exchange import Attempt, Authoriser, Call, Reply, RequestLog, Send
-from filesync.http.redaction import LONGEST_TEXT, printable
+from filesync.redaction import LONGEST_TEXT, printable
 
 
 def authorised(send: Send, authoriser: Authoriser | None) -> Send:

@@ -19,8 +19,8 @@ from filesync.errors import (
 )
 from filesync.http.exchange import Again, Call, Explain, Refusal, Reply, Send
 from filesync.http.pace import requested_wait, to_date
-from filesync.http.redaction import Redactor
 from filesync.http.retry import FEW_TRIES, MOST_TRIES
+from filesync.redaction import Redactor
 
 _REFUSED = {403: ForbiddenError, 404: NotFoundError}
 _GUIDE = "OAUTH_SETUP.md"

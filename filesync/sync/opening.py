@@ -1,11 +1,13 @@
 """From an endpoint's configuration to a provider: its connections, with this sync's stop, budgets and counters."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from random import Random  # noqa: TID251  the type only; the generator is handed in
 
 from filesync.clock import Clock, Stop
 from filesync.config import Config, Endpoint, EndpointSet
 from filesync.http import Connector, Counters, Redactor
+from filesync.logs import Log, nowhere
 from filesync.model import Member
 from filesync.providers.base import Provider, Shared, Surroundings
 
@@ -13,18 +15,20 @@ from filesync.providers.base import Provider, Shared, Surroundings
 class Opener:
     """Opens the providers of one start, and asks for its sets; the budgets are shared by all processes of the home."""
 
-    def __init__(self, config: Config, clock: Clock, random: Random) -> None:
+    def __init__(self, config: Config, clock: Clock, random: Random, redactor: Redactor, log: Log) -> None:
+        self._log = log
         self._config = config
         self._clock = clock
         self._random = random
         self._shared = Shared()
-        self._redactor = Redactor()
+        self._redactor = redactor
         for secret in config.secrets():
             self._redactor.hide(secret)
 
     def __call__(self, endpoint: Endpoint, stop: Stop, counters: Counters) -> Provider:
         """Make the provider of one endpoint. Raises AuthError when credentials are missing. No request yet."""
-        return endpoint.kind.open(endpoint.details, self.surroundings(endpoint.credentials, stop, counters))
+        surroundings = self.surroundings(endpoint.credentials, stop, counters, endpoint=endpoint.name)
+        return endpoint.kind.open(endpoint.details, surroundings)
 
     def open_set(self, wanted: EndpointSet, stop: Stop) -> Callable[[], Sequence[Member]]:
         """Make the function that asks for a set's members. Raises AuthError when credentials are missing."""
@@ -35,8 +39,12 @@ class Opener:
         """Ask for a set's members."""
         return self.open_set(wanted, stop)()
 
-    def surroundings(self, credentials: str, stop: Stop, counters: Counters) -> Surroundings:
-        """Lay out what a provider is given that logs in with this set of credentials, '' for the environment's."""
+    def surroundings(self, credentials: str, stop: Stop, counters: Counters, **facts: str) -> Surroundings:
+        """Lay out what a provider is given that logs in with this set of credentials, '' for the environment's.
+
+        `facts` are said of each of its requests in the log.
+        """
+        log = self._log.about(**facts)
         settings = self._config.settings_for(credentials)
         connector = Connector(
             clock=self._clock,
@@ -46,10 +54,13 @@ class Opener:
             percent=self._config.rate_limit_percent,
             random=self._random,
             redactor=self._redactor,
+            log=lambda attempt: log.debug("request", **asdict(attempt)),
         )
         return Surroundings(settings.variables, connector, self._clock, settings.path, credentials, self._shared)
 
 
-def opener(config: Config, clock: Clock, random: Random) -> Opener:
+def opener(
+    config: Config, clock: Clock, random: Random, redactor: Redactor | None = None, log: Log | None = None
+) -> Opener:
     """Make what opens the providers of one start."""
-    return Opener(config, clock, random)
+    return Opener(config, clock, random, redactor or Redactor(), log or nowhere())

@@ -9,7 +9,7 @@ from typing import Any
 
 from filesync.errors import RefusedError
 from filesync.http import Refusal, Route
-from filesync.http.redaction import LONGEST_TEXT, printable
+from filesync.redaction import LONGEST_TEXT, printable
 
 PROJECT_NOT_ACTIVE = "PROJECT_NOT_ACTIVE"  # our reason for BIM360DM_ERROR "Project is not active"
 
