@@ -21,6 +21,8 @@ TOKEN = Route("Autodesk login", "POST", TOKEN_PATH, per_minute=500)
 INTROSPECT = Route("Autodesk login check", "POST", "/authentication/v2/introspect", per_minute=500)
 REVOKE = Route("Autodesk logout", "POST", "/authentication/v2/revoke", per_minute=100, answers=False)
 
+_GUIDE = "see 'Create the app' in OAUTH_SETUP.md"
+
 
 @dataclass(frozen=True, slots=True)
 class App:
@@ -76,14 +78,13 @@ def app_of(variables: Mapping[str, str], *, public: bool = False) -> App:
     """
     client_id, secret = (variables.get(name, "").strip() for name in (CLIENT_ID, CLIENT_SECRET))
     if not client_id:
-        raise missing(CLIENT_ID)
+        raise AuthError(f"{CLIENT_ID} is not set: the Autodesk login needs it; {_GUIDE}")
     if not secret and not public:
-        raise missing(CLIENT_SECRET)
+        raise AuthError(
+            f"{CLIENT_SECRET} is not set: the app's own login needs it; with an app that has no secret, run: "
+            f"filesync auth autodesk login; {_GUIDE}"
+        )
     return App(client_id, Secret(secret), variables.get("CONNECTOR_AUTODESK_BASE_URL", "").strip() or BASE_URL)
-
-
-def missing(name: str) -> AuthError:
-    return AuthError(f"{name} is not set: the Autodesk login needs it; see 'Create the app' in OAUTH_SETUP.md")
 
 
 def explain_login(_status: int, body: Any) -> Refusal:
