@@ -1,5 +1,6 @@
 """The documents say what the program does: commands, options, fields, tables, variables and links."""
 
+import ast
 import json
 import re
 import shlex
@@ -10,8 +11,12 @@ from typing import Any
 import pytest
 from cronsim import CronSim
 
+from filesync.auth.autodesk import refusals
+from filesync.auth.google import service_account, user
 from filesync.cli import _command
 from filesync.clock import SystemClock
+from filesync.providers.autodesk import routes as autodesk_routes
+from filesync.providers.google_drive import routes as google_routes
 from filesync.settings import DEFAULTS
 from filesync.store.database import open_for_writing
 from tests.homes import ROOT, Acc
@@ -53,7 +58,8 @@ def commands(command: Any, name: str = "filesync") -> Iterator[tuple[str, Any]]:
 
 
 ALL_COMMANDS = dict(commands(_command()))
-CALLABLE = [name for name in ALL_COMMANDS if name not in {"filesync", "filesync config"}]
+GROUPS = {"filesync", "filesync config", "filesync auth", "filesync auth autodesk", "filesync auth google"}
+CALLABLE = [name for name in ALL_COMMANDS if name not in GROUPS]
 
 
 def columns_of(connection: Any, table: str) -> list[str]:
@@ -231,12 +237,64 @@ def keys_of(schema: Any) -> Iterator[str]:
 # --- logins, crontab, and what is shipped twice ---------------------------------------------
 
 
-def test_every_heading_that_an_error_message_names_is_in_the_setup_guide() -> None:
-    sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "filesync").rglob("*.py"))
-    named = set(re.findall(r'"([A-Z][^"\n]*)" in OAUTH_SETUP\.md', sources))
-    named |= set(re.findall(r"OAUTH_SETUP\.md, Autodesk, '([^'\n]+)'", sources))
-    assert len(named) >= 8
+def sources() -> Iterator[ast.Module]:
+    """Parse the program, without the simulators: they speak for the services."""
+    for path in sorted((ROOT / "filesync").rglob("*.py")):
+        if "simulators" not in path.parts:
+            yield ast.parse(path.read_text(encoding="utf-8"))
+
+
+def texts(node: ast.AST) -> list[str]:
+    """Give every text of a piece of source; of an f-string the parts between its values."""
+    return [each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+
+
+def quoted() -> set[str]:
+    """Give what the first cells of the list of messages quote, cut where a message has values."""
+    rows = re.findall(r"^\| (`.+?) \|", section(SETUP, "Messages"), re.MULTILINE)
+    spans = [span for row in rows for span in re.findall(r"`([^`]+)`", row)]
+    return {piece.strip(" :;,()") for span in spans for piece in span.split("…")} - {""}
+
+
+PROGRAM = [text for module in sources() for text in texts(module)]
+QUOTED = quoted()
+
+
+def test_every_heading_that_a_message_names_is_in_the_setup_guide() -> None:
+    named = {name for text in PROGRAM for name in re.findall(r"""['"]([A-Z][^'"]*)['"] in OAUTH_SETUP\.md""", text)}
+    assert len(named) >= 12
     assert named <= set(headings(SETUP))
+
+
+def test_every_message_that_the_list_quotes_is_one_of_the_programs() -> None:
+    assert len(QUOTED) > 80
+    unknown = {piece for piece in QUOTED if not any(piece in text for text in PROGRAM)}
+    assert not unknown
+
+
+def test_every_refused_login_is_in_the_list_of_messages() -> None:
+    """Take what stands in each AuthError; one that only hands on what another text says is that text's concern."""
+    calls = [node for module in sources() for node in ast.walk(module) if isinstance(node, ast.Call)]
+    raised = [texts(call) for call in calls if isinstance(call.func, ast.Name) and call.func.id == "AuthError"]
+    own = [[text for text in each if "OAUTH_SETUP.md" not in text or len(text) > 40] for each in raised]
+    said = [each for each in own if sum(map(len, each)) > 20]
+    assert len(said) >= 10
+    unlisted = [each for each in said if not any(piece in text for text in each for piece in QUOTED if len(piece) > 8)]
+    assert not unlisted
+
+
+REASONS = [
+    *refusals._OF_APP,
+    *service_account._ADVICE,
+    *user._ADVICE,
+    *autodesk_routes._MEANINGS,
+    *google_routes._SETUP,
+]
+
+
+@pytest.mark.parametrize("reason", sorted({*REASONS} - {autodesk_routes.PROJECT_NOT_ACTIVE}))
+def test_every_reason_that_a_service_gives_is_in_the_list_of_messages(reason: str) -> None:
+    assert f"`{reason}`" in section(SETUP, "Messages")
 
 
 def test_the_crontab_line_is_one_that_cron_takes() -> None:
