@@ -6,6 +6,8 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 import requests
 
+from filesync.simulators.acc import CLIENT_ID, AccSimulator
+
 
 class Person:
     """Opens what it is given and agrees; `pages` are what the browser showed, the last one last."""
@@ -43,6 +45,13 @@ def callback_of(address: str, **fields: str) -> str:
     query = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
     given = {"state": query["state"], **fields}
     return requests.Request("GET", query["redirect_uri"], params=given).prepare().url or ""
+
+
+def callback_port(service: AccSimulator, client_id: str = CLIENT_ID) -> str:
+    """Register a callback address on a port that is free, and give the port as an option takes it."""
+    port = free_port()
+    service.register_callback(client_id, f"http://localhost:{port}/callback")
+    return str(port)
 
 
 def free_port() -> int:

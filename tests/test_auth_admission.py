@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.browsers import Person
+from tests.browsers import Person, callback_port
 from tests.homes import Acc, Ended
 
 CLIENT = "simulated-client"
-CALLBACK = "http://localhost:8765/callback"
 
 
 def two_legged(acc: Acc, _: Path) -> str:
@@ -20,7 +19,7 @@ def two_legged(acc: Acc, _: Path) -> str:
 def three_legged(acc: Acc, _: Path) -> str:
     acc.service.consent = "allow"
     acc.home.browser = Person()
-    assert acc.home.run("auth", "autodesk", "login").code == 0
+    assert acc.home.run("auth", "autodesk", "login", "--port", callback_port(acc.service)).code == 0
     return acc.service.signed_in
 
 
@@ -127,7 +126,7 @@ def test_a_wrong_secret_is_sent_to_the_app(acc: Acc, check: Callable[..., Ended]
 
 
 def test_a_public_app_has_no_login_of_its_own(acc: Acc, check: Callable[..., Ended]) -> None:
-    acc.service.add_app(CLIENT, None, callbacks=[CALLBACK])
+    acc.service.add_app(CLIENT, None)
     acc.home.environ["CONNECTOR_AUTODESK_CLIENT_SECRET"] = ""
     ended = check()
     assert ended.code == 77

@@ -13,7 +13,7 @@ import pytest
 from filesync.clock import to_timestamp
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.faults import DROP, status
-from tests.browsers import Person
+from tests.browsers import Person, callback_port
 from tests.homes import Acc, Ended
 
 CLIENT = "simulated-client"
@@ -32,7 +32,7 @@ def endpoint(acc: Acc) -> None:
 def log_in(acc: Acc) -> Callable[[], Ended]:
     def run() -> Ended:
         acc.home.browser = Person()
-        return acc.home.run("auth", "autodesk", "login")
+        return acc.home.run("auth", "autodesk", "login", "--port", callback_port(acc.service))
 
     acc.service.consent = "allow"
     return run
@@ -71,7 +71,7 @@ def service_account(acc: Acc, path: Path) -> dict[str, str]:
 @pytest.mark.parametrize("is_public", [False, True])
 def test_a_login_is_used_by_the_next_sync(acc: Acc, log_in: Callable[[], Ended], is_public: bool) -> None:
     if is_public:
-        acc.service.add_app(CLIENT, None, callbacks=["http://localhost:8765/callback"])
+        acc.service.add_app(CLIENT, None)
         acc.home.environ["CONNECTOR_AUTODESK_CLIENT_SECRET"] = ""
     assert log_in().code == 0
     assert acc.home.sync("P").status == "success"
@@ -414,7 +414,7 @@ def test_a_named_flow_is_used_whatever_else_there_is(
 
 def test_a_login_that_the_settings_do_not_use_is_told_so(acc: Acc, log_in: Callable[[], Ended]) -> None:
     acc.home.environ["CONNECTOR_AUTODESK_AUTH"] = "two_legged"
-    assert "this login is not used: the settings choose two_legged" in log_in().err
+    assert "this login will not be used: CONNECTOR_AUTODESK_AUTH is two_legged" in log_in().err
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,13 @@ import pytest
 import requests
 
 from filesync.simulators.clock import SimulatedClock
-from tests.browsers import Person, answer_of, callback_of, free_port
+from tests.browsers import Person, answer_of, callback_of, callback_port, free_port
 from tests.homes import ROOT, Acc, Ended
 
 
 @pytest.fixture
 def port(acc: Acc) -> int:
-    port = free_port()
-    acc.service.register_callback("simulated-client", f"http://localhost:{port}/callback")
-    return port
+    return int(callback_port(acc.service))
 
 
 @pytest.fixture
@@ -218,10 +216,8 @@ def test_when_no_browser_opens_the_answer_can_be_pasted(acc: Acc, port: int) -> 
 
 def test_interrupting_a_login_leaves_the_one_before(acc: Acc, log_in: Callable[..., Ended], terminal: Terminal) -> None:
     acc.service.consent = "ask"
-    other = free_port()
-    acc.service.register_callback("simulated-client", f"http://localhost:{other}/callback")
     acc.home.browser = Person()
-    assert acc.home.run("auth", "autodesk", "login", "--port", str(other)).code == 0
+    assert acc.home.run("auth", "autodesk", "login", "--port", callback_port(acc.service)).code == 0
     (file,) = stored(acc)
     before = file.read_bytes()
     terminal.process.send_signal(SIGINT)

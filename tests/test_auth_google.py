@@ -102,7 +102,7 @@ def test_a_login_with_an_app_in_testing_is_warned_of_and_ends_after_seven_days(
 ) -> None:
     ended = log_in(testing=True)
     assert ended.code == 0
-    assert "however often it is used: the OAuth app's publishing status is Testing" in ended.err
+    assert "however often it is used, as it does while the OAuth app's publishing status is Testing" in ended.err
     drive.service.clock.advance(3.5 * DAY)
     assert drive.home.sync("D").status == "success"
     assert shown(drive)["days_left"] == 3.5
@@ -288,7 +288,7 @@ def test_gclouds_file_is_found(drive: Drive, user_file: Path, tmp_path: Path) ->
 
 def test_a_login_that_is_not_used_is_told_so(drive: Drive, log_in: Callable[..., Ended], user_file: Path) -> None:
     drive.home.environ["GOOGLE_CREDENTIALS_PATH"] = str(user_file)
-    assert f"this login is not used: {user_file} comes first" in log_in().err
+    assert f"this login will not be used: {user_file} comes first" in log_in().err
 
 
 # --- a machine's account --------------------------------------------------------------------

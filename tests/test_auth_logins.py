@@ -327,7 +327,7 @@ def test_a_key_file_that_cannot_be_used_is_named(
 ) -> None:
     key_path.write_text(json.dumps({**json.loads(key_path.read_text()), **change}))
     with pytest.raises(
-        AuthError, match=rf"^GOOGLE_CREDENTIALS_PATH: .*key\.json .*{text}; see OAUTH_SETUP\.md"
+        AuthError, match=rf"^GOOGLE_CREDENTIALS_PATH: .*key\.json .*{text}; see .* in OAUTH_SETUP\.md"
     ) as raised:
         google(world, key_path, tmp_path).headers()
     assert SECRET not in "".join(traceback.format_exception(raised.value))

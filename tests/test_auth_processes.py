@@ -14,7 +14,7 @@ import pytest
 from filesync.clock import to_timestamp
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
-from tests.browsers import Person, free_port
+from tests.browsers import Person, callback_port
 from tests.homes import ROOT, Acc, Ended, Home
 
 # Runs the command and kills itself at the n-th step of the refresh: whatever touches the token folder, the disk or
@@ -71,10 +71,8 @@ def acc(tmp_path: Path) -> Iterator[Acc]:
 
 def log_in(acc: Acc) -> Path:
     """Log in, and let the access token run out."""
-    port = free_port()
-    acc.service.register_callback("simulated-client", f"http://localhost:{port}/callback")
     acc.home.browser = Person()
-    ended = acc.home.run("auth", "autodesk", "login", "--port", str(port))
+    ended = acc.home.run("auth", "autodesk", "login", "--port", callback_port(acc.service))
     assert ended.code == 0, ended.err
     (path,) = (acc.home.path / "tokens").glob("autodesk-three-legged-*.json")
     fields = json.loads(path.read_bytes())

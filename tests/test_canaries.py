@@ -12,7 +12,7 @@ from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import METADATA_READONLY, GoogleDrive
 from filesync.simulators.faults import status
-from tests.browsers import Person, free_port
+from tests.browsers import Person, callback_port
 from tests.homes import ROOT, Home
 
 MARK = "canary"
@@ -60,7 +60,7 @@ def home(tmp_path: Path, acc: AccSimulator, drive: GoogleDrive) -> Home:
     """A home that uses every kind of login at once, at the level that logs most."""
     project = acc.add_project(acc.add_hub())
     acc.add_file(acc.project_files(project), "a.pdf")
-    acc.add_app("app", SECRET, callbacks=["http://localhost:8765/callback"])
+    acc.add_app("app", SECRET)
     acc.add_app("partner", f"{SECRET}-partner")
     acc.add_member(project, acc.signed_in)
     account = acc.add_service_account("partner")
@@ -107,7 +107,7 @@ def home(tmp_path: Path, acc: AccSimulator, drive: GoogleDrive) -> Home:
         },
     )
     home.browser = Person()
-    logged_in = home.run("auth", "autodesk", "login")
+    logged_in = home.run("auth", "autodesk", "login", "--port", callback_port(acc, "app"))
     assert logged_in.code == 0, logged_in.err
     return home
 
@@ -173,8 +173,7 @@ def test_nothing_shows_a_secret_when_an_error_body_repeats_a_token(home: Home, a
 
 
 def test_a_login_shows_nothing_of_itself(home: Home, acc: AccSimulator) -> None:
-    port = free_port()
-    acc.register_callback("app", f"http://localhost:{port}/callback")
+    port = callback_port(acc, "app")
     acc.echoes_secrets = True
     codes: list[str] = []
 
@@ -185,9 +184,9 @@ def test_a_login_shows_nothing_of_itself(home: Home, acc: AccSimulator) -> None:
         return True
 
     home.browser = browse
-    good = home.run("auth", "autodesk", "login", "--port", str(port))
+    good = home.run("auth", "autodesk", "login", "--port", port)
     home.environ["CONNECTOR_AUTODESK_CLIENT_SECRET"] = f"{SECRET}-wrong"
-    bad = home.run("auth", "autodesk", "login", "--port", str(port))
+    bad = home.run("auth", "autodesk", "login", "--port", port)
     out = home.run("auth", "autodesk", "logout")
     assert (good.code, bad.code) == (0, 77)
     assert all(len(code) > 12 for code in codes)

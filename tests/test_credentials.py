@@ -10,6 +10,7 @@ import yaml
 from filesync.config import Config, ConfigMistakes, load_config
 from filesync.settings import load_settings
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET
+from filesync.simulators.faults import status
 from tests.homes import READER, Acc, Drive
 
 PROJECT = "b.6c2cffb0-e8c8-43d3-b415-e53f4377cedb"
@@ -168,8 +169,6 @@ def test_who_logs_in_is_told_by_service(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("written", [SECRET, "${PARTNER_KEY}"])
 def test_a_secret_shows_nowhere_wherever_it_comes_from(acc: Acc, written: str) -> None:
-    from filesync.simulators.faults import status  # noqa: PLC0415  only this test breaks the service
-
     acc.service.add_app("partner-app", SECRET)
     endpoint = {"name": "P", "credentials": "partner", "endpoint_details": {"project_id": acc.project}}
     acc.home.configure(endpoint, credentials={"partner": {**PARTNER, "client_secret": written}})
@@ -192,6 +191,15 @@ def test_a_secret_shows_nowhere_wherever_it_comes_from(acc: Acc, written: str) -
     assert "you said **redacted**" in shown
     assert SECRET not in shown
     assert SECRET.encode() not in acc.home.database.read_bytes()
+
+
+def test_a_secret_is_hidden_before_anybody_logged_in_with_it(acc: Acc) -> None:
+    endpoint = {"name": "P", "endpoint_details": {"project_id": acc.project}}
+    acc.home.configure(endpoint, credentials={"partner": {**PARTNER, "client_secret": SECRET}})
+    echo = json.dumps({"errors": [{"code": "X", "detail": f"you said {SECRET}"}]}).encode()
+    acc.service.faults.fail(status(400, echo), times=None)
+    ended = acc.home.run("sync", "--all")
+    assert "you said **redacted**" in ended.err
 
 
 def test_config_show_has_the_sets_with_their_secrets_masked(acc: Acc) -> None:

@@ -10,12 +10,12 @@ import pytest
 from filesync.clock import Timestamp
 from filesync.errors import ResponseError
 from filesync.http import Answer
-from filesync.redaction import LONGEST_TEXT
 from filesync.model import RemoteFile, RemoteFolder
 from filesync.providers.autodesk import routes
 from filesync.providers.autodesk.routes import PROJECT_NOT_ACTIVE, explain
 from filesync.providers.autodesk.tops import SystemFolders, to_batches
 from filesync.providers.autodesk.translate import Contents, next_href, to_contents
+from filesync.redaction import LONGEST_TEXT
 
 FOLDER = "urn:adsk.wipprod:fs.folder:co.AAA"
 LINEAGE = "urn:adsk.wipprod:dm.lineage:BBB"

@@ -13,7 +13,7 @@ from tests.homes import READER, Acc, Drive, Ended
 
 NAME = "ACC {project_name}"
 HOUR = 3600
-NIGHTLY = {"type": "cron", "cron": "0 2 * * *"}
+RARELY = {"type": "cron", "cron": "0 0 29 2 *"}
 MANUAL = {"type": "manual"}
 
 
@@ -301,7 +301,7 @@ def test_an_explicit_endpoint_that_is_named_does_not_wait_for_sets(hub: Acc) -> 
 
 
 def test_a_new_project_is_due_at_once_and_announced(hub: Acc) -> None:
-    hub.home.configure(of_hub(hub, schedule=NIGHTLY))
+    hub.home.configure(of_hub(hub, schedule=RARELY))
     hub.home.run("sync")
     assert set(states(hub.home).values()) == {"ok"}
     new = hub.service.add_project(hub.hub, "Tunnel")
@@ -384,7 +384,7 @@ def test_an_explicit_endpoint_of_a_closed_project_still_fails(acc: Acc) -> None:
 
 
 def test_who_is_back_is_active_and_due(hub: Acc) -> None:
-    hub.home.configure(of_hub(hub, schedule=NIGHTLY))
+    hub.home.configure(of_hub(hub, schedule=RARELY))
     hub.home.run("sync")
     hub.service.archive_project(hub.project)
     hub.service.clock.advance(HOUR)
@@ -399,6 +399,26 @@ def test_who_is_back_is_active_and_due(hub: Acc) -> None:
     assert [each["endpoint"] for each in json.loads(ended.out)["syncs"]] == ["ACC Tower"]
     assert states(hub.home)["ACC Tower"] == "ok"
     assert hub.home.paths("ACC Tower") == ["/Project Files/new.pdf", "/Project Files/tower.pdf"]
+
+
+def test_who_was_only_missing_is_due_once_it_is_back(hub: Acc) -> None:
+    hub.home.configure(of_hub(hub, schedule=RARELY))
+    hub.home.run("sync")
+    hub.service.archive_project(hub.project)
+    for _ in range(2):
+        hub.service.clock.advance(HOUR)
+        hub.home.run("sync")
+    assert states(hub.home)["ACC Tower"] == "archived"
+    hub.service.reopen_project(hub.project)
+    hub.service.clock.advance(HOUR)
+    ended = hub.home.run("sync", "--json")
+    assert [each["endpoint"] for each in json.loads(ended.out)["syncs"]] == ["ACC Tower"]
+
+
+def test_a_dry_run_asks_and_keeps_nothing(hub: Acc) -> None:
+    ended = hub.home.run("sync", "--dry-run", "--json")
+    assert {each["endpoint"] for each in json.loads(ended.out)["syncs"]} == {"ACC Tower", "ACC Bridge"}
+    assert states(hub.home) == {NAME: "never"}
 
 
 def test_an_archived_member_that_is_named_and_can_be_read_is_active_again(hub: Acc) -> None:
@@ -479,7 +499,7 @@ def test_a_region_that_is_down_changes_nothing(hub: Acc) -> None:
 def test_a_failure_is_tried_again_sooner_than_in_an_hour(hub: Acc) -> None:
     hub.service.faults.fail(status(503), times=6, route="projects")
     assert hub.home.run("sync").code == 75
-    hub.service.clock.advance(300)
+    hub.service.clock.advance(30)  # as with an endpoint: at the next start
     assert hub.home.run("sync").code == 0
     assert states(hub.home) == {"ACC Bridge": "ok", "ACC Tower": "ok"}
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from filesync.sync.start import Choice
+from tests.browsers import Person, callback_port
 from tests.homes import READER, Acc, Drive
 
 
@@ -154,3 +156,39 @@ def test_a_home_from_before_the_guard_takes_the_present_login(acc: Acc) -> None:
     connection.close()
     assert home.sync("P").status == "success"
     assert home.query("SELECT identity FROM sync_state")[0]["identity"]
+
+
+def test_endpoints_check_says_that_a_sync_would_stop(acc: Acc, shared: tuple[str, str]) -> None:
+    configure(acc, shared[0])
+    acc.home.sync("P")
+    assert acc.home.run("endpoints", "check").code == 0
+    configure(acc, shared[1])
+    ended = acc.home.run("endpoints", "check")
+    assert ended.code == 77
+    assert "--accept-identity" in ended.err
+
+
+def test_a_login_says_which_endpoints_it_stops(acc: Acc) -> None:
+    acc.home.configure(
+        {"name": "P", "endpoint_details": {"project_id": acc.project}},
+        {
+            "name": "Acting",
+            "endpoint_details": {
+                "project_id": acc.project,
+                "include_system_folders": True,
+                "act_as_user": acc.service.signed_in,
+            },
+        },
+    )
+    acc.service.add_member(acc.project, acc.service.signed_in)
+    acc.home.start(Choice(everything=True))
+    acc.service.consent = "allow"
+    acc.home.browser = Person()
+    ended = acc.home.run("auth", "autodesk", "login", "--port", callback_port(acc.service))
+    assert ended.code == 0
+    assert 'filesync sync --endpoint "P" --accept-identity' in ended.err
+    assert "Acting" not in ended.err
+    assert acc.home.run("sync", "--endpoint", "P").code == 77
+    assert acc.home.run("sync", "--endpoint", "P", "--accept-identity").code == 0
+    again = acc.home.run("auth", "autodesk", "login", "--port", callback_port(acc.service))
+    assert "--accept-identity" not in again.err

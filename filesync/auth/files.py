@@ -106,14 +106,19 @@ class TokenFile(Generic[K]):
                 if kept and kept.carries(access_token):
                     self._write_or_remove(kept.without_access())
 
-    def remove(self) -> bool:
-        """Remove the file; False when there was none."""
+    def remove(self, before: Callable[[K], None]) -> bool:
+        """Remove the file once `before` was given what it holds, whatever that raises; False when there was none."""
         with self._lock, self._exclusive():
-            self._kept = None
-            sweep(self.path)
-            existed = self.path.exists()
-            self.path.unlink(missing_ok=True)
-            return existed
+            kept = self.read()
+            if kept is None:
+                return False
+            try:
+                before(kept)
+            finally:
+                self._kept = None
+                sweep(self.path)
+                self.path.unlink(missing_ok=True)
+            return True
 
     def check_writable(self) -> None:
         """Find out now whether the file could be written."""

@@ -80,8 +80,8 @@ class StoredLogin:
         return json.dumps(fields, indent=1).encode()
 
 
-def login_file(path: Path, clock: Clock, stop: Stop, log_in: str) -> TokenFile[StoredLogin]:
-    """Make the keeper of a login; `log_in` is the command that makes a new one."""
+def login_file(path: Path, clock: Clock, stop: Stop, mend: str) -> TokenFile[StoredLogin]:
+    """Make the keeper of a login; `mend` says how to get a new one."""
 
     def decode(content: bytes) -> StoredLogin:
         try:
@@ -89,8 +89,7 @@ def login_file(path: Path, clock: Clock, stop: Stop, log_in: str) -> TokenFile[S
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             # from None: the parser's error holds the file's text
             raise AuthError(
-                f"{path}: is no login of filesync, or only a part of one; put the right file back, or log in again: "
-                f"{log_in}"
+                f"{path}: is no login of filesync, or only a part of one; put the right file back, or {mend}"
             ) from None
 
     return TokenFile(path, clock, stop, decode)

@@ -15,6 +15,7 @@ from filesync.cli.logins import (
     SERVICES,
     config_of,
     connector_of,
+    endpoints_of,
     google_user,
     login_states,
     three_legged,
@@ -26,7 +27,9 @@ from filesync.cli.typing_in import typed_lines
 from filesync.cli.world import World
 from filesync.errors import AuthError, FilesyncError, UsageError
 from filesync.http import Connector
+from filesync.model import Identity
 from filesync.settings import Settings
+from filesync.sync.endpoint import another_identity
 
 _PLAIN: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None, "no_args_is_help": True}
 _PATIENCE = 600.0  # seconds for a person to sign in and consent
@@ -62,12 +65,12 @@ def log_in_to_autodesk(
     settings, connector = _settings(world, credentials), connector_of(world)
     login = three_legged(settings, connector)
     login.file.check_writable()
+    preferred = autodesk_logins.preferred_to_person(settings.variables)
+    if preferred:
+        world.complain(f"this login will not be used: {preferred}")
     consent = login.ask(redirect_uri(port))
     login.take(consent, _consented(world, connector, consent, port, no_browser=no_browser))
-    _welcome(world, "autodesk", login.person())
-    flow = autodesk_logins.flow_of(settings.variables, settings.path("tokens"), settings.credentials)
-    if flow is not autodesk_logins.Flow.THREE_LEGGED:
-        world.complain(f"this login is not used: the settings choose {flow}; see CONNECTOR_AUTODESK_AUTH")
+    _welcome(world, settings, "autodesk", login.person())
 
 
 @google.command("login")
@@ -92,13 +95,13 @@ def log_in_to_google(  # noqa: PLR0913  one parameter for each option
     user = google_user(settings, connector)
     sign_in = google_logins.SignIn(user.sources, connector)
     sign_in.file.check_writable()
+    preferred = google_logins.preferred_to_person(settings.variables, settings.path, settings.credentials)
+    if preferred:
+        world.complain(f"this login will not be used: {preferred} comes first; see GOOGLE_CREDENTIALS_PATH")
     consent = sign_in.ask(oauth_client, redirect_uri(port), scopes)
     code = _consented(world, connector, consent, port, no_browser=no_browser)
     sign_in.take(oauth_client, consent, code, scopes)
-    _welcome(world, "google", user.person)
-    source = google_logins.source_of(settings.variables, settings.path, settings.credentials)
-    if source.kind is not google_logins.Kind.STORED:
-        world.complain(f"this login is not used: {source.path} comes first; see GOOGLE_CREDENTIALS_PATH")
+    _welcome(world, settings, "google", user.person)
 
 
 @autodesk.command("status")
@@ -170,16 +173,22 @@ def _offer_by_hand(world: World, consent: Consent, reception: Reception) -> None
     threading.Thread(target=read_pasted, args=(lines, reception, world.note), name="pasted", daemon=True).start()
 
 
-def _welcome(world: World, service: str, person: Person) -> None:
+def _welcome(world: World, settings: Settings, service: str, person: Person) -> None:
     """Say who is logged in now and how long that lasts; the login is kept, whatever fails here."""
     try:
-        user = person.identity().user
+        identity = person.identity()
     except FilesyncError as error:
         world.complain(f"logged in, but {SERVICES[service]} does not say as whom: {error}")
-        user = ""
+        identity = None
+    user = identity.user if identity and identity.user != NOBODY else "somebody whose name the service does not tell"
+    world.note(f"logged in to {SERVICES[service]} as {user}; kept in {person.file.path}")
+    _say_how_long(world, person)
+    if identity:
+        _say_who_stops(world, settings, service, identity)
+
+
+def _say_how_long(world: World, person: Person) -> None:
     kept = person.file.read()
-    name = user if user not in ("", NOBODY) else "somebody whose name the service does not tell"
-    world.note(f"logged in to {SERVICES[service]} as {name}; kept in {person.file.path}")
     if kept is None or kept.refresh_expires_at is None:
         return
     ends = f"{kept.refresh_expires_at:%Y-%m-%d}"
@@ -187,9 +196,18 @@ def _welcome(world: World, service: str, person: Person) -> None:
         world.note(f"it stays alive as long as filesync runs; unused it ends {ends}")
     else:
         world.complain(
-            f"this login ends {ends}, however often it is used: the OAuth app's publishing status is Testing; publish "
-            "it and log in again, see 'Your own OAuth client' in OAUTH_SETUP.md"
+            f"this login ends {ends}, however often it is used, as it does while the OAuth app's publishing status is "
+            "Testing: publish the app and log in again, see 'Your own OAuth client' in OAUTH_SETUP.md"
         )
+
+
+def _say_who_stops(world: World, settings: Settings, service: str, identity: Identity) -> None:
+    """Name the endpoints that were read by another login: they stop until a person accepts this one."""
+    known = world.identities()
+    for endpoint in endpoints_of(world, service, settings.credentials):
+        before = known.get(endpoint)
+        if before is not None and before != identity:
+            world.complain(f"{endpoint}: {another_identity(endpoint, before, identity)}")
 
 
 def _show(world: World, service: str, *, json: bool) -> None:
@@ -205,24 +223,21 @@ def _show(world: World, service: str, *, json: bool) -> None:
 
 
 def _log_out(world: World, service: str, login: autodesk_logins.ThreeLegged | google_logins.SignIn) -> None:
-    kept, path = login.file.read(), login.file.path
-    if kept is None:
-        world.note(f"nobody is logged in to {SERVICES[service]}: there is no {path}")
-        return
-    problem = None
+    path = login.file.path
     try:
-        login.end(kept)
-    except FilesyncError as error:
-        problem = error
-    login.file.remove()
-    if problem is None:
+        was_there = login.file.remove(login.end)
+    except FilesyncError as problem:
+        if path.exists():
+            raise
+        world.complain(
+            f"{path} is removed, but {SERVICES[service]} could not be told: {problem}; the login stays valid there "
+            "until it ends, or is revoked in the account's settings"
+        )
+        raise typer.Exit(problem.exit_code) from problem
+    if was_there:
         world.note(f"logged out of {SERVICES[service]}; {path} is removed")
-        return
-    world.complain(
-        f"{path} is removed, but {SERVICES[service]} could not be told: {problem}; the login stays valid there until "
-        "it ends, or is revoked in the account's settings"
-    )
-    raise typer.Exit(problem.exit_code)
+    else:
+        world.note(f"nobody is logged in to {SERVICES[service]}: there is no {path}")
 
 
 def _identity(row: Any) -> str:

@@ -1,5 +1,6 @@
 """Whether a person's login lies idle: a look at file times only, because every start takes it."""
 
+import contextlib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -30,4 +31,7 @@ def keep_logins_alive(world: World) -> None:
 def _idle(world: World) -> Iterator[Path]:
     since = (world.clock.now() - IDLE).timestamp()
     for pattern in _LOGINS:
-        yield from (path for path in world.settings.path("tokens").glob(pattern) if path.stat().st_mtime <= since)
+        for path in world.settings.path("tokens").glob(pattern):
+            with contextlib.suppress(FileNotFoundError):  # somebody logged out just now
+                if path.stat().st_mtime <= since:
+                    yield path

@@ -1,6 +1,7 @@
 """The logins of a home: whose they are, what they may do, until when, and how they are kept alive."""
 
 import contextlib
+import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from filesync.auth.person import NOBODY, Person
 from filesync.cli.world import World
 from filesync.clock import Stop, to_timestamp
 from filesync.config import Config
+from filesync.config.file import service_of
 from filesync.errors import AuthError, FilesyncError, TransientError
 from filesync.http import Connector, Counters
 from filesync.model import Identity
@@ -105,6 +107,19 @@ def login_states(world: World, service: str) -> list[LoginState]:
     return _worth_showing(states)
 
 
+def endpoints_of(world: World, service: str, credentials: str) -> list[str]:
+    """Name the endpoints that use the login of these credentials, whatever it is; one acts as a user of its own."""
+    if not world.config_path.exists():
+        return []
+    return [
+        endpoint.name
+        for endpoint in world.endpoints()
+        if service_of(endpoint.kind) == service
+        and endpoint.credentials == credentials
+        and not getattr(endpoint.details, "act_as_user", None)
+    ]
+
+
 def login_warnings(world: World) -> Mapping[tuple[str | None, str], str]:
     """Say which logins end soon, by service and name of the credentials, of those that endpoints use."""
     states = [state for service in SERVICES for state in login_states(world, service)]
@@ -122,14 +137,15 @@ def keep_alive(world: World, idle: set[Path], length: timedelta) -> Iterator[str
         except FilesyncError as error:
             yield f"the login at {SERVICES[service]} could not be kept alive: {error}"
     for path in looked_at:
-        path.touch()  # the next look is in a week
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(path)  # the next look is in a week
 
 
 def _persons(world: World, files: set[Path]) -> Iterator[tuple[str, Person]]:
-    """Find whose logins these files are, among the credentials in use."""
+    """Find whose logins these files are, among all credentials."""
     config, connector = config_of(world), connector_of(world)
     for service in SERVICES:
-        for name, _ in config.credential_sets(service):
+        for name in ("", *config.credentials):
             with contextlib.suppress(AuthError):  # a set without a client id has no person's login
                 person = _person(service, config.settings_for(name), connector)
                 if person.file.path in files:
@@ -181,13 +197,14 @@ def _person_state(state: LoginState, person: Person) -> LoginState:
     state = replace(state, flow=person.flow, file=person.file.path)
     if kept is None:
         return state if person.seed else replace(state, problem=person.missing)
+    missing = google.lacking(kept.scopes, google.METADATA_ONLY) if state.service == "google" and kept.scopes else None
     return replace(
         state,
         identity=Identity(person.flow, kept.client.client_id, "" if kept.user == NOBODY else kept.user),
         scopes=kept.scopes,
         access_expires_at=kept.access.expires_at,
         refresh_expires_at=kept.refresh_expires_at,
-        problem=kept.refused or _ended(state, kept),
+        problem=kept.refused or _ended(state, kept) or (f"the login was not granted {missing}" if missing else ""),
     )
 
 

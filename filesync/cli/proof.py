@@ -8,12 +8,12 @@ from typing import Any
 
 from filesync.clock import Clock, Stop, to_timestamp
 from filesync.config import Endpoint, EndpointSet
-from filesync.errors import FilesyncError
+from filesync.errors import AuthError, FilesyncError
 from filesync.http.counters import Counters
-from filesync.model import Batch, Candidate, FolderListed, KnownMember, Page, Rooted, Unreadable
-from filesync.providers.base import Known, Provider
+from filesync.model import Batch, Candidate, FolderListed, Identity, KnownMember, Page, Rooted, Unreadable
+from filesync.providers.base import Identified, Known, Provider
 from filesync.store.journal import Outcome
-from filesync.sync.endpoint import OpenProvider
+from filesync.sync.endpoint import OpenProvider, another_identity
 from filesync.sync.opening import Opener
 from filesync.sync.start import Choice, Start, exit_code, failure_code, sync_due
 
@@ -43,9 +43,19 @@ class Proof:
             yield {"endpoint": self.endpoint, "step": step.name, "ok": step.ok, "detail": step.detail}
 
 
-def prove(endpoint: Endpoint, open_provider: OpenProvider, clock: Clock, stop: Stop, max_files: int) -> Proof:
-    """Read the beginning of one endpoint into a throw-away database, as a trial of `sync` does."""
-    witness = _Witness()
+def prove(  # noqa: PLR0913  the doors of a sync
+    endpoint: Endpoint,
+    open_provider: OpenProvider,
+    clock: Clock,
+    stop: Stop,
+    max_files: int,
+    read_as: Identity | None = None,
+) -> Proof:
+    """Read the beginning of one endpoint into a throw-away database, as a trial of `sync` does.
+
+    `read_as` is the identity of the syncs so far: under another one the next sync would stop.
+    """
+    witness = _Witness(endpoint.name, read_as)
 
     def open_watched(endpoint: Endpoint, stop: Stop, counters: Counters) -> Provider:
         provider = open_provider(endpoint, stop, counters)
@@ -83,6 +93,8 @@ def prove_set(declared: EndpointSet, opener: Opener, clock: Clock) -> tuple[Proo
 class _Witness:
     """Stands between a provider and the store, and remembers what was said."""
 
+    endpoint: str
+    read_as: Identity | None
     provider: Provider | None = None
     continuous: bool = True
     rooted: Rooted | None = None
@@ -94,6 +106,7 @@ class _Witness:
 
     def read(self, known: Known) -> Iterator[Batch]:
         assert self.provider is not None  # noqa: S101  it was opened before it is read
+        self._check_identity(self.provider)
         for number, batch in enumerate(self.provider.read(known)):
             self._note(batch)
             yield batch
@@ -106,6 +119,13 @@ class _Witness:
 
     def left_out(self) -> Sequence[str]:
         return self.provider.left_out() if self.provider else ()
+
+    def _check_identity(self, provider: Provider) -> None:
+        if self.read_as is None or not isinstance(provider, Identified):
+            return
+        identity = provider.identity()
+        if identity != self.read_as:
+            raise AuthError(another_identity(self.endpoint, self.read_as, identity))
 
     def _note(self, batch: Batch) -> None:
         if isinstance(batch, Rooted):

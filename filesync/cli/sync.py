@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from filesync.sync.expansion import Expansion
     from filesync.sync.opening import Opener
 
+_STOPPED = 128  # exit codes from here on are signals
+
 
 def sync(  # noqa: PLR0913  one parameter for each option
     ctx: typer.Context,
@@ -81,7 +83,7 @@ def sync(  # noqa: PLR0913  one parameter for each option
     with _database_for(world, dry_run=dry_run) as path:
         report, code = _run(world, choice, path)
     _tell(world, choice, report, dry_run=dry_run)
-    if not dry_run:
+    if not dry_run and code < _STOPPED:
         keep_logins_alive(world)
     if json:
         _show_json(world, report, code, dry_run=dry_run)

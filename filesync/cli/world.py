@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from filesync.cli.text import harmless
 from filesync.clock import Clock
-from filesync.errors import LocalFileError
+from filesync.errors import LocalFileError, StoreError
 from filesync.logs import Level, Log
 from filesync.redaction import Redactor
 from filesync.settings import CONFIG_FILE, LOG_FILE, Settings, find_home, load_settings
@@ -19,7 +19,7 @@ from filesync.sync.slots import Locks
 
 if TYPE_CHECKING:
     from filesync.config import Config, Endpoint
-    from filesync.model import SetSource
+    from filesync.model import Identity, SetSource
     from filesync.store.database import Database
     from filesync.store.sets import Answered
 
@@ -103,6 +103,18 @@ class World:
 
         with self.reading() as database:
             return sets.load(database)
+
+    def identities(self) -> "Mapping[str, Identity]":
+        """Tell as whom each endpoint was read so far, by name; nothing where that cannot be told."""
+        from filesync.store import queries  # noqa: PLC0415  not every command needs SQLite
+
+        if not self.database_path.exists():
+            return {}
+        try:
+            with self.reading() as database:
+                return queries.identities(database)
+        except StoreError:  # of an older version, say; `sync` says what about it
+            return {}
 
     @property
     def database_path(self) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 
 from filesync.clock import Timestamp
 from filesync.globs import Glob
+from filesync.model import Identity
 from filesync.store.database import Database
 
 Row = dict[str, Any]
@@ -149,6 +150,13 @@ def statuses(database: Database) -> list[Row]:
         row["scope"] = _from_json(row["scope"])
         row["is_active"] = bool(row["is_active"])
     return rows
+
+
+def identities(database: Database) -> dict[str, Identity]:
+    """Tell as whom every endpoint was read that was: name -> identity."""
+    sql = """SELECT e.name, s.identity FROM endpoints AS e JOIN sync_state AS s ON s.endpoint_id = e.id
+             WHERE s.identity IS NOT NULL"""
+    return {row["name"]: Identity(**json.loads(row["identity"])) for row in _rows(database, sql, {})}
 
 
 def sizes(database: Database) -> dict[str, Size]:

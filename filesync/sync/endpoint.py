@@ -11,7 +11,7 @@ from filesync.clock import Clock, Stop
 from filesync.config import Endpoint
 from filesync.errors import AuthError, FilesyncError, MassDeleteError, StoppedError, StoreError
 from filesync.http.counters import Counters
-from filesync.model import Batch, Candidate, Changed, FolderListed, Page
+from filesync.model import Batch, Candidate, Changed, FolderListed, Identity, Page
 from filesync.providers.base import Identified, Known, Provider
 from filesync.schedule import History, decide, gap_between_starts
 from filesync.store.database import Database
@@ -118,10 +118,15 @@ def _check_identity(sync: Sync, run: Run, provider: Provider) -> None:
     identity = provider.identity()
     before = run.read_as(identity, accepted=sync.accept_identity)
     if before is not None:
-        raise AuthError(
-            f"read as {before} until now, and the login is {identity}, which may see less: restore the login, or run: "
-            f'filesync sync --endpoint "{sync.endpoint.name}" --accept-identity'
-        )
+        raise AuthError(another_identity(sync.endpoint.name, before, identity))
+
+
+def another_identity(endpoint: str, before: Identity, now: Identity) -> str:
+    """Say that an endpoint would be read as somebody else, and what to do."""
+    return (
+        f"read as {before} until now, and the login is {now}, which may see less: restore the login, or run: "
+        f'filesync sync --endpoint "{endpoint}" --accept-identity'
+    )
 
 
 def _pull(batches: Iterator[Batch], attempt: Attempt, max_files: int | None) -> None:

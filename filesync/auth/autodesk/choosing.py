@@ -38,6 +38,14 @@ def flow_of(variables: Mapping[str, str], tokens: Path, credentials: str, act_as
     return Flow.TWO_LEGGED
 
 
+def preferred_to_person(variables: Mapping[str, str]) -> str:
+    """Say which setting chooses another login than a person's; '' for none."""
+    asked = variables.get("CONNECTOR_AUTODESK_AUTH", "").strip() or "auto"
+    if asked not in ("auto", Flow.THREE_LEGGED):
+        return f"CONNECTOR_AUTODESK_AUTH is {asked}"
+    return f"{VARIABLE} is set" if asked == "auto" and variables.get(VARIABLE, "").strip() else ""
+
+
 def login_of(
     variables: Mapping[str, str],
     connector: Connector,
@@ -62,5 +70,8 @@ def login_of(
 def _key_path(variables: Mapping[str, str]) -> str:
     found = variables.get(VARIABLE, "").strip()
     if not found:
-        raise AuthError(f"{VARIABLE} is not set: the service account's login needs it; see OAUTH_SETUP.md")
+        raise AuthError(
+            f"{VARIABLE} is not set: the service account's login needs it; see 'Secure Service Account' in "
+            "OAUTH_SETUP.md"
+        )
     return found

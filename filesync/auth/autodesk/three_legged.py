@@ -45,7 +45,7 @@ class ThreeLegged:
         self._service = service
         self._command = log_in_command(credentials)
         path = file_path(service.app, tokens, credentials)
-        self.file = login_file(path, service.clock, service.stop, self._command)
+        self.file = login_file(path, service.clock, service.stop, f"log in again: {self._command}")
         self._client = Client(service.app.client_id, Secret(""), service.app.token_address)
 
     def person(self) -> Person:

@@ -1,8 +1,8 @@
 """Google's logins: a service account, a person, the account of a machine in Google's cloud."""
 
-from filesync.auth.google.choosing import DEFAULT_KEY_PATH, Kind, Source, login_of, source_of
+from filesync.auth.google.choosing import DEFAULT_KEY_PATH, Kind, Source, login_of, preferred_to_person, source_of
 from filesync.auth.google.credentials_file import OAuthClient, read_client, read_credentials
-from filesync.auth.google.service import METADATA_ONLY, READ_ONLY, Account
+from filesync.auth.google.service import METADATA_ONLY, READ_ONLY, Account, lacking
 from filesync.auth.google.service_account import ServiceAccount
 from filesync.auth.google.user import Drive, SignIn, User, log_in_command, stored
 
@@ -18,8 +18,10 @@ __all__ = [
     "SignIn",
     "Source",
     "User",
+    "lacking",
     "log_in_command",
     "login_of",
+    "preferred_to_person",
     "read_client",
     "read_credentials",
     "source_of",

@@ -41,16 +41,15 @@ class Source:
     path: Path | None = None
     variable: str = VARIABLE
 
+    def __str__(self) -> str:
+        return str(self.path or "this machine's account")
+
 
 def source_of(variables: Mapping[str, str], path: Callable[[str], Path], credentials: str = "") -> Source:
     """Find the login's source without asking anybody. Raises AuthError when there is none."""
-    named = variables.get(VARIABLE, "").strip()
-    if named == APPLICATION_DEFAULT:
-        return _application_default(variables, path) or Source(Kind.MACHINE)
-    if named:
-        return Source(Kind.FILE, path(named))
-    if not credentials and path(DEFAULT_KEY_PATH).exists():
-        return Source(Kind.FILE, path(DEFAULT_KEY_PATH))
+    chosen = preferred_to_person(variables, path, credentials)
+    if chosen:
+        return chosen
     login = file_path(path("tokens"), credentials)
     if login.exists():
         return Source(Kind.STORED, login)
@@ -58,6 +57,19 @@ def source_of(variables: Mapping[str, str], path: Callable[[str], Path], credent
     if found is None:
         raise AuthError(_nothing(path, credentials))
     return found
+
+
+def preferred_to_person(
+    variables: Mapping[str, str], path: Callable[[str], Path], credentials: str = ""
+) -> Source | None:
+    """Give what comes before the login made with `filesync auth google login`, if anything does."""
+    named = variables.get(VARIABLE, "").strip()
+    if named == APPLICATION_DEFAULT:
+        return _application_default(variables, path) or Source(Kind.MACHINE)
+    if named:
+        return Source(Kind.FILE, path(named))
+    default = path(DEFAULT_KEY_PATH)
+    return Source(Kind.FILE, default) if not credentials and default.exists() else None
 
 
 def login_of(  # noqa: PLR0913  a login is where it comes from, what it may do and whom it stands for
@@ -119,9 +131,9 @@ def _nothing(path: Callable[[str], Path], credentials: str) -> str:
     if credentials:
         return (
             f"credentials {credentials!r} have no Google login: give google_credentials_path, or run: {login}; "
-            "see OAUTH_SETUP.md"
+            "see 'Which login' in OAUTH_SETUP.md"
         )
     return (
         f"{VARIABLE}: there is no Google login: put a service account's key at {path(DEFAULT_KEY_PATH)}, "
-        f"or run: {login}; see OAUTH_SETUP.md"
+        f"or run: {login}; see 'Which login' in OAUTH_SETUP.md"
     )

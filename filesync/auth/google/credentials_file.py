@@ -106,4 +106,4 @@ def _read_object(path: Path, source: str) -> Mapping[str, Any]:
 
 
 def _unusable(source: str, why: str) -> AuthError:
-    return AuthError(f"{source} cannot be used: {why}; see OAUTH_SETUP.md")
+    return AuthError(f"{source} cannot be used: {why}; see 'Which login' in OAUTH_SETUP.md")

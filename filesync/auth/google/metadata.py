@@ -9,14 +9,15 @@ from pathlib import Path
 
 from filesync.auth.fetched import FetchedLogin
 from filesync.auth.tokens import Token, TokenKey, to_token
-from filesync.errors import AuthError, RefusedError, TransientError
-from filesync.http import CLOUD_METADATA, Answer, Connector, Refusal, Route
+from filesync.errors import AuthError, ConfigError, NetworkError, RefusedError
+from filesync.http import CLOUD_METADATA, Answer, Connection, Connector, Refusal, Route
 from filesync.model import Identity
 
 _ACCOUNT_PATH = "/computeMetadata/v1/instance/service-accounts/default/"
 _TOKEN_PATH = f"{_ACCOUNT_PATH}token"
 _ACCOUNT = Route("this machine's account", "GET", _ACCOUNT_PATH)
 _TOKEN = Route("this machine's login", "GET", _TOKEN_PATH)
+_NAME = "metadata.google.internal"
 _GUIDE = "see 'Application Default Credentials' in OAUTH_SETUP.md"
 
 
@@ -27,14 +28,8 @@ class MachineAccount(FetchedLogin):
 
     def __init__(self, connector: Connector, tokens: Path, scopes: Sequence[str], host: str = "") -> None:
         self._scopes = tuple(scopes)
-        base_url = f"http://{host or CLOUD_METADATA}"
-        self._connection = connector.connect(
-            base_url=base_url,
-            routes=(_ACCOUNT, _TOKEN),
-            client_key="machine",
-            authoriser=_Flavour(),
-            explain=lambda _status, _body: Refusal("", ""),
-        )
+        base_url = f"http://{CLOUD_METADATA if host in ('', _NAME) else host}"
+        self._connection = _connect(connector, base_url)
         key = TokenKey("google-machine", "default", base_url, self._scopes)
         super().__init__(key, tokens, connector)
 
@@ -53,10 +48,23 @@ class MachineAccount(FetchedLogin):
     def _ask(self, route: Route, path: str, params: Mapping[str, str]) -> Answer:
         try:
             return self._connection.get(route, path, params)
-        except (RefusedError, TransientError) as error:
+        except (RefusedError, NetworkError) as error:
             raise AuthError(
                 f"{error}; this is no machine of Google's cloud, or it has no service account; {_GUIDE}"
             ) from error
+
+
+def _connect(connector: Connector, base_url: str) -> Connection:
+    try:
+        return connector.connect(
+            base_url=base_url,
+            routes=(_ACCOUNT, _TOKEN),
+            client_key="machine",
+            authoriser=_Flavour(),
+            explain=lambda _status, _body: Refusal("", ""),
+        )
+    except ConfigError as error:
+        raise AuthError(f"GCE_METADATA_HOST: {base_url} is neither this machine nor its cloud's; {_GUIDE}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,8 @@ class TokenService:
             )
         except ConfigError as error:
             raise AuthError(
-                f"{source} cannot be used: its token_uri is neither https nor on this machine; see OAUTH_SETUP.md"
+                f"{source} cannot be used: its token_uri is neither https nor on this machine; "
+                "see 'Which login' in OAUTH_SETUP.md"
             ) from error
 
     def token(self, form: Mapping[str, str]) -> Answer:

@@ -17,6 +17,7 @@ from filesync.errors import AuthError, RefusedError
 from filesync.http import Connector
 from filesync.model import Identity
 
+_GUIDE = "see 'Service account' in OAUTH_SETUP.md"
 _LIFE = 3600  # seconds: the longest an assertion may live
 
 _ADVICE = {
@@ -63,7 +64,7 @@ class ServiceAccount(FetchedLogin):
         service = self._service
         assertion = sign(self._claims(), self._key.private_key, self._key.key_id)
         if assertion is None:
-            raise AuthError(f"{self._key.source} cannot be used: its private_key cannot be read; see OAUTH_SETUP.md")
+            raise AuthError(f"{self._key.source} cannot be used: its private_key cannot be read; {_GUIDE}")
         service.redactor.hide(assertion)
         try:
             return to_token(service.token({"grant_type": JWT_BEARER, "assertion": assertion}), service.clock)

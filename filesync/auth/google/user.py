@@ -11,7 +11,7 @@ from pathlib import Path
 from filesync.auth.consent import Consent, ask, code_form
 from filesync.auth.files import TokenFile
 from filesync.auth.google.credentials_file import AuthorizedUser, OAuthClient
-from filesync.auth.google.service import TokenService, lacking
+from filesync.auth.google.service import METADATA_ONLY, TokenService, lacking
 from filesync.auth.logins import Client, StoredLogin, login_file, to_login, to_refreshed
 from filesync.auth.person import Person
 from filesync.auth.tokens import Token, TokenKey, bearer, fingerprint
@@ -40,31 +40,30 @@ def log_in_command(credentials: str) -> str:
     return "filesync auth google login" + (f" --credentials {shlex.quote(credentials)}" if credentials else "")
 
 
-def stored_login(path: Path, connector: Connector, credentials: str) -> TokenFile[StoredLogin]:
-    return login_file(path, connector.clock, connector.stop, log_in_command(credentials))
-
-
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What a person's login is made of: its file, and for an authorised user's the file that it began with."""
 
     file: TokenFile[StoredLogin]
     again: str  # what to do to log in again
+    wider: str  # what to do to log in again with more rights
     seed: AuthorizedUser | None = None
 
 
 def stored(tokens: Path, connector: Connector, credentials: str) -> Sources:
     """Point to the login that `filesync auth google login` made."""
-    file = stored_login(file_path(tokens, credentials), connector, credentials)
-    return Sources(file, f"log in again: {log_in_command(credentials)}")
+    command = log_in_command(credentials)
+    file = login_file(file_path(tokens, credentials), connector.clock, connector.stop, f"log in again: {command}")
+    return Sources(file, f"log in again: {command}", f"log in again: {command} --discover")
 
 
 def handed_over(user: AuthorizedUser, tokens: Path, connector: Connector) -> Sources:
     """Point to our copy of an authorised user's login: that file is somebody else's and stays as it is."""
     credential = fingerprint(user.refresh_token.reveal())
     key = TokenKey("google-authorized-user", user.client_id, user.token_uri, (), credential=credential)
-    path = tokens / key.file_name()
-    return Sources(stored_login(path, connector, ""), f"make the file anew ({user.source})", user)
+    path, again = tokens / key.file_name(), f"make the file anew ({user.source})"
+    file = login_file(path, connector.clock, connector.stop, f"remove it: it is only our copy of {user.source}")
+    return Sources(file, again, again, user)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,8 @@ class User:
         granted = self.person.kept().scopes
         missing = lacking(granted, self._scopes) if granted else None
         if missing:
-            raise AuthError(f"the login was not granted {missing}; {self.sources.again}, and allow it; {_GUIDE}")
+            again = self.sources.again if missing in METADATA_ONLY else self.sources.wider
+            raise AuthError(f"the login was not granted {missing}; {again}, and allow it; {_GUIDE}")
         return {**self.person.headers(), **self._project}
 
     def renew(self, rejected: Mapping[str, str]) -> None:
@@ -175,7 +175,11 @@ class SignIn:
     def end(self, login: StoredLogin) -> None:
         """Have Google forget the login. Raises what a request raises."""
         self._connector.redactor.hide(login.refresh_token.reveal())
-        _service(login.client, self._connector, self._sources).revoke(login.refresh_token.reveal())
+        try:
+            _service(login.client, self._connector, self._sources).revoke(login.refresh_token.reveal())
+        except RefusedError as error:
+            if error.reason != "invalid_token":  # it had ended already
+                raise
 
     def _exchange(self, client: OAuthClient, consent: Consent, code: str, scopes: tuple[str, ...]) -> StoredLogin:
         owner = Client(client.client_id, client.client_secret, client.token_uri)

@@ -26,9 +26,11 @@ _SETUP = {
     ' see "Enable the Drive API" in OAUTH_SETUP.md',
     "SERVICE_DISABLED": "the Drive API is not enabled in this Google Cloud project;"
     ' see "Enable the Drive API" in OAUTH_SETUP.md',
-    "insufficientPermissions": "the login was not granted the scope drive.metadata.readonly;"
+    "insufficientPermissions": "the login was not granted the scope that this needs: drive.metadata.readonly, or"
+    " drive.readonly to find shared drives;"
     ' see "Grant the scope" in OAUTH_SETUP.md',
-    "ACCESS_TOKEN_SCOPE_INSUFFICIENT": "the login was not granted the scope drive.metadata.readonly;"
+    "ACCESS_TOKEN_SCOPE_INSUFFICIENT": "the login was not granted the scope that this needs: drive.metadata.readonly,"
+    " or drive.readonly to find shared drives;"
     ' see "Grant the scope" in OAUTH_SETUP.md',
     "dailyLimitExceeded": "the daily quota set in this Google Cloud project is used up; it starts again at midnight"
     ' Pacific time; see "Quotas" in OAUTH_SETUP.md',
