@@ -327,6 +327,20 @@ def test_a_scheduled_start_that_goes_well_is_silent_about_news(hub: Acc) -> None
     assert (ended.code, ended.out, ended.err) == (0, "", "")
 
 
+def test_the_log_has_a_line_for_each_answer(hub: Acc) -> None:
+    hub.home.run("sync")
+    hub.service.faults.fail(status(404), route="hub")
+    hub.service.clock.advance(HOUR)
+    hub.home.run("sync")
+    log = (hub.home.path / "logs" / "connector.log").read_text(encoding="utf-8")
+    lines = [line for line in map(json.loads, log.splitlines()) if line["event"] == "set"]
+    assert [(line["level"], line["set"], line["error_type"]) for line in lines] == [
+        ("INFO", NAME, None),
+        ("ERROR", NAME, "not_found"),
+    ]
+    assert "ACC Tower" in lines[0]["new"]
+
+
 def test_who_is_missing_twice_is_archived_and_nothing_is_removed(hub: Acc) -> None:
     hub.home.configure(of_hub(hub, schedule=MANUAL))
     hub.home.run("sync", "--all")

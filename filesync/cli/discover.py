@@ -100,7 +100,9 @@ def _sights(
     from filesync.sync.opening import opener  # noqa: PLC0415  as above
 
     stop, counters = Stop(world.clock), Counters()
-    surroundings = opener(config, world.clock, world.random).surroundings(credentials, stop, counters)
+    surroundings = opener(config, world.clock, world.random, world.redactor, world.log).surroundings(
+        credentials, stop, counters
+    )
     yield from kind.discover(Wanted(**wanted), surroundings)
     world.detail(f"{counters.requests} requests")
 

@@ -145,9 +145,12 @@ def _run(world: World, choice: Choice, path: Path) -> tuple[Report, int]:
 
 
 def _log(world: World, report: Report) -> None:
-    """Leave a line for each sync, and for each login that ends soon."""
+    """Leave a line for each set that was asked for and each sync, and for each login that ends soon."""
     from filesync.cli.logins import login_warnings  # noqa: PLC0415  the network's libraries are there by now
 
+    for expansion in report.expansions:
+        write = world.log.error if expansion.error_type else world.log.info
+        write("set", **_to_news(expansion))
     for outcome in report.outcomes:
         write = world.log.error if outcome.status == "failed" else world.log.info
         write("sync", **_to_document(outcome))

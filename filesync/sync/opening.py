@@ -33,7 +33,9 @@ class Opener:
     def open_set(self, wanted: EndpointSet, stop: Stop) -> Callable[[], Sequence[Member]]:
         """Make the function that asks for a set's members. Raises AuthError when credentials are missing."""
         template = wanted.template
-        return wanted.ability.open_set(template.details, self.surroundings(template.credentials, stop, Counters()))
+        return wanted.ability.open_set(
+            template.details, self.surroundings(template.credentials, stop, Counters(), set=wanted.name)
+        )
 
     def members(self, wanted: EndpointSet, stop: Stop) -> Sequence[Member]:
         """Ask for a set's members."""
