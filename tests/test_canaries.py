@@ -162,6 +162,7 @@ def test_nothing_shows_a_secret_when_the_services_echo_what_they_refuse(
 
 
 def test_nothing_shows_a_secret_when_an_error_body_repeats_a_token(home: Home, acc: AccSimulator) -> None:
+    home.configure({"name": "Person", "endpoint_details": {"project_id": next(iter(acc.projects))}})
     home.run("sync", "--all")
     (path,) = home.path.glob("tokens/autodesk-three-legged-*.json")
     token = json.loads(path.read_bytes())["access_token"]
