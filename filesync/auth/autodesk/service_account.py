@@ -3,7 +3,6 @@
 https://aps.autodesk.com/en/docs/ssa/v1/developers_guide/jwt-assertions/
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import Any
 from filesync.auth.autodesk.app import READ_ONLY, TOKEN, LoginService
 from filesync.auth.autodesk.refusals import refused
 from filesync.auth.fetched import FetchedLogin
+from filesync.auth.handed_over import HandedOver
 from filesync.auth.signing import JWT_BEARER, sign
 from filesync.auth.skew import skew
 from filesync.auth.tokens import Token, TokenKey, fingerprint, to_token
-from filesync.errors import AuthError, RefusedError
+from filesync.errors import RefusedError
 from filesync.http import Connector, Secret
 from filesync.model import Identity
 
@@ -31,7 +31,7 @@ _REFUSED = (
 class ServiceAccountKey:
     """What the JSON file of a service account says."""
 
-    path: Path
+    file: HandedOver
     service_account_id: str
     key_id: str
     private_key: Secret
@@ -39,14 +39,10 @@ class ServiceAccountKey:
 
 def read_key(path: Path) -> ServiceAccountKey:
     """Read a service account's file. Raises AuthError that names the file and the variable it comes from."""
-    fields = _read_object(path)
-    names = ("service_account_id", "key_id", "private_key")
-    for name in names:
-        if not isinstance(fields.get(name), str) or not fields[name].strip():
-            raise _unusable(path, f"it has no {name}")
-    account, key_id, private_key = (fields[name].strip() for name in names)
+    file = HandedOver(path, f"{VARIABLE}: {path}", "Secure Service Account")
+    account, key_id, private_key = file.texts(file.fields(), "service_account_id", "key_id", "private_key")
     # The key is shown once, as JSON; copied by hand it often keeps its line ends as two characters.
-    return ServiceAccountKey(path, account, key_id, Secret(private_key.replace("\\n", "\n")))
+    return ServiceAccountKey(file, account, key_id, Secret(private_key.replace("\\n", "\n")))
 
 
 class ServiceAccount(FetchedLogin):
@@ -75,7 +71,7 @@ class ServiceAccount(FetchedLogin):
         service = self._service
         assertion = sign(self._claims(), self._key.private_key, self._key.key_id)
         if assertion is None:
-            raise _unusable(self._key.path, "its private_key cannot be read")
+            raise self._key.file.unusable("its private_key cannot be read")
         service.redactor.hide(assertion)
         form = {"grant_type": JWT_BEARER, "assertion": assertion}
         try:
@@ -92,19 +88,3 @@ class ServiceAccount(FetchedLogin):
             "exp": int(self._service.clock.now().timestamp()) + _LIFE,
             "scope": list(READ_ONLY),
         }
-
-
-def _read_object(path: Path) -> Mapping[str, Any]:
-    try:
-        fields = json.loads(path.read_bytes())
-    except OSError as error:
-        raise _unusable(path, error.strerror or "it cannot be read") from error
-    except (ValueError, RecursionError):
-        raise _unusable(path, "it is not JSON") from None  # the parser's error holds the file's text
-    if not isinstance(fields, dict):
-        raise _unusable(path, "it is no service account's file")
-    return fields
-
-
-def _unusable(path: Path, why: str) -> AuthError:
-    return AuthError(f"{VARIABLE}: {path} cannot be used: {why}; see 'Secure Service Account' in OAUTH_SETUP.md")

@@ -17,7 +17,6 @@ from filesync.errors import AuthError, RefusedError
 from filesync.http import Connector
 from filesync.model import Identity
 
-_GUIDE = "see 'Service account' in OAUTH_SETUP.md"
 _LIFE = 3600  # seconds: the longest an assertion may live
 
 _ADVICE = {
@@ -45,7 +44,7 @@ class ServiceAccount(FetchedLogin):
         self._key = key
         self._scopes = tuple(scopes)
         self._subject = subject
-        self._service = TokenService(key.token_uri, key.client_email, connector, key.source)
+        self._service = TokenService(key.token_uri, key.client_email, connector, key.file.source)
         self._service.redactor.hide(key.private_key.reveal())
         credential = fingerprint(key.private_key.reveal())
         token_key = TokenKey(
@@ -64,7 +63,7 @@ class ServiceAccount(FetchedLogin):
         service = self._service
         assertion = sign(self._claims(), self._key.private_key, self._key.key_id)
         if assertion is None:
-            raise AuthError(f"{self._key.source} cannot be used: its private_key cannot be read; {_GUIDE}")
+            raise self._key.file.unusable("its private_key cannot be read")
         service.redactor.hide(assertion)
         try:
             return to_token(service.token({"grant_type": JWT_BEARER, "assertion": assertion}), service.clock)

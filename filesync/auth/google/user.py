@@ -61,8 +61,8 @@ def handed_over(user: AuthorizedUser, tokens: Path, connector: Connector) -> Sou
     """Point to our copy of an authorised user's login: that file is somebody else's and stays as it is."""
     credential = fingerprint(user.refresh_token.reveal())
     key = TokenKey("google-authorized-user", user.client_id, user.token_uri, (), credential=credential)
-    path, again = tokens / key.file_name(), f"make the file anew ({user.source})"
-    file = login_file(path, connector.clock, connector.stop, f"remove it: it is only our copy of {user.source}")
+    path, again = tokens / key.file_name(), f"make the file anew ({user.file.source})"
+    file = login_file(path, connector.clock, connector.stop, f"remove it: it is only our copy of {user.file.source}")
     return Sources(file, again, again, user)
 
 
@@ -231,5 +231,5 @@ class _Fixed:
 
 
 def _service(client: Client, connector: Connector, sources: Sources) -> TokenService:
-    source = sources.seed.source if sources.seed else str(sources.file.path)
+    source = sources.seed.file.source if sources.seed else str(sources.file.path)
     return TokenService(client.token_address, client.client_id, connector, source)
