@@ -54,6 +54,11 @@ class FileLock:
         self.release()
 
 
+def lock_open_file(fd: int) -> None:
+    """Wait for the lock of a file that is open; it falls when the file is closed."""
+    _lock(fd, blocking=True)
+
+
 def is_held(path: Path) -> bool:
     """Tell whether some process holds the lock on that file."""
     if not path.exists():

@@ -1,12 +1,8 @@
-"""The log file: one JSON object a line, written whole by any process of the home, without secrets.
-
-Each line is one write to a file opened for it, so that lines of several processes never mix and a file that was
-rotated meanwhile loses nothing.
-"""
+"""The log: events of a run as one line each, as JSON or as text for people, without secrets."""
 
 import json
-import os
-from collections.abc import Callable, Mapping
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
@@ -14,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from filesync.clock import to_timestamp
-from filesync.locks import locked
+from filesync.log_file import append
 
 LARGEST = 10_000_000  # bytes of one file
-KEPT = 5  # older files: connector.log.1 is the newest of them
+
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # what steers a terminal, ends a line, or is no UTF-8
+_PLAIN = frozenset("-_.:/+@%")  # what a text value may hold without quotes, beside letters and digits
 
 
 class Level(IntEnum):
@@ -31,7 +29,8 @@ class Level(IntEnum):
 class Log:
     """Where events go; `path` None: nowhere. `facts` are part of every line, such as the run's id.
 
-    A log that cannot be written stops nothing: what is logged is known elsewhere too.
+    A log that cannot be written stops nothing: what is logged is known elsewhere too. `complain` is told why, once;
+    `echo` gets what is of INFO or above as text, whatever the file's level is.
     """
 
     path: Path | None
@@ -39,35 +38,56 @@ class Log:
     now: Callable[[], datetime]
     scrub: Callable[[str], str]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    as_text: bool = False
+    largest: int = LARGEST  # bytes of one file; 0: it is never rotated here
+    complain: Callable[[str], None] = lambda _: None
+    echo: Callable[[str], None] | None = None
+    complaints: list[str] = field(default_factory=list)  # shared by all that `about` gives
 
     def about(self, **facts: Any) -> "Log":
         """Give the same log with more to say in every line."""
         return replace(self, facts={**self.facts, **facts})
 
     def debug(self, event: str, **facts: Any) -> None:
-        self._write(Level.DEBUG, event, facts)
+        self.write(Level.DEBUG, event, **facts)
 
     def info(self, event: str, **facts: Any) -> None:
-        self._write(Level.INFO, event, facts)
+        self.write(Level.INFO, event, **facts)
 
     def warning(self, event: str, **facts: Any) -> None:
-        self._write(Level.WARNING, event, facts)
+        self.write(Level.WARNING, event, **facts)
 
     def error(self, event: str, **facts: Any) -> None:
-        self._write(Level.ERROR, event, facts)
+        self.write(Level.ERROR, event, **facts)
 
-    def _write(self, level: Level, event: str, facts: Mapping[str, Any]) -> None:
-        if self.path is None or level < self.level:
+    def write(self, level: Level, event: str, **facts: Any) -> None:
+        is_shown = self.echo is not None and level >= Level.INFO
+        is_kept = self.path is not None and level >= self.level
+        if not is_shown and not is_kept:
             return
         fields = {"timestamp": to_timestamp(self.now()), "level": level.name, "event": event, **self.facts, **facts}
-        line = json.dumps({name: self._plain(value) for name, value in fields.items()}, ensure_ascii=False)
+        fields = {name: self._plain(value) for name, value in fields.items()}
+        if self.echo is not None and is_shown:
+            self.echo(_to_text(fields))
+        if self.path is not None and is_kept:
+            self._keep(self.path, _to_text(fields) if self.as_text else _to_json(fields))
+
+    def _keep(self, path: Path, line: str) -> None:
         try:
-            _append(self.path, f"{line}\n".encode("utf-8", "backslashreplace"))
-        except OSError:
-            return
+            append(path, f"{line}\n".encode(), self.largest)
+        except OSError as exc:
+            if not self.complaints:
+                self.complaints.append(f"{path}: the log cannot be written: {exc.strerror}; nothing else is affected")
+                self.complain(self.complaints[0])
 
     def _plain(self, value: Any) -> Any:
-        return value if value is None or isinstance(value, bool | int | float) else self.scrub(str(value))
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, Mapping):
+            return {self.scrub(str(name)): self._plain(each) for name, each in value.items()}
+        if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+            return [self._plain(each) for each in value]
+        return self.scrub(str(value))
 
 
 def nowhere() -> Log:
@@ -75,25 +95,31 @@ def nowhere() -> Log:
     return Log(None, Level.ERROR, lambda: datetime.min, str)  # noqa: DTZ901  no line is ever written
 
 
-def _append(path: Path, line: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
-    try:
-        os.write(fd, line)
-        size = os.fstat(fd).st_size
-    finally:
-        os.close(fd)
-    if size > LARGEST:
-        _rotate(path)
+def _to_json(fields: Mapping[str, Any]) -> str:
+    return _escaped(json.dumps(fields, ensure_ascii=False))
 
 
-def _rotate(path: Path) -> None:
-    """Move every file one number up, one process at a time; whoever comes second finds it done."""
-    with locked(path.with_name(f".{path.name}.lock")):
-        if path.stat().st_size <= LARGEST:
-            return
-        for number in range(KEPT, 0, -1):
-            older = path.with_name(f"{path.name}.{number}")
-            newer = path.with_name(f"{path.name}.{number - 1}") if number > 1 else path
-            if newer.exists():
-                newer.replace(older)
+def _to_text(fields: Mapping[str, Any]) -> str:
+    """Write `time LEVEL event name=value …`; what is not known is left out."""
+    return _escaped(" ".join(_words(fields)))
+
+
+def _words(fields: Mapping[str, Any]) -> Iterator[str]:
+    time, level, event = fields["timestamp"], fields["level"], fields["event"]
+    yield f"{time} {level:<7} {event}"
+    for name, value in list(fields.items())[3:]:
+        if value is not None:
+            yield f"{name}={_value(value)}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str) and value and all(char.isalnum() or char in _PLAIN for char in value):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _escaped(line: str) -> str:
+    r"""Escape what would end the line or steer a terminal; in JSON `\u202e` is the same string to a reader."""
+    if line.isprintable():
+        return line
+    return "".join(json.dumps(char)[1:-1] if unicodedata.category(char) in _UNSAFE else char for char in line)

@@ -14,6 +14,7 @@ from filesync.variables import Variables, read_variables
 CONFIG_FILE = "config/connector.yaml"
 LOG_FILE = "logs/connector.log"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_FORMATS = ("json", "text")
 AUTODESK_FLOWS = ("auto", "two_legged", "three_legged", "service_account")
 DEFAULTS: Mapping[str, str] = {
     "DATABASE_URL": "sqlite:///./data/connector.db",
@@ -27,6 +28,8 @@ DEFAULTS: Mapping[str, str] = {
     "SYNC_INTERVAL_MINUTES": "5",
     "MAX_CONCURRENT_SYNCS": "5",
     "CONNECTOR_LOG_LEVEL": "INFO",
+    "CONNECTOR_LOG_FORMAT": "json",
+    "CONNECTOR_LOG_ROTATE_MB": "10",
     "FILESYNC_HEALTH_TOKEN": "",
 }
 
@@ -43,6 +46,8 @@ class Settings:
     sync_interval_minutes: int
     max_concurrent_syncs: int
     log_level: str
+    log_format: str
+    log_rotate_mb: int  # 0: never
     autodesk_base_url: str
     google_base_url: str
     credentials: str = ""  # the named set of connector.yaml that `variables` has in the environment's place
@@ -80,6 +85,8 @@ def load_settings(home: Path, environ: Mapping[str, str]) -> Settings:
         sync_interval_minutes=reader.read("SYNC_INTERVAL_MINUTES", _minutes),
         max_concurrent_syncs=reader.read("MAX_CONCURRENT_SYNCS", _at_once),
         log_level=reader.read("CONNECTOR_LOG_LEVEL", _log_level),
+        log_format=reader.read("CONNECTOR_LOG_FORMAT", _log_format),
+        log_rotate_mb=reader.read("CONNECTOR_LOG_ROTATE_MB", _megabytes),
         autodesk_base_url=reader.read("CONNECTOR_AUTODESK_BASE_URL", _base_url),
         google_base_url=reader.read("CONNECTOR_GOOGLE_BASE_URL", _base_url),
     )
@@ -182,14 +189,22 @@ def _at_once(text: str) -> int:
     return _whole(text, 100)
 
 
-def _whole(text: str, highest: int) -> int:
-    if text.isascii() and text.strip().isdigit() and len(text) < 20 and 1 <= int(text) <= highest:
+def _megabytes(text: str) -> int:
+    return _whole(text, 10_000, lowest=0)
+
+
+def _whole(text: str, highest: int, lowest: int = 1) -> int:
+    if text.isascii() and text.strip().isdigit() and len(text) < 20 and lowest <= int(text) <= highest:
         return int(text)
-    raise ValueError(f"found {text[:40]!r}, a whole number from 1 to {highest} is needed")
+    raise ValueError(f"found {text[:40]!r}, a whole number from {lowest} to {highest} is needed")
 
 
 def _log_level(text: str) -> str:
     return _one_of(text.upper(), LOG_LEVELS)
+
+
+def _log_format(text: str) -> str:
+    return _one_of(text.lower(), LOG_FORMATS)
 
 
 def _flow(text: str) -> str:

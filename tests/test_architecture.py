@@ -13,8 +13,8 @@ PACKAGE = ROOT / "filesync"
 
 # What each room may import beside itself. A new room finds its place here, or the tests say so.
 FOUNDATION = {
-    *("filesync", "clock", "durations", "errors", "globs", "locks", "model", "schedule", "selection"),
-    *("settings", "signals", "variables", "logs", "redaction"),
+    *("filesync", "clock", "durations", "errors", "globs", "locks", "model", "retention", "schedule", "selection"),
+    *("settings", "signals", "variables", "logs", "log_file", "redaction"),
 }
 MAY_IMPORT = {
     **dict.fromkeys(FOUNDATION, FOUNDATION),

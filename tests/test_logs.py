@@ -1,15 +1,19 @@
 """The log file: whole lines from every process, nothing below its level, no secrets."""
 
 import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from filesync.logs import KEPT, Level, Log
+from filesync.locks import lock_open_file
+from filesync.log_file import KEPT
+from filesync.logs import Level, Log
 from filesync.redaction import Redactor
 from tests.homes import ROOT, Acc
 
@@ -19,12 +23,12 @@ WRITER = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from filesync import logs
 from filesync.logs import Level, Log
 
-logs.LARGEST = int(sys.argv[3])
-log = Log(Path(sys.argv[1]), Level.INFO, lambda: datetime(2026, 3, 4, tzinfo=UTC), str, {"writer": sys.argv[2]})
-for number in range(500):
+path, writer, largest, count = sys.argv[1:]
+now = lambda: datetime(2026, 3, 4, tzinfo=UTC)
+log = Log(Path(path), Level.INFO, now, str, {"writer": writer}, largest=int(largest), complain=sys.exit)
+for number in range(int(count)):
     log.info("line", number=number, text="x" * 200)
 """
 
@@ -33,61 +37,176 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def all_lines(path: Path) -> list[dict[str, Any]]:
+    files = [path, *(path.with_name(f"{path.name}.{number}") for number in range(1, KEPT + 1))]
+    return [line for file in files if file.exists() for line in lines(file)]
+
+
 @pytest.fixture
-def log(tmp_path: Path) -> Log:
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "logs" / "connector.log"
+
+
+@pytest.fixture
+def log(path: Path) -> Log:
     redactor = Redactor()
     redactor.hide("not-a-secret")
-    return Log(tmp_path / "logs" / "connector.log", Level.INFO, lambda: NOON, redactor.scrub)
+    return Log(path, Level.INFO, lambda: NOON, redactor.scrub)
 
 
-def test_a_line_is_one_object_with_time_level_event_and_facts(log: Log) -> None:
-    log.about(run_id="r1").info("sync", endpoint="P\n\x1b[31m\udc80", files=3, error=None)
-    assert log.path
-    assert lines(log.path) == [
+def writer(path: Path, *arguments: object) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-S", "-c", WRITER, path, *arguments]
+    return subprocess.Popen([str(each) for each in command], env={"PYTHONPATH": str(ROOT)})
+
+
+def test_a_line_is_one_object_with_time_level_event_and_facts(log: Log, path: Path) -> None:
+    log.about(run_id="r1").info("sync", endpoint="P\n\x1b[31m\udc80\u2028\u202e", files=3, error=None, new=["A", "B"])
+    assert path.read_bytes().isascii()
+    assert lines(path) == [
         {
             "timestamp": "2026-03-04T12:00:00.000Z",
             "level": "INFO",
             "event": "sync",
             "run_id": "r1",
-            "endpoint": "P\n\x1b[31m\udc80",
+            "endpoint": "P\n\x1b[31m\udc80\u2028\u202e",
             "files": 3,
             "error": None,
+            "new": ["A", "B"],
         }
     ]
 
 
-def test_what_is_below_the_level_is_not_written(log: Log) -> None:
+def test_as_text_a_line_is_for_people_and_still_one_line(log: Log, path: Path) -> None:
+    text = replace(log, as_text=True)
+    text.warning("sync", endpoint="P\n\x1b[31m", files=3, error=None, status="success", folders=["A/B"])
+    assert path.read_text(encoding="utf-8") == (
+        r'2026-03-04T12:00:00.000Z WARNING sync endpoint="P\n\u001b[31m" files=3 status=success folders=["A/B"]' + "\n"
+    )
+
+
+def test_what_is_below_the_level_is_not_written_but_told_to_who_watches(log: Log, path: Path) -> None:
+    told: list[str] = []
+    log = replace(log, level=Level.WARNING, echo=told.append)
     log.debug("request")
+    log.info("sync_ended")
     log.warning("login")
-    assert log.path
-    assert [line["event"] for line in lines(log.path)] == ["login"]
+    assert [line["event"] for line in lines(path)] == ["login"]
+    assert [line.split()[2] for line in told] == ["sync_ended", "login"]
 
 
-def test_secrets_do_not_reach_the_file(log: Log) -> None:
-    log.error("sync", message="Bearer not-a-secret was refused")
-    assert log.path
-    assert lines(log.path)[0]["message"] == "Bearer **redacted** was refused"
+def test_secrets_do_not_reach_the_file(log: Log, path: Path) -> None:
+    log.error("sync", message="Bearer not-a-secret was refused", lines=[{"not-a-secret": "not-a-secret"}])
+    assert "not-a-secret" not in path.read_text(encoding="utf-8")
+    assert lines(path)[0]["message"] == "Bearer **redacted** was refused"
 
 
-def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_written_stops_nothing_and_says_so_once(tmp_path: Path) -> None:
     (tmp_path / "logs").write_text("a file, not a folder")
-    Log(tmp_path / "logs" / "connector.log", Level.INFO, lambda: NOON, str).info("sync")
+    told: list[str] = []
+    log = Log(tmp_path / "logs" / "connector.log", Level.INFO, lambda: NOON, str, complain=told.append)
+    log.info("start_began")
+    log.about(endpoint="P").info("sync_began")
+    assert len(told) == 1
+    assert "connector.log: the log cannot be written: Not a directory" in told[0]
 
 
-@pytest.mark.parametrize("largest", [10_000_000, 100_000])
-def test_processes_that_write_and_rotate_at_once_lose_and_tear_nothing(tmp_path: Path, largest: int) -> None:
-    path = tmp_path / "connector.log"
-    command = [sys.executable, "-c", WRITER, str(path)]
-    writers = [
-        subprocess.Popen([*command, str(number), str(largest)], env={"PYTHONPATH": str(ROOT)}) for number in range(2)
-    ]
-    assert [writer.wait(timeout=60) for writer in writers] == [0, 0]
-    files = [path, *(path.with_name(f"connector.log.{number}") for number in range(1, KEPT + 1))]
-    written = [line for file in files if file.exists() for line in lines(file)]
-    assert sorted((line["writer"], line["number"]) for line in written) == [
-        (writer, number) for writer in "01" for number in range(500)
-    ]
-    assert path.with_name("connector.log.1").exists() == (largest < 1_000_000)
+def test_on_a_full_disk_nothing_of_a_line_is_left(path: Path) -> None:
+    path.parent.mkdir()
+    code = f"""
+import resource
+from datetime import UTC, datetime
+from pathlib import Path
+from filesync.logs import Level, Log
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
+log = Log(Path({str(path)!r}), Level.INFO, lambda: datetime(2026, 3, 4, tzinfo=UTC), str, complain=print)
+for number in range(20):
+    log.info("line", number=number, text="x" * 60)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=False, text=True, env={"PYTHONPATH": str(ROOT)}
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("cannot be written") == 1
+    written = lines(path)
+    assert path.stat().st_size <= 1_000
+    assert [line["number"] for line in written] == list(range(len(written)))
+    assert 3 < len(written) < 20
+
+
+def test_a_line_that_a_power_cut_tore_does_not_tear_the_next_one(log: Log, path: Path) -> None:
+    log.info("before")
+    with path.open("ab") as file:
+        file.write(b'{"timestamp": "2026-')
+    log.info("after")
+    first, _, last = path.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["event"] for line in (first, last)] == ["before", "after"]
+
+
+def test_the_file_and_its_folder_are_for_the_owner_and_the_group(log: Log, path: Path) -> None:
+    umask = os.umask(0o022)
+    try:
+        log.info("sync")
+    finally:
+        os.umask(umask)
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o640, 0o750)
+
+
+@pytest.mark.parametrize("largest", [300_000, 0])
+def test_twenty_processes_that_write_and_rotate_at_once_lose_and_tear_nothing(path: Path, largest: int) -> None:
+    writers = [writer(path, number, largest, 150) for number in range(20)]
+    assert [each.wait(timeout=60) for each in writers] == [0] * 20
+    written = [(line["writer"], line["number"]) for line in all_lines(path)]
+    assert sorted(written) == sorted((str(number), line) for number in range(20) for line in range(150))
+    assert path.with_name("connector.log.1").exists() == (largest == 300_000)
+    assert all(file.stat().st_size <= (largest or 10**9) for file in path.parent.glob("connector.log*"))
+
+
+def test_older_files_move_one_number_up_and_the_oldest_goes(log: Log, path: Path) -> None:
+    log = replace(log, largest=100)  # one line a file
+    for number in range(8):
+        log.info("line", number=number)
+    names = [path.name, *(f"{path.name}.{number}" for number in range(1, KEPT + 1))]
+    assert sorted(each.name for each in path.parent.iterdir()) == sorted(names)
+    assert [lines(path.with_name(name))[0]["number"] for name in names] == [7, 6, 5, 4, 3, 2]
+
+
+def test_a_folder_that_lets_nothing_be_renamed_keeps_every_line(log: Log, path: Path) -> None:
+    path.parent.mkdir()
+    path.with_name("connector.log.4").touch()
+    path.with_name("connector.log.5").mkdir()  # a file cannot take its place
+    for number in range(3):
+        replace(log, largest=100).info("line", number=number)
+    assert [line["number"] for line in lines(path)] == [0, 1, 2]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_writer_between_opening_and_writing_follows_a_file_that_was_renamed(log: Log, path: Path) -> None:
+    log.info("before")
+    rotated = path.with_name("connector.log.1")
+    with path.open("ab") as holder:
+        lock_open_file(holder.fileno())
+        waiting = writer(path, "late", 0, 1)
+        while not has_open(waiting.pid, path):
+            assert waiting.poll() is None
+        path.rename(rotated)  # as logrotate does
+    assert waiting.wait(timeout=30) == 0
+    assert [line["event"] for line in lines(rotated)] == ["before"]
+    assert [line["writer"] for line in lines(path)] == ["late"]
+
+
+def has_open(pid: int, path: Path) -> bool:
+    try:
+        return any(fd.samefile(path) for fd in Path(f"/proc/{pid}/fd").iterdir() if fd.exists())
+    except FileNotFoundError:
+        return False
+
+
+def test_a_file_that_logrotate_copied_and_emptied_goes_on_from_its_start(log: Log, path: Path) -> None:
+    log.info("before")
+    os.truncate(path, 0)  # copytruncate
+    log.info("after")
+    assert [line["event"] for line in lines(path)] == ["after"]
 
 
 def test_every_request_of_a_run_is_there_at_debug_and_none_of_it_shows_an_address(acc: Acc) -> None:

@@ -7,6 +7,7 @@ import importlib
 import traceback
 from collections.abc import Sequence
 from copy import copy
+from enum import StrEnum
 from typing import Annotated, Any, cast
 
 import typer  # noqa: TID251  the command layer
@@ -35,6 +36,13 @@ _COMMANDS = {
 }
 _UsageProblem = cast("type[typer.BadParameter]", typer.BadParameter.__base__)  # what every wrong usage is, in any Typer
 _INTERRUPTED = 130
+
+
+class LogFormat(StrEnum):
+    JSON = "json"
+    TEXT = "text"
+
+
 _PLAIN: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None}
 
 
@@ -94,7 +102,7 @@ def _load(name: str, address: str) -> Any:
     return command
 
 
-_SETTERS = ("home", "config", "verbose", "quiet")
+_SETTERS = ("home", "config", "verbose", "quiet", "log_format")
 
 
 def _shared(param: Any) -> Any:
@@ -135,6 +143,9 @@ def _global_options(  # noqa: PLR0913  one parameter for each option
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    log_format: Annotated[
+        LogFormat | None, typer.Option(help="Of the lines in logs/connector.log; else $CONNECTOR_LOG_FORMAT.")
+    ] = None,
     version: Annotated[  # noqa: ARG001  its callback does it
         bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
@@ -145,6 +156,7 @@ def _global_options(  # noqa: PLR0913  one parameter for each option
     """
     options = ctx.obj.options
     options.home, options.config, options.verbose, options.quiet = home, config, verbose, quiet
+    options.log_format = log_format
 
 
 def _refuse(exc: typer.BadParameter, world: World) -> int:

@@ -79,7 +79,6 @@ def sync(  # noqa: PLR0913  one parameter for each option
     _check(choice)
     if not world.config.sets:  # else more names are known once the sets were asked for
         check_names(choice.names, [e.name for e in world.config.endpoints])
-    world.log = world.log.about(run_id=f"{world.random.getrandbits(48):012x}")
     with _database_for(world, dry_run=dry_run) as path:
         report, code = _run(world, choice, path)
     _tell(world, choice, report, dry_run=dry_run)

@@ -36,6 +36,7 @@ class Options:
     config: str | None = None
     verbose: bool = False
     quiet: bool = False
+    log_format: str | None = None
 
 
 @dataclass
@@ -86,10 +87,24 @@ class World:
         return config
 
     @cached_property
+    def run_id(self) -> str:
+        """Name this run; every line of the log that it writes has it."""
+        return f"{self.random.getrandbits(48):012x}"
+
+    @cached_property
     def log(self) -> Log:
         """Give the home's log file."""
-        level = Level[self.settings.log_level]
-        return Log(self.home / LOG_FILE, level, self.clock.now, self.redactor.scrub)
+        return Log(
+            path=self.home / LOG_FILE,
+            level=Level[self.settings.log_level],
+            now=self.clock.now,
+            scrub=self.redactor.scrub,
+            facts={"run_id": self.run_id},
+            as_text=(self.options.log_format or self.settings.log_format) == "text",
+            largest=self.settings.log_rotate_mb * 1_000_000,
+            complain=self.complain,
+            echo=self.detail if self.options.verbose else None,
+        )
 
     def endpoints(self) -> "list[Endpoint]":
         """Give every endpoint: those of the file, and of its sets those that the last answers named. Asks nobody."""
