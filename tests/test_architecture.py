@@ -13,8 +13,20 @@ PACKAGE = ROOT / "filesync"
 
 # What each room may import beside itself. A new room finds its place here, or the tests say so.
 FOUNDATION = {
-    *("filesync", "clock", "durations", "errors", "globs", "locks", "model", "retention", "schedule", "selection"),
-    *("settings", "signals", "variables", "logs", "log_file", "redaction"),
+    *(
+        "filesync",
+        "ages",
+        "clock",
+        "durations",
+        "errors",
+        "globs",
+        "locks",
+        "model",
+        "retention",
+        "schedule",
+        "selection",
+    ),
+    *("settings", "signals", "variables", "logs", "log_file", "redaction", "alerts", "addresses"),
 }
 MAY_IMPORT = {
     **dict.fromkeys(FOUNDATION, FOUNDATION),

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer  # noqa: TID251  the command layer
 
+from filesync.ages import length
 from filesync.cli.choice import chosen_endpoints, chosen_ids
-from filesync.cli.moments import length, minute, parse_moment
+from filesync.cli.moments import minute, parse_moment
 from filesync.cli.options import AsCsv, AsJson, AsJsonLines, EndpointNames, Limit
 from filesync.cli.output import Form, Row, View, choose, show
 from filesync.cli.table import Column

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
+from filesync.ages import ago, length, until
 from filesync.cli.choice import check_names
 from filesync.cli.idle import has_logins
-from filesync.cli.moments import ago, length, minute, until
+from filesync.cli.moments import minute
 from filesync.cli.options import AsJson, EndpointNames
 from filesync.cli.output import Form, View, choose, show
 from filesync.cli.table import Column
@@ -61,7 +62,7 @@ def status(
     world: World = ctx.obj
     statuses = _chosen(endpoint_statuses(world), endpoint)
     now, warnings = world.clock.now(), _login_warnings(world)
-    documents = [{**each.to_json(), "login_warning": warnings.get(each.name)} for each in statuses]
+    documents = _documents(statuses, warnings)
     rows = [{**row, "_schedule": each.schedule} for row, each in zip(documents, statuses, strict=True)]
     view = _WHY if why and not json else View("endpoints", _columns(now), nothing="no endpoint is configured")
     show(world, form, view, documents if json else rows)
@@ -72,6 +73,11 @@ def status(
         _spell_out(world, rows)
     if check and not _all_well(world, statuses):
         raise typer.Exit(1)
+
+
+def status_documents(world: World) -> list[Mapping[str, Any]]:
+    """Describe every endpoint as `status --json` does."""
+    return _documents(endpoint_statuses(world), _login_warnings(world))
 
 
 def endpoint_statuses(world: World) -> list[Status]:
@@ -85,6 +91,10 @@ def endpoint_statuses(world: World) -> list[Status]:
     ids = (row["endpoint_id"] for row in rows if row["running_since"] is not None)
     running = frozenset(id_ for id_ in ids if world.is_running(id_))
     return [*describe(endpoints, rows, running, now), *_set_statuses(world)]
+
+
+def _documents(statuses: Sequence[Status], warnings: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    return [{**each.to_json(), "login_warning": warnings.get(each.name)} for each in statuses]
 
 
 def _set_statuses(world: World) -> list[Status]:

@@ -56,6 +56,7 @@ class World:
     stdout_width: int | None = None
     stderr_is_terminal: bool = False
     open_browser: Callable[[str], bool] = lambda _: False  # False: there is none
+    busy_seconds: float = 30  # how long a reader waits for a locked database
     options: Options = field(default_factory=Options)
     redactor: Redactor = field(default_factory=Redactor)
 
@@ -140,7 +141,7 @@ class World:
         """Open the database for queries; nothing is ever written."""
         from filesync.store.database import open_for_reading  # noqa: PLC0415  not every command needs SQLite
 
-        database = open_for_reading(self.database_path)
+        database = open_for_reading(self.database_path, busy_seconds=self.busy_seconds)
         try:
             yield database
         finally:

@@ -22,7 +22,7 @@ _KNOWN_PROBLEMS = {
     "SQLITE_FULL": "cannot grow: the disk is full; free some space, nothing was lost",
     "SQLITE_READONLY": "cannot be written: the file or its folder is read-only",
     "SQLITE_CANTOPEN": "cannot be opened or created; check the path and its permissions",
-    "SQLITE_BUSY": f"was locked by another program for more than {BUSY_SECONDS} s",
+    "SQLITE_BUSY": "was locked by another program for too long; see which one holds it",
     "SQLITE_IOERR": "could not be read or written: the disk reported an error",
     "SQLITE_PERM": "cannot be opened: permission denied",
 }
@@ -90,15 +90,15 @@ def open_for_writing(path: Path) -> Database:
     return Database(path, connection)
 
 
-def open_for_reading(path: Path) -> Database:
-    """Open an existing database without ever writing to it.
+def open_for_reading(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
+    """Open an existing database without ever writing to it; one that is locked is waited for that long.
 
     Raises StoreError: missing, not a database, older or newer than this program.
     """
     if not path.exists():
         raise StoreError(f"{path}: there is no database yet; run: filesync sync (or name another home with --home)")
     with problems_named(path):
-        connection = _connect(f"{path.as_uri()}?mode=ro")
+        connection = _connect(f"{path.as_uri()}?mode=ro", busy_seconds)
         try:
             version = _version(connection)
             if version > migrations.CURRENT:
@@ -144,9 +144,9 @@ def _migrate(path: Path, connection: sqlite3.Connection) -> None:
             migrations.migrate(connection)
 
 
-def _connect(uri: str) -> sqlite3.Connection:
+def _connect(uri: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+        uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=256
     )
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
