@@ -63,7 +63,7 @@ def decide(schedule: Schedule, history: History, now: datetime) -> Decision:
     """Tell whether a scheduled start at `now` should run the endpoint.
 
     Slots are served once, late rather than never; an `interrupted` or temporarily failed sync is due at the
-    next start, other failures wait 5, 10, 20 … 60 minutes. A clock that was set back never starves an endpoint.
+    next start, other failures after 5, 10, 20 … 60 minutes. A clock that was set back never starves an endpoint.
     """
     if isinstance(schedule, ManualSchedule):
         return Decision(due=False, reason="manual: runs only when it is named", next_due_at=None)
@@ -76,7 +76,7 @@ def decide(schedule: Schedule, history: History, now: datetime) -> Decision:
     if started > now + _CLOCK_TOLERANCE:
         return Decision(due=True, reason="the clock was set back behind the last start", next_due_at=now)
     if history.last_status == "interrupted" or _failed_temporarily(history):
-        return Decision(due=True, reason=f"the last sync was {_ending(history)}, so it goes on now", next_due_at=now)
+        return Decision(due=True, reason=f"the last sync {_ending(history)} at the next start", next_due_at=now)
     return _decide_next(schedule, history, started, now)
 
 
@@ -106,26 +106,36 @@ def _decide_first(schedule: IntervalSchedule | CronSchedule, history: History, n
     if history.created_at > now + _CLOCK_TOLERANCE:
         return Decision(due=True, reason="the clock was set back behind its beginning", next_due_at=now)
     first = next(_slots(schedule, history.created_at), None)
-    if first is not None and first <= now:
-        return Decision(due=True, reason=f"its first slot was {_said(first)}", next_due_at=first)
-    return Decision(due=False, reason=f"its first slot is {_said(first)}", next_due_at=first)
+    if first is None:
+        return Decision(due=False, reason="its cron line has no slot", next_due_at=None)
+    if first <= now:
+        return Decision(due=True, reason=f"its first slot {_said(first, schedule)} has come", next_due_at=first)
+    return Decision(due=False, reason=f"its first slot {_said(first, schedule)} has not come yet", next_due_at=first)
 
 
 def _decide_next(
     schedule: IntervalSchedule | CronSchedule, history: History, started: datetime, now: datetime
 ) -> Decision:
-    slot = _slot_after(schedule, started)
-    earliest = slot
-    why = f"its slot {_said(slot)}"
     if history.last_status == "failed" and history.last_error_type != "mass_delete":
-        retry = (history.last_finished_at or started) + spacing(history.failures_in_a_row)
-        if slot is not None and retry > slot:
-            earliest, why = retry, f"its retry after {_times(history.failures_in_a_row)} at {_said(retry)}"
-    if earliest is None:
+        return _decide_retry(history, started, now)
+    slot = _slot_after(schedule, started)
+    if slot is None:
         return Decision(due=False, reason="its cron line has no further slot", next_due_at=None)
-    if earliest <= now:
-        return Decision(due=True, reason=f"{why} has come", next_due_at=earliest)
-    return Decision(due=False, reason=f"{why} has not come yet", next_due_at=earliest)
+    if slot <= now:
+        return Decision(due=True, reason=f"its slot {_said(slot, schedule)} has come", next_due_at=slot)
+    return Decision(due=False, reason=f"its slot {_said(slot, schedule)} has not come yet", next_due_at=slot)
+
+
+def _decide_retry(history: History, started: datetime, now: datetime) -> Decision:
+    """Space retries out, whatever the slots: a daily endpoint need not wait for tomorrow, a busy one not hammer."""
+    ended = history.last_finished_at
+    if ended is None or ended > now + _CLOCK_TOLERANCE:  # the clock was set back while it ran
+        ended = started
+    retry = ended + spacing(history.failures_in_a_row)
+    why = f"its retry after {_times(history.failures_in_a_row)}, at {_said(retry)},"
+    if retry <= now:
+        return Decision(due=True, reason=f"{why} has come", next_due_at=retry)
+    return Decision(due=False, reason=f"{why} has not come yet", next_due_at=retry)
 
 
 def _slot_after(schedule: IntervalSchedule | CronSchedule, started: datetime) -> datetime | None:
@@ -138,9 +148,10 @@ def _slot_after(schedule: IntervalSchedule | CronSchedule, started: datetime) ->
 def _slots(schedule: CronSchedule, after: datetime) -> Iterator[datetime]:
     from cronsim import CronSim  # noqa: PLC0415  only cron schedules need it
 
-    return (
-        slot.astimezone(UTC) for slot in CronSim(schedule.expression, after.astimezone(ZoneInfo(schedule.timezone)))
-    )
+    slots = CronSim(schedule.expression, after.astimezone(ZoneInfo(schedule.timezone)))
+    for slot in (each.astimezone(UTC) for each in slots):
+        if slot > after:  # in the hour that autumn repeats, CronSim goes back to its first pass
+            yield slot
 
 
 def _failed_temporarily(history: History) -> bool:
@@ -148,12 +159,15 @@ def _failed_temporarily(history: History) -> bool:
 
 
 def _ending(history: History) -> str:
-    return "interrupted" if history.last_status == "interrupted" else "a temporary failure"
+    return "was interrupted and goes on" if history.last_status == "interrupted" else "failed for now and is repeated"
 
 
 def _times(failures: int) -> str:
     return "a failure" if failures <= 1 else f"{failures} failures in a row"
 
 
-def _said(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "never"
+def _said(moment: datetime, schedule: IntervalSchedule | CronSchedule | None = None) -> str:
+    """Say a time as the schedule's author thinks of it; the table's column NEXT has it in UTC."""
+    if isinstance(schedule, CronSchedule) and schedule.timezone != "UTC":
+        return f"{moment.astimezone(ZoneInfo(schedule.timezone)):%Y-%m-%d %H:%M} {schedule.timezone}"
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -15,7 +15,15 @@ from filesync.schedule import CronSchedule, Decision, History, IntervalSchedule,
 
 Row = Mapping[str, Any]
 
+STATES = (
+    "never", "running", "waiting", "ok", "partial", "failed", "blocked", "login", "stale", "archived", "manual",
+    "inactive",
+)  # fmt: skip
 ALARMS = frozenset({"failed", "blocked", "login", "stale"})
+_AT_REST = {
+    "inactive": "it is switched off, or no longer in connector.yaml",
+    "archived": "its project is archived: it rests until that is back",
+}
 _SLOTS_IN_A_ROW = 3
 _LONGEST_WAIT = timedelta(hours=1)
 _GOOD = frozenset({"success", "partial"})
@@ -58,7 +66,7 @@ class Status:
             "state": self.state,
             "next_due_at": to_timestamp(decision.next_due_at) if decision and decision.next_due_at else None,
             "due": decision.due if decision else False,
-            "reason": decision.reason if decision else self.state,
+            "reason": decision.reason if decision else _AT_REST.get(self.state, self.state),
             "late": self.late,
         }
 
@@ -152,10 +160,20 @@ def _declared(endpoint: Endpoint, row: Row | None, now: datetime) -> Status:
     if row is None:
         return replace(status, state="manual" if isinstance(endpoint.schedule, ManualSchedule) else "never")
     state = _state(endpoint, row, now)
+    if status.decision is not None and state in {"running", "waiting"}:
+        return replace(status, state=state, decision=_after_this_one(endpoint, row, now))
     if state not in {"ok", "partial", "never"}:
         return replace(status, state=state)
     late = _lateness(endpoint, row, status.decision, now)
     return replace(status, state="stale" if late and state != "never" else state, late=late)
+
+
+def _after_this_one(endpoint: Endpoint, row: Row, now: datetime) -> Decision:
+    """Say that a start would skip an endpoint that is being read, and what comes next if that goes well."""
+    began = from_timestamp(row["running_since"])
+    served = History(created_at=began, last_started_at=began, last_status="success")
+    reason = f"a sync is running since {began:%Y-%m-%d %H:%M} UTC"
+    return Decision(due=False, reason=reason, next_due_at=decide(endpoint.schedule, served, now).next_due_at)
 
 
 def _undeclared(row: Row) -> Status:

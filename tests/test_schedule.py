@@ -116,12 +116,57 @@ def test_a_daily_slot_in_the_small_hours_is_served_once_a_day_through_dst(zone: 
     assert len(days) in {59, 60, 61}
 
 
-def test_every_decision_gives_its_reason_in_one_sentence() -> None:
-    for schedule in (EVERY_5, CronSchedule("0 6 * * 1-5", "Europe/Berlin"), ManualSchedule()):
-        for past in (history(None), history(NOW - timedelta(minutes=1)), history(NOW, "failed", "forbidden", 3)):
-            reason = decide(schedule, past, NOW).reason
-            assert reason
-            assert "\n" not in reason
+BERLIN = CronSchedule("0 6 * * 1-5", "Europe/Berlin")
+AGO = NOW - timedelta(minutes=1)
+AHEAD = NOW + timedelta(days=2)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "past", "due", "reason"),
+    [
+        (ManualSchedule(), history(None), False, "manual: runs only when it is named"),
+        (EVERY_5, history(None), True, "it never ran"),
+        (BERLIN, History(NOW), False, "its first slot 2026-03-05 06:00 Europe/Berlin has not come yet"),
+        (BERLIN, History(NOW - timedelta(days=1)), True, "its first slot 2026-03-04 06:00 Europe/Berlin has come"),
+        (BERLIN, History(AHEAD), True, "the clock was set back behind its beginning"),
+        (EVERY_5, history(AHEAD), True, "the clock was set back behind the last start"),
+        (EVERY_5, history(AGO), False, "its slot 2026-03-04 12:05 UTC has not come yet"),
+        (EVERY_5, history(NOW - timedelta(hours=3)), True, "its slot 2026-03-04 09:05 UTC has come"),
+        (BERLIN, history(AGO), False, "its slot 2026-03-05 06:00 Europe/Berlin has not come yet"),
+        (EVERY_5, history(AGO, "partial", "unreadable"), False, "its slot 2026-03-04 12:05 UTC has not come yet"),
+        (EVERY_5, history(AGO, "failed", "mass_delete"), False, "its slot 2026-03-04 12:05 UTC has not come yet"),
+        (
+            EVERY_5,
+            history(AGO, "interrupted", "time_limit"),
+            True,
+            "the last sync was interrupted and goes on at the next start",
+        ),
+        (
+            EVERY_5,
+            history(AGO, "failed", "network"),
+            True,
+            "the last sync failed for now and is repeated at the next start",
+        ),
+        (
+            EVERY_5,
+            history(AGO, "failed", "login", 1),
+            False,
+            "its retry after a failure, at 2026-03-04 12:06 UTC, has not come yet",
+        ),
+        (
+            BERLIN,
+            history(NOW - timedelta(hours=1), "failed", "forbidden", 4),
+            True,
+            "its retry after 4 failures in a row, at 2026-03-04 11:42 UTC, has come",
+        ),
+        (EVERY_5, History(NOW, AGO, AGO, "success", owed_since=NOW), True, "it is new, or back, in its set"),
+    ],
+)
+def test_every_decision_gives_its_reason_in_one_sentence(
+    schedule: Schedule, past: History, reason: str, *, due: bool
+) -> None:
+    decision = decide(schedule, past, NOW)
+    assert (decision.due, decision.reason) == (due, reason)
 
 
 def test_the_gap_of_a_cron_line_is_the_distance_of_its_next_slots() -> None:
