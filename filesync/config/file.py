@@ -8,6 +8,7 @@ from filesync.config.endpoint import Endpoint
 from filesync.config.mistakes import Mistake
 from filesync.config.sets import EndpointSet, KnownMembers, expand
 from filesync.providers.base import ProviderKind, TakesCredentials
+from filesync.retention import Retention
 from filesync.settings import Settings
 from filesync.variables import Variables
 
@@ -20,6 +21,7 @@ class Config:
     endpoints: tuple[Endpoint, ...] = ()
     sets: tuple[EndpointSet, ...] = ()
     rate_limit_percent: int = 100
+    retention: Retention = field(default_factory=Retention)
     credentials: Mapping[str, CredentialSet] = field(default_factory=dict)
     notices: tuple[Mistake, ...] = ()
 

@@ -14,6 +14,7 @@ from filesync.config.credentials import CredentialSet, to_set
 from filesync.config.document import Items, Node, Scalar, Table, read_document
 from filesync.config.endpoint import Endpoint
 from filesync.config.file import Config
+from filesync.config.keeping import RetentionModel
 from filesync.config.mistakes import ConfigMistakes, Mistake, did_you_mean, key_path, shown
 from filesync.config.models import (
     SCHEDULES,
@@ -32,6 +33,7 @@ from filesync.errors import ConfigError
 from filesync.providers import kinds
 from filesync.providers.base import MakesSets, ProviderKind, TakesCredentials
 from filesync.providers.details import FilterDetails
+from filesync.retention import Retention
 from filesync.schedule import IntervalSchedule, Schedule
 from filesync.selection import Selection
 from filesync.settings import Settings
@@ -93,6 +95,7 @@ class _Loader:
                 self._to_set(draft, made) for draft in drafts for made in self._finished(draft) if draft.ability
             ),
             rate_limit_percent=file.rate_limit_percent if file else 100,
+            retention=self._retention(root, [draft.keys for draft in drafts if draft.keys]),
             credentials={name: each for name, each in self._credentials.items() if each},
             notices=tuple(sorted(notices)),
         )
@@ -104,6 +107,13 @@ class _Loader:
     def _name_of(self, path: str) -> str | None:
         found = _OF_ENDPOINT.match(path)
         return self._names.get(int(found[1])) if found else None
+
+    def _retention(self, root: Node, keys: Sequence[EndpointModel]) -> Retention:
+        """Check `retention`; whatever it says, nothing goes that some endpoint's mass-delete guard still counts."""
+        node = root.nodes.get("retention") if isinstance(root, Table) else None
+        made = self._checker.check(RetentionModel, node, "retention") if isinstance(node, Table) else None
+        policy = made.policy() if made else Retention()
+        return replace(policy, guard=max([policy.guard, *(each.reconcile_every for each in keys)]))
 
     def _named_credentials(self, root: Node) -> Table:
         """Check `credentials`, and remember every set by its name."""

@@ -152,6 +152,7 @@ class FileModel(Section):
     defaults: dict[str, Any] = Field({}, description="For every endpoint that does not set the key itself.")
     endpoints: list[dict[str, Any]] = Field(description="What to keep an inventory of.")
     credentials: dict[str, Any] = Field({}, description="Named sets of credentials, for other hubs or domains.")
+    retention: dict[str, Any] = Field({}, description="How long what grows with every sync is kept.")
     rate_limit_percent: Whole = Field(
         100, ge=1, le=100, description="Our share of the documented limits when others use the client id too."
     )

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from filesync.config.keeping import RetentionModel
 from filesync.config.models import (
     SCHEDULES,
     CredentialsModel,
@@ -28,6 +29,7 @@ def schema() -> dict[str, Any]:
     file["properties"]["endpoints"]["items"] = _endpoint(types)
     named = next(each for each in file["properties"]["credentials"]["anyOf"] if each.get("type") == "object")
     named["additionalProperties"] = _described(CredentialsModel)
+    file["properties"]["retention"] = _or_nothing(_described(RetentionModel))
     return file
 
 
