@@ -232,7 +232,7 @@ def test_status_and_the_log_warn_from_three_days_before_a_login_ends(acc: Acc, l
     assert row["login_warning"] in ended.err
     assert acc.home.run("sync", "--endpoint", "P").code == 0
     warnings = [line for line in map(json.loads, log.read_text().splitlines()) if line["level"] == "WARNING"]
-    assert [(line["event"], line["message"]) for line in warnings] == [("login", row["login_warning"])]
+    assert [(line["event"], line["message"]) for line in warnings] == [("login_warning", row["login_warning"])]
 
 
 # --- the file -------------------------------------------------------------------------------

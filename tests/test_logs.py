@@ -15,7 +15,8 @@ from filesync.locks import lock_open_file
 from filesync.log_file import KEPT
 from filesync.logs import Level, Log
 from filesync.redaction import Redactor
-from tests.homes import ROOT, Acc
+from filesync.simulators import faults
+from tests.homes import ROOT, Acc, Home
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
@@ -209,20 +210,100 @@ def test_a_file_that_logrotate_copied_and_emptied_goes_on_from_its_start(log: Lo
     assert [line["event"] for line in lines(path)] == ["after"]
 
 
+def written(acc: Acc) -> list[dict[str, Any]]:
+    return lines(acc.home.path / "logs" / "connector.log")
+
+
+def one(acc: Acc, event: str) -> dict[str, Any]:
+    (line,) = [line for line in written(acc) if line["event"] == event]
+    return line
+
+
+def configure(acc: Acc, **more: Any) -> None:
+    acc.home.configure({"name": "P", "endpoint_details": {"project_id": acc.project}, **more})
+
+
 def test_every_request_of_a_run_is_there_at_debug_and_none_of_it_shows_an_address(acc: Acc) -> None:
-    acc.home.configure({"name": "P", "endpoint_details": {"project_id": acc.project}})
+    configure(acc)
     assert acc.home.run("sync", "--endpoint", "P", CONNECTOR_LOG_LEVEL="DEBUG").code == 0
-    written = lines(acc.home.path / "logs" / "connector.log")
-    requests = [line for line in written if line["event"] == "request"]
+    requests = [line for line in written(acc) if line["event"] == "request"]
     assert len(requests) == acc.service.count(None) + 1
-    assert {line["endpoint"] for line in requests} == {"P"}
-    assert len({line["run_id"] for line in written}) == 1
     assert all("http" not in json.dumps(line) for line in requests)
-    (sync,) = [line for line in written if line["event"] == "sync"]
-    assert (sync["level"], sync["status"], sync["endpoint"]) == ("INFO", "success", "P")
+    assert {line["level"] for line in requests} == {"DEBUG"}
 
 
-def test_a_start_with_nothing_due_writes_no_line(acc: Acc) -> None:
-    acc.home.configure({"name": "P", "endpoint_details": {"project_id": acc.project}, "schedule": {"type": "manual"}})
+def test_a_run_leaves_one_line_for_each_thing_that_happened_with_the_ids_to_find_it_by(acc: Acc) -> None:
+    configure(acc)
+    assert acc.home.run("sync").code == 0
+    assert [line["event"] for line in written(acc)] == [
+        "start_began",
+        "sync_began",
+        "login_refreshed",
+        "sync_ended",
+        "start_ended",
+    ]
+    (log_id,) = [row["id"] for row in acc.home.query("SELECT id FROM sync_logs")]
+    assert {line["run_id"] for line in written(acc)} == {written(acc)[0]["run_id"]}
+    assert {(line["endpoint"], line["sync_log_id"]) for line in written(acc)[1:4]} == {("P", log_id)}
+    ended = one(acc, "sync_ended")
+    assert (ended["level"], ended["status"], ended["trigger"]) == ("INFO", "success", "schedule")
+    assert (one(acc, "start_ended")["exit_code"], one(acc, "start_ended")["syncs"]) == (0, 1)
+
+
+def test_a_failing_request_leaves_what_a_support_case_needs(acc: Acc) -> None:
+    configure(acc)
+    acc.service.faults.fail(faults.status(503, b"", {"x-ads-request-id": "r-1"}), path_contains="topFolders")
+    assert acc.home.run("sync").code == 0
+    line = one(acc, "request")
+    assert (line["level"], line["method"], line["status"]) == ("WARNING", "GET", 503)
+    assert (line["route"], line["attempt"], line["endpoint"]) == ("top folders", 1, "P")
+    assert line["request_id"] == "r-1"
+    assert line["waited_seconds"] == 0
+    assert "?" not in json.dumps(line)
+
+
+def test_folders_that_could_not_be_read_are_named_one_by_one(acc: Acc) -> None:
+    secret = acc.service.add_folder(acc.top, "Secret")
+    acc.settle()
+    acc.service.revoke_access(secret)
+    configure(acc)
+    assert acc.home.run("sync").code == 3
+    folder = one(acc, "folder_unreadable")
+    assert (folder["level"], folder["path"], folder["endpoint"]) == ("WARNING", "/Project Files/Secret", "P")
+    assert one(acc, "sync_ended")["level"] == "WARNING"
+
+
+def test_a_start_that_could_not_begin_says_why_with_its_exit_code(acc: Acc) -> None:
+    configure(acc, schedul="")
+    assert acc.home.run("sync").code == 78
+    line = one(acc, "start_ended")
+    assert (line["level"], line["exit_code"], line["error_type"]) == ("ERROR", 78, "config")
+    assert "schedul" in line["error_message"]
+
+
+def test_where_no_home_is_no_log_begins(tmp_path: Path) -> None:
+    assert Home(tmp_path).run("sync").code == 78
+    assert not (tmp_path / "logs").exists()
+
+
+def test_a_folder_that_cannot_be_written_stops_no_sync_and_says_so_once(acc: Acc) -> None:
+    configure(acc)
+    (acc.home.path / "logs").write_text("a file, not a folder")
+    ended = acc.home.run("sync")
+    assert ended.code == 0
+    assert ended.err.count("the log cannot be written") == ended.err.count("\n") == 1
+
+
+def test_verbose_shows_on_stderr_what_goes_to_the_log(acc: Acc) -> None:
+    configure(acc)
+    ended = acc.home.run("--log-format", "text", "sync", "-v")
+    shown = [line for line in ended.err.splitlines() if " INFO " in line]
+    assert shown == (acc.home.path / "logs" / "connector.log").read_text(encoding="utf-8").splitlines()
+
+
+def test_a_start_with_nothing_due_writes_no_line_but_at_debug(acc: Acc) -> None:
+    configure(acc, schedule={"type": "manual"})
     acc.home.run("sync")
     assert not (acc.home.path / "logs").exists()
+    acc.home.run("sync", CONNECTOR_LOG_LEVEL="DEBUG")
+    assert (one(acc, "start_ended")["exit_code"], one(acc, "start_ended")["trigger"]) == (0, "schedule")

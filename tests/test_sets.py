@@ -333,7 +333,7 @@ def test_the_log_has_a_line_for_each_answer(hub: Acc) -> None:
     hub.service.clock.advance(HOUR)
     hub.home.run("sync")
     log = (hub.home.path / "logs" / "connector.log").read_text(encoding="utf-8")
-    lines = [line for line in map(json.loads, log.splitlines()) if line["event"] == "set"]
+    lines = [line for line in map(json.loads, log.splitlines()) if line["event"] == "set_asked"]
     assert [(line["level"], line["set"], line["error_type"]) for line in lines] == [
         ("INFO", NAME, None),
         ("ERROR", NAME, "not_found"),

@@ -3,7 +3,6 @@
 import os
 import tempfile
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,8 +12,9 @@ import typer  # noqa: TID251  the command layer
 from filesync.cli.choice import check_names
 from filesync.cli.idle import keep_logins_alive
 from filesync.cli.options import AsJson, EndpointNames
+from filesync.cli.start_log import StartLog
 from filesync.cli.world import World
-from filesync.clock import Stop, to_timestamp
+from filesync.clock import Stop
 from filesync.errors import UsageError
 from filesync.signals import Caught, stopping
 from filesync.store.database import copy_to
@@ -77,10 +77,11 @@ def sync(  # noqa: PLR0913  one parameter for each option
         accept_identity=accept_identity,
     )
     _check(choice)
-    if not world.config.sets:  # else more names are known once the sets were asked for
-        check_names(choice.names, [e.name for e in world.config.endpoints])
-    with _database_for(world, dry_run=dry_run) as path:
-        report, code = _run(world, choice, path)
+    with StartLog(world, by_hand=choice.by_hand, dry_run=dry_run) as start_log:
+        if not world.config.sets:  # else more names are known once the sets were asked for
+            check_names(choice.names, [e.name for e in world.config.endpoints])
+        with _database_for(world, dry_run=dry_run) as path:
+            report, code = _run(world, choice, path, start_log)
     _tell(world, choice, report, dry_run=dry_run)
     if not dry_run and code < _STOPPED:
         keep_logins_alive(world)
@@ -120,8 +121,8 @@ def _database_for(world: World, *, dry_run: bool) -> "Iterator[Path]":
         yield copy
 
 
-def _run(world: World, choice: Choice, path: Path) -> tuple[Report, int]:
-    stop, opener = Stop(world.clock), _LazyOpener(world)
+def _run(world: World, choice: Choice, path: Path, start_log: StartLog) -> tuple[Report, int]:
+    stop, opener = Stop(world.clock), _LazyOpener(world, start_log.began)
     with stopping(stop.request) as caught, _progress(world) as on_tick:
         start = Start(
             endpoints=world.config.endpoints,
@@ -136,25 +137,25 @@ def _run(world: World, choice: Choice, path: Path) -> tuple[Report, int]:
             sets=world.config.sets,
             find_members=opener.members,
             check_names=lambda known: check_names(choice.names, known),
+            log=world.log,
         )
         report = sync_due(start)
         if opener.was_used:
             _log(world, report)
-        return report, _code(report, caught)
+        code = _code(report, caught)
+        start_log.ended(report, code)
+        return report, code
 
 
 def _log(world: World, report: Report) -> None:
-    """Leave a line for each set that was asked for and each sync, and for each login that ends soon."""
+    """Leave a line for each set that was asked for, and for each login that ends soon."""
     from filesync.cli.logins import login_warnings  # noqa: PLC0415  the network's libraries are there by now
 
     for expansion in report.expansions:
         write = world.log.error if expansion.error_type else world.log.info
-        write("set", **_to_news(expansion))
-    for outcome in report.outcomes:
-        write = world.log.error if outcome.status == "failed" else world.log.info
-        write("sync", **_to_document(outcome))
+        write("set_asked", **_to_news(expansion))
     for warning in login_warnings(world).values():
-        world.log.warning("login", message=warning)
+        world.log.warning("login_warning", message=warning)
 
 
 def _code(report: Report, caught: Caught) -> int:
@@ -164,8 +165,9 @@ def _code(report: Report, caught: Caught) -> int:
 class _LazyOpener:
     """The opener of this start, made when something is really opened: until then no library of the network is."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, began: "Callable[[], None]") -> None:
         self._world = world
+        self._began = began
         self._made: Opener | None = None
         self._lock = Lock()
 
@@ -184,13 +186,14 @@ class _LazyOpener:
             if self._made is None:
                 from filesync.sync.opening import opener  # noqa: PLC0415  a start with nothing due needs no HTTP
 
+                self._began()
                 world = self._world
                 self._made = opener(world.config, world.clock, world.random, world.redactor, world.log)
             return self._made
 
 
 def _progress(world: World) -> "AbstractContextManager[Callable[[Sequence[Running]], None]]":
-    if world.options.quiet or not world.stderr_is_terminal:
+    if world.options.quiet or world.options.verbose or not world.stderr_is_terminal:  # -v shows the log's lines instead
         return nullcontext(lambda _: None)
     from filesync.cli.progress import live_progress  # noqa: PLC0415  Rich only on a terminal
 
@@ -284,17 +287,6 @@ def _to_news(expansion: "Expansion") -> dict[str, Any]:
 
 
 def _to_document(outcome: "Outcome") -> dict[str, Any]:
-    usage = asdict(outcome.usage)
-    return {
-        "endpoint": outcome.endpoint,
-        "status": outcome.status,
-        "mode": outcome.mode,
-        "trigger": outcome.trigger,
-        "started_at": to_timestamp(outcome.started_at),
-        "finished_at": to_timestamp(outcome.finished_at),
-        "duration_seconds": round(outcome.duration_seconds, 3),
-        **asdict(outcome.tally),
-        **{name: usage[name] for name in ("api_requests", "retries", "throttled_seconds")},
-        "error_type": outcome.error_type,
-        "error_message": outcome.error_message,
-    }
+    from filesync.sync.telling import facts_of  # noqa: PLC0415  the network's libraries are there by now
+
+    return {"endpoint": outcome.endpoint, **facts_of(outcome)}

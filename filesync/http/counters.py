@@ -1,12 +1,14 @@
 """What a sync's requests cost, and what it is waiting for right now."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from filesync.clock import Clock
+
+_LONG = 5.0  # seconds of a wait that is told of
 
 
 @dataclass(slots=True)
@@ -23,6 +25,8 @@ class Counters:
     throttled_seconds: float = 0.0
     waiting_for: str | None = None
     waiting_until: datetime | None = None
+    sync_log_id: int | None = None  # whose they are, once that is known
+    on_wait: Callable[[str, float], None] = field(default=lambda _name, _seconds: None, repr=False, compare=False)
     _waits: list[tuple[datetime, str]] = field(default_factory=list, repr=False)
     _waiting_since: float = field(default=0.0, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
@@ -37,18 +41,22 @@ class Counters:
     def waiting(self, name: str, seconds: float, clock: Clock) -> Iterator[None]:
         """Show, for the length of a block, that a worker waits for the limit of that name."""
         wait = (clock.now() + timedelta(seconds=seconds), name)
-        self._begin(wait, clock.monotonic())
+        if self._begin(wait, clock.monotonic()) and seconds >= _LONG:
+            self.on_wait(name, seconds)
         try:
             yield
         finally:
             self._end(wait, clock.monotonic())
 
-    def _begin(self, wait: tuple[datetime, str], now: float) -> None:
+    def _begin(self, wait: tuple[datetime, str], now: float) -> bool:
+        """Tell whether nobody waited before."""
         with self._lock:
-            if not self._waits:
+            is_first = not self._waits
+            if is_first:
                 self._waiting_since = now
             self._waits.append(wait)
             self._show()
+            return is_first
 
     def _end(self, wait: tuple[datetime, str], now: float) -> None:
         with self._lock:

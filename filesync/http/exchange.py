@@ -17,6 +17,8 @@ class Route:
     pattern: str  # regular expression for the whole path below the base URL's path
     per_minute: int | None = None  # the documented limit; None: no budget of its own
     answers: bool = True  # False: a success says nothing, so that its body is not read
+    gives_login: bool = False  # its answer is an access token
+    may_be_missing: bool = False  # asks whether something is still there: a 404 is an answer, not a failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,9 @@ class Attempt:
     milliseconds: int
     waited: float  # seconds of planned waiting since the attempt before
     request_id: str | None
+    error_type: str | None = None  # why there is no usable answer
+    is_failure: bool = False
+    gives_login: bool = False
 
 
 class RequestLog(Protocol):

@@ -1,8 +1,9 @@
 """The small stages of a request: its token, and its line in the log."""
 
 from filesync.clock import Clock
+from filesync.errors import FilesyncError
 from filesync.http.counters import Counters
-from filesync.http.exchange import Attempt, Authoriser, Call, Reply, RequestLog, Send
+from filesync.http.exchange import Again, Attempt, Authoriser, Call, Reply, RequestLog, Send
 from filesync.redaction import LONGEST_TEXT, printable
 
 
@@ -32,18 +33,24 @@ def logged(send: Send, log: RequestLog, counters: Counters, clock: Clock) -> Sen
         counters.count(is_login=call.is_login, is_retry=call.attempts > 0)
         call.attempts += 1
         started = clock.monotonic()
-        reply = None
+        reply, error = None, None
         try:
             reply = send(call)
+        except Again as again:
+            error = again.error
+            raise
+        except FilesyncError as exc:
+            error = exc
+            raise
         finally:
-            log(_attempt(call, reply, clock.monotonic() - started))
+            log(_attempt(call, reply, error, clock.monotonic() - started))
             call.waited = 0.0
         return reply
 
     return send_and_tell
 
 
-def _attempt(call: Call, reply: Reply | None, seconds: float) -> Attempt:
+def _attempt(call: Call, reply: Reply | None, error: FilesyncError | None, seconds: float) -> Attempt:
     return Attempt(
         method=call.route.method,
         route=call.route.name,
@@ -52,7 +59,14 @@ def _attempt(call: Call, reply: Reply | None, seconds: float) -> Attempt:
         milliseconds=round(seconds * 1000),
         waited=round(call.waited, 3),
         request_id=_request_id(reply) if reply else None,
+        error_type=error.error_type if error else None,
+        is_failure=reply is None or _is_failure(call, reply.status),
+        gives_login=call.route.gives_login,
     )
+
+
+def _is_failure(call: Call, status: int) -> bool:
+    return status >= 400 and not (status == 404 and call.route.may_be_missing)
 
 
 def _request_id(reply: Reply) -> str | None:

@@ -82,6 +82,7 @@ def sync_endpoint(  # noqa: PLR0913  the doors of one sync, handed over in one p
     counters = Counters()
     provider = _open(open_provider, sync.endpoint, stop, counters)
     run = Run(database, _plan(sync, stored, provider, started), clock.now, socket.gethostname(), os.getpid())
+    counters.sync_log_id = run.log_id
     attempt = Attempt(run, counters, stop)
     watch(attempt)
     try:

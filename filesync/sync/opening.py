@@ -1,7 +1,6 @@
 """From an endpoint's configuration to a provider: its connections, with this sync's stop, budgets and counters."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from random import Random  # noqa: TID251  the type only; the generator is handed in
 
 from filesync.clock import Clock, Stop
@@ -10,6 +9,7 @@ from filesync.http import Connector, Counters, Redactor
 from filesync.logs import Log, nowhere
 from filesync.model import Member
 from filesync.providers.base import Provider, Shared, Surroundings
+from filesync.sync.telling import RequestTeller
 
 
 class Opener:
@@ -46,7 +46,6 @@ class Opener:
 
         `facts` are said of each of its requests in the log.
         """
-        log = self._log.about(**facts)
         settings = self._config.settings_for(credentials)
         connector = Connector(
             clock=self._clock,
@@ -56,7 +55,7 @@ class Opener:
             percent=self._config.rate_limit_percent,
             random=self._random,
             redactor=self._redactor,
-            log=lambda attempt: log.debug("request", **asdict(attempt)),
+            log=RequestTeller(self._log.about(**facts), counters).tell_request,
         )
         return Surroundings(settings.variables, connector, self._clock, settings.path, credentials, self._shared)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from filesync.clock import Clock, Stop, to_timestamp
 from filesync.config import Endpoint, EndpointSet
 from filesync.errors import StoppedError
+from filesync.logs import Log, nowhere
 from filesync.schedule import TEMPORARY, decide
 from filesync.store import journal
 from filesync.store import sets as stored_sets
@@ -55,6 +56,7 @@ class Running:
     has_slot: bool = False
     bug: BaseException | None = None
     done: bool = False
+    log: Log = field(default_factory=nowhere)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Start:
     sets: Sequence[EndpointSet] = ()
     find_members: FindMembers | None = None  # None: nobody asks, the members are those of the last answer
     check_names: Callable[[Sequence[str]], None] = field(default=lambda _: None)
+    log: Log = field(default_factory=nowhere)
 
 
 def sync_due(start: Start) -> Report:
@@ -167,9 +170,13 @@ class _Crew:
             try:
                 self._run_one(endpoint, stored, running)
             except BaseException as exc:  # noqa: BLE001  a bug is raised by the main thread, after the others ended
-                running.bug = exc
+                self._note_bug(running, exc)
             running.done = True
             self._progress.set()
+
+    def _note_bug(self, running: Running, bug: BaseException) -> None:
+        running.bug = bug
+        running.log.error("sync_ended", status="failed", error_type="bug", error_message=type(bug).__name__)
 
     def _run_one(self, endpoint: Endpoint, stored: Stored, running: Running) -> None:
         try:
@@ -226,11 +233,25 @@ class _Crew:
                 start.clock,
                 stop,
                 start.open_provider,
-                lambda attempt: setattr(running, "attempt", attempt),
+                lambda attempt: self._begin(running, attempt),
             )
             running.outcome = self._archived_or_not(endpoint, stored, running, database)
+            self._tell_ending(running)
         finally:
             database.close()
+
+    def _begin(self, running: Running, attempt: "Attempt") -> None:
+        from filesync.sync.telling import tell_beginning  # noqa: PLC0415  as above
+
+        running.attempt = attempt
+        running.log = tell_beginning(self._start.log, running.name, attempt.run.plan.trigger, attempt.run.log_id)
+
+    def _tell_ending(self, running: Running) -> None:
+        from filesync.sync.telling import tell_ending  # noqa: PLC0415  as above
+
+        if running.outcome is not None and running.attempt is not None:
+            is_partial = running.outcome.status == "partial" and running.outcome.trigger != "trial"
+            tell_ending(running.log, running.outcome, running.attempt.run.unread() if is_partial else [])
 
     def _archived_or_not(
         self, endpoint: Endpoint, stored: Stored, running: Running, database: Database
@@ -293,6 +314,7 @@ class _Crew:
         for running in self._all:
             if running.attempt is not None and not running.done:
                 journal.close_interrupted(self._database, running.attempt.run.log_id, self._start.clock.now())
+                running.log.warning("sync_ended", status="interrupted", error_type="signal")
 
     def _report(self) -> Report:
         bug = next((running.bug for running in self._all if running.bug is not None), None)

@@ -17,7 +17,7 @@ CLIENT_ID = "CONNECTOR_AUTODESK_CLIENT_ID"
 CLIENT_SECRET = "CONNECTOR_AUTODESK_CLIENT_SECRET"  # noqa: S105  the variable's name
 
 TOKEN_PATH = "/authentication/v2/token"  # noqa: S105  an address
-TOKEN = Route("Autodesk login", "POST", TOKEN_PATH, per_minute=500)
+TOKEN = Route("Autodesk login", "POST", TOKEN_PATH, per_minute=500, gives_login=True)
 INTROSPECT = Route("Autodesk login check", "POST", "/authentication/v2/introspect", per_minute=500)
 REVOKE = Route("Autodesk logout", "POST", "/authentication/v2/revoke", per_minute=100, answers=False)
 

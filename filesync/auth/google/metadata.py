@@ -16,7 +16,7 @@ from filesync.model import Identity
 _ACCOUNT_PATH = "/computeMetadata/v1/instance/service-accounts/default/"
 _TOKEN_PATH = f"{_ACCOUNT_PATH}token"
 _ACCOUNT = Route("this machine's account", "GET", _ACCOUNT_PATH)
-_TOKEN = Route("this machine's login", "GET", _TOKEN_PATH)
+_TOKEN = Route("this machine's login", "GET", _TOKEN_PATH, gives_login=True)
 _NAME = "metadata.google.internal"
 _GUIDE = "see 'Application Default Credentials' in OAUTH_SETUP.md"
 

@@ -41,7 +41,7 @@ class TokenService:
         self.stop = connector.stop
         self._token_uri = token_uri
         self._revoke_uri = token_uri.rpartition("/")[0] + "/revoke"
-        self._token = Route("Google login", "POST", _path_of(token_uri))
+        self._token = Route("Google login", "POST", _path_of(token_uri), gives_login=True)
         self._revoke = Route("Google logout", "POST", _path_of(self._revoke_uri), answers=False)
         parts = urlsplit(token_uri)
         try:

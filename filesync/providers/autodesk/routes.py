@@ -21,9 +21,9 @@ HUB = Route("hub", "GET", "/project/v1/hubs/[^/]+", 50)
 PROJECTS = Route("projects", "GET", _PROJECTS, 50)
 PROJECT = Route("project", "GET", f"{_PROJECTS}/[^/]+", 50)
 TOP_FOLDERS = Route("top folders", "GET", f"{_PROJECTS}/[^/]+/topFolders", 300)
-FOLDER = Route("folder", "GET", f"{_PROJECT_DATA}/folders/[^/]+", 300)
+FOLDER = Route("folder", "GET", f"{_PROJECT_DATA}/folders/[^/]+", 300, may_be_missing=True)
 CONTENTS = Route("folder contents", "GET", f"{_PROJECT_DATA}/folders/[^/]+/contents", 300)
-ITEM = Route("item", "GET", f"{_PROJECT_DATA}/items/[^/]+", 300)
+ITEM = Route("item", "GET", f"{_PROJECT_DATA}/items/[^/]+", 300, may_be_missing=True)
 LIST_ITEMS = Route("items", "POST", f"{_PROJECT_DATA}/commands", 300)  # the ListItems command only reads
 
 ROUTES: Sequence[Route] = (HUBS, HUB, PROJECTS, PROJECT, TOP_FOLDERS, FOLDER, CONTENTS, ITEM, LIST_ITEMS)
