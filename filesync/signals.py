@@ -1,7 +1,9 @@
-"""The portable door to signals: SIGTERM and SIGINT become one request to stop, and a number to exit with."""
+"""The door to signals: they become one request to stop with a number to exit with, or arrive in an inbox to wait on."""
 
+import os
+import select
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 _EXIT_OFFSET = 128
@@ -36,3 +38,33 @@ def stopping(request_stop: Callable[[], None]) -> Iterator[Caught]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class Inbox:
+    """Signals as they come, to wait for: nothing runs in a handler, and none is missed between two waits."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def wait(self, seconds: float) -> frozenset[int]:
+        """Wait until one arrives, at most that long; give those that did."""
+        if not select.select([self._fd], [], [], seconds)[0]:
+            return frozenset()
+        return frozenset(os.read(self._fd, 4096))
+
+
+@contextmanager
+def arriving(numbers: Collection[int]) -> Iterator[Inbox]:
+    """For the length of a block, let these signals arrive in an inbox. Only the main thread may enter; POSIX only."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
+    try:
+        yield Inbox(reader)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(wakeup)
+        os.close(writer)
+        os.close(reader)

@@ -26,7 +26,7 @@ FOUNDATION = {
         "schedule",
         "selection",
     ),
-    *("settings", "signals", "variables", "logs", "log_file", "redaction", "alerts", "addresses"),
+    *("settings", "signals", "variables", "logs", "log_file", "redaction", "children", "loop", "alerts", "addresses"),
 }
 MAY_IMPORT = {
     **dict.fromkeys(FOUNDATION, FOUNDATION),

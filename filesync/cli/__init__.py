@@ -22,6 +22,7 @@ __all__ = ["World", "run"]
 # in the order of --help; the value is a function, or a Typer app with commands of its own
 _COMMANDS = {
     "sync": "filesync.cli.sync:sync",
+    "loop": "filesync.cli.loop:loop",
     "status": "filesync.cli.status:status",
     "files": "filesync.cli.inventory:files",
     "changes": "filesync.cli.inventory:changes",

@@ -1,0 +1,66 @@
+"""`filesync loop`: the schedule where there is no cron, such as in a container."""
+
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Annotated
+
+import typer  # noqa: TID251  the command layer
+
+from filesync.children import Children
+from filesync.cli.world import World
+from filesync.errors import UsageError
+from filesync.loop import STOPPERS, Job, Loop
+from filesync.signals import arriving
+
+
+def loop(  # noqa: PLR0913  one parameter for each option
+    ctx: typer.Context,
+    *,
+    every: Annotated[
+        int, typer.Option("--every", min=1, max=1440, metavar="MINUTES", help="How often to look what is due.")
+    ] = 1,
+    serve_health: Annotated[bool, typer.Option("--serve-health", help="Run filesync serve-health beside it.")] = False,
+    host: Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help="Of serve-health.")] = None,
+    port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Of serve-health.")] = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option("--allow-host", metavar="NAME", help="Of serve-health; repeatable.")
+    ] = None,
+) -> None:
+    """Start filesync sync now and at every full minute, one at a time, until a signal.
+
+    Where cron or systemd is, use them: filesync schedule install. Exit code: 128 + the signal's number.
+    """
+    world: World = ctx.obj
+    given = {"--host": host, "--port": port}
+    options = [text for name, value in given.items() if value is not None for text in (name, str(value))]
+    options += [text for name in allow_host or () for text in ("--allow-host", name)]
+    if options and not serve_health:
+        raise UsageError(f"{options[0]} goes with --serve-health")
+    call = [*_program(), *_global_options(world)]
+    jobs = {"sync": Job([*call, "sync"])}
+    if serve_health:
+        jobs["serve-health"] = Job([*call, "serve-health", *options], restarts=True)
+    with arriving({*STOPPERS, signal.SIGCHLD}) as signals:
+        children = Children(world.environ)
+        code = Loop(jobs, timedelta(minutes=every), world.clock, signals, children, world.complain).run()
+    raise typer.Exit(code)
+
+
+def _program() -> Sequence[str]:
+    """Name the program that this process runs, as a command of its own."""
+    if sys.argv[0].endswith("__main__.py"):
+        return sys.executable, "-m", "filesync"
+    return sys.executable, sys.argv[0]
+
+
+def _global_options(world: World) -> Iterator[str]:
+    given = world.options
+    yield from ("--home", str(world.home))
+    if given.config is not None:
+        yield from ("--config", str(world.config_path))
+    if given.log_format is not None:
+        yield from ("--log-format", given.log_format)
+    yield from ("--verbose",) if given.verbose else ()
+    yield from ("--quiet",) if given.quiet else ()
