@@ -1,6 +1,8 @@
 """Sets: one endpoint for each project of a hub, or each shared drive, now and later."""
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -229,6 +231,25 @@ def test_a_project_without_a_name_is_called_by_its_id(acc: Acc) -> None:
     acc.home.configure(of_hub(acc))
     acc.home.run("sync")
     assert states(acc.home) == {f"ACC {acc.project}": "ok"}
+
+
+def test_a_project_called_as_rows_are_that_stepped_aside_stops_nothing(hub: Acc) -> None:
+    hub.home.configure(of_hub(hub, exclude=["Old"]))
+    hub.home.run("sync")
+    (row,) = hub.home.query("SELECT id FROM endpoints WHERE name = 'ACC Tower'")
+    formerly = f"Tower (formerly, {row['id']})"
+    for name in (formerly, "Another"):
+        hub.service.add_project(hub.hub, name)
+        hub.service.clock.advance(HOUR)
+        ended = hub.home.run("sync")
+        assert (ended.code, ended.err) == (0, "")
+    assert states(hub.home).keys() == {"ACC Tower", "ACC Bridge", "ACC Another", f"ACC {formerly}"}
+    hub.service.rename_project(hub.project, "Old")  # excluded: its row stays behind
+    hub.service.add_project(hub.hub, "Tower")
+    hub.service.clock.advance(HOUR)
+    assert hub.home.run("sync").code == 0
+    assert hub.home.paths("ACC Tower") == []
+    assert hub.home.paths(f"ACC Tower (formerly, {row['id']}, 2)") == ["/Project Files/tower.pdf"]
 
 
 # --- when it is asked -----------------------------------------------------------------------
@@ -498,6 +519,39 @@ def test_an_answer_that_is_not_whole_changes_nothing_and_known_members_run(
     hub.service.clock.advance(HOUR)
     assert hub.home.run("sync").code == 0
     assert NAME not in states(hub.home)
+
+
+def test_one_id_that_is_none_refuses_the_answer_and_stops_nothing_else(hub: Acc) -> None:
+    own = hub.service.add_project(hub.hub, "Own")
+    hub.home.configure(of_hub(hub), {"name": "Mine", "endpoint_details": {"project_id": own}})
+    hub.home.run("sync")
+    weird = hub.service.projects[hub.service.add_project(hub.hub, "Weird")]
+    known, weird.id = weird.id, "b.https://evil/../x"
+    hub.service.clock.advance(HOUR)
+    ended = hub.home.run("sync", "--json")
+    assert ended.code == 1
+    assert "'b.https://evil/../x', which is no id" in ended.err
+    assert {each["endpoint"] for each in json.loads(ended.out)["syncs"]} == {"Mine", "ACC Bridge", "ACC Tower"}
+    assert hub.home.run("endpoints", "check", NAME).code == 1
+    assert hub.home.query("SELECT count(*) AS n FROM set_members") == [{"n": 3}]
+    assert states(hub.home) == {"Mine": "ok", "ACC Bridge": "ok", "ACC Tower": "ok", NAME: "failed"}
+    del hub.service.projects[known]
+    hub.service.clock.advance(HOUR)
+    assert hub.home.run("sync").code == 0
+
+
+def test_an_id_that_is_none_and_was_stored_before_is_passed_over(hub: Acc) -> None:
+    hub.home.run("sync")
+    with closing(sqlite3.connect(hub.home.database)) as connection, connection:
+        connection.execute(
+            """INSERT INTO set_members (source_id, external_id, member_name, details, provider_state, first_seen_at,
+                                        named_at)
+               SELECT source_id, 'b.x/y', 'X', '{"project_id": "b.x/y"}', '{}', first_seen_at, named_at
+               FROM set_members LIMIT 1"""
+        )
+    hub.service.clock.advance(HOUR)
+    assert hub.home.run("sync").code == 0
+    assert states(hub.home) == {"ACC Bridge": "ok", "ACC Tower": "ok"}
 
 
 def test_a_region_that_is_down_changes_nothing(hub: Acc) -> None:

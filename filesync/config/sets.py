@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from filesync.config.endpoint import Endpoint, Membership
 from filesync.errors import ResponseError
-from filesync.model import KnownMember, SetSource
+from filesync.model import KnownMember, Member, SetSource
 from filesync.providers.base import MakesSets
 from filesync.providers.details import FilterDetails, Names
 from filesync.settings import Settings
@@ -53,6 +54,7 @@ class _Place:
 
     owner: EndpointSet
     known: KnownMember
+    details: BaseModel
 
     def order(self) -> tuple[str, str, str]:
         """Who has had its name for longest keeps it."""
@@ -66,9 +68,9 @@ class _Place:
 def expand(explicit: Sequence[Endpoint], sets: Sequence[EndpointSet], known: KnownMembers) -> list[Endpoint]:
     """Give every endpoint: the explicit ones, then those of each set, in the order of their names.
 
-    A member that an explicit endpoint, or a set before, reads as a whole is left out.
+    A member that an explicit endpoint, or a set before, reads as a whole is left out; so is one whose ids are none.
     """
-    places = [*_places(explicit, sets, known)]
+    places = _places(explicit, sets, known)
     names = _names(places, {endpoint.name for endpoint in explicit})
     made = [_to_endpoint(place, names[at]) for at, place in enumerate(places)]
     order = {each.name: at for at, each in enumerate(sets)}
@@ -88,14 +90,37 @@ def free_name(name: str, member_id: str, taken: Collection[str]) -> str:
     return next(each for each in names if each not in taken)
 
 
-def _places(explicit: Sequence[Endpoint], sets: Sequence[EndpointSet], known: KnownMembers) -> Iterator[_Place]:
-    taken = {_whole(endpoint) for endpoint in explicit}
+def check_members(owner: EndpointSet, members: Sequence[Member]) -> None:
+    """Raise ResponseError when no endpoint can be made of some member: then the answer is not to be relied on."""
+    for member in members:
+        try:
+            _details(owner, member)
+        except ValidationError as exc:
+            raise ResponseError(
+                f"{owner.name}: the service named {member.id[:100]!r}, which is no id; so its answer is not used"
+            ) from exc
+
+
+def _places(explicit: Sequence[Endpoint], sets: Sequence[EndpointSet], known: KnownMembers) -> Sequence[_Place]:
+    """Give each member to the first set that wants it and has it live, else to the first one that had it."""
+    own = {_whole(endpoint) for endpoint in explicit}
+    places: dict[tuple[str, str], _Place] = {}
     for each in sets:
         for member in known.get(each.source, ()):
             key = (each.template.endpoint_type, member.member.id)
-            if key not in taken and each.names.match(member.member.name):
-                taken.add(key)
-                yield _Place(each, member)
+            if key in own or not each.names.match(member.member.name):
+                continue
+            first = places.get(key)
+            if first is None or (first.known.archived_at and not member.archived_at):
+                with suppress(ValidationError):  # stored by a version that did not check answers
+                    places[key] = _Place(each, member, _details(each, member.member))
+    return [*places.values()]
+
+
+def _details(owner: EndpointSet, member: Member) -> BaseModel:
+    """Make the details of a member's endpoint. Raises ValidationError."""
+    model = owner.template.kind.details()
+    return model.model_validate({**owner.values, **member.details}, context=owner.settings)
 
 
 def _whole(endpoint: Endpoint) -> tuple[str, str | None]:
@@ -141,12 +166,8 @@ def _fitted(template: str, placeholders: Sequence[str], name: str, suffix: str) 
 
 
 def _to_endpoint(place: _Place, name: str) -> Endpoint:
-    owner, member = place.owner, place.known.member
+    owner, member, details = place.owner, place.known.member, place.details
     template = owner.template
-    try:
-        details = template.kind.details().model_validate({**owner.values, **member.details}, context=owner.settings)
-    except ValidationError as exc:
-        raise ResponseError(f"{owner.name}: the service named {member.id[:100]!r}, which is no id") from exc
     return replace(
         template,
         name=name,

@@ -5,6 +5,7 @@ import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain, count
 from typing import Any
 
 from filesync.clock import Timestamp, from_timestamp
@@ -163,6 +164,9 @@ def _rewrite(
             _insert(connection, endpoint, now)
         else:
             _update(connection, old, endpoint, now)
+    for row in stored:
+        if row.name in names and row.id not in kept:
+            _call_former(connection, row)
 
 
 def _match(declared: Sequence[Declared], stored: Sequence[Stored]) -> dict[str, Stored]:
@@ -185,12 +189,21 @@ def _match(declared: Sequence[Declared], stored: Sequence[Stored]) -> dict[str, 
 def _step_aside(connection: sqlite3.Connection, row: Stored, now: Timestamp, *, wanted: bool, kept: bool) -> None:
     """Free a name for whoever declares it now; an endpoint that left the file becomes inactive, its rows stay."""
     if wanted:
-        aside = f"{row.name} (formerly, {row.id})"
+        aside = f"\x1f{row.id}"  # until all have their names: one that nobody can declare, for those are printable
         connection.execute("UPDATE endpoints SET name = ? WHERE id = ?", (aside, row.id))
     if not kept:
         connection.execute(
             "UPDATE endpoints SET is_active = 0, updated_at = ? WHERE id = ? AND is_active", (now, row.id)
         )
+
+
+def _call_former(connection: sqlite3.Connection, row: Stored) -> None:
+    """Name an endpoint whose name another one has now, by a name that is free."""
+    taken = {name for (name,) in connection.execute("SELECT name FROM endpoints")}
+    plain = row.name.removesuffix(f" (formerly, {row.id})")
+    names = chain([f"{plain} (formerly, {row.id})"], (f"{plain} (formerly, {row.id}, {n})" for n in count(2)))
+    free = next(name for name in names if name not in taken)
+    connection.execute("UPDATE endpoints SET name = ? WHERE id = ?", (free, row.id))
 
 
 def _insert(connection: sqlite3.Connection, endpoint: Declared, now: Timestamp) -> None:

@@ -5,6 +5,7 @@ from random import Random  # noqa: TID251  the type only; the generator is hande
 
 from filesync.clock import Clock, Stop
 from filesync.config import Config, Endpoint, EndpointSet
+from filesync.config.sets import check_members
 from filesync.http import Connector, Counters, Redactor
 from filesync.logs import Log, nowhere
 from filesync.model import Member
@@ -38,8 +39,10 @@ class Opener:
         )
 
     def members(self, wanted: EndpointSet, stop: Stop) -> Sequence[Member]:
-        """Ask for a set's members."""
-        return self.open_set(wanted, stop)()
+        """Ask for a set's members. Raises ResponseError when no endpoint can be made of one of them."""
+        members = self.open_set(wanted, stop)()
+        check_members(wanted, members)
+        return members
 
     def surroundings(self, credentials: str, stop: Stop, counters: Counters, **facts: str) -> Surroundings:
         """Lay out what a provider is given that logs in with this set of credentials, '' for the environment's.
