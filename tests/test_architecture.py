@@ -60,6 +60,8 @@ DOORS = {
     "yaml": ("config", "cli"),
     "cronsim": ("schedule", "config"),
     "googleapiclient": ("providers.google_drive",),
+    "waitress": ("health.server",),
+    "prometheus_client": ("health.metrics",),
     "pytest": (),
 }
 SIMULATORS_ARE_FOR = ("simulators", "testing", "cli.demo")

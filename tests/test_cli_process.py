@@ -12,7 +12,10 @@ import pytest
 from tests.cli_home import CliHome, file
 
 REPOSITORY = Path(__file__).parents[1]
-HEAVY = {"requests", "urllib3", "googleapiclient", "google.auth", "rich", "sqlite_utils", "tenacity", "cryptography"}
+HEAVY = {
+    *("requests", "urllib3", "googleapiclient", "google.auth", "rich", "sqlite_utils", "tenacity", "cryptography"),
+    *("waitress", "prometheus_client"),
+}
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ _COMMANDS = {
     "changes": "filesync.cli.inventory:changes",
     "logs": "filesync.cli.inventory:logs",
     "endpoints": "filesync.cli.endpoints:app",
+    "serve-health": "filesync.cli.health:serve_health",
+    "metrics": "filesync.cli.health:metrics",
     "discover": "filesync.cli.discover:discover",
     "auth": "filesync.cli.auth:app",
     "init": "filesync.cli.setup:init",

@@ -1,0 +1,176 @@
+"""`filesync serve-health` and `filesync metrics`: the window on the home for monitors and people."""
+
+import contextlib
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer  # noqa: TID251  the command layer
+
+from filesync.cli.status import status_documents
+from filesync.cli.world import World
+from filesync.errors import FilesyncError, LocalFileError, StoreError, UsageError
+from filesync.health.facts import Facts
+from filesync.signals import stopping
+from filesync.store.overview import read_overview
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from socket import socket
+
+    from filesync.health.gate import Rules
+    from filesync.health.server import Place
+
+_ROWS = 20  # recent syncs and changes on the page
+_BUSY_SECONDS = 1.0
+
+
+def serve_health(
+    ctx: typer.Context,
+    *,
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one and says which.")] = 8080,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="Another name that visitors call it by; repeatable."),
+    ] = None,
+    allow_anonymous: Annotated[
+        bool, typer.Option("--allow-anonymous", help="Let the network look without FILESYNC_HEALTH_TOKEN.")
+    ] = False,
+) -> None:
+    """Serve /health, /status, /metrics and a page for people, until it is stopped. Only reads.
+
+    With FILESYNC_HEALTH_TOKEN every request needs it: as bearer token, or in a browser as the password of any user.
+    """
+    from filesync.health.gate import Gate  # noqa: PLC0415  `metrics` needs no server
+    from filesync.health.server import Server, place_of  # noqa: PLC0415
+    from filesync.health.window import Window  # noqa: PLC0415
+
+    world: World = ctx.obj
+    token = world.settings.variables.get("FILESYNC_HEALTH_TOKEN", "")
+    place = place_of(host, port)
+    rules = _rules(place, (host, *(allow_host or ())), token, allow_anonymous=allow_anonymous)
+    listener = place.listen()
+    server = Server(listener, Gate(Window(_Look(world), world.clock), rules), world.complain)
+    with stopping(server.stop) as caught:
+        world.note(f"serving {_address(listener)}")
+        server.run()
+    raise typer.Exit(caught.exit_code or 0)
+
+
+def metrics(
+    ctx: typer.Context,
+    *,
+    textfile: Annotated[
+        Path | None,
+        typer.Option("--textfile", metavar="PATH", help="Replace this file, for node_exporter; else stdout."),
+    ] = None,
+) -> None:
+    """Write what /metrics serves, in Prometheus' text format, once.
+
+    Example, from cron beside `sync`: filesync metrics --textfile /var/lib/node_exporter/filesync.prom
+    """
+    from filesync.health.metrics import to_text  # noqa: PLC0415  `serve-health` imports it by its own way
+
+    world: World = ctx.obj
+    text = to_text(_Look(world)())
+    if textfile is None:
+        world.write(text.decode())
+        return
+    _replace(world.cwd / textfile, text)
+
+
+class _Look:
+    """Makes the facts. connector.yaml is read again when it or `.env` changed; a wrong one does not replace a good one.
+
+    Where the database is and what the token is are decided at the start.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._given = world
+        self._database_path = world.database_path
+        self._good: World | None = None
+        self._config_problem: str | None = None
+        self._stamps: Sequence[object] = ()
+
+    def __call__(self) -> Facts:
+        self._follow_the_files()
+        now, overview, problem = self._given.clock.now(), None, None
+        try:
+            overview = read_overview(self._database_path, busy_seconds=_BUSY_SECONDS, rows=_ROWS)
+        except StoreError as error:
+            problem = self._scrub(error)
+        answers = overview is not None or not self._database_path.exists()  # nothing was synced yet, or it is gone
+        endpoints, trouble = self._endpoints() if answers else ([], None)
+        return Facts(now, overview, endpoints, problem, self._config_problem or trouble)
+
+    def _endpoints(self) -> "tuple[Sequence[Mapping[str, Any]], str | None]":
+        if self._good is None:
+            return [], None
+        try:
+            return status_documents(self._good), None
+        except (FilesyncError, OSError) as error:  # the file may be replaced while we look
+            return [], self._scrub(error)
+
+    def _follow_the_files(self) -> None:
+        stamps = [_stamp(self._given.config_path), _stamp(self._given.home / ".env")]
+        if stamps == self._stamps:
+            return
+        self._stamps = stamps
+        fresh = replace(self._given, options=replace(self._given.options, quiet=True), busy_seconds=_BUSY_SECONDS)
+        try:
+            _ = fresh.config  # reads it
+        except FilesyncError as error:
+            self._config_problem = self._scrub(error)
+        else:
+            self._good, self._config_problem = fresh, None
+
+    def _scrub(self, error: Exception) -> str:
+        return self._given.redactor.scrub(str(error))
+
+
+def _stamp(path: Path) -> object:
+    """Tell one state of a file from another; None when it is missing."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _rules(place: "Place", names: "Iterable[str]", token: str, *, allow_anonymous: bool) -> "Rules":
+    """Decide who may ask. Raises UsageError when the network could look and nobody said that it may."""
+    from filesync.health.gate import Rules  # noqa: PLC0415  as above
+
+    if not (place.is_loopback or token or allow_anonymous):
+        raise UsageError(
+            f"--host {place.address} can be reached from the network: set FILESYNC_HEALTH_TOKEN, or say "
+            "--allow-anonymous when everybody there may see names of files"
+        )
+    return Rules(frozenset(_host(name) for name in names), any_address=not place.is_loopback, token=token)
+
+
+def _host(name: str) -> str:
+    return name.strip().strip("[]").rstrip(".").lower()
+
+
+def _address(listener: "socket") -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put a file that others may read in another's place, whole. Raises LocalFileError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)  # another user's node_exporter reads it
+        temporary.replace(path)
+    except OSError as exc:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise LocalFileError(f"{path}: cannot be written: {exc.strerror}") from exc

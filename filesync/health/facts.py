@@ -1,0 +1,74 @@
+"""What is true at one moment: everything that the answers of the health server are made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from filesync import __version__
+from filesync.clock import to_timestamp
+from filesync.status import ALARMS
+from filesync.store.overview import Overview
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One look: `endpoints` are as in `filesync status --json`.
+
+    `database_problem` says why there is no overview, `config_problem` why endpoints may be missing or old.
+    """
+
+    now: datetime
+    overview: Overview | None
+    endpoints: Sequence[Row]
+    database_problem: str | None = None
+    config_problem: str | None = None
+
+    @property
+    def next_due_at(self) -> str | None:
+        """Tell when the next endpoint is due; a moment that has passed means now."""
+        return min((row["next_due_at"] for row in self.endpoints if row["next_due_at"]), default=None)
+
+    @property
+    def alarming(self) -> list[Row]:
+        """Give the endpoints that a person should look at."""
+        return [row for row in self.endpoints if is_alarming(row)]
+
+
+def is_alarming(row: Row) -> bool:
+    """Tell whether `filesync status --check` would name it."""
+    return row["state"] in ALARMS or row["late"] is not None
+
+
+def to_health(facts: Facts) -> Row:
+    """Say whether the database answers."""
+    if facts.overview is None:
+        return {"status": "unavailable", "version": __version__, "error": facts.database_problem}
+    return {"status": "ok", "version": __version__, "checked_at": to_timestamp(facts.now)}
+
+
+def to_status(facts: Facts) -> Row:
+    """Say everything but the last syncs and changes, for programs."""
+    known = facts.overview
+    return {
+        "schema": 1,
+        "version": __version__,
+        "checked_at": to_timestamp(facts.now),
+        "database": {
+            "reachable": known is not None,
+            "schema_version": known.schema_version if known else None,
+            "files": known.files if known else None,
+            "size": known.size if known else None,
+            "wal_size": known.wal_size if known else None,
+            "error": facts.database_problem,
+        },
+        "scheduler": {
+            "last_start_at": known.last_start_at if known else None,
+            "last_exit_code": known.last_exit_code if known else None,
+            "next_due_at": facts.next_due_at,
+        },
+        "config": {"valid": facts.config_problem is None, "error": facts.config_problem},
+        "endpoints": [*facts.endpoints],
+    }
