@@ -5,6 +5,7 @@ FilesyncError
 ├── ConfigError           78   the operator: `connector.yaml`, `.env`, a variable
 ├── AuthError             77   the operator: log in, or give valid credentials
 ├── StoreError             1   the operator: the database cannot be used
+│   └── FeedCutError           the change feed no longer begins where a reader wants to go on
 ├── LocalFileError         1   the operator: a path cannot be read or written
 ├── RefusedError           1   the service said no to this request
 │   ├── ForbiddenError         403
@@ -51,6 +52,14 @@ class AuthError(FilesyncError):
 
 class StoreError(FilesyncError):
     error_type = "database"
+
+
+class FeedCutError(StoreError):
+    """Changes that a reader asks for were dropped: those up to `floor_seq`."""
+
+    def __init__(self, message: str, *, floor_seq: int) -> None:
+        super().__init__(message)
+        self.floor_seq = floor_seq
 
 
 class LocalFileError(FilesyncError):

@@ -142,6 +142,7 @@ def test_no_section_describes_an_option_that_does_not_exist() -> None:
         "files --pending-removal --csv",
         "changes --json",
         "logs --json",
+        "prune --json",
         "endpoints --json",
         "endpoints check --json",
         "discover autodesk --json",

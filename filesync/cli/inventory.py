@@ -9,6 +9,7 @@ import typer  # noqa: TID251  the command layer
 
 from filesync.ages import length
 from filesync.cli.choice import chosen_endpoints, chosen_ids
+from filesync.cli.consuming import begin, finish
 from filesync.cli.moments import minute, parse_moment
 from filesync.cli.options import AsCsv, AsJson, AsJsonLines, EndpointNames, Limit
 from filesync.cli.output import Form, Row, View, choose, show
@@ -108,6 +109,12 @@ def changes(  # noqa: PLR0913  one parameter for each option
             help="Only these; may be repeated. modified: whenever the content changed. touched: only if asked."
         ),
     ] = None,
+    consumer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only what this reader has not seen; its place is remembered.")
+    ] = None,
+    commit: Annotated[
+        bool, typer.Option("--commit", help="With --consumer: it has seen what was written, once all of it is.")
+    ] = False,
     limit: Limit = None,
     json: AsJson = False,
     jsonl: AsJsonLines = False,
@@ -115,22 +122,30 @@ def changes(  # noqa: PLR0913  one parameter for each option
     """Show the change feed, ascending by seq.
 
     A reader resumes with --since and the last seq that it read. A table without --since and --limit shows the
-    latest 50 changes; --limit counts from the beginning, or from --since.
+    latest 50 changes; --limit counts from the beginning, or from --since. Exits 1 when the feed was cut behind --since.
 
     \b
     Examples:
       filesync changes --since 1d
       filesync changes --since 1842 --jsonl
+      filesync changes --consumer bi --commit --jsonl > new.jsonl
       filesync changes --kind deleted --kind moved --endpoint "Project 0001"
     """  # noqa: D301  \b is Typer's mark
     form = choose(json=json, jsonl=jsonl)
+    if commit and consumer is None:
+        raise UsageError("--commit needs --consumer: say whose place is to be remembered")
     world: World = ctx.obj
     with world.reading() as database:
         wanted = _change_filter(world, since, chosen_ids(database, endpoint), kind or ())
-        if form is Form.TABLE and since is None and limit is None:
+        if consumer is not None:
+            turn = begin(world, database, consumer, wanted)
+            show(world, form, _CHANGES, turn.rows(queries.changes(database, turn.wanted), limit))
+        elif form is Form.TABLE and since is None and limit is None:
             show(world, form, _CHANGES, _latest(world, database, wanted))
         else:
             show(world, form, _CHANGES, islice(queries.changes(database, wanted), limit))
+    if consumer is not None and commit:
+        finish(world, turn)
 
 
 def logs(  # noqa: PLR0913  one parameter for each option

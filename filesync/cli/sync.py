@@ -85,12 +85,21 @@ def sync(  # noqa: PLR0913  one parameter for each option
     _tell(world, choice, report, dry_run=dry_run)
     if not dry_run and code < _STOPPED:
         keep_logins_alive(world)
+        _prune(world, report)
     if json:
         _show_json(world, report, code, dry_run=dry_run)
     if report.abandoned:
         world.flush()
         os._exit(code)  # a thread hangs in a request; everything is committed and closed
     raise typer.Exit(code)
+
+
+def _prune(world: World, report: Report) -> None:
+    """Drop old rows now and then, after a start that synced something."""
+    if report.outcomes:
+        from filesync.cli.prune import prune_now_and_then  # noqa: PLC0415  a start with nothing due has nothing to drop
+
+        prune_now_and_then(world)
 
 
 def _check(choice: Choice) -> None:

@@ -2,7 +2,7 @@
 
 The table `feed_positions` holds all of them, whatever they are: a `consumer` is a program that reads with
 `filesync changes --consumer`, `notify` a receiver that is told of changes. Each has a row from the moment on from
-which nothing may be lost for it; `filesync.store.retention` drops no change behind the slowest one. A reader's name is
+which nothing may be lost for it; `filesync.store.pruning` drops no change behind the slowest one. A reader's name is
 unique over all kinds; a consumer's holds no colon, so `notify:…` is free for receivers.
 """
 
@@ -23,6 +23,30 @@ class Position:
     kind: str
     seq: int
     updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What the feed holds: everything after `floor_seq`, up to `last_seq`, the last that was ever given out."""
+
+    floor_seq: int
+    last_seq: int
+
+
+def feed_span(database: Database) -> Span:
+    """Tell where the feed begins and ends."""
+    with database.reading() as connection:
+        row = connection.execute(
+            """SELECT floor_seq, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'changes'), 0)
+               FROM retention"""
+        ).fetchone()
+        return Span(*row)
+
+
+def count_unseen(database: Database, seq: int) -> int:
+    """Count the changes after that one."""
+    with database.reading() as connection:
+        return int(connection.execute("SELECT count(*) FROM changes WHERE seq > ?", (seq,)).fetchone()[0])
 
 
 def load_positions(database: Database) -> list[Position]:

@@ -4,11 +4,13 @@ Rows are dictionaries with the column names of the schema; JSON columns arrive a
 """
 
 import json
+import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from filesync.clock import Timestamp
+from filesync.errors import FeedCutError
 from filesync.globs import Glob
 from filesync.model import Identity
 from filesync.store.database import Database
@@ -63,12 +65,12 @@ class FileFilter:
 
 @dataclass(frozen=True, slots=True)
 class ChangeFilter:
-    """Which changes are asked for: after `seq`, detected since; `endpoint_ids` None stands for all.
+    """Which changes are asked for: after `seq`, or detected since, or all there are; of all endpoints when None.
 
     The kind `modified` means every change of content, whatever its kind; without `kinds` all but `touched`.
     """
 
-    after_seq: int = 0
+    after_seq: int | None = None
     detected_since: Timestamp | None = None
     endpoint_ids: tuple[int, ...] | None = None
     kinds: tuple[str, ...] = ()
@@ -108,12 +110,12 @@ def files(database: Database, endpoint: KnownEndpoint, wanted: FileFilter, most:
 
 
 def changes(database: Database, wanted: ChangeFilter) -> Iterator[Row]:
-    """Read the feed in the order of `seq`."""
-    seq = max(wanted.after_seq, _first_seq(database, wanted.detected_since) - 1)
+    """Read the feed in the order of `seq`. Raises FeedCutError when some of what is asked for was dropped."""
+    seq = _start(database, wanted)
     where, parameters = _change_condition(wanted)
     sql = f"{_CHANGES} WHERE c.seq > :seq AND {where} ORDER BY c.seq LIMIT {_PAGE}"
     while True:
-        page = [_change(row) for row in _rows(database, sql, {**parameters, "seq": seq})]
+        page = [_change(row) for row in _whole_page(database, sql, {**parameters, "seq": seq})]
         yield from page
         if len(page) < _PAGE:
             return
@@ -152,11 +154,12 @@ def statuses(database: Database) -> list[Row]:
     return rows
 
 
-def identities(database: Database) -> dict[str, Identity]:
-    """Tell as whom every endpoint was read that was: name -> identity."""
-    sql = """SELECT e.name, s.identity FROM endpoints AS e JOIN sync_state AS s ON s.endpoint_id = e.id
-             WHERE s.identity IS NOT NULL"""
-    return {row["name"]: Identity(**json.loads(row["identity"])) for row in _rows(database, sql, {})}
+def identities(database: Database) -> list[tuple[str, Row, Identity]]:
+    """Tell as whom every endpoint was read that was: type, service ids, identity."""
+    sql = """SELECT e.endpoint_type, s.scope, s.identity FROM endpoints AS e
+             JOIN sync_state AS s ON s.endpoint_id = e.id WHERE s.identity IS NOT NULL"""
+    rows = _rows(database, sql, {})
+    return [(r["endpoint_type"], json.loads(r["scope"]), Identity(**json.loads(r["identity"]))) for r in rows]
 
 
 def sizes(database: Database) -> dict[str, Size]:
@@ -236,12 +239,38 @@ def _kind_condition(kinds: Sequence[str]) -> str:
     return f"({named} OR c.content_changed)" if "modified" in kinds else named
 
 
-def _first_seq(database: Database, since: Timestamp | None) -> int:
-    """Find where to begin; the index on the times answers it."""
-    if since is None:
-        return 0
-    found = _rows(database, "SELECT min(seq) AS seq FROM changes WHERE detected_at >= :since", {"since": since})
-    return int(found[0]["seq"] or 0)
+def _start(database: Database, wanted: ChangeFilter) -> int:
+    """Find after which `seq` to begin; the index on the times answers it."""
+    if wanted.after_seq is not None:
+        return wanted.after_seq
+    since = wanted.detected_since
+    with database.reading() as connection:
+        floor, floor_at = connection.execute("SELECT floor_seq, floor_at FROM retention").fetchone()
+        if since is None:
+            return int(floor)
+        if floor_at is not None and since <= floor_at:
+            raise _cut(connection, floor)
+        first = connection.execute("SELECT min(seq) FROM changes WHERE detected_at >= ?", (since,)).fetchone()[0]
+        return int(floor if first is None else first - 1)
+
+
+def _whole_page(database: Database, sql: str, parameters: dict[str, Any]) -> list[Row]:
+    """Read a page of the feed, unless some of what follows `seq` was dropped, long ago or just now."""
+    with database.reading() as connection:
+        floor = connection.execute("SELECT floor_seq FROM retention").fetchone()[0]
+        if parameters["seq"] < floor:
+            raise _cut(connection, floor)
+        return _rows_of(connection, sql, parameters)
+
+
+def _cut(connection: sqlite3.Connection, floor: int) -> FeedCutError:
+    oldest = connection.execute("SELECT min(seq) FROM changes").fetchone()[0]
+    kept = "none is kept" if oldest is None else f"the oldest kept is {oldest}"
+    return FeedCutError(
+        f"changes up to seq {floor} were dropped by retention, {kept}; "
+        f"read the inventory afresh, then go on with --since {floor}",
+        floor_seq=floor,
+    )
 
 
 def _change(row: Row) -> Row:
@@ -259,6 +288,10 @@ def _from_json(text: str | None) -> Any:
 
 def _rows(database: Database, sql: str, parameters: dict[str, Any]) -> list[Row]:
     with database.reading() as connection:
-        cursor = connection.execute(sql, parameters)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, values, strict=True)) for values in cursor]
+        return _rows_of(connection, sql, parameters)
+
+
+def _rows_of(connection: sqlite3.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
+    cursor = connection.execute(sql, parameters)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, values, strict=True)) for values in cursor]

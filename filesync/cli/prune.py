@@ -1,0 +1,110 @@
+"""`filesync prune`: drop old rows by `retention`, now or in passing; or tell what would go."""
+
+from typing import Annotated
+
+import typer  # noqa: TID251  the command layer
+
+from filesync.cli.options import AsJson
+from filesync.cli.output import Form, View, choose, show, show_document
+from filesync.cli.table import Column
+from filesync.cli.world import World
+from filesync.store import pruning
+from filesync.store.database import open_for_writing
+from filesync.store.pruning import Pruned
+
+_BUDGET = 30.0  # seconds of pruning in passing; the rest waits for the next start
+_BREATH = 0.005  # seconds between two transactions, in which whoever waits to write gets its turn
+
+
+def prune(
+    ctx: typer.Context,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would go; change nothing.")] = False,
+    ignore_consumers: Annotated[
+        bool, typer.Option("--ignore-consumers", help="Drop also changes that a consumer or a webhook has not seen.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Drop what `retention` in connector.yaml says is too old.
+
+    `sync` does the same by itself, once a day. What is dropped makes room in the file for new rows; to make the file
+    itself smaller, take a snapshot and restore it.
+
+    \b
+    Examples:
+      filesync prune --dry-run
+      filesync prune --json
+    """  # noqa: D301  \b is Typer's mark
+    world: World = ctx.obj
+    form = choose(json=json)
+    policy, now = world.config.retention, world.clock.now()
+    with world.reading() as database:
+        pruned = pruning.plan(database, policy, now, ignore_readers=ignore_consumers)
+    if not dry_run:
+        database = open_for_writing(world.database_path)
+        try:
+            pruned = pruning.prune(
+                database, policy, now, ignore_readers=ignore_consumers, go_on=lambda: _breathe(world)
+            )
+        finally:
+            database.close()
+        _log(world, pruned)
+    _show(world, form, pruned, dry_run=dry_run)
+
+
+def prune_now_and_then(world: World) -> None:
+    """Drop old rows when none were looked for since a day, for a limited time; says nothing."""
+    database = open_for_writing(world.database_path)
+    try:
+        now = world.clock.now()
+        if not pruning.is_due(database, now):
+            return
+        until = world.clock.monotonic() + _BUDGET
+        _log(world, pruning.prune(database, world.config.retention, now, go_on=lambda: _breathe(world, until)))
+    finally:
+        database.close()
+
+
+def _breathe(world: World, until: float | None = None) -> bool:
+    """Let others write; False when the time is over."""
+    from threading import Event  # noqa: PLC0415  only where there is something to wait for
+
+    world.clock.wait(Event(), _BREATH)
+    return until is None or world.clock.monotonic() < until
+
+
+def _log(world: World, pruned: Pruned) -> None:
+    if pruned.sync_logs or pruned.changes or pruned.deleted_files or not pruned.is_done:
+        world.log.info(
+            "prune",
+            sync_logs=pruned.sync_logs,
+            changes=pruned.changes,
+            deleted_files=pruned.deleted_files,
+            held_by=[holder.reader for holder in pruned.held_by],
+            done=pruned.is_done,
+        )
+
+
+def _show(world: World, form: Form, pruned: Pruned, *, dry_run: bool) -> None:
+    counts = {"sync_logs": pruned.sync_logs, "changes": pruned.changes, "deleted_files": pruned.deleted_files}
+    if form is Form.JSON:
+        held = [
+            {"reader": each.reader, "kind": each.kind, "seq": each.seq, "changes": each.changes}
+            for each in pruned.held_by
+        ]
+        show_document(world, {"dry_run": dry_run, **counts, "held_by": held})
+        return
+    show(world, form, _VIEW, [{"table": table, "rows": rows} for table, rows in counts.items()])
+    if dry_run:
+        world.note("nothing was changed: --dry-run")
+    for holder in pruned.held_by:
+        world.note(
+            f"{holder.kind} {holder.reader} has seen the feed up to seq {holder.seq}, "
+            f"so {holder.changes:,} more changes stay; --ignore-consumers lets them go"
+        )
+
+
+_VIEW = View(
+    "pruned",
+    (Column("TABLE", lambda row: row["table"]), Column("ROWS", lambda row: f"{row['rows']:,}", right=True)),
+)
