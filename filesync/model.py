@@ -7,7 +7,7 @@ make a statement does not make it: a page says nothing about what is absent from
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, overload
 
 from filesync.clock import Timestamp
 
@@ -51,6 +51,30 @@ class Member:
     name: str
     details: Mapping[str, Any]
     state: State = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Members(Sequence[Member]):
+    """Members, and what else is known of the answer that named them.
+
+    `whole` False: it may lack some, so that nobody counts as missing. `identity`: as whom it was asked for.
+    """
+
+    named: Sequence[Member]
+    whole: bool = True
+    identity: Identity | None = None
+
+    @overload
+    def __getitem__(self, at: int) -> Member: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Member]: ...
+
+    def __getitem__(self, at: int | slice) -> Member | Sequence[Member]:
+        return self.named[at]
+
+    def __len__(self) -> int:
+        return len(self.named)
 
 
 @dataclass(frozen=True, slots=True)

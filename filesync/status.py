@@ -97,7 +97,7 @@ def describe_set(declared: EndpointSet, error: tuple[str, str] | None, now: date
     if not template.is_active:
         return replace(status, state="inactive")
     decision = Decision(due=True, reason="its service is asked at the next start", next_due_at=now)
-    state = {"login": "login", None: "never"}.get(error_type, "failed")
+    state = {"login": "login", "mass_delete": "blocked", None: "never"}.get(error_type, "failed")
     return replace(status, state=state, decision=decision)
 
 

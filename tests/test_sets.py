@@ -10,7 +10,7 @@ import pytest
 
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET
 from filesync.simulators.clock import SimulatedClock
-from filesync.simulators.faults import status
+from filesync.simulators.faults import status, too_many
 from tests.homes import READER, Acc, Drive, Ended
 
 NAME = "ACC {project_name}"
@@ -583,6 +583,54 @@ def test_a_lasting_failure_is_tried_again_with_growing_spacing(hub: Acc) -> None
     assert tries == [0, 5, 15, 35, 75]
 
 
+def test_an_answer_that_takes_too_long_is_a_failure_and_tried_again_with_growing_spacing(hub: Acc) -> None:
+    own = hub.service.add_project(hub.hub, "Own")
+    hub.home.configure(of_hub(hub, time_limit="30s"), {"name": "Mine", "endpoint_details": {"project_id": own}})
+    hub.service.faults.fail(too_many(400), times=None, route="projects")
+    tries = []
+    for minute in range(0, 65, 5):
+        hub.service.reset()
+        ended = hub.home.run("sync", "--json")
+        assert [each["endpoint"] for each in json.loads(ended.out)["syncs"]] == ["Mine"]
+        if hub.service.count("projects"):
+            tries.append(minute)
+            assert ended.code == 75
+            assert (
+                ended.err == f"filesync: {NAME}: failed: no whole answer within 30s; its endpoints stay as they are\n"
+            )
+        hub.service.clock.advance(300)
+    assert tries == [0, 5, 15, 35]
+    assert states(hub.home) == {"Mine": "ok", NAME: "failed"}
+    log = (hub.home.path / "logs" / "connector.log").read_text(encoding="utf-8")
+    lines = [line for line in map(json.loads, log.splitlines()) if line["event"] == "set_asked"]
+    assert [line["error_type"] for line in lines] == ["time_limit"] * 4
+
+
+def test_a_scheduled_start_waits_a_minute_for_an_answer_and_a_person_as_long_as_the_set_says(hub: Acc) -> None:
+    hub.service.faults.fail(too_many(100), route="projects")
+    ended = hub.home.run("sync")
+    assert (ended.code, "within 1m" in ended.err) == (75, True)
+    hub.service.faults.fail(too_many(100), route="projects")
+    assert hub.home.run("sync", "--all").code == 0
+
+
+def test_the_first_failure_is_repeated_at_once_and_a_service_that_is_down_delays_not_every_start(hub: Acc) -> None:
+    hub.service.faults.fail(status(503), times=None, route="projects")
+    tries = []
+    for minute in range(0, 65, 5):
+        before = hub.service.count("projects")
+        hub.home.run("sync")
+        tries += [minute] if hub.service.count("projects") > before else []
+        hub.service.clock.advance(300)
+    assert tries == [0, 5, 15, 35]
+
+
+def test_a_signal_leaves_no_trace(hub: Acc) -> None:
+    hub.home.stop.request()
+    assert hub.home.start().expansions == ()
+    assert hub.home.query("SELECT * FROM set_sources") == []
+
+
 def test_a_missing_login_is_said_by_config_check_without_asking(hub: Acc) -> None:
     del hub.home.environ["CONNECTOR_AUTODESK_CLIENT_ID"]
     ended = hub.home.run("config", "check")
@@ -591,6 +639,88 @@ def test_a_missing_login_is_said_by_config_check_without_asking(hub: Acc) -> Non
     ended = hub.home.run("sync")
     assert ended.code == 77
     assert states(hub.home) == {NAME: "login"}
+
+
+def without(hub: Acc, gone: str) -> bytes:
+    """Write the list without one project and with a warning: it may lack it only for this login."""
+    listed = hub.service.projects.values()
+    entries = [
+        {
+            "type": "projects",
+            "id": each.id,
+            "attributes": {"name": each.name},
+            "relationships": {"rootFolder": {"data": {"type": "folders", "id": each.root.id}}},
+        }
+        for each in listed
+        if each.id != gone
+    ]
+    return json.dumps({**json.loads(empty("403")), "data": entries}).encode()
+
+
+def test_who_is_missing_from_a_list_with_a_warning_is_not_archived_and_who_is_new_comes_in(hub: Acc) -> None:
+    hub.home.run("sync")
+    hub.service.add_project(hub.hub, "New")
+    hub.service.faults.fail(status(200, without(hub, hub.project)), times=None, route="projects")
+    for _ in range(3):
+        hub.service.clock.advance(HOUR)
+        assert hub.home.run("sync").code == 0
+    assert states(hub.home) == {"ACC Bridge": "ok", "ACC New": "ok", "ACC Tower": "ok"}
+    hub.service.faults.clear()
+    hub.service.archive_project(hub.project)
+    hub.service.clock.advance(HOUR)
+    hub.home.configure(of_hub(hub, schedule=MANUAL))
+    hub.home.run("sync")
+    assert states(hub.home)["ACC Tower"] == "manual"  # it is the first whole answer without it
+
+
+def test_a_list_that_is_suddenly_empty_is_a_failure_until_a_person_says_that_it_is_right(hub: Acc) -> None:
+    hub.home.configure(of_hub(hub, schedule=MANUAL))
+    hub.home.run("sync")
+    for name in ("Tower", "Bridge"):
+        hub.service.archive_project(project_of(hub, name))
+    for _ in range(3):
+        hub.service.clock.advance(HOUR)
+        ended = hub.home.run("sync")
+        assert ended.code == 1
+        assert "none of the 2 that were there, so nothing changes; if that is right, run: filesync sync" in ended.err
+    assert states(hub.home) == {"ACC Bridge": "manual", "ACC Tower": "manual", NAME: "blocked"}
+    assert hub.home.run("status", "--check").code == 1
+    ended = hub.home.run("sync", "--endpoint", NAME, "--accept-deletions", "--json")
+    assert json.loads(ended.out)["sets"][0]["error_type"] is None
+    hub.service.clock.advance(HOUR)
+    assert hub.home.run("sync").code == 0
+    assert states(hub.home) == {"ACC Bridge": "archived", "ACC Tower": "archived"}
+
+
+def test_a_list_is_not_suddenly_empty_when_the_syncs_heard_that_all_are_closed(hub: Acc) -> None:
+    hub.home.run("sync")
+    for name in ("Tower", "Bridge"):
+        hub.service.archive_project(project_of(hub, name))
+    for _ in range(3):
+        hub.service.clock.advance(HOUR - 300)
+        ended = hub.home.run("sync")
+        assert (ended.code, ended.err) == (0, "")
+        hub.service.clock.advance(300)
+    assert states(hub.home) == {"ACC Bridge": "archived", "ACC Tower": "archived"}
+
+
+def test_a_project_that_one_set_lost_is_live_in_the_next_one(hub: Acc) -> None:
+    partner = {"client_id": "partner-app", "client_secret": "not-a-secret"}
+    hub.service.add_app("partner-app", "not-a-secret")
+    theirs = {**of_hub(hub, schedule=MANUAL, credentials="partner"), "name": "Their {project_name}"}
+    hub.home.configure(theirs, of_hub(hub, schedule=MANUAL), credentials={"partner": partner})
+    assert hub.home.run("config", "check").code == 0  # the same hub, but with another login
+    hub.home.run("sync")
+    assert states(hub.home) == {"Their Bridge": "manual", "Their Tower": "manual"}
+    with closing(sqlite3.connect(hub.home.database)) as connection, connection:
+        connection.execute(
+            """UPDATE set_members SET archived_at = '2026-01-01T00:00:00.000Z' WHERE external_id = ? AND source_id IN
+                   (SELECT id FROM set_sources WHERE credentials = 'partner')""",
+            (hub.project,),
+        )
+    assert states(hub.home) == {"Their Bridge": "manual", "ACC Tower": "manual"}
+    assert hub.home.run("sync").code == 0
+    assert states(hub.home) == {"Their Bridge": "manual", "ACC Tower": "manual"}
 
 
 # --- checking -------------------------------------------------------------------------------

@@ -324,11 +324,11 @@ def _to_member(draft: _Draft) -> agreement.Member:
 
 
 def _scope(draft: _Draft, kind: ProviderKind, details: BaseModel) -> Mapping[str, Any]:
-    """Tell what an endpoint reads; of a set also which members it wants, for two of them may share a hub."""
+    """Tell what an endpoint reads; of a set also as whom, and which members it wants: two of them may share a hub."""
     if not draft.ability:
         return kind.scope(details)
     names = getattr(details, draft.ability.set_key).model_dump(mode="json")
-    return {**draft.ability.set_scope(details), draft.ability.set_key: names}
+    return {**draft.ability.set_scope(details), draft.ability.set_key: names, "credentials": draft.credentials}
 
 
 def _to_endpoint(draft: _Draft, keys: EndpointModel, kind: ProviderKind, schedule: Schedule) -> Endpoint:

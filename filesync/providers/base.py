@@ -150,6 +150,7 @@ class MakesSets(Protocol):
 
         The function gives all there are, whatever their names, or raises: a part of the service that does not
         answer, or an empty list with warnings, is an error, because who is missing from the answer is archived.
+        `Members` say more: that some may be missing, and as whom it was asked for.
         """
 
 

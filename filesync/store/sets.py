@@ -39,8 +39,10 @@ def load(database: Database) -> dict[SetSource, Answered]:
     return {each.source: each for each in found}
 
 
-def note_answer(database: Database, source: SetSource, members: Sequence[Member], now: Timestamp) -> None:
-    """Remember a complete answer; who is missing from the second one in a row is archived, who is back is not."""
+def note_answer(
+    database: Database, source: SetSource, members: Sequence[Member], now: Timestamp, *, whole: bool = True
+) -> None:
+    """Remember an answer; who is missing from the second whole one in a row is archived, who is back is not."""
     with database.transaction() as connection:
         source_id = _asked(connection, source, now)
         connection.execute(
@@ -48,13 +50,26 @@ def note_answer(database: Database, source: SetSource, members: Sequence[Member]
                WHERE id = ?""",
             (now, source_id),
         )
-        connection.execute("UPDATE set_members SET missed = missed + 1 WHERE source_id = ?", (source_id,))
+        if whole:
+            connection.execute("UPDATE set_members SET missed = missed + 1 WHERE source_id = ?", (source_id,))
         connection.executemany(_PUT, [_row(source_id, member, now) for member in members])
         connection.execute(
             """UPDATE set_members SET archived_at = ?
                WHERE source_id = ? AND missed >= ? AND archived_at IS NULL""",
             (now, source_id, _ARCHIVED_AFTER),
         )
+
+
+def present(database: Database, source: SetSource) -> int:
+    """Count the members that the last whole answer named and that are not archived."""
+    with database.reading() as connection:
+        row = connection.execute(
+            """SELECT count(*) FROM set_members AS m JOIN set_sources AS s ON s.id = m.source_id
+               WHERE s.endpoint_type = ? AND s.credentials = ? AND s.question = ? AND missed = 0
+               AND archived_at IS NULL""",
+            (source.endpoint_type, source.credentials, source.question),
+        ).fetchone()
+    return int(row[0])
 
 
 def note_failure(database: Database, source: SetSource, error_type: str, message: str, now: Timestamp) -> None:

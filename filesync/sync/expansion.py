@@ -4,21 +4,27 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from filesync.clock import Clock, Stop, to_timestamp
 from filesync.config import Endpoint, EndpointSet
 from filesync.config.sets import KnownMembers, expand
-from filesync.errors import FilesyncError, StoppedError
-from filesync.model import Member, SetSource
+from filesync.durations import format_duration
+from filesync.errors import FilesyncError, MassDeleteError, StoppedError, TimeLimitError
+from filesync.model import Member, Members, SetSource
 from filesync.schedule import TEMPORARY, spacing
 from filesync.store import sets as stored
 from filesync.store.database import Database
 from filesync.store.sets import Answered
 from filesync.sync.slots import Locks
 
+if TYPE_CHECKING:
+    from filesync.sync.start import Choice
+
 FindMembers = Callable[[EndpointSet, Stop], Sequence[Member]]
 
 _EVERY = timedelta(hours=1)
+_LONGEST = timedelta(minutes=1)  # that a scheduled start waits for an answer before it syncs what is known
 _LOOK_AGAIN = 0.1  # seconds between two looks at another start's lock
 
 
@@ -36,30 +42,32 @@ class Expansion:
 
 
 def is_due(answered: Answered | None, now: datetime, *, by_hand: bool) -> bool:
-    """Tell whether to ask: an hour after the last answer; after a failure sooner, as with endpoints."""
+    """Tell whether to ask: an hour after the last answer; after a failure sooner, as with endpoints.
+
+    Only the first of several failures in a row is repeated by the very next start: every start waits for the answer.
+    """
     if answered is None or answered.asked_at is None or answered.asked_at > now:
         return True
     age = now - answered.asked_at
     if answered.error_type is None:
         return age >= _EVERY
-    return by_hand or answered.error_type in TEMPORARY or age >= spacing(answered.failures_in_a_row)
+    passing = answered.error_type in TEMPORARY and answered.failures_in_a_row <= 1
+    return by_hand or passing or age >= spacing(answered.failures_in_a_row)
 
 
 def expanded(
     explicit: Sequence[Endpoint],
     sets: Sequence[EndpointSet],
-    choice: tuple[Sequence[str], bool],
+    choice: "Choice",
     database: Database,
     asking: "Asking | None",
 ) -> tuple[Sequence[Endpoint], Sequence[Expansion]]:
     """Give every endpoint, after asking for the sets that matter and are due; and what that changed.
 
-    `choice` are the names that a person gave, and whether a person started this at all. Without `asking` nobody
-    is asked.
+    Without `asking` nobody is asked.
     """
-    names, by_hand = choice
     before = expand(explicit, sets, known_members(database))
-    asked = asking.ask(_sets_to_ask(sets, names, before), by_hand=by_hand) if asking else set()
+    asked = asking.ask(_sets_to_ask(sets, choice.names, before), choice) if asking else set()
     answered = stored.load(database)
     after = expand(explicit, sets, known_members(database))
     return after, news([each for each in sets if each.source in asked], before, after, answered)
@@ -68,6 +76,27 @@ def expanded(
 def known_members(database: Database) -> KnownMembers:
     """Read who was in the answers so far."""
     return {source: each.members for source, each in stored.load(database).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """A set whose members are wanted, and what a person said about it."""
+
+    wanted: EndpointSet
+    choice: "Choice"
+
+    @property
+    def limit(self) -> timedelta:
+        own = self.wanted.template.time_limit
+        return own if self.choice.by_hand else min(own, _LONGEST)
+
+    @property
+    def accepts_emptiness(self) -> bool:
+        return self.choice.accept_deletions and self.wanted.name in self.choice.names
+
+    @property
+    def accepts(self) -> bool:
+        return self.accepts_emptiness
 
 
 class Asking:
@@ -80,41 +109,62 @@ class Asking:
         self._stop = stop
         self._find = find
 
-    def ask(self, sets: Sequence[EndpointSet], *, by_hand: bool) -> set[SetSource]:
-        """Ask for what is due of these; gives the sources that were asked."""
+    def ask(self, sets: Sequence[EndpointSet], choice: "Choice") -> set[SetSource]:
+        """Ask for what is due of these, and what a person accepts; gives the sources that were asked."""
         answered = stored.load(self._database)
-        due = {each.source: each for each in sets if is_due(answered.get(each.source), self._now(), by_hand=by_hand)}
-        return {source for source, each in due.items() if self._ask_once(each, by_hand=by_hand)}
+        wishes = {each.source: _Wish(each, choice) for each in sorted(sets, key=lambda each: each.name in choice.names)}
+        due = [wish for source, wish in wishes.items() if self._is_due(wish, answered.get(source))]
+        return {wish.wanted.source for wish in due if self._ask_once(wish)}
 
-    def _ask_once(self, each: EndpointSet, *, by_hand: bool) -> bool:
-        """Ask unless another start did meanwhile."""
+    def _is_due(self, wish: "_Wish", answered: Answered | None) -> bool:
+        return wish.accepts or is_due(answered, self._now(), by_hand=wish.choice.by_hand)
+
+    def _ask_once(self, wish: "_Wish") -> bool:
+        """Ask unless another start did meanwhile, or still does."""
+        limit = wish.limit
+        stop = Stop(self._clock, deadline=self._clock.monotonic() + limit.total_seconds(), parent=self._stop)
         try:
-            with self._exclusive(each.source):
-                answered = stored.load(self._database).get(each.source)
-                if not is_due(answered, self._now(), by_hand=by_hand):
+            with self._exclusive(wish.wanted.source, stop):
+                answered = stored.load(self._database).get(wish.wanted.source)
+                if not self._is_due(wish, answered):
                     return False
-                self._ask(each)
+                self._ask(wish, stop)
         except StoppedError:
             return False  # whoever starts next asks
         return True
 
-    def _ask(self, each: EndpointSet) -> None:
-        deadline = self._clock.monotonic() + each.template.time_limit.total_seconds()
+    def _ask(self, wish: "_Wish", stop: Stop) -> None:
+        """Ask and remember what came of it; only a signal leaves no trace."""
+        source = wish.wanted.source
         try:
-            members = self._find(each, Stop(self._clock, deadline=deadline, parent=self._stop))
+            members = self._find(wish.wanted, stop)
+            self._doubt(wish, members)
+        except TimeLimitError as exc:
+            message = f"no whole answer within {format_duration(wish.limit)}; its endpoints stay as they are"
+            stored.note_failure(self._database, source, exc.error_type, message, to_timestamp(self._now()))
         except StoppedError:
             raise
         except FilesyncError as exc:
-            stored.note_failure(self._database, each.source, exc.error_type, str(exc), to_timestamp(self._now()))
-            return
-        stored.note_answer(self._database, each.source, members, to_timestamp(self._now()))
+            stored.note_failure(self._database, source, exc.error_type, str(exc), to_timestamp(self._now()))
+        else:
+            whole = members.whole if isinstance(members, Members) else True
+            stored.note_answer(self._database, source, members, to_timestamp(self._now()), whole=whole)
+
+    def _doubt(self, wish: "_Wish", members: Sequence[Member]) -> None:
+        """Raise MassDeleteError when all members are gone at once, unless a person said that this is right."""
+        gone = 0 if members or wish.accepts_emptiness else stored.present(self._database, wish.wanted.source)
+        if gone:
+            raise MassDeleteError(
+                f"the service names none of the {gone} that were there, so nothing changes; if that is right, run: "
+                f'filesync sync --endpoint "{wish.wanted.name}" --accept-deletions'
+            )
 
     @contextlib.contextmanager
-    def _exclusive(self, source: SetSource) -> Iterator[None]:
+    def _exclusive(self, source: SetSource, stop: Stop) -> Iterator[None]:
         lock = self._locks.source(source)
         try:
             while not lock.acquire(blocking=False):
-                self._stop.wait(_LOOK_AGAIN)
+                stop.wait(_LOOK_AGAIN)
             yield
         finally:
             lock.release()

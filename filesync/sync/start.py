@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from filesync.clock import Clock, Stop, to_timestamp
 from filesync.config import Endpoint, EndpointSet
-from filesync.errors import StoppedError
+from filesync.errors import StoppedError, TimeLimitError
 from filesync.logs import Log, nowhere
 from filesync.schedule import TEMPORARY, decide
 from filesync.store import journal
@@ -146,8 +146,7 @@ class _Crew:
         start, asking = self._start, None
         if start.find_members:
             asking = Asking(self._database, self._locks, start.clock, start.stop, start.find_members)
-        choice = (start.choice.names, start.choice.by_hand)
-        self._endpoints, self._expansions = expanded(start.endpoints, start.sets, choice, self._database, asking)
+        self._endpoints, self._expansions = expanded(start.endpoints, start.sets, start.choice, self._database, asking)
 
     def _chosen(self, stored: dict[str, Stored]) -> list[Endpoint]:
         choice, now = self._start.choice, self._start.clock.now()
@@ -339,7 +338,7 @@ def failure_code(error_type: str | None) -> int:
     """Tell the exit code of one failure."""
     if error_type == "login":
         return 77
-    return 75 if error_type in TEMPORARY else 1
+    return 75 if error_type in {*TEMPORARY, TimeLimitError.error_type} else 1
 
 
 def _code_of(outcome: Outcome) -> int:

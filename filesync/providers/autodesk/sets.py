@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from filesync.errors import AuthError, ServiceDownError
-from filesync.model import Member
+from filesync.model import Identity, Member, Members
 from filesync.providers.autodesk.admission import nothing_shown
 from filesync.providers.autodesk.directory import Directory, Project
 from filesync.providers.autodesk.opening import connect
@@ -22,17 +22,22 @@ def open_set(details: "ProjectSetDetails", surroundings: Surroundings) -> Callab
     """Make a connection that asks nothing yet. Raises AuthError."""
     connection, login = connect(surroundings, details.act_as_user)
     hubs, directory = Hubs(connection, login.flow), directory_of(surroundings, details.act_as_user)
-    return lambda: members(hubs, details.hub_id, directory)
+    return lambda: members(hubs, details.hub_id, directory, login.identity)
 
 
-def members(service: Hubs, hub_id: str, directory: Directory) -> Sequence[Member]:
-    """Give every active project of the hub; raises when the list may lack some."""
+def members(service: Hubs, hub_id: str, directory: Directory, identity: Callable[[], Identity]) -> Members:
+    """Give every active project of the hub; raises when a part of the service did not answer.
+
+    A list that came with another warning may lack projects that this login may not see for now: it is not whole.
+    """
+    asked_as = identity()
     seen = directory.projects(service, named_hub(service, hub_id, directory))
     if seen.silent:
         raise ServiceDownError(f"hub {hub_id}: a part of Autodesk does not answer now, so the list may lack projects")
     if seen.warned and not seen.projects:
         raise AuthError(f"hub {hub_id}: no project is shown to this login: {nothing_shown(service.flow)}")
-    return [_to_member(project) for project in seen.projects if project.id.startswith("b.")]
+    found = [_to_member(project) for project in seen.projects if project.id.startswith("b.")]
+    return Members(found, whole=not seen.warned, identity=asked_as)
 
 
 def _to_member(project: Project) -> Member:

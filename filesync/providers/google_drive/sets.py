@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from filesync.errors import ResponseError
-from filesync.model import Member
+from filesync.model import Member, Members
 from filesync.providers.base import Surroundings
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.opening import connect
@@ -23,8 +23,8 @@ LISTING = ("https://www.googleapis.com/auth/drive.readonly",)  # the smallest sc
 
 def open_set(details: "DriveSetDetails", surroundings: Surroundings) -> Callable[[], Sequence[Member]]:
     """Make a connection that asks nothing yet. Raises AuthError."""
-    drive, _ = connect(surroundings, details.subject, scopes=LISTING)
-    return lambda: [_to_member(each) for each in shared_drives(drive)]
+    drive, login = connect(surroundings, details.subject, scopes=LISTING)
+    return lambda: Members([_to_member(each) for each in shared_drives(drive)], identity=login.identity())
 
 
 def shared_drives(drive: Drive) -> Iterator[SharedDrive]:
