@@ -5,6 +5,7 @@ supporting it is a matter of testing, and has not been tested.
 """
 
 import contextlib
+import errno
 import os
 import shlex
 import stat
@@ -21,6 +22,7 @@ if sys.platform == "win32":
 else:
     import fcntl  # noqa: TID251  this is the door
 
+_TAKEN = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 _ROOM = 16_384  # bytes: more than any login needs
 
 
@@ -35,7 +37,12 @@ class FileLock:
         """Take the lock; False when somebody else holds it and blocking is off."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-        if not _lock(fd, blocking=blocking):
+        try:
+            taken = _lock(fd, blocking=blocking)
+        except OSError:
+            os.close(fd)
+            raise
+        if not taken:
             os.close(fd)
             return False
         self._fd = fd
@@ -57,6 +64,20 @@ class FileLock:
 def lock_open_file(fd: int) -> None:
     """Wait for the lock of a file that is open; it falls when the file is closed."""
     _lock(fd, blocking=True)
+
+
+class SharedLock(FileLock):
+    """A lock that many hold at once, but nobody beside one who holds that file as a FileLock."""
+
+    def acquire(self, *, blocking: bool = True) -> bool:
+        """Take the lock; False when somebody holds it alone and blocking is off."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        if not _share(fd, blocking=blocking):
+            os.close(fd)
+            return False
+        self._fd = fd
+        return True
 
 
 def is_held(path: Path) -> bool:
@@ -107,6 +128,7 @@ def replacing(path: Path) -> Iterator[Callable[[bytes], None]]:
     Room for it is taken first, so that a read-only folder or a full disk shows before anything is spent
     that only the written file makes good. Raises OSError.
     """
+    path = path.resolve()  # a link stays a link, and what it leads to is replaced
     make_private_folder(path.parent)
     fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path))  # mkstemp creates 0600
     try:
@@ -124,6 +146,14 @@ def sweep(path: Path) -> None:
         left.unlink(missing_ok=True)
 
 
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Bring a file to the disk and rename it: at `path` is what was there, or all of it. Raises OSError."""
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    _sync_folder(path.parent)
+
+
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock on a file for the length of a block."""
@@ -137,9 +167,19 @@ def _lock(fd: int, *, blocking: bool) -> bool:
             msvcrt.locking(fd, msvcrt.LK_LOCK if blocking else msvcrt.LK_NBLCK, 1)
         else:
             fcntl.flock(fd, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
-    except OSError:
-        if blocking:
+    except OSError as error:
+        if blocking or error.errno not in _TAKEN:
             raise
+        return False
+    return True
+
+
+def _share(fd: int, *, blocking: bool) -> bool:
+    if sys.platform == "win32":
+        return True  # its locks cannot be shared, so nobody is kept out
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | (0 if blocking else fcntl.LOCK_NB))
+    except BlockingIOError:
         return False
     return True
 

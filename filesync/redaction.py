@@ -1,5 +1,8 @@
 """What may be shown: secrets become `**redacted**`, and foreign text becomes one short plain line."""
 
+import html
+import json
+import re
 import threading
 import unicodedata
 from urllib.parse import quote, quote_plus
@@ -40,7 +43,7 @@ class Redactor:
         """Remember a secret, in its URL-encoded forms and line by line too."""
         if value in self._secrets:
             return
-        forms = {form for line in value.splitlines() for form in (line, quote(line, safe=""), quote_plus(line))}
+        forms = {form for line in value.splitlines() for form in _forms(line)}
         with self._lock:
             known = {form for form in forms if len(form) >= _SHORTEST_SECRET} | set(self._secrets)
             self._secrets = tuple(sorted(known, key=len, reverse=True))
@@ -54,6 +57,13 @@ class Redactor:
         """Make remote text fit for a message: no secrets, no control characters, one line, cut to size."""
         plain = self.scrub(printable(text))
         return plain if len(plain) <= LONGEST_TEXT else plain[: LONGEST_TEXT - 1] + "…"
+
+
+def _forms(line: str) -> tuple[str, ...]:
+    """Write a secret as addresses, pages and JSON do."""
+    quoted = quote(line, safe="")
+    lower = re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), quoted)
+    return line, quoted, lower, quote_plus(line), html.escape(line), line.replace("/", "\\/"), json.dumps(line)[1:-1]
 
 
 def printable(text: str) -> str:

@@ -189,7 +189,7 @@ def test_without_a_browser_the_address_is_data_and_its_answer_can_be_pasted(acc:
     assert ended.code == 0, ended.err
     said = ended.err
     assert "that is not the address the browser was sent back to" in said
-    assert "that address belongs to another login" in said
+    assert "is cut off or belongs to another login" in said
     assert "has neither a code nor an error" in said
     assert len(stored(acc)) == 1
 
@@ -205,7 +205,7 @@ def test_pasting_works_although_the_port_is_in_use(acc: Acc, port: int) -> None:
         terminal.type(answer_of(terminal.address))
         ended = terminal.end()
     assert ended.code == 0, ended.err
-    assert "the address can still be pasted" in ended.err
+    assert "the address can be pasted" in ended.err
 
 
 def test_when_no_browser_opens_the_answer_can_be_pasted(acc: Acc, port: int) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar
 
 from filesync.clock import Clock, Stop
-from filesync.errors import FilesyncError, LocalFileError
+from filesync.errors import FilesyncError, LocalFileError, TransientError
 from filesync.locks import FileLock, check_private, make_private_folder, replacing, sweep
 
+_LONGEST_WAIT = 120.0  # seconds for another process that refreshes the same login
 _LOOK_AGAIN = 0.1  # seconds between two looks at another process's lock
 
 
@@ -107,18 +108,27 @@ class TokenFile(Generic[K]):
                     self._write_or_remove(kept.without_access())
 
     def remove(self, before: Callable[[K], None]) -> bool:
-        """Remove the file once `before` was given what it holds, whatever that raises; False when there was none."""
+        """Remove the file once `before` was given what it holds; False when there was none.
+
+        What `before` raises keeps the file; it is removed with `remove_unseen`.
+        """
         with self._lock, self._exclusive():
             kept = self.read()
             if kept is None:
                 return False
-            try:
-                before(kept)
-            finally:
-                self._kept = None
-                sweep(self.path)
-                self.path.unlink(missing_ok=True)
+            before(kept)
+            self._unlink()
             return True
+
+    def remove_unseen(self) -> None:
+        """Remove the file, whatever it holds."""
+        with self._lock, self._exclusive():
+            self._unlink()
+
+    def _unlink(self) -> None:
+        self._kept = None
+        sweep(self.path)
+        self.path.unlink(missing_ok=True)
 
     def check_writable(self) -> None:
         """Find out now whether the file could be written."""
@@ -162,13 +172,19 @@ class TokenFile(Generic[K]):
         lock = FileLock(self.path.with_suffix(".lock"))
         try:
             make_private_folder(self.path.parent)
-            while not lock.acquire(blocking=False):
-                self._stop.wait(_LOOK_AGAIN)
+            self._wait_for(lock)
             yield
         except OSError as error:
             raise self._problem(error) from error
         finally:
             lock.release()
+
+    def _wait_for(self, lock: FileLock) -> None:
+        until = self._clock.monotonic() + _LONGEST_WAIT
+        while not lock.acquire(blocking=False):
+            if self._clock.monotonic() >= until:
+                raise TransientError(f"{lock.path}: another process has held this lock for {_LONGEST_WAIT:.0f} s")
+            self._stop.wait(_LOOK_AGAIN)
 
     def _problem(self, error: OSError) -> LocalFileError:
         return LocalFileError(f"{self.path}: the login cannot be kept: {error.strerror}")

@@ -16,6 +16,10 @@ from filesync.http import Answer, Secret
 _FORMAT = 1
 
 
+class DamagedLoginError(AuthError):
+    """A file in a login's place that is none, or only a part of one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """The app that a login was made for, and where its tokens come from; a public app has no secret."""
@@ -88,7 +92,7 @@ def login_file(path: Path, clock: Clock, stop: Stop, mend: str) -> TokenFile[Sto
             return _of_fields(json.loads(content))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             # from None: the parser's error holds the file's text
-            raise AuthError(
+            raise DamagedLoginError(
                 f"{path}: is no login of filesync, or only a part of one; put the right file back, or {mend}"
             ) from None
 
@@ -109,18 +113,25 @@ def to_login(answer: Answer, client: Client, clock: Clock, *, refresh_life: time
         access=to_token(answer, clock),
         refresh_token=Secret(refresh_token),
         refresh_expires_at=_refresh_end(answer, clock, refresh_life),
-        logged_in_at=clock.now(),
+        logged_in_at=moment(clock),
         lives_on="refresh_token_expires_in" not in answer.body,
     )
+
+
+def moment(clock: Clock) -> datetime:
+    """Tell the time as a file keeps it, so that a login read back is the same one."""
+    return from_timestamp(to_timestamp(clock.now()))
 
 
 def to_refreshed(login: StoredLogin, answer: Answer, clock: Clock, *, refresh_life: timedelta | None) -> StoredLogin:
     """Translate the answer to a refresh; the refresh token stays the same where none came."""
     refresh_token = to_secret(answer, "refresh_token")
     ends = _refresh_end(answer, clock, refresh_life) if refresh_token else login.refresh_expires_at
+    # A new refresh token is kept whatever else the answer lacks: the old one is spent.
+    has_access = to_secret(answer, "access_token") is not None
     return replace(
         login,
-        access=to_token(answer, clock),
+        access=to_token(answer, clock) if has_access or not refresh_token else login.access.spent(),
         scopes=_scopes(answer) or login.scopes,
         refresh_token=Secret(refresh_token) if refresh_token else login.refresh_token,
         refresh_expires_at=ends,

@@ -141,9 +141,11 @@ def read_pasted(lines: Iterable[str], reception: Reception, tell: Callable[[str]
 
 
 _PASTE_ADVICE: Mapping[Verdict, str] = {
-    Verdict.WRONG_STATE: "that address belongs to another login: open the address above, and paste where it leads to",
+    Verdict.WRONG_STATE: "that address is cut off or belongs to another login: paste the whole address that the one "
+    "above leads to",
     Verdict.NO_ANSWER: "that address has neither a code nor an error in it: paste the whole address of the last page",
-    Verdict.WRONG_PATH: f"that is not the address the browser was sent back to: it has {CALLBACK_PATH} in it",
+    Verdict.WRONG_PATH: "that is not the address the browser was sent back to: that one would have "
+    f"{CALLBACK_PATH} in it",
 }
 
 
@@ -167,6 +169,11 @@ class _Server(ThreadingHTTPServer):
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         self.socket.bind(self.server_address)  # HTTPServer's own asks the resolver for a host name
 
+    def tell_once(self) -> None:
+        """Say that something else came, once: it may be many."""
+        tell, self.tell = self.tell, lambda _: None
+        tell("a request that is not the answer to this login was refused; still waiting")
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Stay silent: a browser that hangs up is no news."""
 
@@ -180,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
             verdict = self.server.reception.offer(self.path)
             self._reply(verdict)
         if verdict in (Verdict.WRONG_STATE, Verdict.NO_ANSWER):
-            self.server.tell("a request that is not the answer to this login was refused; still waiting")
+            self.server.tell_once()
 
     def _reply(self, verdict: Verdict) -> None:
         page = _PAGE.format(text=verdict.text).encode()
@@ -193,6 +200,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(page)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002  http.server's signature
+        """Refuse what is no request for the answer, without repeating any of it."""
+        page = b"This is not what is waited for."
+        self.send_response_only(code, message)
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Length", str(len(page)))
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(page)
+        self.close_connection = True
 
     def version_string(self) -> str:
         return "filesync"

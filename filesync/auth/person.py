@@ -1,18 +1,18 @@
 """A person's login at work: its access token for every request, refreshed when it runs out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from filesync.auth.files import TokenFile
 from filesync.auth.logins import StoredLogin
 from filesync.auth.tokens import bearer, bearer_token
-from filesync.clock import Clock
-from filesync.errors import AuthError
+from filesync.clock import Clock, to_timestamp
+from filesync.errors import AuthError, ResponseError
 from filesync.http import Redactor, Secret
 from filesync.model import Identity
 
-NOBODY = "?"  # stands for a person whom the service does not name; '' would be asked for again and again
+NOBODY = "?"  # begins the name of a person whom the service does not name, who is somebody else after each login
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,25 @@ class Person:
     redactor: Redactor
     clock: Clock
     seed: Callable[[], StoredLogin] | None = None
+    began_as: list[StoredLogin] = field(default_factory=list, repr=False)  # the login of the first request, at most one
 
     def headers(self) -> Mapping[str, str]:
         return bearer(self._access_token(self.kept()))
 
     def kept(self) -> StoredLogin:
-        """Give the login with an access token that is good, or with the reason why there is none."""
-        return self.file.current(self._next)
+        """Give the login with an access token that is good, or with the reason why there is none.
+
+        Raises AuthError when somebody else logged in meanwhile: what this one cannot see would look as if it were
+        gone. ResponseError when a refresh brought no access token.
+        """
+        kept = self.file.current(self._next)
+        if not kept.refused and kept.access.expires_at <= kept.access.obtained_at:
+            raise ResponseError(f"{kept.client.token_address}: the answer to a refresh has no access_token")
+        if not self.began_as:
+            self.began_as.append(kept)
+        elif _is_another(self.began_as[0], kept):
+            raise AuthError("somebody else logged in meanwhile; the next sync begins with the new login")
+        return kept
 
     def renew(self, rejected: Mapping[str, str]) -> None:
         self.file.forget(bearer_token(rejected))
@@ -67,6 +79,17 @@ class Person:
         return self.refresh(kept)
 
     def _named(self, kept: StoredLogin) -> str:
-        user = self.who(self._access_token(kept)) or NOBODY
-        self.file.replace(lambda latest: replace(latest or kept, user=user))
+        """Ask whose login it is and keep the answer, unless the login was ended or replaced meanwhile."""
+        user = self.who(self._access_token(kept)) or f"{NOBODY}{to_timestamp(kept.logged_in_at)}"
+        self.file.replace(
+            lambda latest: replace(latest or kept, user=user),
+            only_if=lambda latest: latest is not None and latest.logged_in_at == kept.logged_in_at,
+        )
         return user
+
+
+def _is_another(first: StoredLogin, now: StoredLogin) -> bool:
+    """Tell a new login from a refreshed one; one by the same person is none."""
+    if first.logged_in_at == now.logged_in_at and first.client.client_id == now.client.client_id:
+        return False
+    return not first.user or first.user != now.user or first.client.client_id != now.client.client_id

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -12,6 +13,8 @@ from filesync.errors import ResponseError
 from filesync.http import Answer
 
 _MARGIN = timedelta(minutes=5)  # before its end a token is not used any more; a tenth of its life when that is shorter
+_LONGEST_LIFE = 10 * 365 * 86_400.0  # seconds: longer ones could leave the calendar
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 _UNSTATED_LIFE = 600.0  # seconds: expires_in is only recommended, RFC 6749, 5.1
 
 
@@ -93,7 +96,7 @@ def of_bytes(content: bytes) -> Token | None:
 
 
 def to_token(answer: Answer, clock: Clock) -> Token:
-    """Translate a token endpoint's answer; RFC 6749, 5.1."""
+    """Translate a token endpoint's answer; RFC 6749, 5.1. Raises ResponseError when there is no token in it."""
     text = to_secret(answer, "access_token")
     if text is None:
         raise ResponseError(f"{answer.url}: the answer has no access_token")
@@ -110,11 +113,10 @@ def to_secret(answer: Answer, name: str) -> str | None:
 
 
 def to_life(answer: Answer, name: str, unstated: float) -> timedelta:
-    """Read a number of seconds."""
-    try:
-        return timedelta(seconds=float(answer.body.get(name, unstated)))
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ResponseError(f"{answer.url}: the answer's {name} is no number of seconds") from error
+    """Read a number of seconds; what is none counts as unstated, because a token came with it."""
+    value = answer.body.get(name)
+    seconds = float(value) if isinstance(value, int | float | str) and _NUMBER.fullmatch(str(value)) else unstated
+    return timedelta(seconds=min(seconds, _LONGEST_LIFE))
 
 
 def bearer(access_token: str) -> Mapping[str, str]:

@@ -2,13 +2,14 @@
 
 import threading
 from contextlib import AbstractContextManager, nullcontext
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer  # noqa: TID251  the command layer
 
 from filesync.auth import autodesk as autodesk_logins
 from filesync.auth import google as google_logins
 from filesync.auth.consent import Consent, redirect_uri
+from filesync.auth.logins import DamagedLoginError
 from filesync.auth.loopback import Listener, Reception, read_pasted
 from filesync.auth.person import NOBODY, Person
 from filesync.cli.logins import (
@@ -17,6 +18,7 @@ from filesync.cli.logins import (
     connector_of,
     endpoints_of,
     google_user,
+    has_sets,
     login_states,
     three_legged,
 )
@@ -25,7 +27,8 @@ from filesync.cli.output import View, choose, show
 from filesync.cli.table import Column
 from filesync.cli.typing_in import typed_lines
 from filesync.cli.world import World
-from filesync.errors import AuthError, FilesyncError, UsageError
+from filesync.config import Endpoint
+from filesync.errors import AuthError, FilesyncError, RefusedError, ResponseError, TransientError, UsageError
 from filesync.http import Connector
 from filesync.model import Identity
 from filesync.settings import Settings
@@ -65,12 +68,14 @@ def log_in_to_autodesk(
     settings, connector = _settings(world, credentials), connector_of(world)
     login = three_legged(settings, connector)
     login.file.check_writable()
-    preferred = autodesk_logins.preferred_to_person(settings.variables)
+    preferred = autodesk_logins.preferred_to_person(settings.variables, settings.credentials)
     if preferred:
         world.complain(f"this login will not be used: {preferred}")
     consent = login.ask(redirect_uri(port))
     login.take(consent, _consented(world, connector, consent, port, no_browser=no_browser))
-    _welcome(world, settings, "autodesk", login.person())
+    identity = _welcome(world, "autodesk", login.person())
+    if identity and not preferred:
+        _take_effect(world, settings, "autodesk", identity)
 
 
 @google.command("login")
@@ -91,17 +96,20 @@ def log_in_to_google(  # noqa: PLR0913  one parameter for each option
     world: World = ctx.obj
     settings, connector = _settings(world, credentials), connector_of(world)
     oauth_client = google_logins.read_client(settings.path(client))
-    scopes = google_logins.READ_ONLY if discover else google_logins.METADATA_ONLY
+    finds_drives = discover or has_sets(world, "google", settings.credentials)
+    scopes = google_logins.READ_ONLY if finds_drives else google_logins.METADATA_ONLY
     user = google_user(settings, connector)
     sign_in = google_logins.SignIn(user.sources, connector)
     sign_in.file.check_writable()
     preferred = google_logins.preferred_to_person(settings.variables, settings.path, settings.credentials)
     if preferred:
-        world.complain(f"this login will not be used: {preferred} comes first; see GOOGLE_CREDENTIALS_PATH")
+        world.complain(f"this login will not be used: {preferred} comes first: move it away, or unset what names it")
     consent = sign_in.ask(oauth_client, redirect_uri(port), scopes)
     code = _consented(world, connector, consent, port, no_browser=no_browser)
     sign_in.take(oauth_client, consent, code, scopes)
-    _welcome(world, settings, "google", user.person)
+    identity = _welcome(world, "google", user.person)
+    if identity and not preferred:
+        _take_effect(world, settings, "google", identity)
 
 
 @autodesk.command("status")
@@ -148,16 +156,17 @@ def _consented(world: World, connector: Connector, consent: Consent, port: int, 
             _offer_by_hand(world, consent, reception)
         else:
             world.note(f"a browser was opened; if it was not, go to:\n{consent.address}")
+        world.note(f"waiting for up to {_PATIENCE / 60:.0f} minutes; Ctrl-C leaves everything as it was")
         return reception.code(world.clock, _PATIENCE)
 
 
 def _listening(world: World, reception: Reception, port: int, *, by_hand: bool) -> AbstractContextManager[Any]:
     try:
         return Listener(port, reception, world.note)
-    except AuthError as error:
+    except AuthError:
         if not by_hand:
             raise
-        world.note(f"{error}; the address can still be pasted")
+        world.note(f"port {port} cannot be listened on, but the address can be pasted")
         return nullcontext()
 
 
@@ -173,18 +182,18 @@ def _offer_by_hand(world: World, consent: Consent, reception: Reception) -> None
     threading.Thread(target=read_pasted, args=(lines, reception, world.note), name="pasted", daemon=True).start()
 
 
-def _welcome(world: World, settings: Settings, service: str, person: Person) -> None:
+def _welcome(world: World, service: str, person: Person) -> Identity | None:
     """Say who is logged in now and how long that lasts; the login is kept, whatever fails here."""
     try:
         identity = person.identity()
     except FilesyncError as error:
         world.complain(f"logged in, but {SERVICES[service]} does not say as whom: {error}")
         identity = None
-    user = identity.user if identity and identity.user != NOBODY else "somebody whose name the service does not tell"
+    is_named = identity and not identity.user.startswith(NOBODY)
+    user = identity.user if identity and is_named else "somebody whose name the service does not tell"
     world.note(f"logged in to {SERVICES[service]} as {user}; kept in {person.file.path}")
     _say_how_long(world, person)
-    if identity:
-        _say_who_stops(world, settings, service, identity)
+    return identity
 
 
 def _say_how_long(world: World, person: Person) -> None:
@@ -201,13 +210,22 @@ def _say_how_long(world: World, person: Person) -> None:
         )
 
 
-def _say_who_stops(world: World, settings: Settings, service: str, identity: Identity) -> None:
-    """Name the endpoints that were read by another login: they stop until a person accepts this one."""
-    known = world.identities()
-    for endpoint in endpoints_of(world, service, settings.credentials):
-        before = known.get(endpoint)
+def _take_effect(world: World, settings: Settings, service: str, identity: Identity) -> None:
+    """Let the endpoints that waited for this login run at the next start; name those that were read by another one."""
+    endpoints = endpoints_of(world, service, settings.credentials)
+    stopped = {}
+    for endpoint in endpoints:
+        before = world.identity_of(endpoint)
         if before is not None and before != identity:
-            world.complain(f"{endpoint}: {another_identity(endpoint, before, identity)}")
+            stopped[_name_to_accept(endpoint)] = before
+    for name, before in stopped.items():
+        world.complain(f"{name}: {another_identity(name, before, identity)}")
+    world.wake(endpoints)
+
+
+def _name_to_accept(endpoint: Endpoint) -> str:
+    """Name the endpoint, or the whole set that it belongs to."""
+    return endpoint.membership.set_name if endpoint.membership else endpoint.name
 
 
 def _show(world: World, service: str, *, json: bool) -> None:
@@ -223,21 +241,36 @@ def _show(world: World, service: str, *, json: bool) -> None:
 
 
 def _log_out(world: World, service: str, login: autodesk_logins.ThreeLegged | google_logins.SignIn) -> None:
-    path = login.file.path
+    path, said = login.file.path, SERVICES[service]
+    if not path.exists():
+        world.note(f"nobody is logged in to {said}: there is no {path}")
+        return
     try:
-        was_there = login.file.remove(login.end)
-    except FilesyncError as problem:
-        if path.exists():
-            raise
-        world.complain(
-            f"{path} is removed, but {SERVICES[service]} could not be told: {problem}; the login stays valid there "
-            "until it ends, or is revoked in the account's settings"
-        )
-        raise typer.Exit(problem.exit_code) from problem
-    if was_there:
-        world.note(f"logged out of {SERVICES[service]}; {path} is removed")
-    else:
-        world.note(f"nobody is logged in to {SERVICES[service]}: there is no {path}")
+        login.file.remove(login.end)
+    except DamagedLoginError:
+        login.file.remove_unseen()
+        world.complain(f"{path} is removed; it was no whole login, so {said} could not be told of it")
+        raise typer.Exit(1) from None
+    except RefusedError as problem:
+        if problem.reason == "invalid_client":
+            raise AuthError(
+                f"{problem}; nothing was removed: mend the client's id or secret, then log out"
+            ) from problem
+        _remove_untold(world, service, login, problem)
+    except (TransientError, ResponseError) as problem:
+        _remove_untold(world, service, login, problem)
+    world.note(f"logged out of {said}; {path} is removed")
+
+
+def _remove_untold(
+    world: World, service: str, login: autodesk_logins.ThreeLegged | google_logins.SignIn, problem: FilesyncError
+) -> NoReturn:
+    login.file.remove_unseen()
+    world.complain(
+        f"{login.file.path} is removed, but {SERVICES[service]} could not be told: {problem}; the login stays valid "
+        "there until it ends, or is revoked in the account's settings"
+    )
+    raise typer.Exit(problem.exit_code) from problem
 
 
 def _identity(row: Any) -> str:

@@ -99,12 +99,12 @@ def _proofs(world: "World", names: Sequence[str], max_files: int) -> "Iterator[P
         if each.source not in found:
             proof, found[each.source] = prove_set(each, opened, world.clock)
             yield from [proof] if proof else []
-    endpoints, read_as = config.expanded(found), world.identities()
+    endpoints = config.expanded(found)
     check_names(names, [*(each.name for each in sets), *(endpoint.name for endpoint in endpoints)])
     for endpoint in endpoints:
         if {endpoint.name, _set_of(endpoint)} & {*names} if names else endpoint.is_active:
             world.detail(f"{endpoint.name}: asking the service")
-            yield prove(endpoint, opened, world.clock, Stop(world.clock), max_files, read_as.get(endpoint.name))
+            yield prove(endpoint, opened, world.clock, Stop(world.clock), max_files, world.identity_of(endpoint))
 
 
 def set_to_row(declared: EndpointSet) -> Mapping[str, Any]:

@@ -1,13 +1,17 @@
-"""Whether a person's login lies idle: a look at file times only, because every start takes it."""
+"""Whether a person's login lies idle: a look that imports nothing, because every start takes it."""
 
 import contextlib
+import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from filesync.cli.world import World
+from filesync.clock import Stop, to_timestamp
+from filesync.signals import stopping
 
 IDLE = timedelta(days=7)  # Autodesk's logins die after 15 days that nobody used them
+_LOOK_AGAIN = timedelta(days=1)  # at one that nobody could refresh
 _LOGINS = ("autodesk-three-legged-*.json", "google-user-*.json")
 
 
@@ -17,21 +21,35 @@ def has_logins(world: World) -> bool:
     return any(path for pattern in _LOGINS for path in folder.glob(pattern))
 
 
-def keep_logins_alive(world: World) -> None:
-    """Refresh what no endpoint used for a week; says on stderr what could not be, once a week and login."""
+def keep_logins_alive(world: World) -> int | None:
+    """Refresh what no endpoint used for a week; says on stderr what could not be, once a day and login.
+
+    Gives the exit code when a signal ended it.
+    """
     idle = {*_idle(world)}
     if not idle:
-        return
+        return None
     from filesync.cli.logins import keep_alive  # noqa: PLC0415  the network only when there is something to do
 
-    for problem in keep_alive(world, idle, IDLE):
-        world.complain(problem)
+    stop = Stop(world.clock)
+    with stopping(stop.request) as caught:
+        for problem in keep_alive(world, stop, idle, IDLE):
+            world.complain(problem)
+    return caught.exit_code
 
 
 def _idle(world: World) -> Iterator[Path]:
-    since = (world.clock.now() - IDLE).timestamp()
     for pattern in _LOGINS:
         for path in world.settings.path("tokens").glob(pattern):
-            with contextlib.suppress(FileNotFoundError):  # somebody logged out just now
-                if path.stat().st_mtime <= since:
+            with contextlib.suppress(OSError, ValueError, AttributeError):  # gone just now, or damaged: others say so
+                if _is_idle(path, world.clock.now()):
                     yield path
+
+
+def _is_idle(path: Path, now: datetime) -> bool:
+    """Tell whether it was refreshed too long ago; its file's own time is when it was last looked at, in vain."""
+    fields = json.loads(path.read_bytes())
+    if fields.get("refused") or not fields.get("obtained_at", "") <= to_timestamp(now - IDLE):
+        return False
+    looked_at = path.stat().st_mtime
+    return not (now - _LOOK_AGAIN).timestamp() < looked_at <= now.timestamp()

@@ -15,9 +15,9 @@ from filesync.auth.logins import StoredLogin
 from filesync.auth.person import NOBODY, Person
 from filesync.cli.world import World
 from filesync.clock import Stop, to_timestamp
-from filesync.config import Config
+from filesync.config import Config, ConfigMistakes, Endpoint
 from filesync.config.file import service_of
-from filesync.errors import AuthError, FilesyncError, TransientError
+from filesync.errors import AuthError, FilesyncError, StoppedError, TransientError
 from filesync.http import Connector, Counters
 from filesync.model import Identity
 from filesync.providers.google_drive.routes import explain
@@ -83,14 +83,20 @@ class LoginState:
 
 
 def config_of(world: World) -> Config:
-    """Give the configuration; a home without connector.yaml has its environment."""
-    return world.config if world.config_path.exists() else Config(world.settings)
+    """Give the configuration; a home without connector.yaml, or with one that is being written, has its environment."""
+    if not world.config_path.exists():
+        return Config(world.settings)
+    try:
+        return world.config
+    except ConfigMistakes:
+        world.note(f"{world.config_path} has mistakes (filesync config check): only the environment's login is known")
+        return Config(world.settings)
 
 
-def connector_of(world: World) -> Connector:
+def connector_of(world: World, stop: Stop | None = None) -> Connector:
     """Make what the login requests of a command go through: the budgets and secrets are those of a sync."""
     opened = opener(config_of(world), world.clock, world.random, world.redactor, world.log)
-    return opened.surroundings("", Stop(world.clock), Counters()).connector
+    return opened.surroundings("", stop or Stop(world.clock), Counters()).connector
 
 
 def login_states(world: World, service: str) -> list[LoginState]:
@@ -102,17 +108,23 @@ def login_states(world: World, service: str) -> list[LoginState]:
         state = LoginState(service, name, world.clock.now())
         try:
             states.append(look(state, config.settings_for(name), connector))
-        except AuthError as error:
+        except FilesyncError as error:
             states.append(replace(state, problem=str(error)))
-    return _worth_showing(states)
+    return [state for state in states if state.credentials or not state.problem or _uses_environment(config, service)]
 
 
-def endpoints_of(world: World, service: str, credentials: str) -> list[str]:
-    """Name the endpoints that use the login of these credentials, whatever it is; one acts as a user of its own."""
+def has_sets(world: World, service: str, credentials: str) -> bool:
+    """Tell whether a set of endpoints asks the service with these credentials."""
+    templates = (each.template for each in config_of(world).sets)
+    return any(service_of(each.kind) == service and each.credentials == credentials for each in templates)
+
+
+def endpoints_of(world: World, service: str, credentials: str) -> list[Endpoint]:
+    """Give the endpoints that use the login of these credentials, whatever it is; one acts as a user of its own."""
     if not world.config_path.exists():
         return []
     return [
-        endpoint.name
+        endpoint
         for endpoint in world.endpoints()
         if service_of(endpoint.kind) == service
         and endpoint.credentials == credentials
@@ -126,24 +138,24 @@ def login_warnings(world: World) -> Mapping[tuple[str | None, str], str]:
     return {(state.service, state.credentials): state.warning for state in states if state.warning}
 
 
-def keep_alive(world: World, idle: set[Path], length: timedelta) -> Iterator[str]:
+def keep_alive(world: World, stop: Stop, idle: set[Path], length: timedelta) -> Iterator[str]:
     """Refresh these logins where they were idle for that long; gives what to say of those that could not be."""
     looked_at = {*idle}
-    for service, person in _persons(world, idle):
+    for service, person in _persons(world, stop, idle):
         try:
             person.keep_alive(length)
-        except TransientError:
+        except (TransientError, StoppedError):
             looked_at.discard(person.file.path)  # the next start tries again
         except FilesyncError as error:
             yield f"the login at {SERVICES[service]} could not be kept alive: {error}"
     for path in looked_at:
-        with contextlib.suppress(FileNotFoundError):
-            os.utime(path)  # the next look is in a week
+        with contextlib.suppress(OSError):  # gone, or read-only
+            os.utime(path)  # the next look at one that could not be refreshed is in a day
 
 
-def _persons(world: World, files: set[Path]) -> Iterator[tuple[str, Person]]:
+def _persons(world: World, stop: Stop, files: set[Path]) -> Iterator[tuple[str, Person]]:
     """Find whose logins these files are, among all credentials."""
-    config, connector = config_of(world), connector_of(world)
+    config, connector = config_of(world), connector_of(world, stop)
     for service in SERVICES:
         for name in ("", *config.credentials):
             with contextlib.suppress(AuthError):  # a set without a client id has no person's login
@@ -154,7 +166,7 @@ def _persons(world: World, files: set[Path]) -> Iterator[tuple[str, Person]]:
 
 def three_legged(settings: Settings, connector: Connector) -> autodesk.ThreeLegged:
     """Give what can be done with a person's login at Autodesk. Raises AuthError without a client id."""
-    service = autodesk.LoginService(autodesk.app_of(settings.variables, public=True), connector)
+    service = autodesk.LoginService(autodesk.app_of(settings.variables, settings.credentials, public=True), connector)
     return autodesk.ThreeLegged(service, settings.path("tokens"), settings.credentials)
 
 
@@ -200,7 +212,7 @@ def _person_state(state: LoginState, person: Person) -> LoginState:
     missing = google.lacking(kept.scopes, google.METADATA_ONLY) if state.service == "google" and kept.scopes else None
     return replace(
         state,
-        identity=Identity(person.flow, kept.client.client_id, "" if kept.user == NOBODY else kept.user),
+        identity=Identity(person.flow, kept.client.client_id, "" if kept.user.startswith(NOBODY) else kept.user),
         scopes=kept.scopes,
         access_expires_at=kept.access.expires_at,
         refresh_expires_at=kept.refresh_expires_at,
@@ -215,10 +227,11 @@ def _ended(state: LoginState, kept: StoredLogin) -> str:
     return f"the login ended {ended} UTC; log in again: {_log_in(state.service, state.credentials)}"
 
 
-def _worth_showing(states: list[LoginState]) -> list[LoginState]:
-    """Leave the environment out where only named sets are used and it holds no login."""
-    named = [state for state in states if state.credentials]
-    return [state for state in states if state.credentials or not (named and state.problem)] or states
+def _uses_environment(config: Config, service: str) -> bool:
+    """Tell whether the environment's login is asked of: it is used, or no other is."""
+    used = {name for name, _ in config.credential_sets(service)} - {""}
+    declared = [*config.endpoints, *(each.template for each in config.sets)]
+    return not used or any(not each.credentials and service_of(each.kind) == service for each in declared)
 
 
 def _log_in(service: str, credentials: str) -> str:

@@ -2,12 +2,12 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from random import Random  # noqa: TID251  the type of what is handed in
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from filesync.cli.text import harmless
 from filesync.clock import Clock
@@ -120,17 +120,36 @@ class World:
         with self.reading() as database:
             return sets.load(database)
 
-    def identities(self) -> "Mapping[str, Identity]":
-        """Tell as whom each endpoint was read so far, by name; nothing where that cannot be told."""
+    def identity_of(self, endpoint: "Endpoint") -> "Identity | None":
+        """Tell as whom an endpoint was read so far; None where that cannot be told."""
+        scope = dict(endpoint.scope)
+        known = (who for kind, ids, who in self._identities if kind == endpoint.endpoint_type and ids == scope)
+        return next(known, None)
+
+    @cached_property
+    def _identities(self) -> "Sequence[tuple[str, Mapping[str, Any], Identity]]":
         from filesync.store import queries  # noqa: PLC0415  not every command needs SQLite
 
         if not self.database_path.exists():
-            return {}
+            return []
         try:
             with self.reading() as database:
                 return queries.identities(database)
         except StoreError:  # of an older version, say; `sync` says what about it
-            return {}
+            return []
+
+    def wake(self, endpoints: "Iterable[Endpoint]") -> None:
+        """Let these endpoints run at the next start, where they waited for a login."""
+        from filesync.store.database import open_for_writing  # noqa: PLC0415  as above
+        from filesync.store.endpoints import wake  # noqa: PLC0415  as above
+
+        if not self.database_path.exists():
+            return
+        database = open_for_writing(self.database_path)
+        try:
+            wake(database, [(each.endpoint_type, each.scope) for each in endpoints])
+        finally:
+            database.close()
 
     @property
     def database_path(self) -> Path:

@@ -74,5 +74,5 @@ def _request_id(reply: Reply) -> str | None:
     names = (
         name for name in reply.headers if name.lower().startswith("x-") and name.lower().endswith(("-id", "-trace"))
     )
-    values = (printable(reply.headers[name])[:LONGEST_TEXT] for name in names)
-    return next(values, None)
+    values = (printable(reply.headers[name]) for name in names)
+    return next((value for value in values if len(value) <= LONGEST_TEXT), None)  # cut, it might show half a secret

@@ -25,6 +25,7 @@ from filesync.http.retry import FEW_TRIES, MOST_TRIES
 WORKERS = 16  # connections kept open per host
 TIMEOUT = (5.0, 60.0)  # seconds to connect, and between two packets of an answer
 LONGEST_SILENCE = 600.0  # seconds without an answer
+LOGIN_GRACE = 3.0  # seconds that a login's answer is awaited after a stop; shorter than what a stopped start waits
 LARGEST_BODY = 64 * 2**20  # bytes, decoded
 
 _PIECE = 64 * 2**10  # bytes
@@ -58,11 +59,33 @@ class Transport:
         self._session.close()
 
     def _await(self, exchange: "_Exchange", call: Call, started: float) -> Reply:
+        patience = _Patience(self._clock, self._stop)
         while not exchange.is_over.wait(_GLANCE):
-            self._stop.check()
+            if call.is_login:
+                patience.check()
+            else:
+                self._stop.check()
             if call.silent + self._clock.monotonic() - started >= LONGEST_SILENCE:
                 raise StalledError(f"{call.where}: no whole answer for ten minutes")
         return exchange.result()
+
+
+class _Patience:
+    """Waits for a login's answer a little beyond a stop: a single-use token is spent once the service has read it."""
+
+    def __init__(self, clock: Clock, stop: Stop) -> None:
+        self._clock = clock
+        self._stop = stop
+        self._since: float | None = None
+
+    def check(self) -> None:
+        """Raise StoppedError some seconds after a stop was requested; a deadline alone ends nothing."""
+        if not self._stop.requested:
+            return
+        now = self._clock.monotonic()
+        self._since = now if self._since is None else self._since
+        if now - self._since >= LOGIN_GRACE:
+            self._stop.check()
 
 
 class _Exchange:

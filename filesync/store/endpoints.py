@@ -132,6 +132,18 @@ def bring_in_line(database: Database, declared: Sequence[Declared], now: Timesta
     return {row.name: row for row in load(database) if row.name in names}
 
 
+def wake(database: Database, endpoints: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Let these endpoints (type, service ids) be due again that failed for want of a login."""
+    with database.transaction() as connection:
+        connection.executemany(
+            """UPDATE sync_state SET last_status = 'interrupted', failures_in_a_row = 0,
+                   last_error_message = 'somebody logged in since; the next start goes on'
+               WHERE last_status = 'failed' AND last_error_type = 'login' AND scope = ?
+                   AND endpoint_id IN (SELECT id FROM endpoints WHERE endpoint_type = ?)""",
+            [(_to_json(scope), endpoint_type) for endpoint_type, scope in endpoints],
+        )
+
+
 def note_start(database: Database, now: Timestamp, exit_code: int) -> None:
     """Remember the last start of `filesync sync` in this home."""
     with database.transaction() as connection:

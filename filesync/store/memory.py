@@ -92,6 +92,16 @@ class Memory:
             (json.dumps(asdict(identity), ensure_ascii=False), self.endpoint_id),
         )
 
+    def knows_nothing(self) -> bool:
+        """Tell whether no sync has shown anything yet, so that there is nothing to lose."""
+        row = self._connection.execute(
+            """SELECT EXISTS (SELECT 1 FROM files WHERE endpoint_id = ?1
+                              UNION ALL SELECT 1 FROM withheld_files WHERE endpoint_id = ?1
+                              UNION ALL SELECT 1 FROM folders WHERE endpoint_id = ?1)""",
+            (self.endpoint_id,),
+        ).fetchone()
+        return not row[0]
+
     def begin_as_another(self, identity: Identity, now: Timestamp) -> None:
         """Begin anew with what another identity is shown: cursors and stamps of the one before mean nothing to it."""
         self.set_identity(identity)

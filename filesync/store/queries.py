@@ -154,11 +154,12 @@ def statuses(database: Database) -> list[Row]:
     return rows
 
 
-def identities(database: Database) -> dict[str, Identity]:
-    """Tell as whom every endpoint was read that was: name -> identity."""
-    sql = """SELECT e.name, s.identity FROM endpoints AS e JOIN sync_state AS s ON s.endpoint_id = e.id
-             WHERE s.identity IS NOT NULL"""
-    return {row["name"]: Identity(**json.loads(row["identity"])) for row in _rows(database, sql, {})}
+def identities(database: Database) -> list[tuple[str, Row, Identity]]:
+    """Tell as whom every endpoint was read that was: type, service ids, identity."""
+    sql = """SELECT e.endpoint_type, s.scope, s.identity FROM endpoints AS e
+             JOIN sync_state AS s ON s.endpoint_id = e.id WHERE s.identity IS NOT NULL"""
+    rows = _rows(database, sql, {})
+    return [(r["endpoint_type"], json.loads(r["scope"]), Identity(**json.loads(r["identity"]))) for r in rows]
 
 
 def sizes(database: Database) -> dict[str, Size]:

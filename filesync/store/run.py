@@ -6,10 +6,11 @@ A batch, its changes and its state are one commit. All removals of a sync, and i
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Literal
 
+from filesync.alerts import Audience
 from filesync.clock import Timestamp, to_timestamp
 from filesync.model import Batch, Candidate, Identity, Resolved
 from filesync.selection import Selection
@@ -21,6 +22,7 @@ from filesync.store.journal import Beginning, Outcome
 from filesync.store.known import Pace, StoredKnowledge
 from filesync.store.ledger import Ledger, Tally
 from filesync.store.memory import Memory
+from filesync.store.notices import Closed, note_ending
 from filesync.store.removals import Removals
 from filesync.store.surrogates import without_surrogates
 from filesync.store.tree import Tree
@@ -39,6 +41,7 @@ class Plan:
     trigger: Literal["schedule", "manual", "trial"]
     full: bool = False
     expected_unreadable: tuple[str, ...] = ()
+    audience: Audience = field(default_factory=Audience)  # who is told how it ended
 
 
 @dataclass(slots=True)
@@ -57,6 +60,7 @@ class Run:
         """Write the `running` row and prepare; no request was made yet."""
         self.tally = Tally()
         self.plan = plan
+        self._host = host
         self._database = database
         self._connection = database.connection
         self._now = now
@@ -104,6 +108,7 @@ class Run:
         before = self._memory.identity
         if before == identity:
             return None
+        accepted = accepted or self._memory.knows_nothing()
         if before is not None and not accepted:
             return before
         if not self._is_trial:
@@ -191,6 +196,8 @@ class Run:
                     outcome.started_at, outcome.finished_at, self._oldest_listing(), rescoped=self._is_scope_read()
                 )
             journal.conclude(connection, self.plan.endpoint_id, self.log_id, outcome, next_due_at)
+            closed = Closed(self.plan.endpoint_id, self.log_id, self._host, outcome)
+            note_ending(connection, closed, self.plan.audience)
 
     def _take_over(self, identity: Identity, before: Identity | None) -> None:
         if before is None:

@@ -31,6 +31,14 @@ class App:
     client_id: str
     client_secret: Secret
     base_url: str = BASE_URL
+    credentials: str = ""  # name of the set that this comes from, '' for the environment
+
+    @property
+    def named(self) -> str:
+        """Say where id and secret come from."""
+        if self.credentials:
+            return f"client_id and client_secret of credentials {self.credentials!r}"
+        return f"{CLIENT_ID} and {CLIENT_SECRET}"
 
     @property
     def token_address(self) -> str:
@@ -71,20 +79,23 @@ class LoginService:
         )
 
 
-def app_of(variables: Mapping[str, str], *, public: bool = False) -> App:
-    """Read the app from the environment of spec section 2; only a `public` one may lack its secret.
+def app_of(variables: Mapping[str, str], credentials: str = "", *, public: bool = False) -> App:
+    """Read the app from the environment of spec section 2, or a named set; only a `public` one may lack its secret.
 
     Raises AuthError that names what is missing.
     """
     client_id, secret = (variables.get(name, "").strip() for name in (CLIENT_ID, CLIENT_SECRET))
     if not client_id:
-        raise AuthError(f"{CLIENT_ID} is not set: the Autodesk login needs it; {_GUIDE}")
+        name = f"client_id of credentials {credentials!r}" if credentials else CLIENT_ID
+        raise AuthError(f"{name} is not set: the Autodesk login needs it; {_GUIDE}")
     if not secret and not public:
+        name = f"client_secret of credentials {credentials!r}" if credentials else CLIENT_SECRET
         raise AuthError(
-            f"{CLIENT_SECRET} is not set: the app's own login needs it; with an app that has no secret, run: "
+            f"{name} is not set: the app's own login needs it; with an app that has no secret, run: "
             f"filesync auth autodesk login; {_GUIDE}"
         )
-    return App(client_id, Secret(secret), variables.get("CONNECTOR_AUTODESK_BASE_URL", "").strip() or BASE_URL)
+    base_url = variables.get("CONNECTOR_AUTODESK_BASE_URL", "").strip() or BASE_URL
+    return App(client_id, Secret(secret), base_url, credentials)
 
 
 def explain_login(_status: int, body: Any) -> Refusal:

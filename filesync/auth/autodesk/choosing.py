@@ -33,17 +33,20 @@ def flow_of(variables: Mapping[str, str], tokens: Path, credentials: str, act_as
         return Flow(asked)
     if variables.get(VARIABLE, "").strip():
         return Flow.SERVICE_ACCOUNT
-    if file_path(app_of(variables, public=True), tokens, credentials).exists():
+    if file_path(app_of(variables, credentials, public=True), tokens, credentials).exists():
         return Flow.THREE_LEGGED
     return Flow.TWO_LEGGED
 
 
-def preferred_to_person(variables: Mapping[str, str]) -> str:
+def preferred_to_person(variables: Mapping[str, str], credentials: str = "") -> str:
     """Say which setting chooses another login than a person's; '' for none."""
+    of_set = f" of credentials {credentials!r}" if credentials else ""
     asked = variables.get("CONNECTOR_AUTODESK_AUTH", "").strip() or "auto"
     if asked not in ("auto", Flow.THREE_LEGGED):
-        return f"CONNECTOR_AUTODESK_AUTH is {asked}"
-    return f"{VARIABLE} is set" if asked == "auto" and variables.get(VARIABLE, "").strip() else ""
+        return f"{f'auth{of_set}' if of_set else 'CONNECTOR_AUTODESK_AUTH'} is {asked}"
+    if asked == "auto" and variables.get(VARIABLE, "").strip():
+        return f"{f'service_account_path{of_set}' if of_set else VARIABLE} is set"
+    return ""
 
 
 def login_of(
@@ -56,7 +59,7 @@ def login_of(
     """Make the login; nothing is asked yet. Raises AuthError that names what is missing."""
     tokens = path("tokens")
     flow = flow_of(variables, tokens, credentials, act_as_user)
-    app = app_of(variables, public=flow is Flow.THREE_LEGGED)
+    app = app_of(variables, credentials, public=flow is Flow.THREE_LEGGED)
     service = LoginService(app, connector)
     match flow:
         case Flow.TWO_LEGGED:
@@ -64,7 +67,7 @@ def login_of(
         case Flow.THREE_LEGGED:
             return app, ThreeLegged(service, tokens, credentials).person()
         case Flow.SERVICE_ACCOUNT:
-            return app, ServiceAccount(read_key(path(_key_path(variables))), service, connector, tokens)
+            return app, ServiceAccount(read_key(path(_key_path(variables)), credentials), service, connector, tokens)
 
 
 def _key_path(variables: Mapping[str, str]) -> str:

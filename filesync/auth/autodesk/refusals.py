@@ -1,10 +1,10 @@
 """What Autodesk's refusals of a login mean to the person who must act."""
 
+from filesync.auth.autodesk.app import App
 from filesync.errors import AuthError, RefusedError
 
 _OF_APP = {
-    "invalid_client": "check CONNECTOR_AUTODESK_CLIENT_ID and CONNECTOR_AUTODESK_CLIENT_SECRET; "
-    "see 'Create the app' in OAUTH_SETUP.md",
+    "invalid_client": "check {named}; see 'Create the app' in OAUTH_SETUP.md",
     "unauthorized_client": "this kind of app may not log in this way; see 'Which login' in OAUTH_SETUP.md",
     "invalid_scope": "the app may not ask for data:read: enable the Data Management API for it; "
     "see 'Create the app' in OAUTH_SETUP.md",
@@ -13,6 +13,6 @@ _OF_APP = {
 }
 
 
-def refused(error: RefusedError, otherwise: str) -> AuthError:
+def refused(error: RefusedError, app: App, otherwise: str) -> AuthError:
     """Make the error that says what to do: by the service's own code where it concerns the app, else `otherwise`."""
-    return AuthError(f"{error}; {_OF_APP.get(error.reason, otherwise)}")
+    return AuthError(f"{error}; {_OF_APP.get(error.reason, otherwise).replace('{named}', app.named)}")

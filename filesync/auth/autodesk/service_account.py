@@ -37,9 +37,10 @@ class ServiceAccountKey:
     private_key: Secret
 
 
-def read_key(path: Path) -> ServiceAccountKey:
-    """Read a service account's file. Raises AuthError that names the file and the variable it comes from."""
-    file = HandedOver(path, f"{VARIABLE}: {path}", "Secure Service Account")
+def read_key(path: Path, credentials: str = "") -> ServiceAccountKey:
+    """Read a service account's file. Raises AuthError that names the file and the setting it comes from."""
+    setting = f"service_account_path of credentials {credentials!r}" if credentials else VARIABLE
+    file = HandedOver(path, f"{setting}: {path}", "Secure Service Account")
     account, key_id, private_key = file.texts(file.fields(), "service_account_id", "key_id", "private_key")
     # The key is shown once, as JSON; copied by hand it often keeps its line ends as two characters.
     return ServiceAccountKey(file, account, key_id, Secret(private_key.replace("\\n", "\n")))
@@ -77,7 +78,7 @@ class ServiceAccount(FetchedLogin):
         try:
             return to_token(service.ask(TOKEN, form), service.clock)
         except RefusedError as error:
-            raise refused(error, skew(error, service.clock.now()) or _REFUSED) from error
+            raise refused(error, service.app, skew(error, service.clock.now()) or _REFUSED) from error
 
     def _claims(self) -> Mapping[str, Any]:
         """Make the claims: `scope` is a list, and without `iat` a clock that is ahead can do less harm."""

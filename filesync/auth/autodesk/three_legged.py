@@ -75,7 +75,7 @@ class ThreeLegged:
         try:
             answer = self._service.ask(TOKEN, code_form(consent, code))
         except RefusedError as error:
-            raise refused(error, f"start again: {self._command}; {_GUIDE}") from error
+            raise refused(error, self._service.app, f"start again: {self._command}; {_GUIDE}") from error
         login = to_login(answer, self._client, self._service.clock, refresh_life=REFRESH_LIFE)
         return replace(login, scopes=login.scopes or READ_ONLY)
 
@@ -87,10 +87,11 @@ class ThreeLegged:
             if error.reason == "invalid_grant":
                 return replace(
                     login,
-                    refused=f"{error}; the login has expired, was ended, or was used elsewhere: "
+                    refused=f"{error}; the login has expired, was ended, or was used elsewhere "
+                    "(or its answer was lost on the way): "
                     f"log in again: {self._command}; {_GUIDE}",
                 )
-            raise refused(error, _GUIDE) from error
+            raise refused(error, self._service.app, _GUIDE) from error
         return to_refreshed(login, answer, self._service.clock, refresh_life=REFRESH_LIFE)
 
     def _who(self, access_token: str) -> str:

@@ -40,4 +40,4 @@ class TwoLegged(FetchedLogin):
         try:
             return to_token(self._service.ask(TOKEN, form), self._service.clock)
         except RefusedError as error:
-            raise refused(error, "see 'Two-legged' in OAUTH_SETUP.md") from error
+            raise refused(error, self._service.app, "see 'Two-legged' in OAUTH_SETUP.md") from error

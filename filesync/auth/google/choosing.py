@@ -67,9 +67,13 @@ def preferred_to_person(
     if named == APPLICATION_DEFAULT:
         return _application_default(variables, path) or Source(Kind.MACHINE)
     if named:
-        return Source(Kind.FILE, path(named))
+        return Source(Kind.FILE, path(named), _setting(credentials))
     default = path(DEFAULT_KEY_PATH)
     return Source(Kind.FILE, default) if not credentials and default.exists() else None
+
+
+def _setting(credentials: str) -> str:
+    return f"google_credentials_path of credentials {credentials!r}" if credentials else VARIABLE
 
 
 def login_of(  # noqa: PLR0913  a login is where it comes from, what it may do and whom it stands for

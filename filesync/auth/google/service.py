@@ -41,10 +41,10 @@ class TokenService:
         self.stop = connector.stop
         self._token_uri = token_uri
         self._revoke_uri = token_uri.rpartition("/")[0] + "/revoke"
-        self._token = Route("Google login", "POST", _path_of(token_uri), gives_login=True)
-        self._revoke = Route("Google logout", "POST", _path_of(self._revoke_uri), answers=False)
-        parts = urlsplit(token_uri)
         try:
+            self._token = Route("Google login", "POST", _path_of(token_uri), gives_login=True)
+            self._revoke = Route("Google logout", "POST", _path_of(self._revoke_uri), answers=False)
+            parts = urlsplit(token_uri)
             self._connection = connector.connect(
                 base_url=f"{parts.scheme}://{parts.netloc}",
                 routes=(self._token, self._revoke),
@@ -52,7 +52,7 @@ class TokenService:
                 authoriser=None,
                 explain=explain_login,
             )
-        except ConfigError as error:
+        except (ConfigError, ValueError) as error:
             raise AuthError(
                 f"{source} cannot be used: its token_uri is neither https nor on this machine; "
                 "see 'Which login' in OAUTH_SETUP.md"

@@ -12,7 +12,7 @@ from filesync.auth.consent import Consent, ask, code_form
 from filesync.auth.files import TokenFile
 from filesync.auth.google.credentials_file import AuthorizedUser, OAuthClient
 from filesync.auth.google.service import METADATA_ONLY, TokenService, lacking
-from filesync.auth.logins import Client, StoredLogin, login_file, to_login, to_refreshed
+from filesync.auth.logins import Client, StoredLogin, login_file, moment, to_login, to_refreshed
 from filesync.auth.person import Person
 from filesync.auth.tokens import Token, TokenKey, bearer, fingerprint
 from filesync.errors import AuthError, RefusedError
@@ -47,6 +47,7 @@ class Sources:
     file: TokenFile[StoredLogin]
     again: str  # what to do to log in again
     wider: str  # what to do to log in again with more rights
+    guide: str = _GUIDE
     seed: AuthorizedUser | None = None
 
 
@@ -63,7 +64,7 @@ def handed_over(user: AuthorizedUser, tokens: Path, connector: Connector) -> Sou
     key = TokenKey("google-authorized-user", user.client_id, user.token_uri, (), credential=credential)
     path, again = tokens / key.file_name(), f"make the file anew ({user.file.source})"
     file = login_file(path, connector.clock, connector.stop, f"remove it: it is only our copy of {user.file.source}")
-    return Sources(file, again, again, user)
+    return Sources(file, again, again, "see 'An authorised user's file' in OAUTH_SETUP.md", user)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class User:
         missing = lacking(granted, self._scopes) if granted else None
         if missing:
             again = self.sources.again if missing in METADATA_ONLY else self.sources.wider
-            raise AuthError(f"the login was not granted {missing}; {again}, and allow it; {_GUIDE}")
+            raise AuthError(f"the login was not granted {missing}; {again}, and allow it; {self.sources.guide}")
         return {**self.person.headers(), **self._project}
 
     def renew(self, rejected: Mapping[str, str]) -> None:
@@ -118,7 +119,7 @@ class User:
         return self.person.identity()
 
     def _seed(self) -> StoredLogin:
-        seed, now = self.sources.seed, self._connector.clock.now()
+        seed, now = self.sources.seed, moment(self._connector.clock)
         assert seed is not None  # noqa: S101  it is asked for only where there is one
         client = Client(seed.client_id, seed.client_secret, seed.token_uri)
         return StoredLogin(client, (), Token("", now, now), seed.refresh_token, None, now)
