@@ -58,7 +58,14 @@ def commands(command: Any, name: str = "filesync") -> Iterator[tuple[str, Any]]:
 
 
 ALL_COMMANDS = dict(commands(_command()))
-GROUPS = {"filesync", "filesync config", "filesync auth", "filesync auth autodesk", "filesync auth google"}
+GROUPS = {
+    "filesync",
+    "filesync notify",
+    "filesync config",
+    "filesync auth",
+    "filesync auth autodesk",
+    "filesync auth google",
+}
 CALLABLE = [name for name in ALL_COMMANDS if name not in GROUPS]
 
 

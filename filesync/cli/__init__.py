@@ -34,6 +34,7 @@ _COMMANDS = {
     "metrics": "filesync.cli.health:metrics",
     "discover": "filesync.cli.discover:discover",
     "auth": "filesync.cli.auth:app",
+    "notify": "filesync.cli.notify:app",
     "init": "filesync.cli.setup:init",
     "config": "filesync.cli.setup:app",
     "schema": "filesync.cli.setup:schema",

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer  # noqa: TID251  the command layer
 
 from filesync.cli.choice import check_names
 from filesync.cli.idle import keep_logins_alive
+from filesync.cli.notifying import Notifier
 from filesync.cli.options import AsJson, EndpointNames
 from filesync.cli.start_log import StartLog
 from filesync.cli.world import World
@@ -80,18 +82,29 @@ def sync(  # noqa: PLR0913  one parameter for each option
     with StartLog(world, by_hand=choice.by_hand, dry_run=dry_run) as start_log:
         if not world.config.sets:  # else more names are known once the sets were asked for
             check_names(choice.names, [e.name for e in world.config.endpoints])
+        notifier = Notifier(world, choice, dry_run=dry_run)
+        notifier.begin()
         with _database_for(world, dry_run=dry_run) as path:
-            report, code = _run(world, choice, path, start_log)
+            report, code = _run(world, choice, path, _Watchers(start_log, notifier))
     _tell(world, choice, report, dry_run=dry_run)
     if not dry_run and code < _STOPPED:
-        keep_logins_alive(world)
+        code = keep_logins_alive(world) or code
         _prune(world, report)
     if json:
         _show_json(world, report, code, dry_run=dry_run)
-    if report.abandoned:
+    code = notifier.finish(report, code)
+    if report.abandoned or notifier.abandoned:
         world.flush()
         os._exit(code)  # a thread hangs in a request; everything is committed and closed
     raise typer.Exit(code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watchers:
+    """Who follows a start: its lines in the log, and those who are told about it."""
+
+    log: StartLog
+    notifier: Notifier
 
 
 def _prune(world: World, report: Report) -> None:
@@ -130,8 +143,8 @@ def _database_for(world: World, *, dry_run: bool) -> "Iterator[Path]":
         yield copy
 
 
-def _run(world: World, choice: Choice, path: Path, start_log: StartLog) -> tuple[Report, int]:
-    stop, opener = Stop(world.clock), _LazyOpener(world, start_log.began)
+def _run(world: World, choice: Choice, path: Path, watchers: "_Watchers") -> tuple[Report, int]:
+    stop, opener = Stop(world.clock), _LazyOpener(world, watchers.log.began)
     with stopping(stop.request) as caught, _progress(world) as on_tick:
         start = Start(
             endpoints=world.config.endpoints,
@@ -147,12 +160,14 @@ def _run(world: World, choice: Choice, path: Path, start_log: StartLog) -> tuple
             find_members=opener.members,
             check_names=lambda known: check_names(choice.names, known),
             log=world.log,
+            run_id=world.run_id,
+            on_begin=watchers.notifier.begin_endpoint,
         )
         report = sync_due(start)
         if opener.was_used:
             _log(world, report)
         code = _code(report, caught)
-        start_log.ended(report, code)
+        watchers.log.ended(report, code)
         return report, code
 
 

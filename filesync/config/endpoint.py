@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from filesync.alerts import Target
 from filesync.clock import Timestamp
 from filesync.model import SetSource, State
 from filesync.providers.base import ProviderKind
@@ -52,6 +53,7 @@ class Endpoint:
     kind: ProviderKind
     credentials: str = ""  # name of the set of credentials, '' for the environment's
     membership: Membership | None = None  # None: the file names it
+    notify: tuple[Target, ...] = ()  # who is told about it, also of those that are told about all
 
     @property
     def archived_at(self) -> Timestamp | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from filesync.alerts import Ping, Target, Webhook
 from filesync.config.credentials import CredentialSet
 from filesync.config.endpoint import Endpoint
 from filesync.config.mistakes import Mistake
@@ -24,6 +25,7 @@ class Config:
     retention: Retention = field(default_factory=Retention)
     credentials: Mapping[str, CredentialSet] = field(default_factory=dict)
     notices: tuple[Mistake, ...] = ()
+    notify: tuple[Target, ...] = ()  # who is told about every endpoint that does not say otherwise
 
     def expanded(self, known: KnownMembers) -> list[Endpoint]:
         """Give every endpoint, those of sets too, by what was last answered for each set."""
@@ -47,9 +49,24 @@ class Config:
     def secrets(self) -> tuple[str, ...]:
         """Name the values that must never be shown: the environment's, and every set's."""
         own = (each.secret() for each in self.credentials.values())
-        return (*self.settings.secrets(), *(secret for secret in own if secret))
+        told = (secret for target in self.targets() for secret in _secrets_of(target))
+        return (*self.settings.secrets(), *(secret for secret in (*own, *told) if secret))
+
+    def targets(self) -> tuple[Target, ...]:
+        """Give everybody who is told about anything, once."""
+        declared = (*self.endpoints, *(each.template for each in self.sets))
+        return tuple(dict.fromkeys([*self.notify, *(target for each in declared for target in each.notify)]))
 
 
 def service_of(kind: ProviderKind) -> str | None:
     """Name the service whose login a kind of endpoint needs."""
     return kind.service if isinstance(kind, TakesCredentials) else None
+
+
+def _secrets_of(target: Target) -> tuple[str, ...]:
+    match target.way:
+        case Ping(url):
+            return (url.reveal(), url.reveal().rstrip("/").rpartition("/")[2])
+        case Webhook(url, secret):
+            return (url.reveal(), secret.reveal())
+    return ()

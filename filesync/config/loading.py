@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
+from filesync.alerts import Target
 from filesync.config import agreement
 from filesync.config.credentials import CredentialSet, to_set
 from filesync.config.document import Items, Node, Scalar, Table, read_document
@@ -26,6 +27,7 @@ from filesync.config.models import (
     FileModel,
     ScheduleModel,
 )
+from filesync.config.notify import Targets
 from filesync.config.sections import Checker
 from filesync.config.sets import EndpointSet
 from filesync.config.values import as_written, fill, is_broken, to_value
@@ -68,6 +70,7 @@ class _Draft:
     schedule: Schedule | None
     credentials: str
     ability: MakesSets | None  # None: an ordinary endpoint
+    notify: tuple[Target, ...]
 
 
 class _Loader:
@@ -83,6 +86,7 @@ class _Loader:
         file = self._checker.check(FileModel, root, "")
         named = self._named_credentials(root)
         inherited, filters = self._defaults(root)
+        self._targets = Targets(self._checker, root)
         drafts = [self._draft(at, node.below(inherited), filters) for at, node in _endpoints(root)]
         members = [_to_member(draft) for draft in drafts]
         self._checker.mistakes.extend(agreement.mistakes(members, self._checker.file))
@@ -98,6 +102,7 @@ class _Loader:
             retention=self._retention(root, [draft.keys for draft in drafts if draft.keys]),
             credentials={name: each for name, each in self._credentials.items() if each},
             notices=tuple(sorted(notices)),
+            notify=self._targets.everywhere,
         )
 
     def named(self, mistakes: Sequence[Mistake]) -> tuple[Mistake, ...]:
@@ -192,7 +197,8 @@ class _Loader:
         made = None
         if kind and details:
             made = self._checker.check(model, details, here, elsewhere=elsewhere, settings=settings)
-        return _Draft(table, path, keys, kind, details, made, self._schedule(table, path), credentials, ability)
+        schedule, told = self._schedule(table, path), self._targets.of_endpoint(table, path)
+        return _Draft(table, path, keys, kind, details, made, schedule, credentials, ability, told)
 
     def _check_set_name(self, name: str, table: Table, path: str, ability: MakesSets) -> None:
         if not any(placeholder in name for placeholder in ability.placeholders):
@@ -350,4 +356,5 @@ def _to_endpoint(draft: _Draft, keys: EndpointModel, kind: ProviderKind, schedul
         expected_unreadable=keys.expected_unreadable,
         kind=kind,
         credentials=draft.credentials,
+        notify=draft.notify,
     )

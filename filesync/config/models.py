@@ -117,6 +117,7 @@ class EndpointModel(EndpointKeys):
 
     name: str = Field(min_length=1, max_length=200, description="Unique; how every command names the endpoint.")
     endpoint_type: str = Field(description="Which service; decides what endpoint_details may hold.")
+    notify: dict[str, Any] = Field({}, description="Who is told about this endpoint, beside the top-level notify.")
 
     @field_validator("name")
     @classmethod
@@ -152,6 +153,7 @@ class FileModel(Section):
     defaults: dict[str, Any] = Field({}, description="For every endpoint that does not set the key itself.")
     endpoints: list[dict[str, Any]] = Field(description="What to keep an inventory of.")
     credentials: dict[str, Any] = Field({}, description="Named sets of credentials, for other hubs or domains.")
+    notify: dict[str, Any] = Field({}, description="Who is told when something is wrong, or changed, by name.")
     retention: dict[str, Any] = Field({}, description="How long what grows with every sync is kept.")
     rate_limit_percent: Whole = Field(
         100, ge=1, le=100, description="Our share of the documented limits when others use the client id too."

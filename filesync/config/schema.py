@@ -13,6 +13,7 @@ from filesync.config.models import (
     EndpointModel,
     FileModel,
 )
+from filesync.config.notify import TARGETS
 from filesync.providers import kinds
 from filesync.providers.base import MakesSets, ProviderKind
 
@@ -29,6 +30,7 @@ def schema() -> dict[str, Any]:
     file["properties"]["endpoints"]["items"] = _endpoint(types)
     named = next(each for each in file["properties"]["credentials"]["anyOf"] if each.get("type") == "object")
     named["additionalProperties"] = _described(CredentialsModel)
+    file["properties"]["notify"] = _notify(file["properties"]["notify"])
     file["properties"]["retention"] = _or_nothing(_described(RetentionModel))
     return file
 
@@ -45,7 +47,16 @@ def _endpoint(types: dict[str, ProviderKind]) -> dict[str, Any]:
     section["properties"]["schedule"] = _schedule()
     section["properties"]["endpoint_type"]["examples"] = list(types)
     section["allOf"] = [_if_type(name, kind) for name, kind in types.items()]
+    section["properties"]["notify"] = _notify(section["properties"]["notify"], {"const": False})
     return section
+
+
+def _notify(key: dict[str, Any], *more: dict[str, Any]) -> dict[str, Any]:
+    """Describe targets by their names."""
+    named = next(each for each in key["anyOf"] if each.get("type") == "object")
+    named["additionalProperties"] = {"oneOf": [*(_described(model) for model in TARGETS.values()), *more]}
+    named["propertyNames"] = {"pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"}
+    return key
 
 
 def _if_type(name: str, kind: ProviderKind) -> dict[str, Any]:

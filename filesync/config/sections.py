@@ -33,6 +33,7 @@ _NEEDED = {
     "greater_than_equal": "{ge:g} or more is needed",
     "less_than_equal": "{le:g} or less is needed",
     "literal_error": "{expected} is needed",
+    "too_short": "at least one is needed, such as [a, b]",
     "string_too_short": "some text is needed",
     "string_too_long": "at most {max_length} characters are allowed",
     "value_error": "{error}",

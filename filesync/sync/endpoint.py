@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from filesync.alerts import Audience
 from filesync.clock import Clock, Stop
 from filesync.config import Endpoint
 from filesync.errors import AuthError, FilesyncError, MassDeleteError, StoppedError, StoreError
@@ -34,6 +35,7 @@ class Sync:
     max_files: int | None = None
     accept_deletions: bool = False
     accept_identity: bool = False  # goes with `full`
+    run_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,7 @@ def _plan(sync: Sync, stored: Stored, provider: Provider, now: datetime) -> Plan
         trigger=sync.trigger,
         full=sync.full,
         expected_unreadable=endpoint.expected_unreadable,
+        audience=Audience(endpoint.notify, sync.run_id),
     )
 
 

@@ -89,6 +89,8 @@ class Start:
     find_members: FindMembers | None = None  # None: nobody asks, the members are those of the last answer
     check_names: Callable[[Sequence[str]], None] = field(default=lambda _: None)
     log: Log = field(default_factory=nowhere)
+    run_id: str = ""
+    on_begin: Callable[[Endpoint, int], None] = field(default=lambda *_: None)  # with its id; must not wait
 
 
 def sync_due(start: Start) -> Report:
@@ -225,6 +227,7 @@ class _Crew:
             if not start.choice.by_hand:
                 deadline = start.clock.monotonic() + endpoint.time_limit.total_seconds()
             stop = Stop(start.clock, deadline=deadline, parent=start.stop)
+            start.on_begin(endpoint, stored.id)
             running.outcome = sync_endpoint(
                 self._to_sync(endpoint),
                 stored,
@@ -281,6 +284,7 @@ class _Crew:
             full=choice.full or choice.accept_identity,
             accept_deletions=choice.accept_deletions,
             accept_identity=choice.accept_identity,
+            run_id=self._start.run_id,
         )
 
     def _attend(self, threads: Sequence[threading.Thread]) -> None:

@@ -1,0 +1,48 @@
+"""Addresses that messages may go to: https, or this machine; never where machines keep their secrets."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+_METADATA = frozenset({"metadata.google.internal", "metadata"})
+_METADATA_IPS = frozenset({"fd00:ec2::254", "100.100.100.200"})
+
+
+def address_problem(url: str, *, allow_http: bool) -> str:
+    """Say what is wrong with an address that messages go to, without repeating it; '' for nothing."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "an address such as https://host/path is needed"
+    if parts.scheme not in {"http", "https"} or not host or not url.isascii() or not url.isprintable() or " " in url:
+        return "an address such as https://host/path is needed"
+    if "@" in parts.netloc or parts.fragment:
+        return "an address without user and # is needed"
+    if host.lower() in _METADATA or is_forbidden(host):
+        return "an address of link-local or metadata services is not allowed"
+    if parts.scheme == "http" and not allow_http and not _is_loopback(host):
+        return "https is needed: http would show the messages to the network; allow_http: true allows it"
+    return ""
+
+
+def is_forbidden(host: str) -> bool:
+    """Tell whether an address is one where machines keep their secrets, or no address of one machine at all."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return mapped.is_link_local or mapped.is_multicast or mapped.is_unspecified or str(mapped) in _METADATA_IPS
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def without_path(url: str) -> str:
+    """Show an address to people: what follows the host may be a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,206 @@
+"""Who is told about this start, and when: pings as it begins, everything else once its syncs have ended."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from filesync.alerts import PING, Event, Ping, Target, to_rid
+from filesync.cli.world import World
+from filesync.clock import Stop, to_timestamp
+from filesync.errors import DeliveryError, FilesyncError, StoppedError
+from filesync.signals import stopping
+
+if TYPE_CHECKING:
+    from filesync.config import Endpoint
+    from filesync.notify.delivery import Addressee, Desk, Result
+    from filesync.store.database import Database
+    from filesync.store.notices import Note
+    from filesync.sync.start import Choice, Report
+
+KEPT_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")  # of a command's environment
+_FAILURES_TOLD = 3  # deliveries to one target in a row that failed, before stderr says so
+_STOPPED = 128  # exit codes from here on are signals
+
+
+class Notifier:
+    """Tells about one start. With nobody to tell, in a dry run and in a trial it does nothing at all."""
+
+    def __init__(self, world: World, choice: "Choice", *, dry_run: bool) -> None:
+        self._world = world
+        self._is_scheduled = not choice.by_hand
+        self._began_at = world.clock.now()
+        self._threads: list[threading.Thread] = []
+        is_silent = dry_run or choice.max_files is not None
+        self._targets = () if is_silent else world.config.targets()
+        self.abandoned = False
+
+    def begin(self) -> None:
+        """Tell the dead-man switches of the home that a scheduled start began; waits for nobody."""
+        for target in self._targets if self._is_scheduled else ():
+            if isinstance(target.way, Ping) and not target.own:
+                self._ping_start(target)
+
+    def begin_endpoint(self, endpoint: "Endpoint", _endpoint_id: int) -> None:
+        """Tell an endpoint's own dead-man switches that its sync began; waits for nobody."""
+        for target in endpoint.notify if self._targets else ():
+            if isinstance(target.way, Ping) and target.own:
+                self._ping_start(target)
+
+    def finish(self, report: "Report", code: int) -> int:
+        """Write what no sync told by itself, deliver everything that waits, and give the exit code of this process.
+
+        A start that was stopped delivers nothing: the next one does.
+        """
+        if not self._targets or code >= _STOPPED:
+            return code
+        stop = Stop(self._world.clock)
+        with stopping(stop.request) as caught:
+            self._await_start_pings(stop)
+            with suppress(StoppedError):
+                self._tell(report, code, stop)
+        return code if caught.exit_code is None else caught.exit_code
+
+    def _tell(self, report: "Report", code: int, stop: Stop) -> None:
+        from filesync.notify.delivery import deliver  # noqa: PLC0415  only who has somebody to tell
+
+        endpoints = self._world.endpoints()
+        try:
+            self._write(report, code, endpoints)
+            result = deliver(desk(self._world, stop, self._began_at), addressees(self._world, endpoints))
+        except FilesyncError as error:  # the syncs are done and their outcome stands
+            self._world.complain(f"nobody could be told: {error}")
+            return
+        self.abandoned = result.abandoned
+        self._complain(result)
+
+    def _write(self, report: "Report", code: int, endpoints: "Sequence[Endpoint]") -> None:
+        """Put into the outbox what this start alone knows."""
+        from filesync.store import notices  # noqa: PLC0415  as above
+        from filesync.store.database import open_for_writing  # noqa: PLC0415  as above
+
+        database = open_for_writing(self._world.database_path)
+        try:
+            found = [*self._notes(database, report, endpoints)]
+            if found:
+                notices.write(database, found)
+            if self._is_scheduled:
+                self._put_pings(database, report, code)
+        finally:
+            database.close()
+
+    def _notes(self, database: "Database", report: "Report", endpoints: "Sequence[Endpoint]") -> "Iterator[Note]":
+        from filesync.notify.overdue import Watch  # noqa: PLC0415  as above
+        from filesync.store import notices  # noqa: PLC0415  as above
+
+        world, wanted = self._world, {event for target in self._targets for event in target.events}
+        now = to_timestamp(world.clock.now())
+        told = notices.load_told(database, (Event.STALE, Event.LOGIN_EXPIRING))
+        watch = Watch(told, now, world.run_id, socket.gethostname())
+        if Event.STALE in wanted:
+            from filesync.cli.status import endpoint_statuses  # noqa: PLC0415  as above
+
+            yield from watch.stale(endpoint_statuses(world), endpoints)
+        if Event.LOGIN_EXPIRING in wanted and report.outcomes:
+            from filesync.cli.logins import login_warnings  # noqa: PLC0415  the network's libraries are there by now
+
+            yield from watch.logins([*login_warnings(world).values()], world.config.notify)
+
+    def _put_pings(self, database: "Database", report: "Report", code: int) -> None:
+        from filesync.store.notices import put_ping  # noqa: PLC0415  as above
+
+        result = {0: "success", 3: "success", 1: "fail", 77: "fail"}.get(code)
+        if result is None:
+            return  # a temporary failure is silence, so that the switch's own patience counts
+        bad = [f"{each.endpoint}: {each.error_message}" for each in report.outcomes if each.error_message]
+        message = {"result": result, "rid": to_rid(self._world.run_id), "text": "\n".join(bad) or f"exit code {code}"}
+        for target in self._targets:
+            if isinstance(target.way, Ping) and not target.own:
+                put_ping(database, target.name, message, to_timestamp(self._world.clock.now()))
+
+    def _ping_start(self, target: Target) -> None:
+        thread = threading.Thread(target=self._send_start, args=(target,), name=f"ping {target.name}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _send_start(self, target: Target) -> None:
+        from filesync.notify.delivery import send  # noqa: PLC0415  as above
+        from filesync.notify.messages import Letter  # noqa: PLC0415  as above
+
+        world = self._world
+        facts = {"result": "start", "rid": to_rid(world.run_id), "text": "began"}
+        try:
+            send(desk(world, Stop(world.clock), self._began_at), target, Letter("start", PING, facts))
+        except DeliveryError as error:
+            world.log.debug("notification_failed", target=target.name, error_message=str(error))
+
+    def _await_start_pings(self, stop: Stop) -> None:
+        """Let what says that the start began arrive before what says that it ended."""
+        longest = max((target.timeout for target in self._targets), default=0.0)
+        until = self._world.clock.monotonic() + longest
+        for thread in self._threads:
+            while thread.is_alive() and not stop.requested and self._world.clock.monotonic() < until:
+                thread.join(0.05)
+            self.abandoned = self.abandoned or thread.is_alive()
+
+    def _complain(self, result: "Result") -> None:
+        for failure in result.failures:
+            say = self._world.complain if failure.in_a_row == _FAILURES_TOLD else self._world.detail
+            say(f"notify: {failure.shown}: could not be told, {failure.in_a_row} in a row: {failure.error}")
+        for each in result.dropped:
+            self._world.complain(f"notify: {each}, and is given up")
+
+
+def desk(world: World, stop: Stop, began_at: datetime) -> "Desk":
+    """Gather what deliveries need."""
+    from filesync.notify.delivery import Desk  # noqa: PLC0415  as above
+
+    return Desk(
+        database_path=world.database_path,
+        home=world.home,
+        clock=world.clock,
+        stop=stop,
+        log=world.log,
+        scrub=world.redactor.scrub,
+        environ=_environment(world.environ),
+        run_id=world.run_id,
+        host=socket.gethostname(),
+        began_at=began_at,
+    )
+
+
+def addressees(world: World, endpoints: "Sequence[Endpoint]") -> "list[Addressee]":
+    """Name every target as the database knows it; an endpoint's own once the endpoint has a row."""
+    from filesync.notify.delivery import Addressee  # noqa: PLC0415  as above
+
+    ids = _endpoint_ids(world)
+    known = [(each, ids[each.name]) for each in endpoints if each.name in ids]
+    everywhere = [
+        Addressee(target.name, target, target.name, frozenset(id_ for each, id_ in known if target in each.notify))
+        for target in world.config.notify
+    ]
+    own = [
+        Addressee(target.key(id_), target, f"{each.name}/{target.name}", frozenset({id_}))
+        for each, id_ in known
+        for target in each.notify
+        if target.own
+    ]
+    return [*everywhere, *own]
+
+
+def _endpoint_ids(world: World) -> Mapping[str, int]:
+    from filesync.store import queries  # noqa: PLC0415  not every command needs SQLite
+
+    if not world.database_path.exists():
+        return {}
+    with world.reading() as database:
+        return {each.name: each.id for each in queries.endpoints(database)}
+
+
+def _environment(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Keep what programs need to run, and no secret."""
+    kept = {name: environ[name] for name in KEPT_VARIABLES if name in environ}
+    return {"PATH": os.defpath, **kept}

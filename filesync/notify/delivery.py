@@ -1,0 +1,292 @@
+"""Delivery: one queue for each target, in order and again until it arrives; bounded in time, one start at once.
+
+At least once: a message leaves the outbox, and a position moves, after its receiver took it and never before.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from filesync.alerts import Command, Event, Ping, Target, Webhook, payload
+from filesync.clock import Clock, Stop, to_timestamp
+from filesync.errors import DeliveryError, StoppedError, StoreError
+from filesync.locks import FileLock
+from filesync.logs import Level, Log
+from filesync.notify.messages import Letter, ping_address, signed
+from filesync.store import feed, outbox, positions
+from filesync.store.database import Database, open_for_writing
+
+BUDGET = 30.0  # seconds of one start, after which no further message is begun
+_GRACE = 1.0  # seconds that a stopped delivery has to kill its program
+_SLACK = 5.0  # seconds beyond its timeout after which a delivery is left to itself
+_GLANCE = 0.05  # seconds between two looks at the deliveries
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """A target as it stands in the database; `endpoint_ids` are those whose changes it is told."""
+
+    key: str
+    target: Target
+    shown: str
+    endpoint_ids: frozenset[int] = frozenset()
+
+    @property
+    def reads_feed(self) -> bool:
+        return Event.CHANGES in self.target.events
+
+    @property
+    def reader(self) -> str:
+        return f"{outbox.READER}{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything that deliveries of one start are given; `began_at`: what changed before is no news to a new target."""
+
+    database_path: Path
+    home: Path
+    clock: Clock
+    stop: Stop
+    log: Log
+    scrub: Callable[[str], str]
+    environ: Mapping[str, str]
+    run_id: str
+    host: str
+    began_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A target that could not be reached, for the how-manieth time in a row."""
+
+    shown: str
+    error: str
+    in_a_row: int
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of it; `abandoned` tells that threads still hang in a request and the process should just end."""
+
+    delivered: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)  # in words
+    abandoned: bool = False
+
+
+def send(desk: Desk, target: Target, letter: Letter) -> None:
+    """Send one message once. Raises DeliveryError, or StoppedError."""
+    content, way = letter.content(desk.scrub), target.way
+    if isinstance(way, Command):
+        from filesync.notify.running import Call, run  # noqa: PLC0415  only who needs it
+
+        environ = {**desk.environ, "FILESYNC_HOME": str(desk.home), "FILESYNC_EVENT": letter.event}
+        run(Call(way.argv, content, environ, desk.home, target.timeout), desk.clock, desk.stop)
+        return
+    from filesync.notify.posting import Post, post  # noqa: PLC0415  a start with nothing to tell needs no HTTP
+
+    match way:
+        case Webhook(url, secret, allow_http):
+            headers = signed(letter, content, secret.reveal(), desk.clock.now())
+            post(Post(url.reveal(), content, headers, target.timeout, allow_http))
+        case Ping(url, allow_http):
+            address = ping_address(url.reveal(), letter.facts["result"], letter.facts["rid"])
+            post(Post(address, content, {"Content-Type": "text/plain; charset=utf-8"}, target.timeout, allow_http))
+
+
+def deliver(desk: Desk, addressees: Sequence[Addressee]) -> Result:
+    """Deliver what waits, unless another start does it just now; what does not arrive waits for the next start."""
+    database = open_for_writing(desk.database_path)
+    lock = FileLock(desk.database_path.with_name(f"{desk.database_path.name}.locks") / "notify.lock")
+    try:
+        result = Result()
+        if not _has_work(desk, database, addressees) or not lock.acquire(blocking=False):
+            return result
+        try:
+            _sweep(desk, database, addressees, result)
+            waiting = outbox.look(database, desk.clock.now())
+            _Round(desk, database, result).run([each for each in addressees if _is_due(each, waiting)])
+        finally:
+            lock.release()
+        return result
+    finally:
+        database.close()
+
+
+def _has_work(desk: Desk, database: Database, addressees: Sequence[Addressee]) -> bool:
+    """Tell in one look whether there is anything to do."""
+    waiting = outbox.look(database, desk.clock.now())
+    keys = {each.key for each in addressees}
+    return (
+        not {*waiting.positions, *waiting.targets} <= keys
+        or any(each.reads_feed and each.key not in waiting.positions for each in addressees)
+        or any(_is_due(each, waiting) for each in addressees)
+    )
+
+
+def _is_due(addressee: Addressee, waiting: outbox.Waiting) -> bool:
+    if addressee.key in waiting.resting:
+        return False
+    news = addressee.reads_feed and waiting.positions.get(addressee.key, waiting.last_seq) < waiting.last_seq
+    return news or addressee.key in waiting.targets
+
+
+def _sweep(desk: Desk, database: Database, addressees: Sequence[Addressee], result: Result) -> None:
+    """Take in new targets, forget those that left the file, drop what is too old."""
+    now, waiting = desk.clock.now(), outbox.look(database, desk.clock.now())
+    keys = {each.key for each in addressees}
+    gone = {*waiting.positions} - {each.key for each in addressees if each.reads_feed}
+    outbox.forget_targets(database, (gone | waiting.targets) - keys)
+    for key in gone & keys:
+        positions.forget_reader(database, f"{outbox.READER}{key}")
+    for each in addressees:
+        if each.reads_feed and each.key not in waiting.positions:
+            seq = feed.last_before(database, to_timestamp(desk.began_at))
+            positions.put_position(database, each.reader, "notify", seq, to_timestamp(now))
+    if waiting.targets:
+        for message in outbox.drop(database, {each.key: each.target.keep for each in addressees}, now):
+            desk.log.warning("notification_dropped", target=message.target, told=message.event)
+            if message.target in keys:
+                result.dropped.append(f"{message.target}: {message.event} of {message.created_at} could not be told")
+
+
+class _Worker:
+    """One target's deliveries, in a thread of their own."""
+
+    def __init__(self, desk: Desk, addressee: Addressee, until: float) -> None:
+        self.addressee = addressee
+        self.delivered = 0
+        self.error: str | None = None
+        self.is_left = False
+        self.sending_until: float | None = None
+        self.lock = threading.Lock()
+        self._desk = desk
+        self._until = until
+        self.thread = threading.Thread(target=self._run, name=f"notify {addressee.key}", daemon=True)
+
+    def _run(self) -> None:
+        try:
+            database = open_for_writing(self._desk.database_path)
+            try:
+                self._deliver(database)
+            finally:
+                database.close()
+        except DeliveryError as error:
+            self.error = self._desk.scrub(str(error))
+        except StoreError as error:
+            facts = {"target": self.addressee.key, "error_message": str(error)}
+            self._desk.log.write(Level.ERROR, "notification_failed", **facts)
+        except StoppedError:
+            return
+
+    def _deliver(self, database: Database) -> None:
+        clock = self._desk.clock
+        while clock.monotonic() < self._until and not self._desk.stop.requested:
+            letter = self._next(database)
+            if letter is None:
+                return
+            self.sending_until = clock.monotonic() + self.addressee.target.timeout + _SLACK
+            send(self._desk, self.addressee.target, letter)
+            self.sending_until = None
+            with self.lock:
+                if self.is_left:
+                    return
+                self._note(database, letter)
+
+    def _next(self, database: Database) -> Letter | None:
+        message = outbox.first(database, self.addressee.key)
+        if message is not None:
+            number = f"{message.payload.get('run_id', self._desk.run_id)}-{message.id}"
+            return Letter(number, message.event, message.payload, message_id=message.id)
+        return self._next_changes(database) if self.addressee.reads_feed else None
+
+    def _next_changes(self, database: Database) -> Letter | None:
+        """Make a message of the feed's next batch; passes over what nobody is told."""
+        position = positions.find_position(database, self.addressee.reader)
+        if position is None:
+            return None
+        batch = feed.read_batch(database, position.seq, self.addressee.endpoint_ids)
+        if batch.entries:
+            return self._letter(batch)
+        if batch.last_seq > position.seq:
+            self._advance(database, batch.last_seq)
+        return None
+
+    def _letter(self, batch: feed.Batch) -> Letter:
+        desk, first = self._desk, batch.entries[0]["seq"]
+        count = len(batch.entries)
+        facts = payload(
+            Event.CHANGES,
+            to_timestamp(desk.clock.now()),
+            f"{count} change{'' if count == 1 else 's'}",
+            desk.run_id,
+            host=desk.host,
+            first_seq=first,
+            last_seq=batch.last_seq,
+            changes=[*batch.entries],
+        )
+        return Letter(f"changes-{first}-{batch.last_seq}", Event.CHANGES, facts, last_seq=batch.last_seq)
+
+    def _note(self, database: Database, letter: Letter) -> None:
+        """Remember that it arrived."""
+        if letter.last_seq is not None:
+            self._advance(database, letter.last_seq)
+        outbox.note_delivered(database, self.addressee.key, letter.message_id, self._desk.clock.now())
+        self.delivered += 1
+        self._desk.log.info("notified", target=self.addressee.key, told=letter.event, message_id=letter.id)
+
+    def _advance(self, database: Database, seq: int) -> None:
+        positions.advance(database, self.addressee.reader, "notify", seq, to_timestamp(self._desk.clock.now()))
+
+
+class _Round:
+    """All targets at once, so that one that hangs holds up no other."""
+
+    def __init__(self, desk: Desk, database: Database, result: Result) -> None:
+        self._desk = desk
+        self._database = database
+        self._result = result
+
+    def run(self, addressees: Sequence[Addressee]) -> None:
+        until = self._desk.clock.monotonic() + BUDGET
+        workers = [_Worker(self._desk, each, until) for each in addressees]
+        for worker in workers:
+            worker.thread.start()
+        self._attend(workers)
+        for worker in workers:
+            self._conclude(worker)
+
+    def _attend(self, workers: Sequence[_Worker]) -> None:
+        """Wait for the deliveries; leave one that hangs, and all of them soon after a stop."""
+        clock, stop = self._desk.clock, self._desk.stop
+        grace: float | None = None
+        while living := [each for each in workers if each.thread.is_alive() and not each.is_left]:
+            living[0].thread.join(_GLANCE)
+            now = clock.monotonic()
+            if stop.requested:
+                grace = now + _GRACE if grace is None else grace
+            for worker in living:
+                if grace is not None and now >= grace:
+                    self._leave(worker, None)
+                elif worker.sending_until is not None and now >= worker.sending_until:
+                    self._leave(worker, f"{worker.addressee.shown}: no whole answer in time")
+
+    def _leave(self, worker: _Worker, error: str | None) -> None:
+        with worker.lock:
+            worker.is_left = True
+        worker.error = error
+        self._result.abandoned = self._result.abandoned or worker.thread.is_alive()
+
+    def _conclude(self, worker: _Worker) -> None:
+        self._result.delivered += worker.delivered
+        if worker.error is None:
+            return
+        key = worker.addressee.key
+        in_a_row = outbox.note_failed(self._database, key, worker.error, self._desk.clock.now())
+        self._result.failures.append(Failure(worker.addressee.shown, worker.error, in_a_row))
+        self._desk.log.warning(
+            "notification_failed", target=key, error_message=worker.error, failures_in_a_row=in_a_row
+        )

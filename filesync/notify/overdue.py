@@ -1,0 +1,64 @@
+"""What no sync tells by itself: endpoints that went stale or came back, and logins that end soon."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from filesync.alerts import Alert, Event, Target, Told, payload, recovery
+from filesync.clock import Timestamp
+from filesync.config import Endpoint
+from filesync.status import Status
+from filesync.store.notices import NO_ENDPOINT, Note
+
+_LATE = frozenset({"stale", "never"})
+_WELL = frozenset({"ok", "partial", "manual", "archived", "inactive"})
+ToldTo = Mapping[tuple[str, int], Collection[Told]]
+
+
+class Watch:
+    """Makes notes of one start; `told` is what targets know already."""
+
+    def __init__(self, told: ToldTo, at: Timestamp, run_id: str, host: str) -> None:
+        self._told = told
+        self._at = at
+        self._run_id = run_id
+        self._host = host
+
+    def stale(self, statuses: Sequence[Status], endpoints: Sequence[Endpoint]) -> Iterator[Note]:
+        """Tell once that an endpoint is stale, and once that it no longer is."""
+        by_name = {each.name: each for each in endpoints}
+        for status in statuses:
+            endpoint_id = status.facts.get("endpoint_id")
+            if status.name in by_name and endpoint_id is not None:
+                for target in by_name[status.name].notify:
+                    yield from self._stale(status, endpoint_id, target)
+
+    def logins(self, warnings: Collection[str], everywhere: Collection[Target]) -> Iterator[Note]:
+        """Tell once of each login that ends soon."""
+        for target in everywhere:
+            if Event.LOGIN_EXPIRING in target.events:
+                yield from self._logins(target.key(NO_ENDPOINT), warnings)
+
+    def _stale(self, status: Status, endpoint_id: int, target: Target) -> Iterator[Note]:
+        key = target.key(endpoint_id)
+        told = [each for each in self._told.get((key, endpoint_id), ()) if each.event is Event.STALE]
+        facts = {"host": self._host, "endpoint": status.name, "endpoint_id": endpoint_id, "late": status.late}
+        if status.late is not None and status.state in _LATE and Event.STALE in target.events and not told:
+            text = f"{status.name}: stale: {status.late}"
+            message = payload(Event.STALE, self._at, text, self._run_id, **facts)
+            yield Note(key, endpoint_id, self._at, Alert(Event.STALE), message)
+        elif told and status.state in _WELL and status.late is None:
+            over = frozenset({Event.STALE})
+            for alert in recovery(told, over, target.events):
+                text = f"{status.name}: well again after: stale"
+                more = {**facts, "recovered_from": [*alert.recovered_from]}
+                message = payload(Event.RECOVERED, self._at, text, self._run_id, **more)
+                yield Note(key, endpoint_id, self._at, alert, message)
+            yield Note(key, endpoint_id, self._at, over=over)
+
+    def _logins(self, key: str, warnings: Collection[str]) -> Iterator[Note]:
+        told = {each.cause for each in self._told.get((key, NO_ENDPOINT), ()) if each.event is Event.LOGIN_EXPIRING}
+        if told and not warnings:
+            yield Note(key, None, self._at, over=frozenset({Event.LOGIN_EXPIRING}))
+        for warning in warnings:
+            if warning not in told:
+                message = payload(Event.LOGIN_EXPIRING, self._at, warning, self._run_id, host=self._host)
+                yield Note(key, None, self._at, Alert(Event.LOGIN_EXPIRING, warning), message)

@@ -1,0 +1,142 @@
+"""HTTP for messages: one request, no redirects, no answer read, never to where machines keep their secrets.
+
+It is apart from `filesync.http`, which only reads: nothing of a service's login can get here, and no address of a
+message can get there.
+"""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+import requests.adapters
+import urllib3.connection
+import urllib3.connectionpool
+import urllib3.exceptions
+
+import filesync
+from filesync.addresses import address_problem, is_forbidden, without_path
+from filesync.errors import DeliveryError
+
+_CONNECT = 5.0  # seconds
+_OK = range(200, 300)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One request; `timeout` in seconds, of each of its steps."""
+
+    url: str
+    content: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 10.0
+    allow_http: bool = False
+
+
+def post(what: Post) -> None:
+    """Send it once. Raises DeliveryError unless the answer is a 2xx; its text shows no path, which may be a secret."""
+    shown = without_path(what.url)
+    problem = address_problem(what.url, allow_http=what.allow_http)
+    if problem:
+        raise DeliveryError(f"{shown}: {problem}")
+    headers = {"User-Agent": f"filesync/{filesync.__version__}", "Accept": "*/*", **what.headers}
+    try:
+        with _session() as session:
+            status = _status(session, what, headers)
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        raise DeliveryError(f"{shown}: {_reason(error)}") from None  # their texts hold the address
+    if status not in _OK:
+        raise DeliveryError(f"{shown}: answered {status}")
+
+
+def _status(session: requests.Session, what: Post, headers: Mapping[str, str]) -> int:
+    with session.post(
+        what.url,
+        data=what.content,
+        headers={**headers},
+        timeout=(min(_CONNECT, what.timeout), what.timeout),
+        stream=True,  # nobody reads the body
+        allow_redirects=False,
+    ) as response:
+        return response.status_code
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.mount("https://", _Adapter(max_retries=0))
+    session.mount("http://", _Adapter(max_retries=0))
+    session.auth = _as_it_is
+    return session
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keep requests from adding a password of ~/.netrc."""
+    return request
+
+
+class _ForbiddenPeerError(OSError):
+    """A name that led to an address where nothing may be sent."""
+
+
+def _check_peer(sock: socket.socket | None) -> None:
+    if sock is not None and is_forbidden(str(sock.getpeername()[0])):
+        sock.close()
+        raise _ForbiddenPeerError
+
+
+class _Plain(urllib3.connection.HTTPConnection):
+    def connect(self) -> None:
+        super().connect()
+        _check_peer(self.sock)
+
+
+class _Tls(urllib3.connection.HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        _check_peer(self.sock)
+
+
+class _PlainPool(urllib3.connectionpool.HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _TlsPool(urllib3.connectionpool.HTTPSConnectionPool):
+    ConnectionCls = _Tls
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    """Looks at whom it reached before anything is sent: a name can lead anywhere. A proxy's reach is its own."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+
+
+_REASONS: tuple[tuple[type[BaseException], str], ...] = (  # the first that applies
+    (_ForbiddenPeerError, "its name leads to an address of link-local or metadata services, which is not allowed"),
+    (requests.exceptions.SSLError, "no TLS connection, or its certificate is not trusted"),
+    (requests.exceptions.ProxyError, "the proxy of HTTPS_PROXY or HTTP_PROXY does not let the request through"),
+    (requests.Timeout, "no answer in time"),
+    (socket.gaierror, "the name of the host is not known"),
+    (ConnectionRefusedError, "the connection was refused"),
+)
+
+
+def _reason(error: BaseException) -> str:
+    """Say what went wrong in words of our own: those of the libraries hold addresses."""
+    found = _causes(error)
+    known = (words for kind, words in _REASONS if any(isinstance(cause, kind) for cause in found))
+    return next(known, "no usable answer")
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Collect what libraries wrapped: causes, contexts, reasons and exceptions among the arguments."""
+    seen: list[BaseException] = []
+    queue: list[object] = [error]
+    while queue:
+        cause = queue.pop(0)
+        if isinstance(cause, BaseException) and cause not in seen:
+            seen.append(cause)
+            queue += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+    return seen

@@ -1,0 +1,198 @@
+"""What is to be told about a sync, written in the commit that closes it; and who was told what."""
+
+import json
+import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from filesync import alerts
+from filesync.alerts import PING, Alert, Audience, Ended, Event, Ping, Target, Told, payload
+from filesync.clock import Timestamp, from_timestamp, to_timestamp
+from filesync.schedule import TEMPORARY
+from filesync.store.database import Database
+from filesync.store.journal import Outcome
+
+NO_ENDPOINT = 0  # in notify_told
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A sync whose row is closed."""
+
+    endpoint_id: int
+    log_id: int
+    host: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing to tell a target, or the end of one; `over` are the events that it ends."""
+
+    target: str
+    endpoint_id: int | None
+    at: Timestamp
+    alert: Alert | None = None
+    payload: Mapping[str, Any] | None = None
+    over: frozenset[Event] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A row of `notifications`."""
+
+    target: str
+    endpoint_id: int | None
+    event: str
+    message: Mapping[str, Any]
+    at: Timestamp
+
+
+def note_ending(connection: sqlite3.Connection, closed: Closed, audience: Audience) -> None:
+    """Write what everybody is to be told about a sync; the caller's commit closes it."""
+    if closed.outcome.trigger == "trial" or not audience.targets:
+        return
+    ended = _ended(connection, closed)
+    for target in audience.targets:
+        if not isinstance(target.way, Ping):
+            _alert(connection, closed, ended, target, audience.run_id)
+        elif target.own:
+            _ping(connection, closed, target, audience.run_id)
+
+
+def load_told(database: Database, events: Iterable[Event]) -> dict[tuple[str, int], list[Told]]:
+    """Tell what targets were told of these events, by target and endpoint (0: none)."""
+    wanted = json.dumps([*events])
+    with database.reading() as connection:
+        rows = connection.execute(
+            """SELECT target, endpoint_id, event, cause FROM notify_told
+               WHERE event IN (SELECT value FROM json_each(?))""",
+            (wanted,),
+        ).fetchall()
+    told: dict[tuple[str, int], list[Told]] = {}
+    for target, endpoint_id, event, cause in rows:
+        told.setdefault((target, endpoint_id), []).append(Told(Event(event), cause))
+    return told
+
+
+def write(database: Database, notes: Sequence[Note]) -> None:
+    """Write messages, that they are told, and what is over, in one commit."""
+    with database.transaction() as connection:
+        for note in notes:
+            _write(connection, note)
+
+
+def put_ping(database: Database, target: str, message: Mapping[str, Any], at: Timestamp) -> None:
+    """Write a ping that no endpoint is concerned with; an older one of the target would be out of date."""
+    with database.transaction() as connection:
+        _put_ping(connection, _Entry(target, None, PING, message, at))
+
+
+def _alert(connection: sqlite3.Connection, closed: Closed, ended: Ended, target: Target, run_id: str) -> None:
+    key = target.key(closed.endpoint_id)
+    verdict = alerts.judge(ended, _told(connection, key, closed.endpoint_id), target.events)
+    _forget(connection, key, closed.endpoint_id, verdict.over)
+    for alert in verdict.alerts:
+        text = alerts.sentence(alert, closed.outcome.endpoint, ended)
+        message = payload(alert.event, to_timestamp(ended.at), text, run_id, **_facts(closed, ended, alert))
+        _write(connection, Note(key, closed.endpoint_id, to_timestamp(ended.at), alert, message))
+
+
+def _ping(connection: sqlite3.Connection, closed: Closed, target: Target, run_id: str) -> None:
+    outcome = closed.outcome
+    is_temporary = outcome.error_type in TEMPORARY
+    result = alerts.ping_result(outcome.status, outcome.error_type, is_temporary=is_temporary)
+    if result:
+        text = f"{outcome.endpoint}: {outcome.error_message or outcome.status}"
+        message = {"result": result, "rid": alerts.to_rid(run_id), "text": text}
+        key, at = target.key(closed.endpoint_id), to_timestamp(outcome.finished_at)
+        _put_ping(connection, _Entry(key, closed.endpoint_id, PING, message, at))
+
+
+def _put_ping(connection: sqlite3.Connection, entry: _Entry) -> None:
+    connection.execute("DELETE FROM notifications WHERE target = ? AND event = ?", (entry.target, PING))
+    _put(connection, entry)
+
+
+def _write(connection: sqlite3.Connection, note: Note) -> None:
+    endpoint_id = NO_ENDPOINT if note.endpoint_id is None else note.endpoint_id
+    _forget(connection, note.target, endpoint_id, note.over)
+    if note.alert is None or note.payload is None:
+        return
+    _put(connection, _Entry(note.target, note.endpoint_id, note.alert.event, note.payload, note.at))
+    if note.alert.event is not Event.RECOVERED:
+        connection.execute(
+            "INSERT OR REPLACE INTO notify_told (target, endpoint_id, event, cause, told_at) VALUES (?, ?, ?, ?, ?)",
+            (note.target, endpoint_id, note.alert.event, note.alert.cause, note.at),
+        )
+
+
+def _put(connection: sqlite3.Connection, entry: _Entry) -> None:
+    connection.execute(
+        "INSERT INTO notifications (target, endpoint_id, event, payload, created_at) VALUES (?, ?, ?, ?, ?)",
+        (entry.target, entry.endpoint_id, entry.event, json.dumps(entry.message, ensure_ascii=False), entry.at),
+    )
+
+
+def _told(connection: sqlite3.Connection, target: str, endpoint_id: int) -> list[Told]:
+    rows = connection.execute(
+        "SELECT event, cause FROM notify_told WHERE target = ? AND endpoint_id = ?", (target, endpoint_id)
+    )
+    return [Told(Event(event), cause) for event, cause in rows]
+
+
+def _forget(connection: sqlite3.Connection, target: str, endpoint_id: int, over: Iterable[Event]) -> None:
+    connection.executemany(
+        "DELETE FROM notify_told WHERE target = ? AND endpoint_id = ? AND event = ?",
+        [(target, endpoint_id, event) for event in over],
+    )
+
+
+def _ended(connection: sqlite3.Connection, closed: Closed) -> Ended:
+    outcome = closed.outcome
+    failures, since = 0, None
+    if outcome.status == "failed":
+        failures, since = connection.execute(
+            """SELECT s.failures_in_a_row, (
+                   SELECT min(l.started_at) FROM sync_logs AS l
+                   WHERE l.endpoint_id = s.endpoint_id AND l.status = 'failed' AND l."trigger" <> 'trial'
+                       AND l.id > coalesce((
+                           SELECT g.id FROM sync_logs AS g WHERE g.endpoint_id = s.endpoint_id
+                               AND g.status IN ('success', 'partial') AND g."trigger" <> 'trial'
+                           ORDER BY g.id DESC LIMIT 1), 0))
+               FROM sync_state AS s WHERE s.endpoint_id = ?""",
+            (closed.endpoint_id,),
+        ).fetchone()
+    return Ended(
+        outcome.status,
+        outcome.finished_at,
+        outcome.error_type,
+        outcome.error_message,
+        failures,
+        from_timestamp(since) if since else None,
+    )
+
+
+def _facts(closed: Closed, ended: Ended, alert: Alert) -> dict[str, Any]:
+    outcome = closed.outcome
+    sync = {
+        "sync_log_id": closed.log_id,
+        "status": outcome.status,
+        "mode": outcome.mode,
+        "trigger": outcome.trigger,
+        "started_at": to_timestamp(outcome.started_at),
+        "finished_at": to_timestamp(outcome.finished_at),
+        "duration_seconds": round(outcome.duration_seconds, 3),
+        **asdict(outcome.tally),
+        "api_requests": outcome.usage.api_requests,
+        "error_type": outcome.error_type,
+        "error_message": outcome.error_message,
+    }
+    facts: dict[str, Any] = {"host": closed.host, "endpoint": outcome.endpoint, "endpoint_id": closed.endpoint_id}
+    if alert.event is Event.RECOVERED:
+        facts["recovered_from"] = [*alert.recovered_from]
+    if alert.event is Event.FAILURE:
+        facts["failures_in_a_row"] = ended.failures
+        facts["failing_since"] = to_timestamp(ended.failing_since or ended.at)
+    return {**facts, "sync": sync}
