@@ -43,6 +43,7 @@ def main() -> None:
     simulator = site.simulator
     if wanted.truth:
         _write_lines(wanted.truth, site.truth())
+    simulator.port = wanted.port
     simulator.latency = wanted.latency
     simulator.limits.scale = None if wanted.no_limits else 1.0
     with simulator:
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folders", type=int, default=0, help="0: one per 25 files")
     parser.add_argument("--depth", type=int, default=6)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--port", type=int, default=0, help="of 127.0.0.1; 0: any free one")
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--no-limits", action="store_true")
     parser.add_argument("--consent", choices=get_args(Consent), default="ask", help="ask: show the page")

@@ -33,6 +33,7 @@ class Loopback(ABC):
 
     def __init__(self, clock: SimulatedClock | None = None, per_minute: Mapping[str, int] | None = None) -> None:
         self.clock = clock or SimulatedClock()
+        self.port = 0  # to listen at; 0: any free one
         self.latency = 0.0  # seconds of real time before every answer
         self.gzip = False  # True: bodies of 1 KiB and more are compressed for clients that accept it
         self.faults = FaultPlan()
@@ -133,7 +134,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, service: Loopback) -> None:
-        super().__init__(("127.0.0.1", 0), _Connection)
+        super().__init__(("127.0.0.1", service.port), _Connection)
         self.service = service
         self._open: set[socket.socket] = set()
         self._changed = threading.Condition()
