@@ -39,7 +39,17 @@ def this_process() -> World:
         stdout_width=_width(sys.stdout),
         stderr_is_terminal=_is_terminal(sys.stderr),
         open_browser=_open_browser,
+        program=_program(),
     )
+
+
+def _program() -> tuple[str, ...]:
+    """Tell how this program is started again, from any folder: by its script, else by the interpreter."""
+    script = Path(sys.argv[0])
+    for each in (script, Path(sys.executable).with_name("filesync")):
+        if each.name != "__main__.py" and each.is_file() and os.access(each, os.X_OK):
+            return (str(each.absolute()),)
+    return (sys.executable, "-m", "filesync")
 
 
 def _open_browser(address: str) -> bool:

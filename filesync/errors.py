@@ -7,6 +7,7 @@ FilesyncError
 ├── StoreError             1   the operator: the database cannot be used
 │   └── FeedCutError           the change feed no longer begins where a reader wants to go on
 ├── LocalFileError         1   the operator: a path cannot be read or written
+├── SchedulerError         1   the operator: cron or systemd is not there, or refuses
 ├── DeliveryError          1   a message did not arrive; it is sent again
 ├── RefusedError           1   the service said no to this request
 │   ├── ForbiddenError         403
@@ -65,6 +66,10 @@ class FeedCutError(StoreError):
 
 class LocalFileError(FilesyncError):
     error_type = "local_file"
+
+
+class SchedulerError(FilesyncError):
+    error_type = "scheduler"
 
 
 class DeliveryError(FilesyncError):

@@ -43,10 +43,11 @@ MAY_IMPORT = {
     "status": FOUNDATION | {"config", "store"},
     "health": FOUNDATION | {"config", "store", "status"},
     "notify": FOUNDATION | {"store", "config", "status"},
+    "timers": FOUNDATION,
     "simulators": {"clock", "errors"},
     "testing": FOUNDATION | {"http", "providers", "store", "config", "sync", "simulators"},
     "cli": FOUNDATION
-    | {"http", "auth", "providers", "store", "config", "sync", "status", "health", "simulators", "notify"},
+    | {"http", "auth", "providers", "store", "config", "sync", "status", "health", "simulators", "timers", "notify"},
     "__main__": FOUNDATION | {"cli"},
 }
 # Who may import what comes from outside: a room, or one module of it.

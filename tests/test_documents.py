@@ -19,12 +19,18 @@ from filesync.providers.autodesk import routes as autodesk_routes
 from filesync.providers.google_drive import routes as google_routes
 from filesync.settings import DEFAULTS
 from filesync.store.database import open_for_writing
+from filesync.timers import crontab
+from filesync.timers.call import Call
+from filesync.timers.commands import Systemctl
+from filesync.timers.systemd import Service
+from filesync.timers.systemd_timer import SystemdTimer
 from tests.homes import ROOT, Acc
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SETUP = (ROOT / "OAUTH_SETUP.md").read_text(encoding="utf-8")
 COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 DATABASE = (ROOT / "docs" / "database.md").read_text(encoding="utf-8")
+DEPLOYMENT = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 SHIPPED = ["crontab.example", "OAUTH_SETUP.md", "env.example", "config/connector.example.yaml"]
@@ -62,6 +68,7 @@ GROUPS = {
     "filesync",
     "filesync notify",
     "filesync config",
+    "filesync schedule",
     "filesync auth",
     "filesync auth autodesk",
     "filesync auth google",
@@ -153,6 +160,7 @@ def test_no_section_describes_an_option_that_does_not_exist() -> None:
         "endpoints --json",
         "endpoints check --json",
         "discover autodesk --json",
+        "schedule show --json",
         "config check --json",
         "config show --json",
     ],
@@ -311,11 +319,24 @@ def test_the_crontab_line_is_one_that_cron_takes() -> None:
     assert len(lines) == 1
     *slot, command = lines[0].split(" ", 5)
     next(CronSim(" ".join(slot), SystemClock().now()))
-    program, *arguments = shlex.split(command)
+    program, *arguments = shlex.split(command, comments=True)
     assert Path(program).is_absolute()
     assert arguments == ["--home", "/srv/filesync", "sync"]
     assert not re.search(r"(?<!\\)%", command)
     assert lines[0] in README
+
+
+def test_the_crontab_line_and_the_units_of_the_documents_are_what_schedule_show_prints() -> None:
+    home = Path("/srv/filesync")
+    call = Call(("/opt/filesync/.venv/bin/filesync",), home)
+    line = crontab.line(call, 5)
+    assert (ROOT / "crontab.example").read_text(encoding="utf-8").splitlines()[-1] == line
+    assert f"\n{line}\n" in section(DEPLOYMENT, "cron")
+    service = Service("filesync", [home / name for name in ("data", "logs", "tokens")], [Path(call.program[0])])
+    manager = Systemctl({}, of_user=False)
+    for folder, kind in (("/etc/systemd/system", service), ("~/.config/systemd/user", None)):
+        text = SystemdTimer(call, 5, Path(folder), manager, kind).text()
+        assert f"```ini\n{text}```" in DEPLOYMENT
 
 
 @pytest.mark.parametrize("name", SHIPPED)

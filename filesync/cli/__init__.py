@@ -35,6 +35,7 @@ _COMMANDS = {
     "discover": "filesync.cli.discover:discover",
     "auth": "filesync.cli.auth:app",
     "notify": "filesync.cli.notify:app",
+    "schedule": "filesync.cli.schedule:app",
     "init": "filesync.cli.setup:init",
     "config": "filesync.cli.setup:app",
     "schema": "filesync.cli.setup:schema",

@@ -56,6 +56,7 @@ class World:
     stdout_width: int | None = None
     stderr_is_terminal: bool = False
     open_browser: Callable[[str], bool] = lambda _: False  # False: there is none
+    program: Sequence[str] = ("filesync",)  # how this program is started again, from any folder
     busy_seconds: float = 30  # how long a reader waits for a locked database
     options: Options = field(default_factory=Options)
     redactor: Redactor = field(default_factory=Redactor)

@@ -144,15 +144,27 @@ def wake(database: Database, endpoints: Sequence[tuple[str, Mapping[str, Any]]])
         )
 
 
-def note_start(database: Database, now: Timestamp, exit_code: int) -> None:
-    """Remember the last start of `filesync sync` in this home."""
+def note_start(database: Database, now: Timestamp) -> None:
+    """Remember that `filesync sync` was started in this home."""
     with database.transaction() as connection:
         connection.execute(
-            """INSERT INTO scheduler (id, last_start_at, last_exit_code) VALUES (1, ?, ?)
-               ON CONFLICT (id) DO UPDATE SET
-                   last_start_at = excluded.last_start_at, last_exit_code = excluded.last_exit_code""",
-            (now, exit_code),
+            """INSERT INTO scheduler (id, last_start_at) VALUES (1, ?)
+               ON CONFLICT (id) DO UPDATE SET last_start_at = excluded.last_start_at, last_exit_code = NULL""",
+            (now,),
         )
+
+
+def note_end(database: Database, started: Timestamp, exit_code: int) -> None:
+    """Remember how that start ended, unless there was another one since."""
+    with database.transaction() as connection:
+        connection.execute("UPDATE scheduler SET last_exit_code = ? WHERE last_start_at = ?", (exit_code, started))
+
+
+def last_start(database: Database) -> tuple[str | None, int | None]:
+    """Tell when `filesync sync` was last started in this home, and its exit code: None until it ends."""
+    with database.reading() as connection:
+        row = connection.execute("SELECT last_start_at, last_exit_code FROM scheduler").fetchone()
+    return row or (None, None)
 
 
 def _is_in_line(declared: Sequence[Declared], stored: Sequence[Stored]) -> bool:

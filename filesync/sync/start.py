@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from filesync.clock import Clock, Stop, to_timestamp
 from filesync.config import Endpoint, EndpointSet
-from filesync.errors import StoppedError, TimeLimitError
+from filesync.errors import FilesyncError, StoppedError, TimeLimitError
 from filesync.logs import Log, nowhere
 from filesync.schedule import TEMPORARY, decide
 from filesync.store import journal
 from filesync.store import sets as stored_sets
 from filesync.store.database import Database, open_for_writing
-from filesync.store.endpoints import Stored, bring_in_line, find, note_start
+from filesync.store.endpoints import Stored, bring_in_line, find, note_end, note_start
 from filesync.store.journal import Outcome
 from filesync.sync.declaring import to_declared
 from filesync.sync.expansion import Asking, Expansion, FindMembers, expanded
@@ -94,14 +94,20 @@ class Start:
 
 
 def sync_due(start: Start) -> Report:
-    """Run every endpoint that is chosen, or due, and note how the start ended.
+    """Run every endpoint that is chosen, or due, and note when the start began and how it ended.
 
     Raises StoreError when the database cannot be used at all.
     """
     database = open_for_writing(start.database_path)
     try:
-        report = _Crew(start, database).work()
-        note_start(database, to_timestamp(start.clock.now()), (start.code_of or exit_code)(report))
+        began = to_timestamp(start.clock.now())
+        note_start(database, began)
+        try:
+            report = _Crew(start, database).work()
+        except FilesyncError as exc:
+            note_end(database, began, exc.exit_code)
+            raise
+        note_end(database, began, (start.code_of or exit_code)(report))
         return report
     finally:
         database.close()

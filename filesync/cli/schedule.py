@@ -1,0 +1,300 @@
+"""`filesync schedule`: what starts `filesync sync` by itself, shown, installed and removed."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer  # noqa: TID251  the command layer
+
+from filesync.ages import ago
+from filesync.cli.moments import minute
+from filesync.cli.options import AsJson
+from filesync.cli.output import show_document
+from filesync.cli.world import World
+from filesync.errors import ConfigError, LocalFileError, SchedulerError, StoreError, UsageError
+from filesync.settings import DEFAULTS
+from filesync.timers.call import Call, Timer, check_length
+from filesync.timers.commands import Crontab, Systemctl, try_out
+from filesync.timers.cron_timer import CronTimer
+from filesync.timers.systemd import Service
+from filesync.timers.systemd_timer import SystemdTimer
+from filesync.variables import read_variables
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Let the system start `filesync sync` by itself.")
+
+_SYSTEM_UNITS = Path("/etc/systemd/system")
+_WRITTEN = {"data": 0o755, "logs": 0o755, "tokens": 0o700}
+_OF_THE_NETWORK = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE")  # .env does not set these
+
+WithCron = Annotated[bool, typer.Option("--cron", help="A line in your crontab.")]
+WithSystemd = Annotated[bool, typer.Option("--systemd", help="A systemd service and timer.")]
+Every = Annotated[int, typer.Option("--every", min=1, metavar="MINUTES", help="How often to look what is due.")]
+OfUser = Annotated[bool, typer.Option("--user", help="systemd: yours, while you are logged in. This is the default.")]
+OfSystem = Annotated[bool, typer.Option("--system", help="systemd: the machine's, run as the home's owner; as root.")]
+
+
+@app.command("show")
+def show(  # noqa: PLR0913  one parameter for each option
+    ctx: typer.Context,
+    *,
+    cron: WithCron = False,
+    systemd: WithSystemd = False,
+    every: Every = 5,
+    user: OfUser = False,
+    system: OfSystem = False,
+    json: AsJson = False,
+) -> None:
+    """Print what would be installed; say whether it is, and when sync last ran.
+
+    Without --cron and --systemd: what is installed, else cron where that is there.
+    """
+    world: World = ctx.obj
+    timer = _chosen(_Timers(world, check_length(every)), cron=cron, systemd=systemd, user=user, system=system)
+    installed, problem = _look(timer)
+    last = _last_start(world)
+    if json:
+        show_document(world, _to_document(timer, installed, problem, last))
+        return
+    world.write(timer.text())
+    world.note(_said_of(timer, installed, problem))
+    world.note(_said_of_start(world, last))
+
+
+@app.command("install")
+def install(  # noqa: PLR0913  one parameter for each option
+    ctx: typer.Context,
+    *,
+    cron: WithCron = False,
+    systemd: WithSystemd = False,
+    every: Every = 5,
+    user: OfUser = False,
+    system: OfSystem = False,
+) -> None:
+    """Let cron or systemd start `filesync sync`; done twice it is done once.
+
+    Of a crontab only the line of this home is touched. Without --cron and --systemd: what is installed already,
+    else cron where that is there.
+    """
+    world: World = ctx.obj
+    timers = _Timers(world, check_length(every))
+    timer = _chosen(timers, cron=cron, systemd=systemd, user=user, system=system)
+    if not world.config_path.exists():
+        raise ConfigError(f"{world.config_path}: is not there, so there is nothing to start; see: filesync init --help")
+    try_out(world.program)
+    if isinstance(timer, SystemdTimer) and timer.service:
+        _make_folders(world.home, timer.service)
+    was_new = timer.install()
+    world.note(f"{'installed' if was_new else 'installed already'}: {_place(timer)}, every {_in_words(every)}")
+    for line in (*_warnings(world, timer), *_others(timers, timer)):
+        world.note(f"note: {line}")
+
+
+@app.command("uninstall")
+def uninstall(
+    ctx: typer.Context,
+    *,
+    cron: WithCron = False,
+    systemd: WithSystemd = False,
+    user: OfUser = False,
+    system: OfSystem = False,
+) -> None:
+    """Remove what `schedule install` installed for this home, and nothing else; without options wherever it is."""
+    world: World = ctx.obj
+    timers = _Timers(world, every=5)
+    if cron or systemd or user or system:
+        chosen = [_chosen(timers, cron=cron, systemd=systemd, user=user, system=system)]
+    else:
+        chosen = [timer for timer in timers if _look(timer)[0] is not None]
+    removed = [timer for timer in chosen if timer.uninstall()]
+    for timer in removed:
+        world.note(f"removed: {_place(timer)}")
+    if not removed:
+        world.note("nothing is installed for this home")
+
+
+class _Timers:
+    """Every kind of timer that this home can have."""
+
+    def __init__(self, world: World, every: int) -> None:
+        self._world = world
+        self._every = every
+        config = world.config_path if world.options.config else None
+        self._call = Call(tuple(world.program), world.home, config)
+
+    def __iter__(self) -> Iterator[Timer]:
+        yield self.cron()
+        yield self.of_user()
+        yield self.of_system()
+
+    def cron(self) -> Timer:
+        return CronTimer(self._call, self._every, Crontab(self._world.environ))
+
+    def of_user(self) -> Timer:
+        environ = self._world.environ
+        base = environ.get("XDG_CONFIG_HOME") or str(Path(environ.get("HOME") or "~").expanduser() / ".config")
+        folder = Path(base) / "systemd" / "user"
+        return SystemdTimer(self._call, self._every, folder, Systemctl(environ, of_user=True))
+
+    def of_system(self) -> Timer:
+        manager = Systemctl(self._world.environ, of_user=False)
+        return SystemdTimer(self._call, self._every, _SYSTEM_UNITS, manager, _service(self._world))
+
+
+def _named(timers: _Timers, *, cron: bool, systemd: bool, user: bool, system: bool) -> Timer | None:
+    """Give the timer that the options name; None when they name none."""
+    for one, other, names in ((cron, systemd, "--cron and --systemd"), (user, system, "--user and --system")):
+        if one and other:
+            raise UsageError(f"{names} exclude each other")
+    if cron and (user or system):
+        raise UsageError(f"{'--user' if user else '--system'} goes with --systemd; a crontab is always a user's own")
+    if cron:
+        return timers.cron()
+    if system:
+        return timers.of_system()
+    return timers.of_user() if systemd or user else None
+
+
+def _chosen(timers: _Timers, *, cron: bool, systemd: bool, user: bool, system: bool) -> Timer:
+    """Give the timer that is named, else the one that is installed, else the one that can be."""
+    named = _named(timers, cron=cron, systemd=systemd, user=user, system=system)
+    if named is not None:
+        return named
+    found = next((timer for timer in timers if _look(timer)[0] is not None), None)
+    return found or (timers.of_user() if _look(timers.cron())[1] and not _look(timers.of_user())[1] else timers.cron())
+
+
+def _look(timer: Timer) -> tuple[str | None, str | None]:
+    """Tell what is installed, and what hinders us to know, or to install anything."""
+    try:
+        installed = timer.installed()
+        if isinstance(timer, SystemdTimer):
+            timer.manager.check()
+    except SchedulerError as exc:
+        return None, str(exc)
+    return installed, None
+
+
+def _service(world: World) -> Service:
+    """Tell whom a system service of this home runs as, and what of the disk it needs."""
+    import pwd  # noqa: PLC0415  not on every system
+
+    owner = _owner(world.home)
+    try:
+        user = pwd.getpwuid(owner.st_uid).pw_name
+    except KeyError:
+        user = str(owner.st_uid)
+    writes = [world.home / name for name in _WRITTEN]
+    beside = world.settings.database_path.parent
+    if not any(beside.is_relative_to(folder) for folder in writes):
+        writes.append(beside)
+    named = (name for name in world.settings.variables if name.removesuffix("_FILE") in DEFAULTS)
+    read = [world.settings.path(world.environ.get(name, "")) for name in named if name.endswith(("_FILE", "_PATH"))]
+    interpreter = Path(sys.executable)
+    program = (Path(world.program[0]), interpreter, interpreter.resolve(), Path(sys.base_prefix))
+    return Service(user, writes, [*program, world.config_path, *read])
+
+
+def _owner(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as exc:
+        raise LocalFileError(f"{path}: cannot be read: {exc.strerror}; see: filesync init --help") from exc
+
+
+def _make_folders(home: Path, service: Service) -> None:
+    """Make what the service writes into, as its user's: systemd lets it write nowhere else, so it could not."""
+    owner = _owner(home)
+    for folder in service.writes:
+        if folder.exists():
+            continue
+        folder.mkdir(parents=True, mode=_WRITTEN.get(folder.name, 0o755))
+        if os.geteuid() == 0:
+            os.chown(folder, owner.st_uid, owner.st_gid)
+
+
+def _warnings(world: World, timer: Timer) -> Iterator[str]:
+    """Say what holds in this shell and will not hold where the scheduler starts programs."""
+    written = read_variables(world.home, {})
+    ours = [name for default in DEFAULTS for name in (default, f"{default}_FILE") if world.environ.get(name)]
+    missing = [name for name in ours if name not in written]
+    if missing:
+        yield f"only this shell knows {', '.join(missing)}: put it into {world.home / '.env'}"
+    network = [name for name in _OF_THE_NETWORK if world.environ.get(name) or world.environ.get(name.lower())]
+    if network:
+        how = "a line NAME=value above ours in the crontab"
+        if isinstance(timer, SystemdTimer):
+            how = f"Environment=, with: systemctl {'' if timer.service else '--user '}edit {timer.name}.service"
+        yield f"only this shell knows {', '.join(network)}: set it by {how}"
+    if isinstance(timer, SystemdTimer) and not timer.service:
+        yield "your timers stop when you log out, unless: loginctl enable-linger"
+
+
+def _others(timers: _Timers, chosen: Timer) -> Iterator[str]:
+    for timer in timers:
+        if _place(timer) != _place(chosen) and _look(timer)[0] is not None:
+            yield f"{_place(timer)} starts this home, too; remove it with: filesync schedule uninstall {_option(timer)}"
+
+
+def _place(timer: Timer) -> str:
+    if isinstance(timer, SystemdTimer):
+        return str(timer.folder / f"{timer.name}.timer")
+    return "your crontab"
+
+
+def _option(timer: Timer) -> str:
+    if isinstance(timer, SystemdTimer):
+        return "--systemd --system" if timer.service else "--systemd"
+    return "--cron"
+
+
+def _last_start(world: World) -> tuple[str | None, int | None]:
+    """Tell when `filesync sync` was last started here, and its exit code (None while it runs, or when it died)."""
+    from filesync.store.endpoints import last_start  # noqa: PLC0415  only `show` needs SQLite
+
+    if world.database_path.exists():
+        with contextlib.suppress(StoreError), world.reading() as database:  # `sync` says what is wrong with it
+            return last_start(database)
+    return None, None
+
+
+def _to_document(
+    timer: Timer, installed: str | None, problem: str | None, last: tuple[str | None, int | None]
+) -> Mapping[str, Any]:
+    return {
+        "kind": timer.kind,
+        "scope": "system" if isinstance(timer, SystemdTimer) and timer.service else "user",
+        "text": timer.text(),
+        "installed": None if problem else installed is not None,
+        "installed_text": installed,
+        "up_to_date": installed == timer.text(),
+        "problem": problem,
+        "last_start_at": last[0],
+        "last_exit_code": last[1],
+    }
+
+
+def _said_of(timer: Timer, installed: str | None, problem: str | None) -> str:
+    if problem:
+        return f"cannot be installed: {problem}"
+    if installed is None:
+        return f"not installed; install it with: filesync schedule install {_option(timer)}"
+    if installed == timer.text():
+        return f"installed: {_place(timer)}"
+    return f"installed, but otherwise: {_place(timer)}\n{installed.rstrip()}"
+
+
+def _said_of_start(world: World, last: tuple[str | None, int | None]) -> str:
+    started, code = last
+    if started is None:
+        return "no sync has run in this home yet"
+    how = "it has not ended" if code is None else f"exit code {code}"
+    return f"sync last started {minute(started)} UTC, {ago(started, world.clock.now())}; {how}"
+
+
+def _in_words(every: int) -> str:
+    if every < 60:
+        return "minute" if every == 1 else f"{every} minutes"
+    return "hour" if every == 60 else f"{every // 60} hours"
