@@ -29,6 +29,7 @@ _COMMANDS = {
     "consumers": "filesync.cli.consumers:app",
     "logs": "filesync.cli.inventory:logs",
     "prune": "filesync.cli.prune:prune",
+    "snapshot": "filesync.cli.snapshot:snapshot",
     "endpoints": "filesync.cli.endpoints:app",
     "serve-health": "filesync.cli.health:serve_health",
     "metrics": "filesync.cli.health:metrics",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from filesync.errors import StoreError
-from filesync.locks import FileLock
+from filesync.locks import FileLock, SharedLock
 from filesync.store import migrations
 
 BUSY_SECONDS = 30
@@ -29,14 +29,17 @@ _KNOWN_PROBLEMS = {
 
 
 class Database:
-    """One connection to the database file, for one thread at a time."""
+    """One connection to the database file, for one thread at a time; `lock` is held as long as it is open."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock | None = None) -> None:
         self.path = path
         self.connection = connection
+        self._lock = lock
 
     def close(self) -> None:
         self.connection.close()
+        if self._lock is not None:
+            self._lock.release()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -68,18 +71,47 @@ class Database:
 def open_for_writing(path: Path) -> Database:
     """Open the database, create it when it is missing, and migrate it forward.
 
-    Raises StoreError: not a database, read-only, newer than this program.
+    Raises StoreError: not a database, read-only, newer than this program, about to be replaced.
     """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise StoreError(f"{path.parent}: cannot be created: {exc.strerror}") from exc
+    lock = _take_part(path)
+    try:
+        return Database(path, _open_for_writing(path), lock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def lock_folder(path: Path) -> Path:
+    return path.with_name(f"{path.name}.locks")
+
+
+def use_lock(path: Path) -> Path:
+    """Name the lock that all share who write; who takes it alone may put another database in its place."""
+    return lock_folder(path) / "use.lock"
+
+
+def _take_part(path: Path) -> SharedLock:
+    lock = SharedLock(use_lock(path))
+    try:
+        taken = lock.acquire(blocking=False)
+    except OSError as exc:
+        raise StoreError(f"{lock.path}: cannot be written: {exc.strerror}") from exc
+    if not taken:
+        raise StoreError(f"{path}: a snapshot is being restored; try again when that is done")
+    return lock
+
+
+def _open_for_writing(path: Path) -> sqlite3.Connection:
     with problems_named(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as exc:
-            raise StoreError(f"{path.parent}: cannot be created: {exc.strerror}") from exc
         connection = _connect(path.as_uri())
         try:
             version = _version(connection)
             if version > migrations.CURRENT:
-                raise StoreError(_newer(path, version))
+                raise StoreError(newer(path, version))
             for setting in _WRITING:
                 connection.execute(f"PRAGMA {setting}")
             if version < migrations.CURRENT:
@@ -87,7 +119,7 @@ def open_for_writing(path: Path) -> Database:
         except BaseException:
             connection.close()
             raise
-    return Database(path, connection)
+    return connection
 
 
 def open_for_reading(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
@@ -102,7 +134,7 @@ def open_for_reading(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Datab
         try:
             version = _version(connection)
             if version > migrations.CURRENT:
-                raise StoreError(_newer(path, version))
+                raise StoreError(newer(path, version))
             if version < migrations.CURRENT:
                 raise StoreError(f"{path}: has schema version {version}, older than this filesync; run: filesync sync")
         except BaseException:
@@ -138,7 +170,7 @@ def _migrate(path: Path, connection: sqlite3.Connection) -> None:
     """Migrate, one process at a time; whoever comes second finds it done."""
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise StoreError(f"{path}: needs SQLite 3.37 or newer, this Python has {sqlite3.sqlite_version}")
-    with FileLock(path.with_name(f"{path.name}.locks") / "migration.lock"):
+    with FileLock(lock_folder(path) / "migration.lock"):
         if _version(connection) < migrations.CURRENT:
             connection.execute("PRAGMA journal_mode = WAL")  # it stays with the file; switching waits for nobody
             migrations.migrate(connection)
@@ -157,5 +189,5 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(row[0])
 
 
-def _newer(path: Path, version: int) -> str:
+def newer(path: Path, version: int) -> str:
     return f"{path}: has schema version {version}, newer than this filesync; upgrade filesync"

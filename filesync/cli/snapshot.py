@@ -1,0 +1,62 @@
+"""`filesync snapshot`: a consistent copy of the database, and the way back."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer  # noqa: TID251  the command layer
+
+from filesync.cli.options import AsJson
+from filesync.cli.output import Form, choose, show_document
+from filesync.cli.world import World
+from filesync.store import snapshots
+
+
+def snapshot(
+    ctx: typer.Context,
+    path: Annotated[str, typer.Argument(metavar="PATH", help="The copy; a relative path counts from where you are.")],
+    *,
+    restore: Annotated[
+        bool, typer.Option("--restore", help="Put that copy in the database's place; what is there is kept beside it.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a file that is there: PATH, or an earlier .before-restore.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Write a consistent copy of the database, also while a sync runs; or restore one.
+
+    The copy is one compact file. It appears whole, under its name, or not at all. A restore is refused while anything
+    writes to the database.
+
+    \b
+    Examples:
+      filesync snapshot /backup/connector.db
+      filesync snapshot --restore /backup/connector.db
+    """  # noqa: D301  \b is Typer's mark
+    world: World = ctx.obj
+    form = choose(json=json)
+    file = world.cwd / Path(path).expanduser()
+    (_restore if restore else _take)(world, file, form, force=force)
+
+
+def _take(world: World, file: Path, form: Form, *, force: bool) -> None:
+    copy = snapshots.take(world.database_path, file, replace=force)
+    if form is Form.JSON:
+        show_document(world, {"path": str(copy.path), "seq": copy.seq, "bytes": copy.size})
+    else:
+        world.write(f"{copy.path}: {copy.size:,} bytes, the feed up to seq {copy.seq}\n")
+
+
+def _restore(world: World, file: Path, form: Form, *, force: bool) -> None:
+    done = snapshots.restore(file, world.database_path, replace=force)
+    world.log.info("restore", seq=done.seq, next_seq=done.next_seq, before=str(done.before) if done.before else None)
+    if form is Form.JSON:
+        before = str(done.before) if done.before else None
+        show_document(
+            world,
+            {"path": str(world.database_path), "seq": done.seq, "next_seq": done.next_seq, "before": before},
+        )
+        return
+    world.write(f"{world.database_path}: restored, the feed up to seq {done.seq}; the next is {done.next_seq}\n")
+    if done.before:
+        world.note(f"what was there is in {done.before}")

@@ -1,0 +1,258 @@
+"""Copies of the whole database: one that is consistent while syncs run, and the way back.
+
+Nothing is ever half there. A copy is written beside its place, brought to the disk, and renamed. The way back is one
+transaction of the database that is there: who reads it sees the old state or the new one, and a power cut leaves one
+of them. Only one that is too damaged for that is replaced as a file.
+"""
+
+import contextlib
+import shutil
+import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filesync.errors import LocalFileError, StoreError
+from filesync.locks import FileLock, put_in_place
+from filesync.store import migrations
+from filesync.store.database import lock_folder, newer, open_for_reading, problems_named, use_lock
+
+_PAGES = 2000  # of 4 KiB, copied in one step
+_OURS = {"endpoints", "files", "folders", "changes", "sync_logs", "sync_state", "scheduler"}
+OnStep = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A copy: where it is, the last `seq` of its feed, and how many bytes it has."""
+
+    path: Path
+    seq: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came back: the last `seq` of its feed, the one that the next change gets at least, the database before."""
+
+    seq: int
+    next_seq: int
+    before: Path | None
+
+
+def take(database: Path, target: Path, *, replace: bool = False) -> Copy:
+    """Write a consistent copy, also while a sync runs; the file at `target` is whole or not there.
+
+    Raises LocalFileError when it exists already, unless it may be replaced.
+    """
+    target = target.resolve()  # a link stays a link, and what it leads to is replaced
+    _check_target(database, target, replace=replace)
+    source = open_for_reading(database)
+    try:
+        with _locked(lock_folder(database) / "snapshot.lock", "another snapshot is being written; try again later"):
+            return _copy(source.connection, target, like=database)
+    finally:
+        source.close()
+
+
+def restore(snapshot: Path, database: Path, *, replace: bool = False, on_step: OnStep = lambda _: None) -> Restored:
+    """Put a copy in the database's place, and keep what was there beside it, as `NAME.before-restore`.
+
+    Raises StoreError when the copy is damaged, no database of filesync, or newer than this program, and while anybody
+    writes to the database; LocalFileError when an earlier `.before-restore` is there, unless it may be replaced.
+    """
+    lock, database = use_lock(database), database.resolve()
+    before = database.with_name(f"{database.name}.before-restore")
+    _check_source(snapshot, database)
+    if before.exists() and not replace:
+        raise LocalFileError(f"{before}: is there from an earlier restore; move it away, or give --force to replace it")
+    busy = f"{database}: a sync, or something else that writes to it, is at work; stop the schedule and try again"
+    partial = _partial(database)
+    with _locked(lock, busy):
+        try:
+            _fetch(snapshot, partial)
+            on_step("fetched")
+            seq = _check(snapshot, partial)
+            on_step("checked")
+            next_seq = _never_again(partial, database, seq)
+            existed = database.exists()
+            _put(partial, database, before, on_step)
+        finally:
+            _remove(partial)
+    return Restored(seq, next_seq, before if existed else None)
+
+
+def _check_target(database: Path, target: Path, *, replace: bool) -> None:
+    if target.is_dir():
+        raise LocalFileError(f"{target}: is a folder; name a file in it")
+    if not target.parent.is_dir():
+        raise LocalFileError(f"{target.parent}: there is no such folder")
+    if target.exists() and database.exists() and target.samefile(database):
+        raise LocalFileError(f"{target}: is the database itself; name another file")
+    if target.exists() and not replace:
+        raise LocalFileError(f"{target}: exists already; name another file, or give --force to replace it")
+
+
+def _check_source(snapshot: Path, database: Path) -> None:
+    if not snapshot.is_file():
+        raise LocalFileError(f"{snapshot}: there is no such file")
+    if database.exists() and snapshot.samefile(database):
+        raise LocalFileError(f"{snapshot}: is the database itself; name a snapshot of it")
+
+
+@contextlib.contextmanager
+def _locked(path: Path, otherwise: str) -> Iterator[None]:
+    lock = FileLock(path)
+    if not lock.acquire(blocking=False):
+        raise StoreError(otherwise)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _copy(source: sqlite3.Connection, target: Path, *, like: Path) -> Copy:
+    """Write a copy beside its place, then rename it; it can be read by whoever can read the original."""
+    partial = _partial(target)
+    _remove(partial)  # left by one that was killed
+    try:
+        with problems_named(target):
+            source.execute("VACUUM INTO ?", (str(partial),))
+            seq = _on(partial, _last_seq)
+        partial.chmod(like.stat().st_mode & 0o666)
+        size = partial.stat().st_size
+        put_in_place(partial, target)
+    finally:
+        _remove(partial)
+    return Copy(target, seq, size)
+
+
+def _fetch(snapshot: Path, partial: Path) -> None:
+    """Copy what is to come back beside the database; a WAL that belongs to it is taken along."""
+    _remove(partial)
+    with (
+        _damage_named(snapshot),
+        _opened(f"{snapshot.absolute().as_uri()}?mode=ro") as source,
+        _opened(partial.as_uri()) as copy,
+    ):
+        source.backup(copy)
+
+
+def _check(snapshot: Path, partial: Path) -> int:
+    """Make sure that it is a whole database of ours; return its last `seq`."""
+    with _damage_named(snapshot), _opened(partial.as_uri()) as copy:
+        tables = {row[0] for row in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        version = copy.execute("PRAGMA user_version").fetchone()[0]
+        if not tables >= _OURS or not version:
+            raise StoreError(f"{snapshot}: is no database of filesync")
+        if version > migrations.CURRENT:
+            raise StoreError(newer(snapshot, version))
+        found = [row[0] for row in copy.execute("PRAGMA integrity_check(1)")]
+        if found != ["ok"] or copy.execute("PRAGMA foreign_key_check").fetchone():
+            raise StoreError(_damaged(snapshot))
+        return _last_seq(copy)
+
+
+@contextlib.contextmanager
+def _damage_named(snapshot: Path) -> Iterator[None]:
+    with problems_named(snapshot):
+        try:
+            yield
+        except sqlite3.DatabaseError as exc:
+            if _is_damage(exc):
+                raise StoreError(_damaged(snapshot)) from exc
+            raise
+
+
+def _damaged(snapshot: Path) -> str:
+    return f"{snapshot}: is damaged, or no database of filesync; nothing was changed, take an earlier snapshot"
+
+
+def _is_damage(problem: BaseException | None) -> bool:
+    name = getattr(problem, "sqlite_errorname", None) or ""
+    return name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+
+
+def _never_again(partial: Path, database: Path, seq: int) -> int:
+    """Let the feed go on behind every `seq` that was ever given out: readers may have seen it."""
+    last = seq
+    with contextlib.suppress(sqlite3.DatabaseError):  # a damaged database cannot tell
+        last = max(seq, _on(database, _last_seq)) if database.exists() else seq
+    with problems_named(partial), _opened(partial.as_uri()) as copy:
+        copy.execute("DELETE FROM sqlite_sequence WHERE name = 'changes'")
+        copy.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('changes', ?)", (last,))
+    return last + 1
+
+
+def _put(partial: Path, database: Path, before: Path, on_step: OnStep) -> None:
+    if database.exists():
+        try:
+            with problems_named(database), _opened(database.as_uri()) as present:
+                _copy(present, before, like=database)
+                on_step("kept")
+                if _page_size(present) == _on(partial, _page_size):
+                    _overwrite(present, partial, on_step)
+                    return
+        except StoreError as exc:
+            if not _is_damage(exc.__cause__):
+                raise
+            _keep_files(database, before)
+            on_step("kept")
+    _replace(partial, database)
+    on_step("put")
+
+
+def _overwrite(present: sqlite3.Connection, partial: Path, on_step: OnStep) -> None:
+    """Make the database what the copy is, in one transaction: who reads it goes on reading."""
+    present.execute("PRAGMA journal_mode = WAL")
+    present.execute("PRAGMA synchronous = FULL")
+    with _opened(partial.as_uri()) as copy:
+        copy.backup(present, pages=_PAGES, progress=lambda *_: on_step("page"))
+    on_step("put")
+    present.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _keep_files(database: Path, before: Path) -> None:
+    """Keep a database that cannot be read as the files that it is."""
+    for suffix in ("", "-wal"):
+        file, kept = (each.with_name(f"{each.name}{suffix}") for each in (database, before))
+        if file.exists():
+            shutil.copy2(file, _partial(kept))
+            put_in_place(_partial(kept), kept)
+
+
+def _replace(partial: Path, database: Path) -> None:
+    with _opened(partial.as_uri()) as copy:
+        copy.execute("PRAGMA journal_mode = WAL")
+    for suffix in ("-wal", "-shm"):
+        database.with_name(f"{database.name}{suffix}").unlink(missing_ok=True)
+    put_in_place(partial, database)
+
+
+def _last_seq(connection: sqlite3.Connection) -> int:
+    row = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'changes'").fetchone()
+    return int(row[0] or 0)
+
+
+def _page_size(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA page_size").fetchone()[0])
+
+
+def _on(path: Path, ask: Callable[[sqlite3.Connection], int]) -> int:
+    with _opened(f"{path.as_uri()}?mode=ro") as connection:
+        return ask(connection)
+
+
+@contextlib.contextmanager
+def _opened(uri: str) -> Iterator[sqlite3.Connection]:
+    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)) as connection:
+        yield connection
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.partial")
+
+
+def _remove(partial: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        partial.with_name(f"{partial.name}{suffix}").unlink(missing_ok=True)
