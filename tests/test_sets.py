@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -641,8 +642,8 @@ def test_a_missing_login_is_said_by_config_check_without_asking(hub: Acc) -> Non
     assert states(hub.home) == {NAME: "login"}
 
 
-def without(hub: Acc, gone: str) -> bytes:
-    """Write the list without one project and with a warning: it may lack it only for this login."""
+def without(hub: Acc, gone: str, *warnings: str) -> bytes:
+    """Write the list of the hub's projects without one of them."""
     listed = hub.service.projects.values()
     entries = [
         {
@@ -654,13 +655,13 @@ def without(hub: Acc, gone: str) -> bytes:
         for each in listed
         if each.id != gone
     ]
-    return json.dumps({**json.loads(empty("403")), "data": entries}).encode()
+    return json.dumps({**json.loads(empty(*warnings)), "data": entries}).encode()
 
 
 def test_who_is_missing_from_a_list_with_a_warning_is_not_archived_and_who_is_new_comes_in(hub: Acc) -> None:
     hub.home.run("sync")
     hub.service.add_project(hub.hub, "New")
-    hub.service.faults.fail(status(200, without(hub, hub.project)), times=None, route="projects")
+    hub.service.faults.fail(status(200, without(hub, hub.project, "403")), times=None, route="projects")
     for _ in range(3):
         hub.service.clock.advance(HOUR)
         assert hub.home.run("sync").code == 0
@@ -671,6 +672,61 @@ def test_who_is_missing_from_a_list_with_a_warning_is_not_archived_and_who_is_ne
     hub.home.configure(of_hub(hub, schedule=MANUAL))
     hub.home.run("sync")
     assert states(hub.home)["ACC Tower"] == "manual"  # it is the first whole answer without it
+
+
+def log_in_as_another(hub: Acc) -> None:
+    """Use another app's login from now on."""
+    hub.service.add_app("another-app", "not-a-secret")
+    hub.home.environ |= {
+        "CONNECTOR_AUTODESK_CLIENT_ID": "another-app",
+        "CONNECTOR_AUTODESK_CLIENT_SECRET": "not-a-secret",
+    }
+
+
+def test_what_another_login_is_not_shown_is_not_archived_until_a_person_accepts_it(hub: Acc) -> None:
+    hub.home.configure(of_hub(hub, schedule=MANUAL))
+    hub.home.run("sync", "--all")
+    hub.home.run("sync", "--endpoint", NAME)
+    log_in_as_another(hub)
+    hub.service.faults.fail(status(200, without(hub, hub.project)), times=None, route="projects")
+    for _ in range(3):
+        hub.service.clock.advance(HOUR)
+        ended = hub.home.run("sync")
+        assert ended.code == 77
+        assert f"{NAME}: failed: read as {CLIENT_ID} (two legged) until now, and the login is another-app" in ended.err
+        assert f'filesync sync --endpoint "{NAME}" --accept-identity' in ended.err
+    assert hub.home.run("endpoints", "check", NAME).code == 77
+    assert states(hub.home) == {"ACC Bridge": "manual", "ACC Tower": "manual", NAME: "login"}
+    assert hub.home.run("sync", "--endpoint", "ACC Bridge", "--accept-identity").code == 77  # not the set
+    ended = hub.home.run("sync", "--endpoint", NAME, "--accept-identity")
+    assert (ended.code, "failed" in ended.err) == (0, False)
+    hub.service.clock.advance(HOUR)
+    assert hub.home.run("sync").code == 0
+    assert states(hub.home) == {"ACC Bridge": "manual", "ACC Tower": "archived"}
+
+
+def test_a_set_is_accepted_with_its_members_also_when_its_service_is_not_due_to_be_asked(hub: Acc) -> None:
+    hub.home.run("sync")
+    log_in_as_another(hub)
+    hub.service.clock.advance(300)
+    assert hub.home.run("sync").code == 77
+    assert set(states(hub.home).values()) == {"login"}
+    assert hub.home.run("sync", "--endpoint", NAME, "--accept-identity").code == 0
+    hub.service.clock.advance(2 * HOUR)
+    assert hub.home.run("sync").code == 0
+    assert states(hub.home) == {"ACC Bridge": "ok", "ACC Tower": "ok"}
+
+
+def test_the_login_that_is_back_goes_on_with_a_set(hub: Acc) -> None:
+    hub.home.run("sync")
+    before = dict(hub.home.environ)
+    log_in_as_another(hub)
+    hub.service.clock.advance(HOUR)
+    assert hub.home.run("sync").code == 77
+    hub.home.environ |= before
+    hub.service.clock.advance(HOUR)
+    assert hub.home.run("sync").code == 0
+    assert states(hub.home) == {"ACC Bridge": "ok", "ACC Tower": "ok"}
 
 
 def test_a_list_that_is_suddenly_empty_is_a_failure_until_a_person_says_that_it_is_right(hub: Acc) -> None:
@@ -792,6 +848,21 @@ def test_only_listing_drives_uses_the_larger_scope(drive: Drive, monkeypatch: py
     assert scopes.pop("drives.list") == {read}
     assert scopes
     assert all(each == {"https://www.googleapis.com/auth/drive.metadata.readonly"} for each in scopes.values())
+
+
+def test_another_account_does_not_change_who_is_in_a_set_of_drives(drive: Drive, tmp_path: Path) -> None:
+    drive.home.configure(of_drives(schedule=MANUAL))
+    assert drive.home.run("sync").code == 0
+    other = drive.service.make_key_file(tmp_path / "other.json", "other@example.com")
+    drive.service.state.add_drive("Theirs", "other@example.com")
+    drive.home.environ["GOOGLE_CREDENTIALS_PATH"] = str(other)
+    for _ in range(3):
+        drive.service.clock.advance(HOUR)
+        ended = drive.home.run("sync")
+        assert ended.code == 77
+        assert READER in ended.err
+        assert "other@example.com" in ended.err
+    assert states(drive.home) == {"D Tower": "manual", "D {drive_name}": "login"}
 
 
 def test_more_drives_than_a_page_holds_are_found(drive: Drive) -> None:

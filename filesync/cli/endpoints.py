@@ -13,6 +13,7 @@ from filesync.cli.table import Column
 from filesync.clock import Stop
 from filesync.config import Endpoint, EndpointSet
 from filesync.durations import format_duration
+from filesync.errors import StoreError
 from filesync.selection import Bound, Selection
 from filesync.status import schedule_in_words, schedule_to_json
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from filesync.cli.proof import Proof
     from filesync.cli.world import World
-    from filesync.model import KnownMember, SetSource
+    from filesync.model import Identity, KnownMember, SetSource
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -97,7 +98,7 @@ def _proofs(world: "World", names: Sequence[str], max_files: int) -> "Iterator[P
     found: dict[SetSource, Sequence[KnownMember]] = {}
     for each in sets if not names or not explicit.issuperset(names) else ():
         if each.source not in found:
-            proof, found[each.source] = prove_set(each, opened, world.clock)
+            proof, found[each.source] = prove_set(each, opened, world.clock, _asked_as(world, each))
             yield from [proof] if proof else []
     endpoints = config.expanded(found)
     check_names(names, [*(each.name for each in sets), *(endpoint.name for endpoint in endpoints)])
@@ -105,6 +106,15 @@ def _proofs(world: "World", names: Sequence[str], max_files: int) -> "Iterator[P
         if {endpoint.name, _set_of(endpoint)} & {*names} if names else endpoint.is_active:
             world.detail(f"{endpoint.name}: asking the service")
             yield prove(endpoint, opened, world.clock, Stop(world.clock), max_files, world.identity_of(endpoint))
+
+
+def _asked_as(world: "World", declared: EndpointSet) -> "Identity | None":
+    """Tell as whom a set's members were asked for last; None where that cannot be told."""
+    try:
+        answered = world.answered().get(declared.source)
+    except StoreError:  # of an older version, say; `sync` says what about it
+        return None
+    return answered.identity if answered else None
 
 
 def set_to_row(declared: EndpointSet) -> Mapping[str, Any]:

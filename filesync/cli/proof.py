@@ -10,7 +10,7 @@ from filesync.clock import Clock, Stop, to_timestamp
 from filesync.config import Endpoint, EndpointSet
 from filesync.errors import AuthError, FilesyncError
 from filesync.http.counters import Counters
-from filesync.model import Batch, Candidate, FolderListed, Identity, KnownMember, Page, Rooted, Unreadable
+from filesync.model import Batch, Candidate, FolderListed, Identity, KnownMember, Members, Page, Rooted, Unreadable
 from filesync.providers.base import Identified, Known, Provider
 from filesync.store.journal import Outcome
 from filesync.sync.endpoint import OpenProvider, another_identity
@@ -69,11 +69,19 @@ def prove(  # noqa: PLR0913  the doors of a sync
     return Proof(endpoint.name, _steps(witness, outcome), exit_code(report))
 
 
-def prove_set(declared: EndpointSet, opener: Opener, clock: Clock) -> tuple[Proof | None, Sequence[KnownMember]]:
-    """Ask for a set's members; the proof is None when there are some, for then each of them is proven."""
+def prove_set(
+    declared: EndpointSet, opener: Opener, clock: Clock, read_as: Identity | None = None
+) -> tuple[Proof | None, Sequence[KnownMember]]:
+    """Ask for a set's members; the proof is None when there are some, for then each of them is proven.
+
+    `read_as` is the identity that was told them last: under another one the next sync would not take the answer.
+    """
     now = to_timestamp(clock.now())
     try:
         members = opener.members(declared, Stop(clock))
+        identity = members.identity if isinstance(members, Members) else None
+        if read_as and identity and identity != read_as:
+            raise AuthError(another_identity(declared.name, read_as, identity))
     except FilesyncError as exc:
         is_login = exc.error_type == "login"
         step = Step("login" if is_login else "reach", ok=False, detail=str(exc))

@@ -4,7 +4,14 @@ import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Iterator
 from importlib import resources
 
-_STEPS = ("0001_first.sql", "0002_sets.sql", "0003_totals.sql", "0004_retention.sql", "0005_notify.sql")
+_STEPS = (
+    "0001_first.sql",
+    "0002_sets.sql",
+    "0003_totals.sql",
+    "0004_retention.sql",
+    "0005_notify.sql",
+    "0006_set_identity.sql",
+)
 CURRENT = len(_STEPS)
 
 

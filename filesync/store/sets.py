@@ -3,12 +3,12 @@
 import json
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from filesync.clock import Timestamp, from_timestamp
-from filesync.model import KnownMember, Member, SetSource
+from filesync.model import Identity, KnownMember, Member, Members, SetSource
 from filesync.store.database import Database
 
 _ARCHIVED_AFTER = 2  # complete answers in a row that a member was not in
@@ -25,6 +25,7 @@ class Answered:
     error_type: str | None = None
     error_message: str | None = None
     failures_in_a_row: int = 0
+    identity: Identity | None = None  # as whom the members were asked for; None: nobody said so yet
 
 
 def load(database: Database) -> dict[SetSource, Answered]:
@@ -33,24 +34,22 @@ def load(database: Database) -> dict[SetSource, Answered]:
         members = _members(connection)
         rows = connection.execute(
             """SELECT id, endpoint_type, credentials, question, asked_at, answered_at, error_type, error_message,
-                      failures_in_a_row FROM set_sources"""
+                      failures_in_a_row, identity FROM set_sources"""
         ).fetchall()
     found = (_to_answered(row, members.get(row[0], ())) for row in rows)
     return {each.source: each for each in found}
 
 
-def note_answer(
-    database: Database, source: SetSource, members: Sequence[Member], now: Timestamp, *, whole: bool = True
-) -> None:
+def note_answer(database: Database, source: SetSource, members: Members, now: Timestamp) -> None:
     """Remember an answer; who is missing from the second whole one in a row is archived, who is back is not."""
     with database.transaction() as connection:
         source_id = _asked(connection, source, now)
         connection.execute(
-            """UPDATE set_sources SET answered_at = ?, error_type = NULL, error_message = NULL, failures_in_a_row = 0
-               WHERE id = ?""",
-            (now, source_id),
+            """UPDATE set_sources SET answered_at = ?, identity = coalesce(?, identity), error_type = NULL,
+               error_message = NULL, failures_in_a_row = 0 WHERE id = ?""",
+            (now, _to_json(asdict(members.identity)) if members.identity else None, source_id),
         )
-        if whole:
+        if members.whole:
             connection.execute("UPDATE set_members SET missed = missed + 1 WHERE source_id = ?", (source_id,))
         connection.executemany(_PUT, [_row(source_id, member, now) for member in members])
         connection.execute(
@@ -132,7 +131,7 @@ def _members(connection: sqlite3.Connection) -> dict[int, list[KnownMember]]:
 
 
 def _to_answered(row: Sequence[Any], members: Sequence[KnownMember]) -> Answered:
-    _, endpoint_type, credentials, question, asked_at, answered_at, error_type, error_message, failures = row
+    _, endpoint_type, credentials, question, asked_at, answered_at, error_type, error_message, failures, identity = row
     return Answered(
         SetSource(endpoint_type, credentials, question),
         tuple(members),
@@ -141,6 +140,7 @@ def _to_answered(row: Sequence[Any], members: Sequence[KnownMember]) -> Answered
         error_type,
         error_message,
         failures,
+        Identity(**json.loads(identity)) if identity else None,
     )
 
 

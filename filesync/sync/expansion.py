@@ -10,8 +10,8 @@ from filesync.clock import Clock, Stop, to_timestamp
 from filesync.config import Endpoint, EndpointSet
 from filesync.config.sets import KnownMembers, expand
 from filesync.durations import format_duration
-from filesync.errors import FilesyncError, MassDeleteError, StoppedError, TimeLimitError
-from filesync.model import Member, Members, SetSource
+from filesync.errors import AuthError, FilesyncError, MassDeleteError, StoppedError, TimeLimitError
+from filesync.model import Identity, Member, Members, SetSource
 from filesync.schedule import TEMPORARY, spacing
 from filesync.store import sets as stored
 from filesync.store.database import Database
@@ -95,8 +95,12 @@ class _Wish:
         return self.choice.accept_deletions and self.wanted.name in self.choice.names
 
     @property
+    def accepts_identity(self) -> bool:
+        return self.choice.accept_identity and self.wanted.name in self.choice.names
+
+    @property
     def accepts(self) -> bool:
-        return self.accepts_emptiness
+        return self.accepts_emptiness or self.accepts_identity
 
 
 class Asking:
@@ -128,17 +132,19 @@ class Asking:
                 answered = stored.load(self._database).get(wish.wanted.source)
                 if not self._is_due(wish, answered):
                     return False
-                self._ask(wish, stop)
+                self._ask(wish, answered, stop)
         except StoppedError:
             return False  # whoever starts next asks
         return True
 
-    def _ask(self, wish: "_Wish", stop: Stop) -> None:
+    def _ask(self, wish: "_Wish", before: Answered | None, stop: Stop) -> None:
         """Ask and remember what came of it; only a signal leaves no trace."""
         source = wish.wanted.source
         try:
-            members = self._find(wish.wanted, stop)
-            self._doubt(wish, members)
+            found = self._find(wish.wanted, stop)
+            members = found if isinstance(found, Members) else Members(found)
+            _check_identity(wish, before.identity if before else None, members.identity)
+            self._check_emptiness(wish, members)
         except TimeLimitError as exc:
             message = f"no whole answer within {format_duration(wish.limit)}; its endpoints stay as they are"
             stored.note_failure(self._database, source, exc.error_type, message, to_timestamp(self._now()))
@@ -147,10 +153,9 @@ class Asking:
         except FilesyncError as exc:
             stored.note_failure(self._database, source, exc.error_type, str(exc), to_timestamp(self._now()))
         else:
-            whole = members.whole if isinstance(members, Members) else True
-            stored.note_answer(self._database, source, members, to_timestamp(self._now()), whole=whole)
+            stored.note_answer(self._database, source, members, to_timestamp(self._now()))
 
-    def _doubt(self, wish: "_Wish", members: Sequence[Member]) -> None:
+    def _check_emptiness(self, wish: "_Wish", members: Members) -> None:
         """Raise MassDeleteError when all members are gone at once, unless a person said that this is right."""
         gone = 0 if members or wish.accepts_emptiness else stored.present(self._database, wish.wanted.source)
         if gone:
@@ -171,6 +176,15 @@ class Asking:
 
     def _now(self) -> datetime:
         return self._clock.now()
+
+
+def _check_identity(wish: _Wish, before: Identity | None, now: Identity | None) -> None:
+    """Raise AuthError when another login answered than before: what it is not shown is not gone."""
+    if before is None or now is None or before == now or wish.accepts_identity:
+        return
+    from filesync.sync.endpoint import another_identity  # noqa: PLC0415  a start with nothing due needs no HTTP
+
+    raise AuthError(another_identity(wish.wanted.name, before, now))
 
 
 def news(
