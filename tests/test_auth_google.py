@@ -348,3 +348,11 @@ def test_where_there_is_no_such_machine_it_is_said(drive: Drive) -> None:
     ended = drive.home.run("sync", "--endpoint", "D")
     assert ended.code == 77
     assert "this is no machine of Google's cloud" in ended.err
+
+
+def test_a_login_asks_for_what_the_configured_sets_need(drive: Drive, log_in: Callable[..., Ended]) -> None:
+    log_in()
+    drive.home.configure({"name": "Drive {drive_name}", "endpoint_details": {"drives": {"include": ["*"]}}})
+    assert "--discover" in drive.home.run("auth", "google", "status").err
+    log_in()
+    assert shown(drive)["scopes"] == [READONLY]

@@ -247,3 +247,32 @@ def test_messages_name_the_set_of_credentials_that_is_meant(acc: Acc) -> None:
     err = acc.home.run("endpoints", "check").err
     assert "check client_id and client_secret of credentials 'partner'" in err
     assert "CONNECTOR_AUTODESK_CLIENT_SECRET" not in err
+
+
+def test_a_service_account_whose_key_is_damaged_needs_a_person(acc: Acc, tmp_path: Path) -> None:
+    account = {**acc.service.add_service_account("simulated-client"), "private_key": "-----BEGIN PRIVTE KEY-----"}
+    (tmp_path / "ssa.json").write_text(json.dumps(account))
+    acc.home.environ["CONNECTOR_AUTODESK_SERVICE_ACCOUNT_PATH"] = str(tmp_path / "ssa.json")
+    ended = acc.home.run("auth", "autodesk", "status")
+    assert ended.code == 77
+    assert "its private_key cannot be read" in ended.err
+
+
+def test_a_member_of_a_set_whose_login_is_dead_is_checked_by_its_name(acc: Acc) -> None:
+    details = {"hub_id": acc.hub, "projects": {"include": ["*"]}}
+    acc.home.configure({"name": "ACC {project_name}", "endpoint_details": details})
+    assert acc.home.run("sync").code == 0
+    acc.service.revoke_logins()
+    acc.service.revoke_tokens()
+    let_access_run_out(acc)
+    ended = acc.home.run("endpoints", "check", "ACC Example Tower")
+    assert ended.code == 77
+    assert "log in again" in ended.err
+
+
+def test_logins_can_be_looked_at_while_connector_yaml_is_being_written(acc: Acc) -> None:
+    (acc.home.path / "config" / "connector.yaml").write_text("endpoints:\n")
+    for command in (["auth", "autodesk", "status"], ["discover", "autodesk", "--no-folders"]):
+        ended = acc.home.run(*command)
+        assert ended.code == 0, ended.err
+        assert "has mistakes (filesync config check)" in ended.err

@@ -31,6 +31,9 @@ class FetchedLogin(ABC):
         kept = self._file.read()
         return kept.expires_at if kept else None
 
+    def check(self) -> None:  # noqa: B027  a secret that is text is always usable, as far as that can be seen
+        """Raise AuthError when what proves the login can be seen to be unusable; nothing is asked."""
+
     @abstractmethod
     def _fetch(self) -> Token:
         """Ask for the next token. Raises AuthError when the proof is refused."""

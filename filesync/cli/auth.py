@@ -1,5 +1,6 @@
 """`filesync auth`: log in once in a browser, see how the logins are, log out."""
 
+import contextlib
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Any, NoReturn
@@ -128,8 +129,10 @@ def show_google(ctx: typer.Context, *, json: AsJson = False) -> None:
 def log_out_of_autodesk(ctx: typer.Context, *, credentials: CredentialsName = None) -> None:
     """End a person's login: at Autodesk, and here."""
     world: World = ctx.obj
-    login = three_legged(_settings(world, credentials), connector_of(world))
+    settings = _settings(world, credentials)
+    login = three_legged(settings, connector_of(world))
     _log_out(world, "autodesk", login)
+    _say_what_follows(world, settings)
 
 
 @google.command("logout")
@@ -260,6 +263,13 @@ def _log_out(world: World, service: str, login: autodesk_logins.ThreeLegged | go
     except (TransientError, ResponseError) as problem:
         _remove_untold(world, service, login, problem)
     world.note(f"logged out of {said}; {path} is removed")
+
+
+def _say_what_follows(world: World, settings: Settings) -> None:
+    """Say which login Autodesk's endpoints are read with from now on."""
+    with contextlib.suppress(AuthError):
+        flow = autodesk_logins.flow_of(settings.variables, settings.path("tokens"), settings.credentials)
+        world.note(f"from now on syncs log in as the settings say: {flow}; see filesync auth autodesk status")
 
 
 def _remove_untold(

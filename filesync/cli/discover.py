@@ -82,9 +82,9 @@ def _kind(service: str) -> "tuple[str, Discovers]":
 
 def _config(world: "World", credentials: str | None) -> "Config":
     """Read connector.yaml where there is one; a home that is only being set up has none."""
-    from filesync.config import Config  # noqa: PLC0415  pydantic only where it is needed
+    from filesync.cli.logins import config_of  # noqa: PLC0415  pydantic only where it is needed
 
-    config = world.config if world.config_path.exists() or world.options.config else Config(world.settings)
+    config = world.config if world.options.config else config_of(world)
     if credentials is not None and credentials not in config.credentials:
         allowed = ", ".join(config.credentials) or "there is none in connector.yaml"
         guess = nearest(credentials, config.credentials)

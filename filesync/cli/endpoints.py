@@ -98,8 +98,10 @@ def _proofs(world: "World", names: Sequence[str], max_files: int) -> "Iterator[P
     found: dict[SetSource, Sequence[KnownMember]] = {}
     for each in sets if not names or not explicit.issuperset(names) else ():
         if each.source not in found:
-            proof, found[each.source] = prove_set(each, opened, world.clock, _asked_as(world, each))
+            proof, members = prove_set(each, opened, world.clock, _asked_as(world, each))
             yield from [proof] if proof else []
+            answered = world.answered().get(each.source)
+            found[each.source] = members or (answered.members if proof and answered else ())
     endpoints = config.expanded(found)
     check_names(names, [*(each.name for each in sets), *(endpoint.name for endpoint in endpoints)])
     for endpoint in endpoints:

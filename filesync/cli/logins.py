@@ -107,7 +107,8 @@ def login_states(world: World, service: str) -> list[LoginState]:
     for name, _ in config.credential_sets(service):
         state = LoginState(service, name, world.clock.now())
         try:
-            states.append(look(state, config.settings_for(name), connector))
+            has_set = has_sets(world, service, name)
+            states.append(look(state, config.settings_for(name), connector, finds_drives=has_set))
         except FilesyncError as error:
             states.append(replace(state, problem=str(error)))
     return [state for state in states if state.credentials or not state.problem or _uses_environment(config, service)]
@@ -182,7 +183,13 @@ def _person(service: str, settings: Settings, connector: Connector) -> Person:
     return three_legged(settings, connector).person()
 
 
-def _autodesk_state(state: LoginState, settings: Settings, connector: Connector) -> LoginState:
+def _autodesk_state(
+    state: LoginState,
+    settings: Settings,
+    connector: Connector,
+    *,
+    finds_drives: bool,  # noqa: ARG001  Google's
+) -> LoginState:
     flow = autodesk.flow_of(settings.variables, settings.path("tokens"), settings.credentials)
     state = replace(state, flow=flow.value, scopes=autodesk.READ_ONLY)
     if flow is autodesk.Flow.THREE_LEGGED:
@@ -193,31 +200,37 @@ def _autodesk_state(state: LoginState, settings: Settings, connector: Connector)
     return replace(state, file=settings.path(key)) if flow is autodesk.Flow.SERVICE_ACCOUNT else state
 
 
-def _google_state(state: LoginState, settings: Settings, connector: Connector) -> LoginState:
+def _google_state(state: LoginState, settings: Settings, connector: Connector, *, finds_drives: bool) -> LoginState:
+    needed = google.READ_ONLY if finds_drives else google.METADATA_ONLY
     source = google.source_of(settings.variables, settings.path, settings.credentials)
     login = google.login_of(settings.variables, connector, settings.path, settings.credentials, explain=explain)
     state = replace(state, file=source.path, flow=source.kind.value)
     if isinstance(login, google.User):
-        return replace(_person_state(state, login.person), file=source.path)
+        return replace(_person_state(state, login.person, needed), file=source.path)
     if isinstance(login, google.ServiceAccount):
         state = replace(state, flow="service_account", identity=login.identity(), scopes=google.METADATA_ONLY)
     return replace(state, access_expires_at=_access_end(login))
 
 
-def _person_state(state: LoginState, person: Person) -> LoginState:
+def _person_state(state: LoginState, person: Person, needed: tuple[str, ...] = ()) -> LoginState:
     kept = person.file.read()
     state = replace(state, flow=person.flow, file=person.file.path)
     if kept is None:
         return state if person.seed else replace(state, problem=person.missing)
-    missing = google.lacking(kept.scopes, google.METADATA_ONLY) if state.service == "google" and kept.scopes else None
+    missing = google.lacking(kept.scopes, needed) if kept.scopes else None
     return replace(
         state,
         identity=Identity(person.flow, kept.client.client_id, "" if kept.user.startswith(NOBODY) else kept.user),
         scopes=kept.scopes,
         access_expires_at=kept.access.expires_at,
         refresh_expires_at=kept.refresh_expires_at,
-        problem=kept.refused or _ended(state, kept) or (f"the login was not granted {missing}" if missing else ""),
+        problem=kept.refused or _ended(state, kept) or (_not_granted(state, missing) if missing else ""),
     )
+
+
+def _not_granted(state: LoginState, missing: str) -> str:
+    more = "" if missing in google.METADATA_ONLY else " --discover"
+    return f"the login was not granted {missing}; log in again: {_log_in(state.service, state.credentials)}{more}"
 
 
 def _ended(state: LoginState, kept: StoredLogin) -> str:
@@ -239,7 +252,11 @@ def _log_in(service: str, credentials: str) -> str:
 
 
 def _access_end(login: Login) -> datetime | None:
-    return login.good_until() if isinstance(login, FetchedLogin) else None
+    """Tell until when the token at hand is good. Raises AuthError for a key that cannot be used."""
+    if not isinstance(login, FetchedLogin):
+        return None
+    login.check()
+    return login.good_until()
 
 
 def _mode(file: Path | None) -> str | None:

@@ -68,17 +68,23 @@ class ServiceAccount(FetchedLogin):
     def identity(self) -> Identity:
         return Identity(self.flow, self._service.app.client_id, self._key.service_account_id)
 
+    def check(self) -> None:
+        self._assertion()
+
     def _fetch(self) -> Token:
-        service = self._service
-        assertion = sign(self._claims(), self._key.private_key, self._key.key_id)
-        if assertion is None:
-            raise self._key.file.unusable("its private_key cannot be read")
+        service, assertion = self._service, self._assertion()
         service.redactor.hide(assertion)
         form = {"grant_type": JWT_BEARER, "assertion": assertion}
         try:
             return to_token(service.ask(TOKEN, form), service.clock)
         except RefusedError as error:
             raise refused(error, service.app, skew(error, service.clock.now()) or _REFUSED) from error
+
+    def _assertion(self) -> str:
+        assertion = sign(self._claims(), self._key.private_key, self._key.key_id)
+        if assertion is None:
+            raise self._key.file.unusable("its private_key cannot be read")
+        return assertion
 
     def _claims(self) -> Mapping[str, Any]:
         """Make the claims: `scope` is a list, and without `iat` a clock that is ahead can do less harm."""

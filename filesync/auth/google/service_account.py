@@ -59,16 +59,22 @@ class ServiceAccount(FetchedLogin):
     def identity(self) -> Identity:
         return Identity(self.flow, self._key.client_email, self._subject or "")
 
+    def check(self) -> None:
+        self._assertion()
+
     def _fetch(self) -> Token:
-        service = self._service
-        assertion = sign(self._claims(), self._key.private_key, self._key.key_id)
-        if assertion is None:
-            raise self._key.file.unusable("its private_key cannot be read")
+        service, assertion = self._service, self._assertion()
         service.redactor.hide(assertion)
         try:
             return to_token(service.token({"grant_type": JWT_BEARER, "assertion": assertion}), service.clock)
         except RefusedError as error:
             raise AuthError(f"{error}; {self._advice(error)}") from error
+
+    def _assertion(self) -> str:
+        assertion = sign(self._claims(), self._key.private_key, self._key.key_id)
+        if assertion is None:
+            raise self._key.file.unusable("its private_key cannot be read")
+        return assertion
 
     def _advice(self, error: RefusedError) -> str:
         otherwise = "check the service account and its key; see 'Service account' in OAUTH_SETUP.md"
