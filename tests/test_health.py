@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -359,3 +360,23 @@ def test_what_a_person_should_look_at_comes_first(facts: Facts) -> None:
     assert "1 of 4 endpoints needs attention" in page
     names = re.findall(r'<th scope="row" role="rowheader">(.*?)<small>', page)
     assert names == ["&lt;b&gt;bold&lt;/b&gt;", "quote &quot; back \\ slash", "A", "never"]
+
+
+def test_wherever_a_database_is_damaged_it_is_said_and_nothing_breaks(tmp_path: Path) -> None:
+    home = CliHome(tmp_path)
+    home.configure({"name": "A"})
+    home.show("A", *(file(f"{number}.txt") for number in range(100)))
+    home.sync()
+    whole, dice, looks = home.database.read_bytes(), Random(4), []
+    for _ in range(40):
+        damaged = bytearray(whole)
+        for _ in range(200):
+            damaged[dice.randrange(100, len(damaged))] ^= 0x80
+        home.database.write_bytes(damaged)
+        facts = _Look(home.world())()
+        looks.append(facts)
+        for render in (to_page, to_text, to_openmetrics):
+            render(facts)
+        assert json.dumps(to_status(facts))
+        assert (facts.overview is None) == (facts.database_problem is not None)
+    assert sum("damaged" in (facts.database_problem or "") for facts in looks) > 20

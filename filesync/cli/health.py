@@ -13,7 +13,7 @@ from filesync.cli.world import World
 from filesync.errors import FilesyncError, LocalFileError, StoreError, UsageError
 from filesync.health.facts import Facts
 from filesync.signals import stopping
-from filesync.store.overview import read_overview
+from filesync.store.overview import damage_named, read_overview
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -87,6 +87,8 @@ class _Look:
     Where the database is and what the token is are decided at the start.
     """
 
+    _nothing: "Sequence[Mapping[str, Any]]" = ()
+
     def __init__(self, world: World) -> None:
         self._given = world
         self._database_path = world.database_path
@@ -96,22 +98,26 @@ class _Look:
 
     def __call__(self) -> Facts:
         self._follow_the_files()
-        now, overview, problem = self._given.clock.now(), None, None
+        now, overview, endpoints, problem = self._given.clock.now(), None, self._nothing, None
         try:
             overview = read_overview(self._database_path, busy_seconds=_BUSY_SECONDS, rows=_ROWS)
         except StoreError as error:
             problem = self._scrub(error)
-        answers = overview is not None or not self._database_path.exists()  # nothing was synced yet, or it is gone
-        endpoints, trouble = self._endpoints() if answers else ([], None)
-        return Facts(now, overview, endpoints, problem, self._config_problem or trouble)
-
-    def _endpoints(self) -> "tuple[Sequence[Mapping[str, Any]], str | None]":
-        if self._good is None:
-            return [], None
         try:
-            return status_documents(self._good), None
-        except (FilesyncError, OSError) as error:  # the file may be replaced while we look
-            return [], self._scrub(error)
+            if overview is not None or not self._database_path.exists():  # nothing was synced yet
+                endpoints = self._endpoints()
+        except FilesyncError as error:  # it was replaced, or broke, while we looked
+            overview, problem = None, self._scrub(error)
+        return Facts(now, overview, endpoints, problem, self._config_problem)
+
+    def _endpoints(self) -> "Sequence[Mapping[str, Any]]":
+        if self._good is None:
+            return self._nothing
+        try:
+            with damage_named(self._database_path):
+                return status_documents(self._good)
+        except OSError as exc:  # locks or logins that this user may not open
+            raise LocalFileError(f"{exc.filename}: {exc.strerror}") from exc
 
     def _follow_the_files(self) -> None:
         stamps = [_stamp(self._given.config_path), _stamp(self._given.home / ".env")]

@@ -1,7 +1,8 @@
 """What a monitor asks of the database, in one go and without waiting long."""
 
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,14 +33,21 @@ class Overview:
 
 def read_overview(path: Path, *, busy_seconds: float, rows: int) -> Overview:
     """Read it, with that many syncs and changes. Raises StoreError, whatever is wrong with the file."""
-    try:
+    with damage_named(path):
         database = open_for_reading(path, busy_seconds=busy_seconds)
         try:
             return _read(database, rows)
         finally:
             database.close()
-    except sqlite3.Error as exc:  # a foreign file in its place can make any of them
-        raise StoreError(f"{path}: cannot be read: {exc}") from exc
+
+
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Raise StoreError for what a damaged or foreign file makes of reading it: errors of SQLite, odd values."""
+    try:
+        yield
+    except (sqlite3.Error, ValueError) as exc:
+        raise StoreError(f"{path}: cannot be read, it may be damaged: {exc}") from exc
 
 
 def _read(database: Database, rows: int) -> Overview:
