@@ -158,7 +158,10 @@ def _cut(text: str) -> str:
 def _trouble(row: Mapping[str, Any]) -> str:
     if row["state"] == "waiting":
         return f"waits for {row['waiting_for'] or 'a limit'} until {row['waiting_until'][11:19]} UTC"
-    if row["state"] in {"ok", "manual", "running", "inactive", "archived"} and row["error_type"] != "died":
+    if row["state"] == "running":
+        progress = f"{row['running_files_seen']:,} files, {row['running_folders_listed']:,} folders so far"
+        return f"since {minute(row['running_since'])} UTC: {progress}"
+    if row["state"] in {"ok", "manual", "inactive", "archived"} and row["error_type"] != "died":
         return ""
     return _cut(row["late"] or row["error_message"] or "")
 
