@@ -218,3 +218,44 @@ def test_a_secret_that_yaml_takes_for_something_else_is_not_repeated(tmp_path: P
         load_config(file, load_settings(tmp_path, {}))
     assert SECRET not in str(caught.value)
     assert ":4:20: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        f"endpoints: []\ncredentials: {SECRET}\n",
+        f"endpoints: []\ncredentials: [{SECRET}]\n",
+        f"endpoints: []\ncredentials: {{partner: {SECRET}}}\n",
+        f"endpoints: []\ncredentials: {{partner: {{auth: {SECRET}}}}}\n",
+        f"endpoints: []\ncredentials: {{partner: {{client_id: [{SECRET}]}}}}\n",
+        f"endpoints: []\ndefaults: {{credentials: {SECRET}}}\n",
+        f"endpoints: [{{name: P, credentials: {SECRET}}}]\n",
+        f"endpoints: [{{name: P, credentials: {SECRET}}}]\ncredentials: {{partner: {{client_id: x}}}}\n",
+    ],
+)
+def test_a_secret_in_the_wrong_place_is_not_repeated(acc: Acc, written: str) -> None:
+    (acc.home.path / "config" / "connector.yaml").write_text(written, encoding="utf-8")
+    ended = acc.home.run("config", "check")
+    assert ended.code == 78
+    assert "credentials" in ended.err
+    assert SECRET not in ended.err + ended.out
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (json.dumps({"private_key": SECRET}), "********"),
+        (f"-----BEGIN PRIVATE KEY-----{SECRET}", "********"),
+        (f"one\n{SECRET}", "********"),
+        (f'${{NOT_SET:-{{"private_key": "{SECRET}"}}', "********"),
+        ("credentials/partner.json", "credentials/partner.json"),
+        ("${PARTNER_FILE_OF_GOOGLE}", "${PARTNER_FILE_OF_GOOGLE}"),
+    ],
+)
+def test_a_keys_content_in_the_place_of_its_path_is_hidden(drive: Drive, written: str, shown: str) -> None:
+    endpoint = {"name": "D", "credentials": "partner", "endpoint_details": {"drive_id": drive.shared}}
+    drive.home.configure(endpoint, credentials={"partner": {"google_credentials_path": written}})
+    ended = drive.home.run("config", "show", "--json", PARTNER_FILE_OF_GOOGLE="x.json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["credentials"] == {"partner": {"google_credentials_path": shown}}
+    assert SECRET not in ended.out + ended.err

@@ -1,5 +1,6 @@
 """Credentials: named sets that stand in the environment's place, for other hubs, apps or domains."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ VARIABLES: Mapping[str, str] = {
     "google_credentials_path": "GOOGLE_CREDENTIALS_PATH",
 }
 _SECRET = "client_secret"  # noqa: S105  the key's name
+_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")  # says where a value comes from
+_CONTENT = ("{", "\n", "-----BEGIN")  # what no path has, and a key has
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,12 @@ class CredentialSet:
         return self.values[VARIABLES[_SECRET]]
 
     def shown(self, mask: str) -> Mapping[str, Any]:
-        """Give the set as written, for people's eyes."""
-        return {key: mask if key == _SECRET and text else text for key, text in self.text.items()}
+        """Give the set as written, for people's eyes; a key file's content in its path's place is hidden as well."""
+        return {key: mask if text and _is_secret(key, text) else text for key, text in self.text.items()}
+
+
+def _is_secret(key: str, text: Any) -> bool:
+    return key == _SECRET or any(mark in _REFERENCE.sub("", str(text)) for mark in _CONTENT)
 
 
 def to_set(name: str, model: CredentialsModel, text: Mapping[str, Any]) -> CredentialSet:

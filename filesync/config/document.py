@@ -12,9 +12,8 @@ from typing import Any
 
 import yaml
 
-from filesync.config.mistakes import ConfigMistakes, Mistake, key_path, shown
+from filesync.config.mistakes import ConfigMistakes, Mistake, key_path, may_hold_secret, shown
 from filesync.errors import ConfigError
-from filesync.variables import is_secret
 
 _MOST_BYTES = 5_000_000
 _MOST_NODES = 100_000
@@ -243,7 +242,7 @@ def _merge(table: Table, others: list[Table]) -> Table:
 
 def _quoted(text: str, path: str) -> str:
     """Name what was found, unless it may be a secret that was not put in quotes."""
-    return "" if is_secret(path) else f" {shown(text)}"
+    return "" if may_hold_secret(path) else f" {shown(text)}"
 
 
 def _place(event: Any) -> tuple[int, int]:

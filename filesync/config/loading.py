@@ -145,8 +145,10 @@ class _Loader:
         name = (_text(table, "credentials") or "").strip()
         if not name or to_value(table.nodes["credentials"]) is None or name in self._credentials:
             return name if name in self._credentials else ""
-        allowed = f"allowed: {', '.join(self._credentials)}" if self._credentials else "there is no set of credentials"
-        message = f"found {shown(name)}: {did_you_mean(name, self._credentials)}{allowed}"
+        message = "there is no set of credentials"  # what was found stays untold: somebody may have put a secret there
+        if self._credentials:
+            guess = did_you_mean(name, self._credentials)
+            message = f"no set of credentials has this name: {guess}allowed: {', '.join(self._credentials)}"
         self._checker.add(table.nodes["credentials"], f"{path}.credentials", message)
         return ""
 

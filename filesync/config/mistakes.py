@@ -1,11 +1,15 @@
 """Mistakes: what is wrong in connector.yaml, where exactly, and what would be right."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 from filesync.errors import ConfigError
+from filesync.variables import is_secret
+
+_LOGIN = re.compile(r"(?:^|\.)credentials(?:$|[.\[])")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,6 +46,11 @@ def key_path(path: str, *parts: int | str) -> str:
     for part in parts:
         path += f"[{part}]" if isinstance(part, int) else f".{part if part.isidentifier() else shown(part)}"
     return path.removeprefix(".")
+
+
+def may_hold_secret(path: str) -> bool:
+    """Tell whether what stands there must not be shown: also where a secret may stand by mistake."""
+    return is_secret(path) or _LOGIN.search(path) is not None
 
 
 def shown(value: object) -> str:

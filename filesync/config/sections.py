@@ -8,10 +8,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from filesync.config.document import Items, Node, Scalar, Table
-from filesync.config.mistakes import Mistake, did_you_mean, key_path, shown
+from filesync.config.mistakes import Mistake, did_you_mean, key_path, may_hold_secret, shown
 from filesync.config.values import as_written, is_broken, to_value
 from filesync.settings import Settings
-from filesync.variables import is_secret
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -80,7 +79,7 @@ class Checker:
         the section must agree with, when they are not the environment's.
         """
         if not isinstance(node, Table):
-            self.add(node, path, _found(node, _NEEDED["dict_type"]))
+            self.add(node, path, _found(node, _NEEDED["dict_type"], hidden=may_hold_secret(path)))
             return None
         try:
             made = model.model_validate(_values(model, node), context=settings or self.settings)
@@ -101,7 +100,7 @@ class Checker:
         elif error["type"] == "missing":
             self._add_missing(spot, key_path(path, *error["loc"]), str(error["loc"][-1]))
         elif not is_broken(spot.node):
-            self.add(spot.node, here, _found(spot.node, _needed(error), hidden=is_secret(here)))
+            self.add(spot.node, here, _found(spot.node, _needed(error), hidden=may_hold_secret(here)))
 
     def _add_missing(self, spot: _Spot, path: str, key: str) -> None:
         if spot.key is not None and spot.steps[-1] == key:
