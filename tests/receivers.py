@@ -24,13 +24,15 @@ class Received:
 
 @dataclass
 class Receiver:
-    """`status` is what it answers with; while `hangs` is set it takes a request and says nothing."""
+    """`status` is what it answers with; while `hangs` is set it takes a request and says nothing, and
+    while `trickles` is set a letter now and then."""
 
     url: str
     status: int = 200
     location: str = ""
     received: list[Received] = field(default_factory=list)
     hangs: bool = False
+    trickles: bool = False
     arrived: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -62,6 +64,9 @@ def receiving() -> Iterator[Receiver]:
             if receiver.hangs:
                 receiver.over.wait(30)
                 return
+            while receiver.trickles and not receiver.over.wait(0.2):
+                self.wfile.write(b"H")
+                self.wfile.flush()
             self.send_response(receiver.status)
             if receiver.location:
                 self.send_header("Location", receiver.location)

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from filesync.locks import FileLock
 from filesync.simulators import faults
-from tests.homes import Drive
+from tests.homes import ROOT, Drive
 from tests.receivers import Receiver, receiving
 
 ALERTS = ["failure", "recovered", "partial", "stale", "login_expiring"]
@@ -331,6 +332,60 @@ def test_a_receiver_that_hangs_delays_no_sync_and_a_signal_ends_it_with_nothing_
     assert len(receiver.received) == 2
 
 
+def test_one_that_trickles_is_left_at_its_timeout_and_holds_up_no_other(drive: Drive, receiver: Receiver) -> None:
+    with receiving() as slow:
+        slow.trickles = True
+        tell(drive, slow=hook(slow, "changes", timeout="1s"), feed=hook(receiver, "changes"))
+        start(drive)
+        add(drive, "a.pdf")
+        began = time.monotonic()
+        ended = drive.home.cli("-v", "sync", "--all")
+        assert time.monotonic() - began < 6
+    assert ended.code == 0
+    assert "no whole answer in time" in ended.err
+    assert len(receiver.received) == 1
+    assert [row["target"] for row in drive.home.query("SELECT * FROM notify_targets WHERE last_error IS NOT NULL")] == [
+        "slow"
+    ]
+
+
+def test_a_signal_ends_a_test_message_that_hangs(drive: Drive, receiver: Receiver) -> None:
+    tell(drive, ops=hook(receiver, timeout="30s"))
+    receiver.hangs = True
+    process = drive.home.spawn("notify", "test")
+    receiver.wait()
+    asked = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+    assert process.returncode == 143
+    assert time.monotonic() - asked < 5
+
+
+def test_nothing_is_sent_to_a_name_that_leads_to_a_metadata_service(
+    drive: Drive, receiver: Receiver, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("filesync.notify.posting.is_forbidden", lambda address: address == "127.0.0.1")
+    tell(drive, ops=hook(receiver))
+    ended = drive.home.run("notify", "test")
+    assert ended.code == 1
+    assert "its name leads to an address of link-local or metadata services" in ended.err
+    assert receiver.received == []
+
+
+def test_a_start_with_nothing_to_tell_imports_no_network(drive: Drive, receiver: Receiver) -> None:
+    yearly = {"type": "interval", "interval_minutes": 525_600}
+    endpoint = {"name": "D", "endpoint_details": {"drive_id": drive.shared}, "schedule": yearly}
+    drive.home.configure(endpoint, notify={"ops": hook(receiver), "feed": hook(receiver, "changes")})
+    start(drive, minutes=0)
+    program = "import sys, filesync.__main__ as m\ntry: m.main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    environ = {"PYTHONPATH": str(ROOT), **drive.home.environ}
+    done = subprocess.run(
+        [sys.executable, "-c", program, "sync"], env=environ, capture_output=True, text=True, check=True
+    )
+    assert not {"requests", "urllib3", "http.client"} & {*done.stderr.split()}
+    assert "filesync.notify.delivery" in done.stderr.split()
+
+
 def test_a_receiver_that_refuses_fails_no_sync_and_is_complained_of_once(drive: Drive) -> None:
     with receiving() as gone:
         url = gone.url
@@ -392,6 +447,9 @@ def test_a_target_that_leaves_the_file_keeps_no_change_and_no_message(drive: Dri
     tell(drive, new=hook(receiver, "failure"))
     start(drive)
     assert drive.home.query("SELECT * FROM notifications WHERE target <> 'new'") == []
+    tell(drive)
+    start(drive)
+    assert drive.home.query("SELECT * FROM notifications") == []
     assert drive.home.query("SELECT * FROM feed_positions") == []
 
 

@@ -15,7 +15,7 @@ from filesync.cli.table import Column
 from filesync.cli.world import World
 from filesync.clock import Stop, to_timestamp
 from filesync.config.mistakes import did_you_mean
-from filesync.errors import DeliveryError, UsageError
+from filesync.errors import DeliveryError, StoppedError, UsageError
 from filesync.signals import stopping
 
 if TYPE_CHECKING:
@@ -72,12 +72,12 @@ def status(ctx: typer.Context, *, json: AsJson = False) -> None:
 
 
 def _tried(world: World, stop: Stop, name: str, target: "Target") -> Mapping[str, Any]:
-    from filesync.notify.delivery import send  # noqa: PLC0415  HTTP only when something is sent
+    from filesync.notify.delivery import try_once  # noqa: PLC0415  HTTP only when something is sent
 
     error = None
     try:
-        send(desk(world, stop, world.clock.now()), target, _letter(world, name, target))
-    except DeliveryError as problem:
+        try_once(desk(world, stop, world.clock.now()), target, _letter(world, name, target))
+    except (DeliveryError, StoppedError) as problem:
         error = world.redactor.scrub(str(problem))
     return {"target": name, "delivered": error is None, "error": error}
 

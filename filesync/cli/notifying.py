@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from filesync.alerts import PING, Event, Ping, Target, to_rid
 from filesync.cli.world import World
 from filesync.clock import Stop, to_timestamp
-from filesync.errors import DeliveryError, FilesyncError, StoppedError
+from filesync.errors import DeliveryError, FilesyncError, StoppedError, StoreError
 from filesync.signals import stopping
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class Notifier:
         self._is_scheduled = not choice.by_hand
         self._began_at = world.clock.now()
         self._threads: list[threading.Thread] = []
-        is_silent = dry_run or choice.max_files is not None
-        self._targets = () if is_silent else world.config.targets()
+        self._is_silent = dry_run or choice.max_files is not None
+        self._targets = () if self._is_silent else world.config.targets()
         self.abandoned = False
 
     def begin(self) -> None:
@@ -55,7 +55,11 @@ class Notifier:
 
         A start that was stopped delivers nothing: the next one does.
         """
-        if not self._targets or code >= _STOPPED:
+        if code >= _STOPPED or self._is_silent:
+            return code
+        if not self._targets:
+            with suppress(StoreError):  # the next start tries again
+                self._forget_all()
             return code
         stop = Stop(self._world.clock)
         with stopping(stop.request) as caught:
@@ -64,6 +68,22 @@ class Notifier:
                 self._tell(report, code, stop)
         return code if caught.exit_code is None else caught.exit_code
 
+    def _forget_all(self) -> None:
+        """Forget the targets of a file that names none any more: changes would be kept for them for ever."""
+        from filesync.store import outbox  # noqa: PLC0415  as everywhere
+
+        with self._world.reading() as database:
+            known = outbox.known_targets(database)
+        if known:
+            from filesync.store.database import open_for_writing  # noqa: PLC0415  as everywhere
+
+            writer = open_for_writing(self._world.database_path)
+            try:
+                outbox.forget_targets(writer, known)
+                outbox.drop(writer, {}, self._world.clock.now())
+            finally:
+                writer.close()
+
     def _tell(self, report: "Report", code: int, stop: Stop) -> None:
         from filesync.notify.delivery import deliver  # noqa: PLC0415  only who has somebody to tell
 
@@ -71,7 +91,7 @@ class Notifier:
         try:
             self._write(report, code, endpoints)
             result = deliver(desk(self._world, stop, self._began_at), addressees(self._world, endpoints))
-        except FilesyncError as error:  # the syncs are done and their outcome stands
+        except (FilesyncError, OSError) as error:  # the syncs are done and their outcome stands
             self._world.complain(f"nobody could be told: {error}")
             return
         self.abandoned = result.abandoned

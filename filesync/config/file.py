@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from filesync.alerts import Ping, Target, Webhook
+from filesync.addresses import without_path
+from filesync.alerts import Command, Target, Webhook
 from filesync.config.credentials import CredentialSet
 from filesync.config.endpoint import Endpoint
 from filesync.config.mistakes import Mistake
@@ -12,6 +13,8 @@ from filesync.providers.base import ProviderKind, TakesCredentials
 from filesync.retention import Retention
 from filesync.settings import Settings
 from filesync.variables import Variables
+
+_SHORTEST_CAPABILITY = 12  # characters of a path that could be a secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,10 @@ def service_of(kind: ProviderKind) -> str | None:
 
 
 def _secrets_of(target: Target) -> tuple[str, ...]:
-    match target.way:
-        case Ping(url):
-            return (url.reveal(), url.reveal().rstrip("/").rpartition("/")[2])
-        case Webhook(url, secret):
-            return (url.reveal(), secret.reveal())
-    return ()
+    """Name what must not be shown of a target: its signing secret, and an address with a path that may be one."""
+    if isinstance(target.way, Command):
+        return ()
+    url = target.way.url.reveal()
+    path = url[len(without_path(url)) :]
+    address = (url, path) if len(path) >= _SHORTEST_CAPABILITY else ()
+    return (*address, target.way.secret.reveal()) if isinstance(target.way, Webhook) else address

@@ -7,8 +7,10 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
+from filesync.addresses import without_path
 from filesync.alerts import Command, Event, Ping, Target, Webhook, payload
 from filesync.clock import Clock, Stop, to_timestamp
 from filesync.errors import DeliveryError, StoppedError, StoreError
@@ -20,7 +22,9 @@ from filesync.store.database import Database, open_for_writing
 
 BUDGET = 30.0  # seconds of one start, after which no further message is begun
 _GRACE = 1.0  # seconds that a stopped delivery has to kill its program
-_SLACK = 5.0  # seconds beyond its timeout after which a delivery is left to itself
+_LAST_GRACE = 2.5  # seconds after which a stopped start ends whatever still hangs
+_SLACK = 0.5  # seconds beyond its timeout after which a request is left to itself
+_SLACK_OF_PROGRAMS = 5.0  # likewise: they are killed at their timeout
 _GLANCE = 0.05  # seconds between two looks at the deliveries
 
 
@@ -56,6 +60,7 @@ class Desk:
     run_id: str
     host: str
     began_at: datetime
+    left: list[threading.Thread] = field(default_factory=list)  # threads that hang in a request
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,45 @@ def send(desk: Desk, target: Target, letter: Letter) -> None:
             post(Post(address, content, {"Content-Type": "text/plain; charset=utf-8"}, target.timeout, allow_http))
 
 
+def try_once(desk: Desk, target: Target, letter: Letter) -> None:
+    """Send one message once, and leave it to itself when it hangs. Raises as `send`, after a stop within a second."""
+    sending = _Sending(desk, target, letter)
+    clock = desk.clock
+    slack = _SLACK_OF_PROGRAMS if isinstance(target.way, Command) else _SLACK
+    until = clock.monotonic() + target.timeout + slack
+    while sending.thread.is_alive() and clock.monotonic() < until:
+        sending.thread.join(_GLANCE)
+        if desk.stop.requested:
+            sending.thread.join(_GRACE)
+            break
+    if sending.thread.is_alive():
+        desk.left.append(sending.thread)
+        desk.stop.check()
+        raise DeliveryError(f"{_where(target)}: no whole answer in time")
+    if sending.error is not None:
+        raise sending.error
+
+
+class _Sending:
+    """One attempt in a thread of its own: a request cannot be interrupted, only left."""
+
+    def __init__(self, desk: Desk, target: Target, letter: Letter) -> None:
+        self.error: BaseException | None = None
+        self._work = partial(send, desk, target, letter)
+        self.thread = threading.Thread(target=self._run, name=f"notify {target.name}", daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001  raised again in the thread that waits
+            self.error = error
+
+
+def _where(target: Target) -> str:
+    return target.way.argv[0] if isinstance(target.way, Command) else without_path(target.way.url.reveal())
+
+
 def deliver(desk: Desk, addressees: Sequence[Addressee]) -> Result:
     """Deliver what waits, unless another start does it just now; what does not arrive waits for the next start."""
     database = open_for_writing(desk.database_path)
@@ -109,6 +153,7 @@ def deliver(desk: Desk, addressees: Sequence[Addressee]) -> Result:
             _sweep(desk, database, addressees, result)
             waiting = outbox.look(database, desk.clock.now())
             _Round(desk, database, result).run([each for each in addressees if _is_due(each, waiting)])
+            result.abandoned = any(thread.is_alive() for thread in desk.left)
         finally:
             lock.release()
         return result
@@ -160,9 +205,6 @@ class _Worker:
         self.addressee = addressee
         self.delivered = 0
         self.error: str | None = None
-        self.is_left = False
-        self.sending_until: float | None = None
-        self.lock = threading.Lock()
         self._desk = desk
         self._until = until
         self.thread = threading.Thread(target=self._run, name=f"notify {addressee.key}", daemon=True)
@@ -188,13 +230,8 @@ class _Worker:
             letter = self._next(database)
             if letter is None:
                 return
-            self.sending_until = clock.monotonic() + self.addressee.target.timeout + _SLACK
-            send(self._desk, self.addressee.target, letter)
-            self.sending_until = None
-            with self.lock:
-                if self.is_left:
-                    return
-                self._note(database, letter)
+            try_once(self._desk, self.addressee.target, letter)
+            self._note(database, letter)
 
     def _next(self, database: Database) -> Letter | None:
         message = outbox.first(database, self.addressee.key)
@@ -260,25 +297,16 @@ class _Round:
             self._conclude(worker)
 
     def _attend(self, workers: Sequence[_Worker]) -> None:
-        """Wait for the deliveries; leave one that hangs, and all of them soon after a stop."""
+        """Wait for the deliveries, each of which is bounded; after a stop not for long."""
         clock, stop = self._desk.clock, self._desk.stop
-        grace: float | None = None
-        while living := [each for each in workers if each.thread.is_alive() and not each.is_left]:
-            living[0].thread.join(_GLANCE)
-            now = clock.monotonic()
+        until: float | None = None
+        while living := [each.thread for each in workers if each.thread.is_alive()]:
+            living[0].join(_GLANCE)
             if stop.requested:
-                grace = now + _GRACE if grace is None else grace
-            for worker in living:
-                if grace is not None and now >= grace:
-                    self._leave(worker, None)
-                elif worker.sending_until is not None and now >= worker.sending_until:
-                    self._leave(worker, f"{worker.addressee.shown}: no whole answer in time")
-
-    def _leave(self, worker: _Worker, error: str | None) -> None:
-        with worker.lock:
-            worker.is_left = True
-        worker.error = error
-        self._result.abandoned = self._result.abandoned or worker.thread.is_alive()
+                until = clock.monotonic() + _LAST_GRACE if until is None else until
+                if clock.monotonic() >= until:
+                    self._desk.left.extend(living)
+                    return
 
     def _conclude(self, worker: _Worker) -> None:
         self._result.delivered += worker.delivered

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -34,9 +34,7 @@ def run(call: Call, clock: Clock, stop: Stop) -> None:
 
     It has a process group of its own, which is killed with it: what it started and left behind too.
     """
-    with tempfile.TemporaryFile() as content:
-        content.write(call.content)  # a file, not a pipe: a program that does not read holds nobody up
-        content.seek(0)
+    with _file_of(call.content) as content:
         process = _start(call, content)
         said = _Said(process)
         try:
@@ -46,6 +44,19 @@ def run(call: Call, clock: Clock, stop: Stop) -> None:
             said.close()
     if code:
         raise DeliveryError(f"{call.argv[0]}: {_ending(code)}{said.last_line()}")
+
+
+@contextlib.contextmanager
+def _file_of(content: bytes) -> Iterator[IO[bytes]]:
+    """Give a file, not a pipe: a program that does not read holds nobody up."""
+    try:
+        file = tempfile.TemporaryFile()  # noqa: SIM115  closed below
+        file.write(content)
+        file.seek(0)
+    except OSError as error:
+        raise DeliveryError(f"no room for a temporary file: {error.strerror}") from error
+    with file:
+        yield file
 
 
 def _start(call: Call, content: IO[bytes]) -> "subprocess.Popen[bytes]":

@@ -67,6 +67,18 @@ def look(database: Database, now: datetime) -> Waiting:
         )
 
 
+def known_targets(database: Database) -> frozenset[str]:
+    """Name every target that anything is remembered of."""
+    with database.reading() as connection:
+        rows = connection.execute(
+            """SELECT substr(reader, ?) FROM feed_positions WHERE kind = 'notify'
+               UNION SELECT target FROM notify_targets UNION SELECT target FROM notify_told
+               UNION SELECT target FROM notifications""",
+            (len(READER) + 1,),
+        ).fetchall()
+    return frozenset(row[0] for row in rows)
+
+
 def first(database: Database, target: str) -> Message | None:
     """Give the message that a target gets next."""
     with database.reading() as connection:
