@@ -112,6 +112,11 @@ def schedule_to_json(schedule: Schedule) -> Row:
             return {"type": "manual"}
 
 
+def type_in_words(endpoint_type: str) -> str:
+    """Say an endpoint's type in few characters."""
+    return {"autodesk_construction_cloud": "ACC", "google_drive": "Drive"}.get(endpoint_type, endpoint_type)
+
+
 def schedule_in_words(schedule: Schedule | None) -> str:
     """Say a schedule in few characters."""
     match schedule:

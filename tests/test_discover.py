@@ -106,7 +106,7 @@ def test_yaml_can_be_pasted_whatever_the_names_are(acc: Acc, credentials: str | 
     top = {}
     if credentials:
         top = {"credentials": {credentials: {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}}}
-        acc.home.configure(**top)
+    acc.home.configure(**top)
     for name in [*HOSTILE, "Twin", "Twin", "x" * 300]:
         project = acc.service.add_project(acc.hub, name)
         acc.service.add_folder(acc.service.root_folder(project), name)
@@ -127,6 +127,7 @@ def test_yaml_can_be_pasted_whatever_the_names_are(acc: Acc, credentials: str | 
 
 def test_yaml_of_one_project_syncs(acc: Acc) -> None:
     acc.service.add_file(acc.top, "plan.pdf")
+    acc.home.configure()
     ended = acc.home.run("discover", "autodesk", "--project", acc.project, "--yaml")
     (endpoint,) = paste(acc.home, ended.out.replace("# folder_id", "folder_id"))
     assert endpoint["endpoint_details"]["folder_id"] == acc.top
@@ -225,6 +226,7 @@ def test_a_person_is_shown_my_drive_too(drive: Drive) -> None:
     ended = drive.home.run("discover", "google", "--json", GOOGLE_CREDENTIALS_PATH=str(file))
     assert [(row["kind"], row["name"]) for row in rows(ended)] == [("my_drive", "My Drive"), ("folder", "Mine")]
     assert rows(ended)[1]["id"] == mine
+    drive.home.configure()
     pasted = drive.home.run("discover", "google", "--yaml", GOOGLE_CREDENTIALS_PATH=str(file))
     config = drive.home.path / "config" / "connector.yaml"
     config.write_text(f"endpoints:\n{pasted.out}", encoding="utf-8")
@@ -232,6 +234,7 @@ def test_a_person_is_shown_my_drive_too(drive: Drive) -> None:
 
 
 def test_yaml_of_drives_can_be_pasted(drive: Drive) -> None:
+    drive.home.configure()
     for name in HOSTILE:
         drive.service.state.add_folder(drive.service.state.add_drive(name, READER), name)
     ended = drive.home.run("discover", "google", "--yaml")
@@ -256,3 +259,17 @@ def test_a_wrong_call_is_one_line(acc: Acc, arguments: list[str], words: str) ->
     ended = acc.home.run("discover", *arguments)
     assert ended.code == 2
     assert words in ended.err
+
+
+def test_what_is_configured_already_is_no_second_endpoint_when_pasted(acc: Acc) -> None:
+    other = acc.service.add_project(acc.hub, "P")
+    config = acc.home.path / "config" / "connector.yaml"
+    there = f"  - name: P\n    endpoint_type: autodesk_construction_cloud\n    endpoint_details: {{project_id: {acc.project}}}\n"
+    config.write_text(f"endpoints:\n{there}", encoding="utf-8")
+    written = acc.home.run("discover", "autodesk", "--yaml").out
+    assert 'is there already, as "P"' in written
+    config.write_text(f"endpoints:\n{there}{written}", encoding="utf-8")
+    assert acc.home.run("config", "check").code == 0
+    rows = json.loads(acc.home.run("endpoints", "--json").out)["endpoints"]
+    assert [row["endpoint_details"]["project_id"] for row in rows] == [acc.project, other]
+    assert len({row["name"] for row in rows}) == 2

@@ -306,6 +306,6 @@ _VIEW = View(
             "DAYS LEFT", lambda row: "" if row["days_left"] is None else f"{row['days_left']:g}", right=True, spare=True
         ),
         Column("MODE", lambda row: row["mode"] or "", rank=1, spare=True),
-        Column("FILE", lambda row: row["file"] or "", least=24, spare=True),
+        Column("FILE", lambda row: row["file"] or "", rank=5, spare=True),
     ),
 )

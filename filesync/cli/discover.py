@@ -1,6 +1,7 @@
 """Discover: what a login is shown, with the ids to make endpoints of."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer  # noqa: TID251  the command layer
@@ -58,7 +59,7 @@ def discover(  # noqa: PLR0913  one parameter for each option
     config = _config(world, credentials)
     sights = [*_sights(world, kind, config, credentials or "", {**narrowed, "folders": not no_folders})]
     if yaml:
-        _write_yaml(world, endpoint_type, credentials, sights)
+        _write_yaml(world, _Paste(endpoint_type, credentials, config), sights)
     else:
         _show(world, choose(json=json), service, sights)
     for sight in sights:
@@ -129,19 +130,45 @@ def _to_row(sight: "Sight") -> Mapping[str, Any]:
     }
 
 
-def _write_yaml(world: "World", endpoint_type: str, credentials: str | None, sights: "Sequence[Sight]") -> None:
+@dataclass(frozen=True, slots=True)
+class _Paste:
+    """Where the YAML is to be pasted: the endpoints' type and credentials, and what is there already."""
+
+    endpoint_type: str
+    credentials: str | None
+    config: "Config"
+
+    def there_as(self, details: Mapping[str, Any]) -> str | None:
+        """Name the endpoint that reads the same already."""
+        for endpoint in self.config.endpoints:
+            scope = {name: value for name, value in endpoint.scope.items() if value}
+            is_same = scope.items() <= details.items() if scope else not details
+            if is_same and endpoint.endpoint_type == self.endpoint_type:
+                return endpoint.name
+        return None
+
+
+def _write_yaml(world: "World", paste: _Paste, sights: "Sequence[Sight]") -> None:
     """Write an endpoint for each project or drive, its top folders as comments to choose from."""
-    taken: set[str] = set()
+    taken = {endpoint.name for endpoint in paste.config.endpoints}
+    is_there = False
     for sight in sights:
         if sight.details is None:
+            continue
+        if sight.kind == "folder" and is_there:
             continue
         if sight.kind == "folder":
             world.write(f"      # folder_id: {_quoted(sight.id)}  # {_quoted(sight.name)}\n")
             continue
+        there_as = paste.there_as(sight.details)
+        is_there = there_as is not None
+        if there_as is not None:
+            world.write(f"  # {_quoted(sight.name)} is there already, as {_quoted(there_as)}\n")
+            continue
         name = _free_name(sight, taken)
-        world.write(f"  - name: {_quoted(name)}\n    endpoint_type: {endpoint_type}\n")
-        if credentials is not None:
-            world.write(f"    credentials: {_quoted(credentials)}\n")
+        world.write(f"  - name: {_quoted(name)}\n    endpoint_type: {paste.endpoint_type}\n")
+        if paste.credentials is not None:
+            world.write(f"    credentials: {_quoted(paste.credentials)}\n")
         if sight.problem:
             world.write(f"    # {_quoted(sight.problem)}\n")
         world.write("    endpoint_details:\n")
@@ -178,7 +205,7 @@ _VIEW = View(
         Column("KIND", lambda row: row["kind"].replace("_", " "), rank=2),
         Column("TYPE", lambda row: row["type"] or "", rank=3, spare=True),
         Column("REGION", lambda row: row["region"] or "", rank=4, spare=True),
-        Column("ID", lambda row: row["id"], least=40),
+        Column("ID", lambda row: row["id"]),
         Column("PROBLEM", lambda row: row["problem"] or "", rank=1, least=24, spare=True, mood=lambda _: "bad"),
     ),
     nothing="this login is shown nothing",

@@ -15,7 +15,7 @@ from filesync.config import Endpoint, EndpointSet
 from filesync.durations import format_duration
 from filesync.errors import StoreError
 from filesync.selection import Bound, Selection
-from filesync.status import schedule_in_words, schedule_to_json
+from filesync.status import schedule_in_words, schedule_to_json, type_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -200,7 +200,7 @@ _VIEW = View(
     "endpoints",
     (
         Column("ENDPOINT", lambda row: row["name"], least=12),
-        Column("TYPE", lambda row: row["endpoint_type"], rank=3, least=6),
+        Column("TYPE", lambda row: type_in_words(row["endpoint_type"]), rank=3, least=5),
         Column("SCHEDULE", lambda row: row["schedule_in_words"], rank=1),
         Column("ACTIVE", lambda row: "yes" if row["is_active"] else "no", rank=2),
         Column("SCOPE", _scope_in_words, least=20),

@@ -80,7 +80,7 @@ def check(ctx: typer.Context, *, json: AsJson = False) -> None:
         world.note(f"note: {notice}")
     active = sum(endpoint.is_active for endpoint in config.endpoints)
     sets = f", {_counted(len(config.sets), 'set')}" if config.sets else ""
-    world.write(f"{world.config_path}: ok, {len(config.endpoints)} endpoints, {active} active{sets}\n")
+    world.write(f"{world.config_path}: ok, {_counted(len(config.endpoints), 'endpoint')}, {active} active{sets}\n")
     for each in found:
         world.write(f"{_said(each)}\n")
 
@@ -155,6 +155,7 @@ def _examples() -> Sequence[Traversable]:
 
 def _effective(world: World) -> Mapping[str, Any]:
     from filesync.cli.endpoints import set_to_row, to_row  # noqa: PLC0415  pydantic only where it is needed
+    from filesync.config.keeping import in_words  # noqa: PLC0415  as above
 
     settings = world.settings
     said = ("schedule_in_words", "filters_in_words", "is_set", "set")
@@ -166,6 +167,7 @@ def _effective(world: World) -> Mapping[str, Any]:
         "database": str(settings.database_path),
         "environment": {name: _shown(name, settings.variables.get(name) or DEFAULTS[name]) for name in DEFAULTS},
         "rate_limit_percent": world.config.rate_limit_percent,
+        "retention": in_words(world.config.retention),
         "credentials": {name: each.shown(_MASK) for name, each in world.config.credentials.items()},
         "endpoints": [*rows],
     }

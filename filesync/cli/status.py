@@ -16,10 +16,9 @@ from filesync.cli.table import Column
 from filesync.cli.world import World
 from filesync.config.file import service_of
 from filesync.schedule import ManualSchedule
-from filesync.status import Status, describe, describe_set, schedule_in_words
+from filesync.status import Status, describe, describe_set, schedule_in_words, type_in_words
 from filesync.store import queries
 
-_SHORT_TYPES = {"autodesk_construction_cloud": "ACC", "google_drive": "Drive"}
 _ERROR_WIDTH = 36  # of the table; a longer error is said in full below it
 _MOODS: Mapping[str, str] = {
     "ok": "good", "manual": "good", "running": "good", "never": "dim", "inactive": "dim", "waiting": "warn",
@@ -184,7 +183,7 @@ def _took(row: Mapping[str, Any]) -> str:
 
 def _type(row: Mapping[str, Any]) -> str:
     name = str(row["endpoint_type"])
-    return _SHORT_TYPES.get(name, name)
+    return type_in_words(name)
 
 
 def _mood(row: Mapping[str, Any]) -> str:
