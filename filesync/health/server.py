@@ -29,7 +29,7 @@ _BOUNDS: dict[str, Any] = {
 }
 _ASKING_SECONDS = 10  # a request that is not whole by then is not waited for
 _LONGEST_SECONDS = 120  # a connection; whoever needs it longer opens another
-_ENDING_SECONDS = 0.5  # answers under way may take this long when the server is stopped
+_ENDING_SECONDS = 0.2  # answers under way may take this long when the server is stopped
 
 
 @dataclass(frozen=True, slots=True)
