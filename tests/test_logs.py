@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,11 +12,14 @@ from typing import Any
 
 import pytest
 
+from filesync.http import Attempt, Counters
 from filesync.locks import lock_open_file
 from filesync.log_file import KEPT
 from filesync.logs import Level, Log
 from filesync.redaction import Redactor
 from filesync.simulators import faults
+from filesync.simulators.clock import SimulatedClock
+from filesync.sync.telling import RequestTeller
 from tests.homes import ROOT, Acc, Home
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -307,3 +311,64 @@ def test_a_start_with_nothing_due_writes_no_line_but_at_debug(acc: Acc) -> None:
     assert not (acc.home.path / "logs").exists()
     acc.home.run("sync", CONNECTOR_LOG_LEVEL="DEBUG")
     assert (one(acc, "start_ended")["exit_code"], one(acc, "start_ended")["trigger"]) == (0, "schedule")
+
+
+def teller(log: Log) -> tuple[RequestTeller, Counters]:
+    counters = Counters(sync_log_id=7)
+    return RequestTeller(replace(log, level=Level.DEBUG), counters), counters
+
+
+def request(**facts: Any) -> Attempt:
+    usual = {"method": "GET", "route": "hubs", "status": 200, "attempt": 1, "milliseconds": 80, "waited": 0.0}
+    return Attempt(**{**usual, "request_id": None, **facts})
+
+
+@pytest.mark.parametrize(
+    ("level", "facts"),
+    [
+        ("DEBUG", {}),
+        ("WARNING", {"milliseconds": 10_000}),
+        ("WARNING", {"status": 503, "is_failure": True}),
+        ("WARNING", {"status": None, "is_failure": True, "error_type": "network"}),
+        ("DEBUG", {"status": None, "is_failure": True, "error_type": "signal"}),
+    ],
+)
+def test_slow_and_failed_requests_are_warnings(log: Log, path: Path, level: str, facts: dict[str, Any]) -> None:
+    teller(log)[0].tell_request(request(**facts))
+    (line,) = lines(path)
+    assert (line["level"], line["sync_log_id"]) == (level, 7)
+
+
+def test_a_sync_that_waits_long_for_a_limit_says_so_once_however_many_workers_wait(log: Log, path: Path) -> None:
+    clock = SimulatedClock(frozen=True)
+    _, counters = teller(log)
+    with counters.waiting("folder contents (429)", 1.0, clock):
+        pass
+    with (
+        counters.waiting("folder contents (429)", 30.04, clock),
+        counters.waiting("folder contents (429)", 30.0, clock),
+    ):
+        pass
+    (line,) = lines(path)
+    assert (line["event"], line["limit"], line["seconds"]) == ("waiting", "folder contents (429)", 30.0)
+
+
+def test_a_look_up_that_finds_nothing_is_an_answer_not_a_failure(acc: Acc) -> None:
+    acc.home.configure({"name": "P", "endpoint_details": {"project_id": acc.project}})
+    gone = acc.service.add_folder(acc.top, "Gone")
+    acc.settle()
+    acc.home.run("sync", "--endpoint", "P")
+    acc.service.remove_for_good(gone)
+    acc.home.run("sync", "--endpoint", "P", "--full", CONNECTOR_LOG_LEVEL="DEBUG")
+    answers = {(line["route"], line["level"]) for line in written(acc) if line.get("status") == 404}
+    assert answers == {("folder", "DEBUG")}
+
+
+def test_every_event_is_on_the_page_about_logs() -> None:
+    page = (ROOT / "docs" / "logs.md").read_text(encoding="utf-8")
+    source = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "filesync").rglob("*.py")))
+    call = r"log\.(?:debug|info|warning|error|write)\([^\"()]*(?:\([^\"()]*\))?[^\"()]*\"(\w+)\""
+    events = set(re.findall(call, source))
+    assert {"start_ended", "sync_ended", "request"} <= events
+    assert len(events) > 10
+    assert not {event for event in events if f"| `{event}` |" not in page}

@@ -164,6 +164,20 @@ def test_sigterm_ends_loop_and_sync_within_five_seconds_with_its_row_right(acc: 
     acc.home.assert_sound()
 
 
+def test_the_health_server_runs_beside_it_and_ends_with_it(acc: Acc) -> None:
+    acc.home.configure({"name": "P", "endpoint_details": {"project_id": acc.project}, "schedule": {"type": "manual"}})
+    with acc.home.spawn("loop", "--serve-health", "--port", "0") as process:
+        assert process.stderr
+        assert process.stderr.readline().startswith("serving http://127.0.0.1:")
+        process.terminate()
+    assert process.returncode == 143
+
+
+def test_options_of_the_health_server_need_it(acc: Acc) -> None:
+    ended = acc.home.run("loop", "--port", "8080")
+    assert (ended.code, ended.err) == (2, "filesync: --port goes with --serve-health\n")
+
+
 ADOPTER = """
 import ctypes, os, sys
 from pathlib import Path
