@@ -17,7 +17,7 @@ import pytest
 
 from filesync.locks import FileLock
 from filesync.simulators import faults
-from tests.homes import ROOT, Drive
+from tests.homes import ROOT, Acc, Drive
 from tests.receivers import Receiver, receiving
 
 ALERTS = ["failure", "recovered", "partial", "stale", "login_expiring"]
@@ -130,6 +130,42 @@ def test_a_stale_endpoint_is_told_once_and_its_end_too(drive: Drive, receiver: R
     for _ in range(2):
         start(drive)
     assert receiver.events == ["stale", "recovered"]
+
+
+def test_a_partial_sync_is_told_once_for_each_set_of_folders_and_its_end_too(acc: Acc, receiver: Receiver) -> None:
+    endpoint = {"name": "P", "endpoint_details": {"project_id": acc.project}}
+    acc.home.configure(endpoint, notify={"ops": hook(receiver)})
+    folders = [acc.service.add_folder(acc.top, name) for name in ("HR", "Legal")]
+    acc.settle()
+
+    def start_twice(code: int) -> None:
+        for _ in range(2):
+            acc.service.clock.advance(300)
+            assert acc.home.run("sync", "--full").code == code
+
+    acc.service.revoke_access(folders[0])
+    start_twice(3)
+    acc.service.revoke_access(folders[1])
+    start_twice(3)
+    for folder in folders:
+        acc.service.grant_access(folder)
+    start_twice(0)
+    assert receiver.events == ["partial", "partial", "recovered"]
+    assert "HR" in receiver.received[0].document["text"]
+    assert receiver.received[2].document["recovered_from"] == ["partial"]
+
+
+def test_a_login_that_ends_soon_is_told_once(drive: Drive, receiver: Receiver, monkeypatch: Any) -> None:
+    tell(drive, ops=hook(receiver))
+    warnings = {("google", ""): "the login at Google ends 2026-12-01 08:00 UTC; run: filesync auth google login"}
+    monkeypatch.setattr("filesync.cli.logins.login_warnings", lambda world: warnings)
+    for _ in range(3):
+        start(drive)
+    assert receiver.events == ["login_expiring"]
+    assert receiver.received[0].document["text"] == warnings["google", ""]
+    warnings.clear()
+    start(drive)
+    assert drive.home.query("SELECT * FROM notify_told") == []
 
 
 def test_an_endpoint_can_leave_a_global_target_out_and_have_one_of_its_own(drive: Drive, receiver: Receiver) -> None:
@@ -426,14 +462,15 @@ def test_a_message_is_given_up_when_it_is_too_old(drive: Drive, receiver: Receiv
     assert drive.home.query("SELECT * FROM notifications") == []
 
 
-def test_two_starts_at_once_deliver_once(drive: Drive, receiver: Receiver) -> None:
+def test_while_another_start_delivers_this_one_leaves_it_alone(drive: Drive, receiver: Receiver) -> None:
     tell(drive, feed=hook(receiver, "changes"))
     start(drive)
     add(drive, "a.pdf")
-    start_one = drive.home.spawn("sync", "--all")
-    start_two = drive.home.spawn("sync", "--all")
-    for process in (start_one, start_two):
-        process.communicate(timeout=60)
+    other = FileLock(drive.home.database.with_name("connector.db.locks") / "notify.lock")
+    other.acquire()
+    assert start(drive) == 0
+    assert receiver.received == []
+    other.release()
     start(drive)
     assert len(receiver.received) == 1
 
