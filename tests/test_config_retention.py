@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from filesync.config import Config, ConfigMistakes, load_config
+from filesync.config.keeping import in_words
 from filesync.retention import Keep, Retention
 from filesync.settings import load_settings
 
@@ -36,6 +37,15 @@ def test_each_table_has_its_own_bounds(read: Read) -> None:
         "  changes: {keep_for: '${KEPT}', keep_rows: 1000}\n  deleted_files: {keep_rows: 5}\n"
     ).retention
     assert kept == Retention(Keep(), 2 * DAY, Keep(30 * DAY, 1000), Keep(rows=5), DAY)
+
+
+def test_what_holds_is_shown_as_the_file_would_say_it(read: Read) -> None:
+    kept = read("endpoints: []\nretention: {changes: {keep_for: 30d, keep_rows: 5}}\n").retention
+    assert in_words(kept) == {
+        "sync_logs": {"keep_for": "400d", "keep_rows": None, "uneventful_for": "1w"},
+        "changes": {"keep_for": "30d", "keep_rows": 5},
+        "deleted_files": {"keep_for": "forever", "keep_rows": None},
+    }
 
 
 def test_nothing_goes_that_the_mass_delete_guard_still_counts(read: Read) -> None:

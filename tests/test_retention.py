@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from filesync.clock import to_timestamp
+from filesync.store import positions
 from filesync.store.database import open_for_writing
 from tests.cli_home import NOON, CliHome, file
 from tests.homes import ROOT, Drive
@@ -337,6 +338,16 @@ def test_nothing_is_dropped_that_a_consumer_has_not_seen_unless_told_to(lived: C
     ended = lived.run("changes", "--consumer", "bi", "--jsonl", "--commit")
     assert [row["seq"] for row in ended.lines] == [6, 7, 8]
     assert "the feed begins after seq 5" in ended.err
+
+
+def test_nothing_is_dropped_that_a_webhook_has_not_seen(lived: CliHome) -> None:
+    keep(lived, changes={"keep_for": "25d"})
+    database = open_for_writing(lived.database)
+    positions.advance(database, "notify:team", "notify", 4, to_timestamp(lived.clock.now()))
+    database.close()
+    (held,) = lived.run("prune", "--json").document["held_by"]
+    assert held == {"reader": "notify:team", "kind": "notify", "seq": 4, "changes": 1}
+    assert seqs(lived) == [5, 6, 7, 8]
 
 
 def test_a_pipe_that_breaks_or_a_full_disk_commits_nothing(lived: CliHome) -> None:

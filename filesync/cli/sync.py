@@ -17,7 +17,7 @@ from filesync.cli.options import AsJson, EndpointNames
 from filesync.cli.start_log import StartLog
 from filesync.cli.world import World
 from filesync.clock import Stop
-from filesync.errors import UsageError
+from filesync.errors import StoreError, UsageError
 from filesync.signals import Caught, stopping
 from filesync.store.database import copy_to
 from filesync.sync.start import Choice, Report, Running, Start, exit_code, sync_due
@@ -89,10 +89,11 @@ def sync(  # noqa: PLR0913  one parameter for each option
     _tell(world, choice, report, dry_run=dry_run)
     if not dry_run and code < _STOPPED:
         code = keep_logins_alive(world) or code
-        _prune(world, report)
     if json:
         _show_json(world, report, code, dry_run=dry_run)
     code = notifier.finish(report, code)
+    if not dry_run and code < _STOPPED and report.outcomes:
+        _prune(world)
     if report.abandoned or notifier.abandoned:
         world.flush()
         os._exit(code)  # a thread hangs in a request; everything is committed and closed
@@ -107,12 +108,14 @@ class _Watchers:
     notifier: Notifier
 
 
-def _prune(world: World, report: Report) -> None:
-    """Drop old rows now and then, after a start that synced something."""
-    if report.outcomes:
-        from filesync.cli.prune import prune_now_and_then  # noqa: PLC0415  a start with nothing due has nothing to drop
+def _prune(world: World) -> None:
+    """Drop old rows now and then; that it fails is said, and fails no sync."""
+    from filesync.cli.prune import prune_now_and_then  # noqa: PLC0415  a start with nothing due has nothing to drop
 
+    try:
         prune_now_and_then(world)
+    except StoreError as exc:
+        world.complain(f"old rows could not be dropped: {exc}")
 
 
 def _check(choice: Choice) -> None:

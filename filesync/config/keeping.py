@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from filesync.config.models import to_length, to_whole
+from filesync.durations import format_duration
 from filesync.providers.details import Section
 from filesync.retention import Keep, Retention
 
@@ -88,3 +89,17 @@ class RetentionModel(Section):
             changes=self.changes.keep(),
             deleted_files=self.deleted_files.keep(),
         )
+
+
+def in_words(policy: Retention) -> dict[str, dict[str, str | int | None]]:
+    """Write a policy as the file would, with everything that holds."""
+    tables = {"sync_logs": policy.sync_logs, "changes": policy.changes, "deleted_files": policy.deleted_files}
+    said: dict[str, dict[str, str | int | None]] = {
+        table: {"keep_for": _age_in_words(keep.length), "keep_rows": keep.rows} for table, keep in tables.items()
+    }
+    said["sync_logs"]["uneventful_for"] = _age_in_words(policy.uneventful)
+    return said
+
+
+def _age_in_words(length: timedelta | None) -> str:
+    return _FOREVER if length is None else format_duration(length)

@@ -15,7 +15,6 @@ from filesync.config.credentials import CredentialSet, to_set
 from filesync.config.document import Items, Node, Scalar, Table, read_document
 from filesync.config.endpoint import Endpoint
 from filesync.config.file import Config
-from filesync.config.keeping import RetentionModel
 from filesync.config.mistakes import ConfigMistakes, Mistake, did_you_mean, key_path, shown
 from filesync.config.models import (
     SCHEDULES,
@@ -115,9 +114,12 @@ class _Loader:
 
     def _retention(self, root: Node, keys: Sequence[EndpointModel]) -> Retention:
         """Check `retention`; whatever it says, nothing goes that some endpoint's mass-delete guard still counts."""
-        node = root.nodes.get("retention") if isinstance(root, Table) else None
-        made = self._checker.check(RetentionModel, node, "retention") if isinstance(node, Table) else None
-        policy = made.policy() if made else Retention()
+        node, policy = root.nodes.get("retention") if isinstance(root, Table) else None, Retention()
+        if isinstance(node, Table):
+            from filesync.config.keeping import RetentionModel  # noqa: PLC0415  few files have that section
+
+            made = self._checker.check(RetentionModel, node, "retention")
+            policy = made.policy() if made else policy
         return replace(policy, guard=max([policy.guard, *(each.reconcile_every for each in keys)]))
 
     def _named_credentials(self, root: Node) -> Table:

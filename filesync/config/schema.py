@@ -4,7 +4,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from filesync.config.keeping import RetentionModel
 from filesync.config.models import (
     SCHEDULES,
     CredentialsModel,
@@ -22,6 +21,8 @@ _VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_]"}  # fills in any valu
 
 def schema() -> dict[str, Any]:
     """Describe the whole file, with the details of every endpoint type that is installed."""
+    from filesync.config.keeping import RetentionModel  # noqa: PLC0415  few files have that section
+
     types = {name: kinds.kind_of(name) for name in kinds.known_types()}
     file = _described(FileModel)
     file["$schema"] = "https://json-schema.org/draft/2020-12/schema"

@@ -206,10 +206,10 @@ SELECT
         ORDER BY n.seq LIMIT 1
     ),
     r.floor_seq
-FROM files AS f
+FROM retention AS r
+CROSS JOIN files AS f
 JOIN endpoints AS e ON e.id = f.endpoint_id
-JOIN retention AS r ON r.floor_seq > 0
-WHERE coalesce((
+WHERE r.floor_seq > 0 AND coalesce((
     SELECT n.kind FROM changes AS n
     WHERE n.endpoint_id = f.endpoint_id AND n.external_file_id = f.external_file_id
     ORDER BY n.seq LIMIT 1
