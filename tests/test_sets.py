@@ -12,6 +12,7 @@ import pytest
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.faults import status, too_many
+from tests.browsers import Person, callback_port
 from tests.homes import READER, Acc, Drive, Ended
 
 NAME = "ACC {project_name}"
@@ -727,6 +728,35 @@ def test_the_login_that_is_back_goes_on_with_a_set(hub: Acc) -> None:
     hub.service.clock.advance(HOUR)
     assert hub.home.run("sync").code == 0
     assert states(hub.home) == {"ACC Bridge": "ok", "ACC Tower": "ok"}
+
+
+def log_in_as_a_person(hub: Acc) -> None:
+    hub.service.consent = "allow"
+    hub.home.browser = Person()
+    ended = hub.home.run("auth", "autodesk", "login", "--port", callback_port(hub.service))
+    assert ended.code == 0, ended.err
+
+
+def test_a_set_that_waited_for_a_login_is_asked_for_after_it(hub: Acc) -> None:
+    hub.service.faults.fail(status(200, empty("403")), times=None, route="projects")
+    for _ in range(3):
+        hub.service.clock.advance(HOUR)
+        assert hub.home.run("sync").code == 77
+    hub.service.faults.clear()
+    hub.service.add_member(hub.project, hub.service.signed_in)
+    log_in_as_a_person(hub)
+    assert hub.home.run("sync").code == 0
+    assert states(hub.home) == {"ACC Tower": "ok"}
+
+
+def test_an_answer_that_named_nobody_yet_binds_no_login(hub: Acc) -> None:
+    hub.service.faults.fail(status(200, empty()), route="projects")
+    assert hub.home.run("sync").code == 0
+    hub.service.add_member(hub.project, hub.service.signed_in)
+    log_in_as_a_person(hub)
+    hub.service.clock.advance(HOUR)
+    assert hub.home.run("sync").code == 0
+    assert states(hub.home) == {"ACC Tower": "ok"}
 
 
 def test_a_list_that_is_suddenly_empty_is_a_failure_until_a_person_says_that_it_is_right(hub: Acc) -> None:

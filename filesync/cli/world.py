@@ -140,7 +140,8 @@ class World:
             return []
 
     def wake(self, endpoints: "Iterable[Endpoint]") -> None:
-        """Let these endpoints run at the next start, where they waited for a login."""
+        """Let these endpoints run at the next start, where they waited for a login, and sets be asked for that did."""
+        from filesync.store import sets  # noqa: PLC0415  as above
         from filesync.store.database import open_for_writing  # noqa: PLC0415  as above
         from filesync.store.endpoints import wake  # noqa: PLC0415  as above
 
@@ -149,6 +150,7 @@ class World:
         database = open_for_writing(self.database_path)
         try:
             wake(database, [(each.endpoint_type, each.scope) for each in endpoints])
+            sets.wake(database)
         finally:
             database.close()
 

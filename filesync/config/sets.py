@@ -97,7 +97,7 @@ def check_members(owner: EndpointSet, members: Sequence[Member]) -> None:
             _details(owner, member)
         except ValidationError as exc:
             raise ResponseError(
-                f"{owner.name}: the service named {member.id[:100]!r}, which is no id; so its answer is not used"
+                f"the service named {member.id[:100]!r}, which is no id, so its answer is not used"
             ) from exc
 
 

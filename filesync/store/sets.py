@@ -41,13 +41,21 @@ def load(database: Database) -> dict[SetSource, Answered]:
 
 
 def note_answer(database: Database, source: SetSource, members: Members, now: Timestamp) -> None:
-    """Remember an answer; who is missing from the second whole one in a row is archived, who is back is not."""
+    """Remember an answer; who is missing from the second whole one in a row is archived, who is back is not.
+
+    One that named nobody, as the first one may, says nothing about whose answers are to be believed.
+    """
     with database.transaction() as connection:
         source_id = _asked(connection, source, now)
         connection.execute(
-            """UPDATE set_sources SET answered_at = ?, identity = coalesce(?, identity), error_type = NULL,
-               error_message = NULL, failures_in_a_row = 0 WHERE id = ?""",
-            (now, _to_json(asdict(members.identity)) if members.identity else None, source_id),
+            """UPDATE set_sources SET answered_at = ?1, error_type = NULL, error_message = NULL, failures_in_a_row = 0,
+               identity = CASE WHEN ?3 OR identity IS NOT NULL THEN coalesce(?2, identity) END WHERE id = ?4""",
+            (
+                now,
+                _to_json(asdict(members.identity)) if members.identity else None,
+                len(members) > 0,
+                source_id,
+            ),
         )
         if members.whole:
             connection.execute("UPDATE set_members SET missed = missed + 1 WHERE source_id = ?", (source_id,))
@@ -79,6 +87,12 @@ def note_failure(database: Database, source: SetSource, error_type: str, message
                WHERE id = ?""",
             (error_type, message, _asked(connection, source, now)),
         )
+
+
+def wake(database: Database) -> None:
+    """Let every source be asked again that was refused for want of a login."""
+    with database.transaction() as connection:
+        connection.execute("UPDATE set_sources SET asked_at = NULL WHERE error_type = 'login'")
 
 
 def mark_archived(
