@@ -1,5 +1,6 @@
 """The loop: every minute, one sync at a time, signals handed on, nothing left behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -162,6 +163,9 @@ def test_sigterm_ends_loop_and_sync_within_five_seconds_with_its_row_right(acc: 
     (row,) = acc.home.query("SELECT status, error_type FROM sync_logs")
     assert (row["status"], row["error_type"]) == ("interrupted", "signal")
     acc.home.assert_sound()
+    log = (acc.home.path / "logs" / "connector.log").read_text(encoding="utf-8").splitlines()
+    ended = {line["event"]: line for line in map(json.loads, log[-2:])}
+    assert (ended["sync_ended"]["status"], ended["start_ended"]["exit_code"]) == ("interrupted", 143)
 
 
 def test_the_health_server_runs_beside_it_and_ends_with_it(acc: Acc) -> None:
