@@ -108,12 +108,16 @@ class CliHome:
 
     def sync(self, *names: str) -> Report:
         """Sync the endpoints of those names, else all of them."""
+        return self.start(Choice(names=names, everything=not names))
+
+    def start(self, choice: Choice | None = None) -> Report:
+        """Start as cron does, or as a person chooses."""
         world = self.world()
         return sync_due(
             Start(
                 world.config.endpoints,
                 world.database_path,
-                Choice(names=names, everything=not names),
+                choice or Choice(),
                 self.clock,
                 Stop(self.clock),
                 self._open,

@@ -179,6 +179,12 @@ def test_variables_that_only_this_shell_knows_are_named_and_their_values_are_not
     assert "not-a-real-one" not in said
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_home_of_somebody_else_is_pointed_out(machine: Machine) -> None:
+    os.chown(machine.home.path, 1, 1)
+    assert "belongs to user 1, and sync would run as user 0: take --system" in machine.run("schedule", "install").err
+
+
 def test_nothing_is_installed_for_a_folder_that_is_no_home(machine: Machine) -> None:
     machine.home.config.unlink()
     one_line(machine.run("schedule", "install", "--cron"), 78, "connector.yaml", "filesync init")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ import pytest
 from cronsim import CronSim
 
 from filesync.schedule import CronSchedule, History, IntervalSchedule, ManualSchedule, Schedule, decide, spacing
+from tests.cli_home import CliHome
 
 MINUTE = timedelta(minutes=1)
 STARTS = 1_000
@@ -206,3 +208,25 @@ def test_failures_are_repeated_with_growing_spacing_whatever_the_slots(schedule:
             assert now - history.last_started_at == spacing(failures)
             history = History(history.created_at, now, now, "failed", "forbidden", failures + 1)
     assert waits == [5, 10, 20, 40, 60, 60, 60, 60]
+
+
+def test_whole_starts_serve_each_slot_once_whatever_the_clock_does(tmp_path: Path) -> None:
+    """The same with the database in between: what is remembered of a start is what the next one decides from."""
+    home, random = CliHome(tmp_path), Random(7)
+    home.configure({"name": "A"}, {"name": "M", "schedule": {"type": "manual"}})
+    home.show("A")
+    starts: list[datetime] = []
+    runs: list[datetime] = []
+    for number in range(70):
+        home.clock.advance(random.choice((13, 59, 61, 299, 301, 4_000)))
+        if number == 35:
+            home.clock.advance(-86_400)
+            first, ran = len(starts), len(runs)
+        starts.append(home.clock.now())
+        runs += [home.clock.now()] * len(home.start().outcomes)
+    every = timedelta(minutes=5)
+    before = interval_slots(every, starts[0], starts[first - 1])
+    assert_each_slot_once(before, starts[:first], runs[:ran])
+    assert runs[ran] == starts[first]  # set back by a day, it runs at once
+    after = interval_slots(every, starts[first], starts[-1])
+    assert_each_slot_once(after, starts[first:], runs[ran:])

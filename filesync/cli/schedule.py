@@ -217,6 +217,9 @@ def _make_folders(home: Path, service: Service) -> None:
 
 def _warnings(world: World, timer: Timer) -> Iterator[str]:
     """Say what holds in this shell and will not hold where the scheduler starts programs."""
+    owner = _owner(world.home).st_uid
+    if owner != os.geteuid() and not (isinstance(timer, SystemdTimer) and timer.service):
+        yield f"{world.home} belongs to user {owner}, and sync would run as user {os.geteuid()}: take --system, as root"
     written = read_variables(world.home, {})
     ours = [name for default in DEFAULTS for name in (default, f"{default}_FILE") if world.environ.get(name)]
     missing = [name for name in ours if name not in written]
