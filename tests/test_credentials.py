@@ -259,3 +259,10 @@ def test_a_keys_content_in_the_place_of_its_path_is_hidden(drive: Drive, written
     assert ended.code == 0, ended.err
     assert json.loads(ended.out)["credentials"] == {"partner": {"google_credentials_path": shown}}
     assert SECRET not in ended.out + ended.err
+
+
+def test_a_keys_content_in_the_environment_is_hidden_as_well(acc: Acc) -> None:
+    key = json.dumps({"private_key": SECRET})
+    ended = acc.home.run("config", "show", "--json", GOOGLE_CREDENTIALS_PATH=key)
+    assert json.loads(ended.out)["environment"]["GOOGLE_CREDENTIALS_PATH"] == "********"
+    assert SECRET not in ended.out + ended.err

@@ -34,11 +34,15 @@ class CredentialSet:
 
     def shown(self, mask: str) -> Mapping[str, Any]:
         """Give the set as written, for people's eyes; a key file's content in its path's place is hidden as well."""
-        return {key: mask if text and _is_secret(key, text) else text for key, text in self.text.items()}
+        return {
+            key: mask if text and (key == _SECRET or holds_key(str(text))) else text for key, text in self.text.items()
+        }
 
 
-def _is_secret(key: str, text: Any) -> bool:
-    return key == _SECRET or any(mark in _REFERENCE.sub("", str(text)) for mark in _CONTENT)
+def holds_key(text: str) -> bool:
+    """Tell whether somebody put a key file's content where its path belongs; `${NAME}` is no content."""
+    bare = _REFERENCE.sub("", text)
+    return any(mark in bare for mark in _CONTENT)
 
 
 def to_set(name: str, model: CredentialsModel, text: Mapping[str, Any]) -> CredentialSet:
