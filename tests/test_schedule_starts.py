@@ -1,5 +1,6 @@
 """Thousands of simulated starts: jitter, sleeps, clock changes and clock jumps; each slot is served once."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -58,13 +59,13 @@ class Machine:
 
 def assert_each_slot_once(slots: Sequence[datetime], starts: Sequence[datetime], runs: Sequence[datetime]) -> None:
     """A start runs if and only if a slot came since the start before it: so each slot is served, and by one run."""
-    waiting = sorted(slots)
+    ordered, served = sorted(slots), 0
     expected = []
     for start in starts:
-        passed = [slot for slot in waiting if slot <= start]
-        if passed:
+        passed = bisect_right(ordered, start)
+        if passed > served:
             expected.append(start)
-            waiting = waiting[len(passed) :]
+        served = passed
     assert [*runs] == expected
 
 
