@@ -88,17 +88,27 @@ def describe(
     return [*statuses, *(_undeclared(row) for row in left)]
 
 
-def describe_set(declared: EndpointSet, error: tuple[str, str] | None, now: datetime) -> Status:
-    """Describe a set that has no endpoints yet, or whose service did not say (error type, message) who is in it."""
+def describe_set(declared: EndpointSet, error: tuple[str, str] | None, next_due_at: datetime, now: datetime) -> Status:
+    """Describe a set that has no endpoints yet, or whose service did not say (error type, message) who is in it.
+
+    `next_due_at` is when its service is asked again.
+    """
     template = declared.template
     error_type, message = error or (None, None)
     facts = {**_facts(template, None), "error_type": error_type, "error_message": message}
     status = Status(declared.name, template.endpoint_type, template.schedule, "never", facts)
     if not template.is_active:
         return replace(status, state="inactive")
-    decision = Decision(due=True, reason="its service is asked at the next start", next_due_at=now)
+    decision = _asking_again(next_due_at, now)
     state = {"login": "login", "mass_delete": "blocked", None: "never"}.get(error_type, "failed")
     return replace(status, state=state, decision=decision)
+
+
+def _asking_again(next_due_at: datetime, now: datetime) -> Decision:
+    if next_due_at <= now:
+        return Decision(due=True, reason="its service is asked at the next start", next_due_at=now)
+    reason = f"its service is asked again at {next_due_at:%Y-%m-%d %H:%M} UTC, or when the set is named"
+    return Decision(due=False, reason=reason, next_due_at=next_due_at)
 
 
 def schedule_to_json(schedule: Schedule) -> Row:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from filesync.clock import to_timestamp
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.faults import status, too_many
@@ -268,6 +269,28 @@ def test_a_set_is_asked_for_once_an_hour_whoever_starts(hub: Acc, arguments: tup
     hub.service.clock.advance(300)
     hub.home.run("sync", *arguments)
     assert asked(hub) == {"hubs": 0, "hub": 1, "projects": 1, "project": 0}
+
+
+@pytest.mark.parametrize("arguments", [(), ("--all",), ("--endpoint", NAME)])
+def test_a_person_who_wants_all_afresh_need_not_wait_for_a_new_project(hub: Acc, arguments: tuple[str, ...]) -> None:
+    hub.home.run("sync")
+    hub.service.add_project(hub.hub, "New")
+    hub.settle()
+    assert hub.home.run("sync", "--full", *arguments).code == 0
+    assert (asked(hub)["projects"], "ACC New" in states(hub.home)) == (1, True)
+
+
+def test_status_says_when_a_set_is_asked_for_again_and_a_person_need_not_wait(hub: Acc) -> None:
+    hub.service.faults.fail(status(404), times=1, route="hub")
+    hub.home.run("sync")
+    now = hub.service.clock.now()
+    (row,) = json.loads(hub.home.run("status", "--json").out)["endpoints"]
+    assert row["next_due_at"] == to_timestamp(now + timedelta(minutes=5))
+    assert not row["due"]
+    assert hub.home.run("sync").code == 0
+    assert states(hub.home).keys() == {NAME}  # not asked yet
+    assert hub.home.run("sync", "--endpoint", NAME).code == 0
+    assert states(hub.home) == {"ACC Bridge": "ok", "ACC Tower": "ok"}
 
 
 def test_a_clock_that_was_set_back_does_not_stop_the_asking(hub: Acc) -> None:

@@ -18,6 +18,7 @@ from filesync.config.file import service_of
 from filesync.schedule import ManualSchedule
 from filesync.status import Status, describe, describe_set, schedule_in_words, type_in_words
 from filesync.store import queries
+from filesync.sync.expansion import next_due_at
 
 _ERROR_WIDTH = 36  # of the table; a longer error is said in full below it
 _MOODS: Mapping[str, str] = {
@@ -98,13 +99,13 @@ def _documents(statuses: Sequence[Status], warnings: Mapping[str, str]) -> list[
 
 def _set_statuses(world: World) -> list[Status]:
     """Describe the sets that nobody knows the members of yet, and those whose service was last asked in vain."""
-    answered = world.answered()
+    answered, now = world.answered(), world.clock.now()
     statuses = []
     for each in world.config.sets:
         answer = answered.get(each.source)
         error = (answer.error_type, answer.error_message or "") if answer and answer.error_type else None
         if error or answer is None or answer.answered_at is None:
-            statuses.append(describe_set(each, error, world.clock.now()))
+            statuses.append(describe_set(each, error, next_due_at(answer, now), now))
     return statuses
 
 

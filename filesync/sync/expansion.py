@@ -41,18 +41,18 @@ class Expansion:
     error_message: str | None = None
 
 
-def is_due(answered: Answered | None, now: datetime, *, by_hand: bool) -> bool:
-    """Tell whether to ask: an hour after the last answer; after a failure sooner, as with endpoints.
+def next_due_at(answered: Answered | None, now: datetime) -> datetime:
+    """Tell when to ask: an hour after the last answer; after a failure sooner, as with endpoints.
 
     Only the first of several failures in a row is repeated by the very next start: every start waits for the answer.
     """
     if answered is None or answered.asked_at is None or answered.asked_at > now:
-        return True
-    age = now - answered.asked_at
+        return now
     if answered.error_type is None:
-        return age >= _EVERY
-    passing = answered.error_type in TEMPORARY and answered.failures_in_a_row <= 1
-    return by_hand or passing or age >= spacing(answered.failures_in_a_row)
+        return answered.asked_at + _EVERY
+    if answered.error_type in TEMPORARY and answered.failures_in_a_row <= 1:
+        return now
+    return answered.asked_at + spacing(answered.failures_in_a_row)
 
 
 def expanded(
@@ -102,6 +102,12 @@ class _Wish:
     def accepts(self) -> bool:
         return self.accepts_emptiness or self.accepts_identity
 
+    def is_due(self, answered: Answered | None, now: datetime) -> bool:
+        """Tell whether to ask now: a person who mended what failed, or wants everything read afresh, need not wait."""
+        failed = answered is not None and answered.error_type is not None
+        afresh = self.choice.by_hand and (failed or self.choice.full)
+        return afresh or self.accepts or next_due_at(answered, now) <= now
+
 
 class Asking:
     """Asks for the sets of one start, each source once."""
@@ -117,20 +123,17 @@ class Asking:
         """Ask for what is due of these, and what a person accepts; gives the sources that were asked."""
         answered = stored.load(self._database)
         wishes = {each.source: _Wish(each, choice) for each in sorted(sets, key=lambda each: each.name in choice.names)}
-        due = [wish for source, wish in wishes.items() if self._is_due(wish, answered.get(source))]
+        due = [wish for source, wish in wishes.items() if wish.is_due(answered.get(source), self._now())]
         return {wish.wanted.source for wish in due if self._ask_once(wish)}
-
-    def _is_due(self, wish: "_Wish", answered: Answered | None) -> bool:
-        return wish.accepts or is_due(answered, self._now(), by_hand=wish.choice.by_hand)
 
     def _ask_once(self, wish: "_Wish") -> bool:
         """Ask unless another start did meanwhile, or still does."""
-        limit = wish.limit
+        began, limit = self._now(), wish.limit
         stop = Stop(self._clock, deadline=self._clock.monotonic() + limit.total_seconds(), parent=self._stop)
         try:
             with self._exclusive(wish.wanted.source, stop):
                 answered = stored.load(self._database).get(wish.wanted.source)
-                if not self._is_due(wish, answered):
+                if not wish.is_due(answered, self._now()) or self._is_answered_since(began, wish, answered):
                     return False
                 self._ask(wish, answered, stop)
         except StoppedError:
@@ -173,6 +176,12 @@ class Asking:
             yield
         finally:
             lock.release()
+
+    def _is_answered_since(self, began: datetime, wish: _Wish, answered: Answered | None) -> bool:
+        """Tell whether another start got the answer while this one waited for it; what is accepted is asked anyway."""
+        if answered is None or answered.asked_at is None or answered.error_type is not None or wish.accepts:
+            return False
+        return began <= answered.asked_at <= self._now()
 
     def _now(self) -> datetime:
         return self._clock.now()
