@@ -449,7 +449,9 @@ def test_redirects_are_not_followed(drive: Drive, receiver: Receiver) -> None:
     assert receiver.paths == ["/hook"]
 
 
-def test_a_message_is_given_up_when_it_is_too_old(drive: Drive, receiver: Receiver) -> None:
+def test_a_message_is_given_up_when_it_is_too_old_and_told_anew_while_it_still_holds(
+    drive: Drive, receiver: Receiver
+) -> None:
     tell(drive, ops=hook(receiver, give_up_after="1h"))
     break_down(drive)
     receiver.status = 500
@@ -460,6 +462,10 @@ def test_a_message_is_given_up_when_it_is_too_old(drive: Drive, receiver: Receiv
     ended = drive.home.run("sync")
     assert "is given up" in ended.err
     assert drive.home.query("SELECT * FROM notifications") == []
+    receiver.status = 200
+    receiver.received.clear()
+    start(drive, minutes=15)
+    assert receiver.events == ["failure"]  # it still fails, and nobody was told yet
 
 
 def test_while_another_start_delivers_this_one_leaves_it_alone(drive: Drive, receiver: Receiver) -> None:

@@ -72,7 +72,7 @@ def status(ctx: typer.Context, *, json: AsJson = False) -> None:
 
 
 def _tried(world: World, stop: Stop, name: str, target: "Target") -> Mapping[str, Any]:
-    from filesync.notify.delivery import try_once  # noqa: PLC0415  HTTP only when something is sent
+    from filesync.notify.sending import try_once  # noqa: PLC0415  HTTP only when something is sent
 
     error = None
     try:

@@ -16,7 +16,9 @@ from filesync.signals import stopping
 
 if TYPE_CHECKING:
     from filesync.config import Endpoint
-    from filesync.notify.delivery import Addressee, Desk, Result
+    from filesync.notify.delivery import Addressee, Result
+    from filesync.notify.sending import Desk
+    from filesync.status import Status
     from filesync.store.database import Database
     from filesync.store.notices import Note
     from filesync.sync.start import Choice, Report
@@ -121,9 +123,7 @@ class Notifier:
         told = notices.load_told(database, (Event.STALE, Event.LOGIN_EXPIRING))
         watch = Watch(told, now, world.run_id, socket.gethostname())
         if Event.STALE in wanted:
-            from filesync.cli.status import endpoint_statuses  # noqa: PLC0415  as above
-
-            yield from watch.stale(endpoint_statuses(world), endpoints)
+            yield from watch.stale(_statuses(world, database, endpoints), endpoints)
         if Event.LOGIN_EXPIRING in wanted and report.outcomes:
             from filesync.cli.logins import login_warnings  # noqa: PLC0415  the network's libraries are there by now
 
@@ -147,8 +147,8 @@ class Notifier:
         thread.start()
 
     def _send_start(self, target: Target) -> None:
-        from filesync.notify.delivery import send  # noqa: PLC0415  as above
         from filesync.notify.messages import Letter  # noqa: PLC0415  as above
+        from filesync.notify.sending import send  # noqa: PLC0415  as above
 
         world = self._world
         facts = {"result": "start", "rid": to_rid(world.run_id), "text": "began"}
@@ -176,7 +176,7 @@ class Notifier:
 
 def desk(world: World, stop: Stop, began_at: datetime) -> "Desk":
     """Gather what deliveries need."""
-    from filesync.notify.delivery import Desk  # noqa: PLC0415  as above
+    from filesync.notify.sending import Desk  # noqa: PLC0415  as above
 
     return Desk(
         database_path=world.database_path,
@@ -209,6 +209,15 @@ def addressees(world: World, endpoints: "Sequence[Endpoint]") -> "list[Addressee
         if target.own
     ]
     return [*everywhere, *own]
+
+
+def _statuses(world: World, database: "Database", endpoints: "Sequence[Endpoint]") -> "Sequence[Status]":
+    from filesync.status import describe  # noqa: PLC0415  as above
+    from filesync.store import queries  # noqa: PLC0415  as above
+
+    rows = queries.statuses(database)
+    ids = (row["endpoint_id"] for row in rows if row["running_since"] is not None)
+    return describe(endpoints, rows, frozenset(id_ for id_ in ids if world.is_running(id_)), world.clock.now())
 
 
 def _endpoint_ids(world: World) -> Mapping[str, int]:

@@ -127,10 +127,19 @@ def count(database: Database, target: str) -> int:
 
 
 def drop(database: Database, keep: Mapping[str, timedelta], now: datetime) -> list[Message]:
-    """Drop what is too old, or for a target that nobody names any more, and give it."""
+    """Drop what is too old, or for a target that nobody names any more, and give it.
+
+    What never arrived was not told: when it still holds, it is told anew.
+    """
     with database.transaction() as connection:
         dropped = [each for each in _all(connection) if _is_over(each, keep, now)]
-        connection.executemany("DELETE FROM notifications WHERE id = ?", [(each.id,) for each in dropped])
+        ids = [(each.id,) for each in dropped]
+        connection.executemany(
+            """DELETE FROM notify_told WHERE (target, endpoint_id, event) IN (
+                   SELECT target, coalesce(endpoint_id, 0), event FROM notifications WHERE id = ?)""",
+            ids,
+        )
+        connection.executemany("DELETE FROM notifications WHERE id = ?", ids)
     return dropped
 
 

@@ -1,0 +1,96 @@
+"""One message, sent once: by the way that its target has, in a thread that can be left when it hangs."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from filesync.addresses import without_path
+from filesync.alerts import Command, Ping, Target, Webhook
+from filesync.clock import Clock, Stop
+from filesync.errors import DeliveryError
+from filesync.logs import Log
+from filesync.notify.messages import Letter, ping_address, signed
+
+_GRACE = 1.0  # seconds that a stopped delivery has to kill its program
+_SLACK = 0.5  # seconds beyond its timeout after which a request is left to itself
+_SLACK_OF_PROGRAMS = 5.0  # likewise: they are killed at their timeout
+_GLANCE = 0.05  # seconds between two looks at the delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything that deliveries of one start are given; `began_at`: what changed before is no news to a new target."""
+
+    database_path: Path
+    home: Path
+    clock: Clock
+    stop: Stop
+    log: Log
+    scrub: Callable[[str], str]
+    environ: Mapping[str, str]
+    run_id: str
+    host: str
+    began_at: datetime
+    left: list[threading.Thread] = field(default_factory=list)  # threads that hang in a request
+
+
+def send(desk: Desk, target: Target, letter: Letter) -> None:
+    """Send one message once. Raises DeliveryError, or StoppedError."""
+    content, way = letter.content(desk.scrub), target.way
+    if isinstance(way, Command):
+        from filesync.notify.running import Call, run  # noqa: PLC0415  only who needs it
+
+        environ = {**desk.environ, "FILESYNC_HOME": str(desk.home), "FILESYNC_EVENT": letter.event}
+        run(Call(way.argv, content, environ, desk.home, target.timeout), desk.clock, desk.stop)
+        return
+    from filesync.notify.posting import Post, post  # noqa: PLC0415  a start with nothing to tell needs no HTTP
+
+    match way:
+        case Webhook(url, secret, allow_http):
+            headers = signed(letter, content, secret.reveal(), desk.clock.now())
+            post(Post(url.reveal(), content, headers, target.timeout, allow_http))
+        case Ping(url, allow_http):
+            address = ping_address(url.reveal(), letter.facts["result"], letter.facts["rid"])
+            post(Post(address, content, {"Content-Type": "text/plain; charset=utf-8"}, target.timeout, allow_http))
+
+
+def try_once(desk: Desk, target: Target, letter: Letter) -> None:
+    """Send one message once, and leave it to itself when it hangs. Raises as `send`, after a stop within a second."""
+    sending = _Sending(desk, target, letter)
+    clock = desk.clock
+    slack = _SLACK_OF_PROGRAMS if isinstance(target.way, Command) else _SLACK
+    until = clock.monotonic() + target.timeout + slack
+    while sending.thread.is_alive() and clock.monotonic() < until:
+        sending.thread.join(_GLANCE)
+        if desk.stop.requested:
+            sending.thread.join(_GRACE)
+            break
+    if sending.thread.is_alive():
+        desk.left.append(sending.thread)
+        desk.stop.check()
+        raise DeliveryError(f"{_where(target)}: no whole answer in time")
+    if sending.error is not None:
+        raise sending.error
+
+
+class _Sending:
+    """One attempt in a thread of its own: a request cannot be interrupted, only left."""
+
+    def __init__(self, desk: Desk, target: Target, letter: Letter) -> None:
+        self.error: BaseException | None = None
+        self._work = partial(send, desk, target, letter)
+        self.thread = threading.Thread(target=self._run, name=f"notify {target.name}", daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001  raised again in the thread that waits
+            self.error = error
+
+
+def _where(target: Target) -> str:
+    return target.way.argv[0] if isinstance(target.way, Command) else without_path(target.way.url.reveal())
