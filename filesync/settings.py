@@ -9,12 +9,13 @@ from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from filesync.errors import ConfigError
-from filesync.variables import Variables, read_variables
+from filesync.variables import Variables, holds_key, read_variables
 
 CONFIG_FILE = "config/connector.yaml"
 LOG_FILE = "logs/connector.log"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("json", "text")
+KEY_FILES = ("CONNECTOR_AUTODESK_SERVICE_ACCOUNT_PATH", "GOOGLE_CREDENTIALS_PATH")
 AUTODESK_FLOWS = ("auto", "two_legged", "three_legged", "service_account")
 DEFAULTS: Mapping[str, str] = {
     "DATABASE_URL": "sqlite:///./data/connector.db",
@@ -116,6 +117,8 @@ class _Reader:
         for name in DEFAULTS:
             self.read(name, str)
         self.read("CONNECTOR_AUTODESK_AUTH", _flow)
+        for name in KEY_FILES:
+            self.read(name, _key_file)
 
     def finish(self) -> None:
         if self._mistakes:
@@ -208,7 +211,16 @@ def _log_format(text: str) -> str:
 
 
 def _flow(text: str) -> str:
-    return _one_of(text, AUTODESK_FLOWS)
+    """Check it without repeating it: a secret may have got onto the wrong line."""
+    if text.strip() not in AUTODESK_FLOWS:
+        raise ValueError(f"one of {', '.join(AUTODESK_FLOWS)} is needed")
+    return text.strip()
+
+
+def _key_file(text: str) -> str:
+    if holds_key(text):
+        raise ValueError("the path of a file is needed, not what is in it")
+    return text
 
 
 def _one_of(text: str, allowed: tuple[str, ...]) -> str:

@@ -58,6 +58,11 @@ def is_secret(name: str) -> bool:
     return _SECRET.search(name.upper()) is not None and not name.upper().endswith(_NOT_SECRET)
 
 
+def holds_key(text: str) -> bool:
+    """Tell whether a key file's content stands where its path belongs."""
+    return text.lstrip().startswith("{") or "\n" in text.strip() or "-----BEGIN" in text
+
+
 def read_variables(home: Path, environ: Mapping[str, str]) -> Variables:
     """Put `.env` below the environment: a variable that is set, itself or by NAME_FILE, is not touched."""
     written = _read_dotenv(home / ".env")

@@ -241,28 +241,53 @@ def test_a_secret_in_the_wrong_place_is_not_repeated(acc: Acc, written: str) -> 
     assert SECRET not in ended.err + ended.out
 
 
-@pytest.mark.parametrize(
-    ("written", "shown"),
-    [
-        (json.dumps({"private_key": SECRET}), "********"),
-        (f"-----BEGIN PRIVATE KEY-----{SECRET}", "********"),
-        (f"one\n{SECRET}", "********"),
-        (f'${{NOT_SET:-{{"private_key": "{SECRET}"}}', "********"),
-        ("credentials/partner.json", "credentials/partner.json"),
-        ("${PARTNER_FILE_OF_GOOGLE}", "${PARTNER_FILE_OF_GOOGLE}"),
-    ],
-)
-def test_a_keys_content_in_the_place_of_its_path_is_hidden(drive: Drive, written: str, shown: str) -> None:
+KEYS = [
+    json.dumps({"private_key": SECRET}),
+    f"-----BEGIN PRIVATE KEY-----{SECRET}",
+    f"one\n{SECRET}",
+    f'${{NOT_SET:-{{"private_key": "{SECRET}"}}',
+]
+
+
+@pytest.mark.parametrize("command", ["config check", "config show", "sync", "status"])
+@pytest.mark.parametrize("written", KEYS)
+def test_a_keys_content_in_the_place_of_its_path_is_a_mistake_and_not_repeated(
+    drive: Drive, written: str, command: str
+) -> None:
     endpoint = {"name": "D", "credentials": "partner", "endpoint_details": {"drive_id": drive.shared}}
     drive.home.configure(endpoint, credentials={"partner": {"google_credentials_path": written}})
-    ended = drive.home.run("config", "show", "--json", PARTNER_FILE_OF_GOOGLE="x.json")
-    assert ended.code == 0, ended.err
-    assert json.loads(ended.out)["credentials"] == {"partner": {"google_credentials_path": shown}}
+    ended = drive.home.run(*command.split())
+    assert ended.code == 78
+    assert "google_credentials_path: the path of a file is needed, not what is in it" in ended.err
     assert SECRET not in ended.out + ended.err
 
 
-def test_a_keys_content_in_the_environment_is_hidden_as_well(acc: Acc) -> None:
-    key = json.dumps({"private_key": SECRET})
-    ended = acc.home.run("config", "show", "--json", GOOGLE_CREDENTIALS_PATH=key)
-    assert json.loads(ended.out)["environment"]["GOOGLE_CREDENTIALS_PATH"] == "********"
+@pytest.mark.parametrize("variable", ["GOOGLE_CREDENTIALS_PATH", "CONNECTOR_AUTODESK_SERVICE_ACCOUNT_PATH"])
+def test_a_keys_content_in_the_environment_is_a_mistake_and_not_repeated(acc: Acc, variable: str) -> None:
+    ended = acc.home.run("config", "show", **{variable: KEYS[0]})
+    assert (ended.code, ended.out) == (78, "")
+    assert f"{variable}: the path of a file is needed, not what is in it" in ended.err
+    assert SECRET not in ended.err
+
+
+def test_a_secret_on_the_wrong_line_of_the_environment_is_not_repeated(acc: Acc) -> None:
+    ended = acc.home.run("config", "show", CONNECTOR_AUTODESK_AUTH=SECRET)
+    assert ended.code == 78
+    assert SECRET not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("credentials/partner.json", "credentials/partner.json"),
+        ("${FILE_OF_GOOGLE}", "${FILE_OF_GOOGLE}"),
+        (f'${{FILE_OF_GOOGLE:-{{"private_key": "{SECRET}"}}', "********"),
+    ],
+)
+def test_config_show_shows_paths_and_no_key(drive: Drive, written: str, shown: str) -> None:
+    endpoint = {"name": "D", "credentials": "partner", "endpoint_details": {"drive_id": drive.shared}}
+    drive.home.configure(endpoint, credentials={"partner": {"google_credentials_path": written}})
+    ended = drive.home.run("config", "show", "--json", FILE_OF_GOOGLE="x.json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["credentials"] == {"partner": {"google_credentials_path": shown}}
     assert SECRET not in ended.out + ended.err

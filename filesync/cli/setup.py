@@ -174,11 +174,9 @@ def _effective(world: World) -> Mapping[str, Any]:
 
 
 def _shown(name: str, value: str) -> str | None:
-    from filesync.config.credentials import holds_key  # noqa: PLC0415  pydantic only where it is needed
-
     if not value:
         return None
-    return _MASK if is_secret(name) or holds_key(value) else value
+    return _MASK if is_secret(name) else value
 
 
 def _said(cost: Cost) -> str:

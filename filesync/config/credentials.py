@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from filesync.config.models import CredentialsModel
+from filesync.variables import holds_key
 
 # Every variable that says who logs in. A set replaces them all: what it does not give is '', never the environment's.
 VARIABLES: Mapping[str, str] = {
@@ -17,7 +18,6 @@ VARIABLES: Mapping[str, str] = {
 }
 _SECRET = "client_secret"  # noqa: S105  the key's name
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")  # says where a value comes from
-_CONTENT = ("{", "\n", "-----BEGIN")  # what no path has, and a key has
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +34,12 @@ class CredentialSet:
 
     def shown(self, mask: str) -> Mapping[str, Any]:
         """Give the set as written, for people's eyes; a key file's content in its path's place is hidden as well."""
-        return {
-            key: mask if text and (key == _SECRET or holds_key(str(text))) else text for key, text in self.text.items()
-        }
+        return {key: mask if text and _is_secret(key, str(text)) else text for key, text in self.text.items()}
 
 
-def holds_key(text: str) -> bool:
-    """Tell whether somebody put a key file's content where its path belongs; `${NAME}` is no content."""
+def _is_secret(key: str, text: str) -> bool:
     bare = _REFERENCE.sub("", text)
-    return any(mark in bare for mark in _CONTENT)
+    return key == _SECRET or "{" in bare or holds_key(bare)  # a ${NAME:-default} may have a key as its default
 
 
 def to_set(name: str, model: CredentialsModel, text: Mapping[str, Any]) -> CredentialSet:

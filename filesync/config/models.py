@@ -3,12 +3,13 @@
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
 
 from filesync.config.timing import check_cron, check_timezone
 from filesync.durations import parse_duration
 from filesync.providers.details import FilterDetails, Section
 from filesync.schedule import CronSchedule, IntervalSchedule, ManualSchedule, Schedule
+from filesync.variables import holds_key
 
 
 def to_length(value: Any) -> timedelta:
@@ -34,6 +35,13 @@ def to_unreadable(value: Any) -> Any:
     return value.strip().strip("/") if isinstance(value, str) else value
 
 
+def to_key_file(path: str) -> str:
+    """Refuse a key where its file's path belongs."""
+    if holds_key(path):
+        raise ValueError("the path of a file is needed, not what is in it")
+    return path
+
+
 Length = Annotated[
     timedelta,
     BeforeValidator(to_length),
@@ -43,6 +51,7 @@ Length = Annotated[
 ]
 Whole = Annotated[int, BeforeValidator(to_whole)]
 Number = Annotated[float, BeforeValidator(to_whole)]
+KeyFile = Annotated[str, AfterValidator(to_key_file)]
 FolderPath = Annotated[str, BeforeValidator(to_unreadable), Field(min_length=1)]
 
 
@@ -135,10 +144,10 @@ class CredentialsModel(Section):
     auth: Literal["auto", "two_legged", "three_legged", "service_account"] | None = Field(
         None, description="How to log in to Autodesk; auto when absent."
     )
-    service_account_path: str | None = Field(
+    service_account_path: KeyFile | None = Field(
         None, description="Autodesk: a JSON file with service_account_id, key_id and private_key."
     )
-    google_credentials_path: str | None = Field(
+    google_credentials_path: KeyFile | None = Field(
         None, description="Google: a JSON file, of a service account or of an authorised user."
     )
 
