@@ -9,6 +9,7 @@ from filesync.addresses import address_problem, is_forbidden
 from filesync.alerts import Command, Event, Ping, Webhook
 from filesync.config import Config, ConfigMistakes, load_config
 from filesync.settings import load_settings
+from tests.cli_home import CliHome
 
 Load = Callable[..., Config]
 ENDPOINT = "endpoints: [{name: D, endpoint_type: google_drive, endpoint_details: {drive_id: 0A}}]\n"
@@ -92,6 +93,37 @@ def test_targets_are_those_of_the_file_and_what_an_endpoint_makes_of_them(load: 
     assert second.notify[1].way == Command(("tell",))
     assert "0123456789abcdef" not in repr(made)
     assert {"sign me", "/0123456789abcdef", "/services/T0/B0"} <= set(made.secrets())
+
+
+def test_config_show_says_who_is_told_without_what_is_secret(tmp_path: Path) -> None:
+    home = CliHome(tmp_path)
+    home.configure(
+        {"name": "A", "notify": {"a": False, "own": {"type": "command", "command": ["tell"]}}},
+        notify={
+            "a": {"type": "ping", "url": "https://hc.example/0123456789abcdef"},
+            "b": {
+                "type": "webhook",
+                "url": "https://x.example/services/T0",
+                "secret": "sign me",
+                "events": ["changes"],
+            },
+        },
+    )
+    shown = home.run("config", "show", "--json")
+    assert shown.document["notify"] == {
+        "a": {"type": "ping", "url": "https://hc.example", "timeout": "10s"},
+        "b": {
+            "type": "webhook",
+            "url": "https://x.example",
+            "is_signed": True,
+            "events": ["changes"],
+            "give_up_after": "3d",
+            "timeout": "10s",
+        },
+    }
+    assert shown.document["endpoints"][0]["notify"]["b"] is True
+    assert set(shown.document["endpoints"][0]["notify"]) == {"b", "own"}
+    assert not [secret for secret in ("0123456789abcdef", "services", "sign me") if secret in shown.out]
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,7 @@ def _examples() -> Sequence[Traversable]:
 
 def _effective(world: World) -> Mapping[str, Any]:
     from filesync.cli.endpoints import set_to_row, to_row  # noqa: PLC0415  pydantic only where it is needed
+    from filesync.config import notify  # noqa: PLC0415  as above
     from filesync.config.keeping import in_words  # noqa: PLC0415  as above
 
     settings = world.settings
@@ -169,8 +170,17 @@ def _effective(world: World) -> Mapping[str, Any]:
         "rate_limit_percent": world.config.rate_limit_percent,
         "retention": in_words(world.config.retention),
         "credentials": {name: each.shown(_MASK) for name, each in world.config.credentials.items()},
-        "endpoints": [*rows],
+        "notify": {each.name: notify.in_words(each) for each in world.config.notify},
+        "endpoints": [{**row, "notify": told} for row, told in zip(rows, _told(world), strict=True)],
     }
+
+
+def _told(world: World) -> Iterator[Mapping[str, Any]]:
+    """Say of each endpoint, then of each set, who is told about it; of a global target its name is enough."""
+    from filesync.config import notify  # noqa: PLC0415  pydantic only where it is needed
+
+    for each in (*world.config.endpoints, *(one.template for one in world.config.sets)):
+        yield {target.name: notify.in_words(target) if target.own else True for target in each.notify}
 
 
 def _shown(name: str, value: str) -> str | None:

@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from filesync.addresses import address_problem
+from filesync.addresses import address_problem, without_path
 from filesync.alerts import TROUBLES, Command, Event, Ping, Target, Webhook
 from filesync.config.document import Node, Scalar, Table
 from filesync.config.mistakes import did_you_mean, key_path, shown
 from filesync.config.models import Length, to_length
 from filesync.config.sections import Checker
 from filesync.config.values import as_written, is_broken, to_value
+from filesync.durations import format_duration
 from filesync.providers.details import Section
 from filesync.redaction import Secret
 
@@ -162,3 +163,15 @@ def _to_target(name: str, made: TargetModel, home: Path, *, own: bool) -> Target
         program, *arguments = made.command
         way = Command((str(home / program) if "/" in program else program, *arguments))
     return Target(name, way, events, seconds, made.give_up_after, own)
+
+
+def in_words(target: Target) -> Mapping[str, Any]:
+    """Write a target for people's eyes: no path of its address, no secret."""
+    way = target.way
+    seconds = {"timeout": f"{target.timeout:g}s"}
+    if isinstance(way, Ping):
+        return {"type": "ping", "url": without_path(way.url.reveal()), **seconds}
+    more = {"events": sorted(target.events), "give_up_after": format_duration(target.keep), **seconds}
+    if isinstance(way, Webhook):
+        return {"type": "webhook", "url": without_path(way.url.reveal()), "is_signed": bool(way.secret), **more}
+    return {"type": "command", "command": [*way.argv], **more}
