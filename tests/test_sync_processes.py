@@ -199,16 +199,18 @@ def test_a_start_with_nothing_due_imports_neither_the_network_nor_tables(acc: Ac
     assert ended.stdout == "0 []\n"
 
 
-def test_a_dry_run_tells_and_changes_nothing(acc: Acc) -> None:
+def test_a_dry_run_tells_and_changes_nothing(acc: Acc, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"  # its own: other tests run at the same time
+    temporary.mkdir()
     acc.home.cli("sync")
     before = acc.home.database.read_bytes()
     acc.service.add_file(acc.top, "new.pdf", 1)
     acc.service.clock.advance(60)
-    ended = acc.home.cli("sync", "--endpoint", "P", "--dry-run")
+    ended = acc.home.cli("sync", "--endpoint", "P", "--dry-run", TMPDIR=str(temporary))
     assert ended.code == 0
     assert "it would be 1 added" in ended.err
     assert acc.home.database.read_bytes() == before
-    assert not list(Path("/tmp").glob("filesync-dry-run-*"))
+    assert not list(temporary.iterdir())
 
 
 def test_a_trial_stops_after_n_files_and_leaves_stamps_and_due_times_alone(acc: Acc) -> None:
