@@ -148,7 +148,7 @@ def sweep(path: Path) -> None:
 
 def put_in_place(temporary: Path, path: Path) -> None:
     """Bring a file to the disk and rename it: at `path` is what was there, or all of it. Raises OSError."""
-    with temporary.open("rb+") as file:
+    with temporary.open("rb") as file:  # it may be read-only by now
         os.fsync(file.fileno())
     temporary.replace(path)
     _sync_folder(path.parent)

@@ -154,7 +154,7 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(lived: CliHome) -> None:
 def test_random_lives_are_told_the_same_after_any_cut(home: CliHome, tmp_path: Path) -> None:
     random, whole = Random(4), tmp_path / "whole.db"
     shown: dict[str, int] = {}
-    for _ in range(40):
+    for _ in range(30):
         name = random.choice("abcdefgh")
         if name in shown and random.random() < 0.4:
             del shown[name]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from filesync.store import migrations
 from filesync.store.database import open_for_writing
 from filesync.store.migrations import CURRENT
 from tests.cli_home import CliHome, file
@@ -149,6 +150,29 @@ def test_a_database_that_is_lost_or_damaged_is_replaced(home: CliHome, damage: s
     assert (before.read_bytes() if before.exists() else None) == left
     change(home, "2")
     assert len(query(home.database, FEED)) == 3
+
+
+def test_a_snapshot_of_an_older_schema_comes_back_and_the_next_sync_migrates_it(
+    home: CliHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = home.path / "old.db"
+    with monkeypatch.context() as then:
+        then.setattr(migrations, "_STEPS", migrations._STEPS[:1])
+        then.setattr(migrations, "CURRENT", 1)
+        open_for_writing(old).close()
+    assert home.run("snapshot", "--restore", "old.db").code == 0
+    assert "run: filesync sync" in home.run("files").err
+    change(home, "2")
+    assert [row[0] for row in query(home.database, FEED)] == [3, 4]
+    assert is_whole(home.database)
+
+
+def test_a_snapshot_that_was_killed_is_swept_up_by_the_next_one(home: CliHome) -> None:
+    (home.path / ".copy.db.partial").write_bytes(b"half" * 5000)
+    home.database.chmod(0o440)
+    assert home.run("snapshot", "copy.db").code == 0
+    assert leftovers(home.path) == []
+    assert stat.S_IMODE((home.path / "copy.db").stat().st_mode) == 0o440
 
 
 def test_what_is_no_whole_database_of_ours_is_refused(home: CliHome) -> None:
