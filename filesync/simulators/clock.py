@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 from filesync.clock import Clock, SystemClock
 
 
+_REAL = 0.002  # seconds: other threads do real work meanwhile, and who looks for a lock again must not outrun them
+
+
 class SimulatedClock:
     """Real time plus what `advance` added; a frozen one stands still but for `advance` and `wait`.
 
@@ -41,7 +44,7 @@ class SimulatedClock:
         if not self._frozen:
             return event.wait(seconds)
         self._advance_to(self.elapsed + seconds)
-        return event.is_set()
+        return event.wait(_REAL)
 
     def _advance_to(self, elapsed: float) -> None:
         with self._lock:
