@@ -123,6 +123,7 @@ def test_config_show_says_who_is_told_without_what_is_secret(tmp_path: Path) -> 
     }
     assert shown.document["endpoints"][0]["notify"]["b"] is True
     assert set(shown.document["endpoints"][0]["notify"]) == {"b", "own"}
+    assert "type: webhook" in home.run("config", "show").out
     assert not [secret for secret in ("0123456789abcdef", "services", "sign me") if secret in shown.out]
 
 

@@ -168,6 +168,22 @@ def test_a_login_that_ends_soon_is_told_once(drive: Drive, receiver: Receiver, m
     assert drive.home.query("SELECT * FROM notify_told") == []
 
 
+def test_a_set_that_cannot_be_asked_is_told_like_an_endpoint(acc: Acc, receiver: Receiver) -> None:
+    details = {"hub_id": acc.hub, "projects": {"include": ["*"]}}
+    acc.home.configure({"name": "ACC {project_name}", "endpoint_details": details}, notify={"ops": hook(receiver)})
+    acc.service.faults.fail(faults.status(404), times=None, route="hub")
+    for _ in range(5):
+        acc.service.clock.advance(3700)
+        assert acc.home.run("sync").code == 1
+    acc.service.faults.clear()
+    for _ in range(2):
+        acc.service.clock.advance(3700)
+        assert acc.home.run("sync").code == 0
+    assert receiver.events == ["failure", "recovered"]
+    assert receiver.received[0].document["set"] == "ACC {project_name}"
+    assert receiver.received[0].document["failures_in_a_row"] == 3
+
+
 def test_an_endpoint_can_leave_a_global_target_out_and_have_one_of_its_own(drive: Drive, receiver: Receiver) -> None:
     tell(drive, {"ops": False, "mine": hook(receiver, "failure")}, ops=hook(receiver, "failure"))
     break_down(drive)
@@ -217,6 +233,15 @@ def test_a_hiccup_is_silence_to_a_dead_man_switch(drive: Drive, receiver: Receiv
     break_down(drive)
     assert start(drive) == 75
     assert receiver.paths == ["/p/start"]
+
+
+def test_a_start_that_breaks_is_told_to_a_dead_man_switch(drive: Drive, receiver: Receiver) -> None:
+    tell(drive, dead={"type": "ping", "url": f"{receiver.url}/p"})
+    drive.home.database.parent.mkdir()
+    drive.home.database.write_text("this is no database, and long enough for SQLite to see it" * 20)
+    assert start(drive) == 1
+    assert receiver.paths == ["/p/start", "/p/fail"]
+    assert b"connector.db" in receiver.received[1].body
 
 
 def test_of_pings_that_did_not_arrive_only_the_last_is_kept(drive: Drive, receiver: Receiver) -> None:
@@ -533,6 +558,37 @@ def test_no_address_and_no_secret_reaches_log_messages_or_database(drive: Drive,
     assert "notify" in everything
     for secret in ("capability-path", "ping-capability", "sign-with-this"):
         assert secret not in everything
+
+
+# --- the documents --------------------------------------------------------------------------
+
+
+def test_every_field_of_a_message_and_of_the_commands_is_documented(drive: Drive, receiver: Receiver) -> None:
+    tell(drive, ops=hook(receiver, *ALERTS, "changes"))
+    start(drive)
+    folder = drive.service.state.add_folder(drive.shared, "A")
+    add(drive, "a.pdf", parent=folder)
+    start(drive)
+    drive.service.state.rename(folder, "B")
+    start(drive)
+    break_down(drive)
+    for _ in range(3):
+        start(drive)
+    drive.service.faults.clear()
+    start(drive)
+    page = (ROOT / "docs" / "notifications.md").read_text()
+    inner = [
+        row for each in receiver.received for row in (each.document.get("sync"), *each.document.get("changes", ()))
+    ]
+    rows = [*(each.document for each in receiver.received), *(row for row in inner if row)]
+    names = {name for row in rows for name in row}
+    assert len(names) > 40
+    assert not {name for name in names if f"`{name}`" not in page}
+    commands = (ROOT / "docs" / "commands.md").read_text()
+    for command in ("test", "status"):
+        text = commands.partition(f"## filesync notify {command}")[2].partition("\n## ")[0]
+        shown = json.loads(drive.home.run("notify", command, "--json").out)["targets"][0]
+        assert not {name for name in shown if f"`{name}`" not in text}
 
 
 # --- commands -------------------------------------------------------------------------------

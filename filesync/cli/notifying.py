@@ -4,14 +4,14 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from filesync.alerts import PING, Event, Ping, Target, to_rid
 from filesync.cli.world import World
 from filesync.clock import Stop, to_timestamp
-from filesync.errors import DeliveryError, FilesyncError, StoppedError, StoreError
+from filesync.errors import DeliveryError, FilesyncError, StoppedError, StoreError, TransientError
 from filesync.signals import stopping
 
 if TYPE_CHECKING:
@@ -40,11 +40,18 @@ class Notifier:
         self._targets = () if self._is_silent else world.config.targets()
         self.abandoned = False
 
-    def begin(self) -> None:
-        """Tell the dead-man switches of the home that a scheduled start began; waits for nobody."""
-        for target in self._targets if self._is_scheduled else ():
-            if isinstance(target.way, Ping) and not target.own:
-                self._ping_start(target)
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Tell the dead-man switches of the home that a scheduled start begins, and that it broke when it does."""
+        for target in self._switches():
+            self._ping_start(target)
+        try:
+            yield
+        except (StoppedError, TransientError):
+            raise  # silence, as after syncs that failed so
+        except FilesyncError as error:
+            self._broke(error)
+            raise
 
     def begin_endpoint(self, endpoint: "Endpoint", _endpoint_id: int) -> None:
         """Tell an endpoint's own dead-man switches that its sync began; waits for nobody."""
@@ -69,6 +76,23 @@ class Notifier:
             with suppress(StoppedError):
                 self._tell(report, code, stop)
         return code if caught.exit_code is None else caught.exit_code
+
+    def _switches(self) -> Sequence[Target]:
+        """Give the dead-man switches that are told of every scheduled start."""
+        all_of_home = [each for each in self._targets if isinstance(each.way, Ping) and not each.own]
+        return all_of_home if self._is_scheduled else ()
+
+    def _broke(self, error: FilesyncError) -> None:
+        from filesync.notify.messages import Letter  # noqa: PLC0415  as everywhere
+        from filesync.notify.sending import try_once  # noqa: PLC0415  as everywhere
+
+        world, stop = self._world, Stop(self._world.clock)
+        facts = {"result": "fail", "rid": to_rid(world.run_id), "text": str(error)}
+        with stopping(stop.request):
+            self._await_start_pings(stop)
+            for target in self._switches():
+                with suppress(DeliveryError, StoppedError):  # then its silence tells
+                    try_once(desk(world, stop, self._began_at), target, Letter("fail", PING, facts))
 
     def _forget_all(self) -> None:
         """Forget the targets of a file that names none any more: changes would be kept for them for ever."""
@@ -109,8 +133,7 @@ class Notifier:
             found = [*self._notes(database, report, endpoints)]
             if found:
                 notices.write(database, found)
-            if self._is_scheduled:
-                self._put_pings(database, report, code)
+            self._put_pings(database, report, code)
         finally:
             database.close()
 
@@ -120,8 +143,13 @@ class Notifier:
 
         world, wanted = self._world, {event for target in self._targets for event in target.events}
         now = to_timestamp(world.clock.now())
-        told = notices.load_told(database, (Event.STALE, Event.LOGIN_EXPIRING))
+        told = notices.load_told(database, (Event.STALE, Event.LOGIN_EXPIRING, Event.FAILURE))
         watch = Watch(told, now, world.run_id, socket.gethostname())
+        asked = {each.set_name for each in report.expansions}
+        if asked:
+            answered = world.answered()
+            sets = [each for each in world.config.sets if each.name in asked and each.source in answered]
+            yield from watch.sets([(each, answered[each.source]) for each in sets])
         if Event.STALE in wanted:
             yield from watch.stale(_statuses(world, database, endpoints), endpoints)
         if Event.LOGIN_EXPIRING in wanted and report.outcomes:
@@ -137,9 +165,8 @@ class Notifier:
             return  # a temporary failure is silence, so that the switch's own patience counts
         bad = [f"{each.endpoint}: {each.error_message}" for each in report.outcomes if each.error_message]
         message = {"result": result, "rid": to_rid(self._world.run_id), "text": "\n".join(bad) or f"exit code {code}"}
-        for target in self._targets:
-            if isinstance(target.way, Ping) and not target.own:
-                put_ping(database, target.name, message, to_timestamp(self._world.clock.now()))
+        for target in self._switches():
+            put_ping(database, target.name, message, to_timestamp(self._world.clock.now()))
 
     def _ping_start(self, target: Target) -> None:
         thread = threading.Thread(target=self._send_start, args=(target,), name=f"ping {target.name}", daemon=True)

@@ -83,8 +83,7 @@ def sync(  # noqa: PLR0913  one parameter for each option
         if not world.config.sets:  # else more names are known once the sets were asked for
             check_names(choice.names, [e.name for e in world.config.endpoints])
         notifier = Notifier(world, choice, dry_run=dry_run)
-        notifier.begin()
-        with _database_for(world, dry_run=dry_run) as path:
+        with notifier.watching(), _database_for(world, dry_run=dry_run) as path:
             report, code = _run(world, choice, path, _Watchers(start_log, notifier))
     _tell(world, choice, report, dry_run=dry_run)
     if not dry_run and code < _STOPPED:

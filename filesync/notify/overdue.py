@@ -1,12 +1,15 @@
-"""What no sync tells by itself: endpoints that went stale or came back, and logins that end soon."""
+"""What no sync tells by itself: endpoints that went stale or came back, sets, and logins that end soon."""
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
-from filesync.alerts import Alert, Event, Target, Told, payload, recovery
-from filesync.clock import Timestamp
-from filesync.config import Endpoint
+from filesync.alerts import Alert, Ended, Event, Target, Told, judge, payload, recovery, sentence
+from filesync.clock import Timestamp, from_timestamp
+from filesync.config import Endpoint, EndpointSet
 from filesync.status import Status
 from filesync.store.notices import NO_ENDPOINT, Note
+from filesync.store.sets import Answered
 
 _LATE = frozenset({"stale", "never"})
 _WELL = frozenset({"ok", "partial", "manual", "archived", "inactive"})
@@ -37,6 +40,26 @@ class Watch:
             if Event.LOGIN_EXPIRING in target.events:
                 yield from self._logins(target.key(NO_ENDPOINT), warnings)
 
+    def sets(self, answers: Collection[tuple[EndpointSet, Answered]]) -> Iterator[Note]:
+        """Tell that the service did not say who is in a set, three times in a row, and once that it does again."""
+        for wanted, answered in answers:
+            for target in wanted.template.notify:
+                if not target.own:
+                    yield from self._set(wanted.name, answered, target)
+
+    def _set(self, name: str, answered: Answered, target: Target) -> Iterator[Note]:
+        subject, at = _subject(name), from_timestamp(self._at)
+        status = "failed" if answered.error_type else "success"
+        ended = Ended(status, at, answered.error_type, answered.error_message, answered.failures_in_a_row)
+        told = self._told.get((target.name, subject), ())
+        verdict = judge(ended, told, target.events)
+        for alert in verdict.alerts:
+            facts = {"host": self._host, "set": name, **_words(alert, ended)}
+            message = payload(alert.event, self._at, sentence(alert, name, ended), self._run_id, **facts)
+            yield Note(target.name, None, self._at, alert, message, subject=subject)
+        if told and verdict.over:
+            yield Note(target.name, None, self._at, over=verdict.over, subject=subject)
+
     def _stale(self, status: Status, endpoint_id: int, target: Target) -> Iterator[Note]:
         key = target.key(endpoint_id)
         told = [each for each in self._told.get((key, endpoint_id), ()) if each.event is Event.STALE]
@@ -62,3 +85,15 @@ class Watch:
             if warning not in told:
                 message = payload(Event.LOGIN_EXPIRING, self._at, warning, self._run_id, host=self._host)
                 yield Note(key, None, self._at, Alert(Event.LOGIN_EXPIRING, warning), message)
+
+
+def _subject(set_name: str) -> int:
+    """Give a set a number among the subjects of what was told, below those of endpoints."""
+    return -1 - int.from_bytes(hashlib.sha256(set_name.encode("utf-8", "surrogatepass")).digest()[:6])
+
+
+def _words(alert: Alert, ended: Ended) -> Mapping[str, Any]:
+    if alert.event is Event.RECOVERED:
+        return {"recovered_from": [*alert.recovered_from]}
+    error = {"error_type": ended.error_type, "error_message": ended.error_message}
+    return {"failures_in_a_row": ended.failures, **error}

@@ -36,6 +36,7 @@ class Note:
     alert: Alert | None = None
     payload: Mapping[str, Any] | None = None
     over: frozenset[Event] = frozenset()
+    subject: int | None = None  # in notify_told, where it is no endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +117,15 @@ def _put_ping(connection: sqlite3.Connection, entry: _Entry) -> None:
 
 
 def _write(connection: sqlite3.Connection, note: Note) -> None:
-    endpoint_id = NO_ENDPOINT if note.endpoint_id is None else note.endpoint_id
-    _forget(connection, note.target, endpoint_id, note.over)
+    subject = note.endpoint_id or note.subject or NO_ENDPOINT
+    _forget(connection, note.target, subject, note.over)
     if note.alert is None or note.payload is None:
         return
     _put(connection, _Entry(note.target, note.endpoint_id, note.alert.event, note.payload, note.at))
     if note.alert.event is not Event.RECOVERED:
         connection.execute(
             "INSERT OR REPLACE INTO notify_told (target, endpoint_id, event, cause, told_at) VALUES (?, ?, ?, ?, ?)",
-            (note.target, endpoint_id, note.alert.event, note.alert.cause, note.at),
+            (note.target, subject, note.alert.event, note.alert.cause, note.at),
         )
 
 
