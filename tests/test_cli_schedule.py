@@ -228,6 +228,28 @@ def test_options_that_contradict_each_other_are_wrong_usage(machine: Machine, ar
     one_line(machine.run("schedule", "install", *argv), 2)
 
 
+def test_what_is_left_of_a_home_that_is_gone_can_be_removed(machine: Machine) -> None:
+    machine.run("schedule", "install", "--cron")
+    shutil.rmtree(machine.home.path)
+    assert machine.run("schedule", "uninstall").err == "removed: your crontab\n"
+    assert not machine.table.exists()
+
+
+def test_a_wrong_variable_stops_an_installation_but_no_removal(machine: Machine) -> None:
+    machine.run("schedule", "install", "--cron")
+    (machine.home.path / ".env").write_text("SYNC_INTERVAL_MINUTES=often\n")
+    one_line(machine.run("schedule", "install", "--cron"), 78, "SYNC_INTERVAL_MINUTES")
+    assert machine.run("schedule", "uninstall").err == "removed: your crontab\n"
+
+
+def test_a_key_below_root_and_a_database_elsewhere_are_within_the_walls(machine: Machine) -> None:
+    env = "GOOGLE_CREDENTIALS_PATH=/root/key.json\nDATABASE_URL=sqlite:////srv/elsewhere/connector.db\n"
+    (machine.home.path / ".env").write_text(env)
+    text = machine.run("schedule", "show", "--system").out
+    assert "\nProtectHome=read-only\n" in text
+    assert f'"{machine.home.path}/tokens" /srv/elsewhere\n' in text
+
+
 # --- systemd --------------------------------------------------------------------------------
 
 

@@ -2,9 +2,7 @@
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer  # noqa: TID251  the command layer
@@ -13,20 +11,18 @@ from filesync.ages import ago
 from filesync.cli.moments import minute
 from filesync.cli.options import AsJson
 from filesync.cli.output import show_document
+from filesync.cli.timers import WRITTEN, Timers, owner_of
 from filesync.cli.world import World
-from filesync.errors import ConfigError, LocalFileError, SchedulerError, StoreError, UsageError
+from filesync.errors import ConfigError, SchedulerError, StoreError, UsageError
 from filesync.settings import DEFAULTS
-from filesync.timers.call import Call, Timer, check_length
-from filesync.timers.commands import Crontab, Systemctl, try_out
-from filesync.timers.cron_timer import CronTimer
+from filesync.timers.call import Timer, check_length
+from filesync.timers.commands import try_out
 from filesync.timers.systemd import Service
 from filesync.timers.systemd_timer import SystemdTimer
 from filesync.variables import read_variables
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Let the system start `filesync sync` by itself.")
 
-_SYSTEM_UNITS = Path("/etc/systemd/system")
-_WRITTEN = {"data": 0o755, "logs": 0o755, "tokens": 0o700}
 _OF_THE_NETWORK = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE")  # .env does not set these
 
 WithCron = Annotated[bool, typer.Option("--cron", help="A line in your crontab.")]
@@ -52,7 +48,7 @@ def show(  # noqa: PLR0913  one parameter for each option
     Without --cron and --systemd: what is installed, else cron where that is there.
     """
     world: World = ctx.obj
-    timer = _chosen(_Timers(world, check_length(every)), cron=cron, systemd=systemd, user=user, system=system)
+    timer = _chosen(Timers(world, check_length(every)), cron=cron, systemd=systemd, user=user, system=system)
     installed, problem = _look(timer)
     last = _last_start(world)
     if json:
@@ -79,13 +75,14 @@ def install(  # noqa: PLR0913  one parameter for each option
     else cron where that is there.
     """
     world: World = ctx.obj
-    timers = _Timers(world, check_length(every))
+    timers = Timers(world, check_length(every))
     timer = _chosen(timers, cron=cron, systemd=systemd, user=user, system=system)
     if not world.config_path.exists():
         raise ConfigError(f"{world.config_path}: is not there, so there is nothing to start; see: filesync init --help")
+    _ = world.settings  # a variable that is wrong stops here
     try_out(world.program)
     if isinstance(timer, SystemdTimer) and timer.service:
-        _make_folders(world.home, timer.service)
+        _make_folders(world, timer.service)
     was_new = timer.install()
     world.note(f"{'installed' if was_new else 'installed already'}: {_place(timer)}, every {_in_words(every)}")
     for line in (*_warnings(world, timer), *_others(timers, timer)):
@@ -103,7 +100,7 @@ def uninstall(
 ) -> None:
     """Remove what `schedule install` installed for this home, and nothing else; without options wherever it is."""
     world: World = ctx.obj
-    timers = _Timers(world, every=5)
+    timers = Timers(world, every=5)
     if cron or systemd or user or system:
         chosen = [_chosen(timers, cron=cron, systemd=systemd, user=user, system=system)]
     else:
@@ -115,35 +112,7 @@ def uninstall(
         world.note("nothing is installed for this home")
 
 
-class _Timers:
-    """Every kind of timer that this home can have."""
-
-    def __init__(self, world: World, every: int) -> None:
-        self._world = world
-        self._every = every
-        config = world.config_path if world.options.config else None
-        self._call = Call(tuple(world.program), world.home, config)
-
-    def __iter__(self) -> Iterator[Timer]:
-        yield self.cron()
-        yield self.of_user()
-        yield self.of_system()
-
-    def cron(self) -> Timer:
-        return CronTimer(self._call, self._every, Crontab(self._world.environ))
-
-    def of_user(self) -> Timer:
-        environ = self._world.environ
-        base = environ.get("XDG_CONFIG_HOME") or str(Path(environ.get("HOME") or "~").expanduser() / ".config")
-        folder = Path(base) / "systemd" / "user"
-        return SystemdTimer(self._call, self._every, folder, Systemctl(environ, of_user=True))
-
-    def of_system(self) -> Timer:
-        manager = Systemctl(self._world.environ, of_user=False)
-        return SystemdTimer(self._call, self._every, _SYSTEM_UNITS, manager, _service(self._world))
-
-
-def _named(timers: _Timers, *, cron: bool, systemd: bool, user: bool, system: bool) -> Timer | None:
+def _named(timers: Timers, *, cron: bool, systemd: bool, user: bool, system: bool) -> Timer | None:
     """Give the timer that the options name; None when they name none."""
     for one, other, names in ((cron, systemd, "--cron and --systemd"), (user, system, "--user and --system")):
         if one and other:
@@ -157,7 +126,7 @@ def _named(timers: _Timers, *, cron: bool, systemd: bool, user: bool, system: bo
     return timers.of_user() if systemd or user else None
 
 
-def _chosen(timers: _Timers, *, cron: bool, systemd: bool, user: bool, system: bool) -> Timer:
+def _chosen(timers: Timers, *, cron: bool, systemd: bool, user: bool, system: bool) -> Timer:
     """Give the timer that is named, else the one that is installed, else the one that can be."""
     named = _named(timers, cron=cron, systemd=systemd, user=user, system=system)
     if named is not None:
@@ -177,47 +146,20 @@ def _look(timer: Timer) -> tuple[str | None, str | None]:
     return installed, None
 
 
-def _service(world: World) -> Service:
-    """Tell whom a system service of this home runs as, and what of the disk it needs."""
-    import pwd  # noqa: PLC0415  not on every system
-
-    owner = _owner(world.home)
-    try:
-        user = pwd.getpwuid(owner.st_uid).pw_name
-    except KeyError:
-        user = str(owner.st_uid)
-    writes = [world.home / name for name in _WRITTEN]
-    beside = world.settings.database_path.parent
-    if not any(beside.is_relative_to(folder) for folder in writes):
-        writes.append(beside)
-    named = (name for name in world.settings.variables if name.removesuffix("_FILE") in DEFAULTS)
-    read = [world.settings.path(world.environ.get(name, "")) for name in named if name.endswith(("_FILE", "_PATH"))]
-    interpreter = Path(sys.executable)
-    program = (Path(world.program[0]), interpreter, interpreter.resolve(), Path(sys.base_prefix))
-    return Service(user, writes, [*program, world.config_path, *read])
-
-
-def _owner(path: Path) -> os.stat_result:
-    try:
-        return path.stat()
-    except OSError as exc:
-        raise LocalFileError(f"{path}: cannot be read: {exc.strerror}; see: filesync init --help") from exc
-
-
-def _make_folders(home: Path, service: Service) -> None:
+def _make_folders(world: World, service: Service) -> None:
     """Make what the service writes into, as its user's: systemd lets it write nowhere else, so it could not."""
-    owner = _owner(home)
+    owner = owner_of(world.home)
     for folder in service.writes:
         if folder.exists():
             continue
-        folder.mkdir(parents=True, mode=_WRITTEN.get(folder.name, 0o755))
+        folder.mkdir(parents=True, mode=WRITTEN.get(folder.name, 0o755))
         if os.geteuid() == 0:
             os.chown(folder, owner.st_uid, owner.st_gid)
 
 
 def _warnings(world: World, timer: Timer) -> Iterator[str]:
     """Say what holds in this shell and will not hold where the scheduler starts programs."""
-    owner = _owner(world.home).st_uid
+    owner = owner_of(world.home).st_uid
     if owner != os.geteuid() and not (isinstance(timer, SystemdTimer) and timer.service):
         yield f"{world.home} belongs to user {owner}, and sync would run as user {os.geteuid()}: take --system, as root"
     written = read_variables(world.home, {})
@@ -235,7 +177,7 @@ def _warnings(world: World, timer: Timer) -> Iterator[str]:
         yield "your timers stop when you log out, unless: loginctl enable-linger"
 
 
-def _others(timers: _Timers, chosen: Timer) -> Iterator[str]:
+def _others(timers: Timers, chosen: Timer) -> Iterator[str]:
     for timer in timers:
         if _place(timer) != _place(chosen) and _look(timer)[0] is not None:
             yield f"{_place(timer)} starts this home, too; remove it with: filesync schedule uninstall {_option(timer)}"
