@@ -215,6 +215,20 @@ def test_a_user_who_may_not_use_cron_is_told_in_one_line(machine: Machine, said:
     assert machine.run("schedule", "show", "--cron", "--json").document["installed"] is None
 
 
+def test_a_table_that_cannot_be_read_is_not_taken_for_none(machine: Machine) -> None:
+    refusing = "#!/bin/sh\n[ $1 = -l ] && echo \"crontab: can't open 'bob': Permission denied\" >&2 && exit 1\n: > $HOME/table\n"
+    machine.has("crontab", refusing)
+    one_line(machine.run("schedule", "install", "--cron"), 1, "Permission denied")
+    assert not machine.table.exists()
+
+
+@pytest.mark.parametrize("said", ["crontab: can't open 'bob': No such file or directory", "no crontab for bob"])
+def test_every_crons_word_for_no_table_is_understood(machine: Machine, said: str) -> None:
+    machine.has("crontab", CRONTAB.replace("no crontab for $LOGNAME", said))
+    assert machine.run("schedule", "install", "--cron").code == 0
+    assert machine.table.read_text() == line(machine)
+
+
 def test_a_crontab_that_forgets_is_no_success(machine: Machine) -> None:
     machine.has("crontab", "#!/bin/sh\ncat > /dev/null\n")
     one_line(machine.run("schedule", "install", "--cron"), 1, "did not keep")

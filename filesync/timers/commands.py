@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from filesync.errors import SchedulerError
 
 _PATIENCE = 60  # seconds
-_NO_TABLE = ("no crontab", "no such file", "can't open")  # what crons say of a user without one
+_NO_TABLE = ("no crontab", "no such file or directory")  # what crons say of a user without one; anything else is not it
 _NOT_THERE = "is not installed here"
 
 
