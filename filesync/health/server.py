@@ -59,7 +59,8 @@ def place_of(host: str, port: int) -> Place:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as exc:
         raise UsageError(f"--host {host!r}: no such address") from exc
-    family, _, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)  # of localhost's two the usual one
+    usual = socket.AF_INET  # of localhost's two
+    family, _, _, _, address = min(found, key=lambda each: each[0] != usual)
     return Place(family, str(address[0]), int(address[1]))
 
 

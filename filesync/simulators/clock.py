@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from filesync.clock import Clock, SystemClock
 
-
 _REAL = 0.002  # seconds: other threads do real work meanwhile, and who looks for a lock again must not outrun them
 
 
