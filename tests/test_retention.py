@@ -329,7 +329,8 @@ def test_nothing_is_dropped_that_a_consumer_has_not_seen_unless_told_to(lived: C
     assert seqs(lived) == [3, 4, 5, 6, 7, 8]
     planned = lived.run("prune", "--dry-run", "--ignore-consumers", "--json").document
     assert (planned["changes"], planned["held_by"][0]["changes"]) == (3, 3)
-    lived.run("prune", "--ignore-consumers")
+    ended = lived.run("prune", "--ignore-consumers")
+    assert "consumer bi has seen the feed up to seq 2: it will not see 3 changes after that" in ended.err
     assert seqs(lived) == [6, 7, 8]
     ended = lived.run("changes", "--consumer", "bi", "--jsonl")
     assert (ended.code, ended.out) == (1, "")

@@ -50,6 +50,7 @@ def prune(
             database.close()
         _log(world, pruned)
     _show(world, form, pruned, dry_run=dry_run)
+    _name_readers(world, form, pruned, ignored=ignore_consumers)
 
 
 def prune_now_and_then(world: World) -> None:
@@ -74,7 +75,7 @@ def _breathe(world: World, until: float | None = None) -> bool:
 
 
 def _log(world: World, pruned: Pruned) -> None:
-    if pruned.sync_logs or pruned.changes or pruned.deleted_files or not pruned.is_done:
+    if pruned.sync_logs or pruned.changes or pruned.deleted_files or pruned.held_by or not pruned.is_done:
         world.log.info(
             "prune",
             sync_logs=pruned.sync_logs,
@@ -97,11 +98,16 @@ def _show(world: World, form: Form, pruned: Pruned, *, dry_run: bool) -> None:
     show(world, form, _VIEW, [{"table": table, "rows": rows} for table, rows in counts.items()])
     if dry_run:
         world.note("nothing was changed: --dry-run")
-    for holder in pruned.held_by:
-        world.note(
-            f"{holder.kind} {holder.reader} has seen the feed up to seq {holder.seq}, "
-            f"so {holder.changes:,} more changes stay; --ignore-consumers lets them go"
-        )
+
+
+def _name_readers(world: World, form: Form, pruned: Pruned, *, ignored: bool) -> None:
+    """Say who has not seen everything that the policy lets go, and what that means for it."""
+    for holder in pruned.held_by if form is Form.TABLE else ():
+        seen = f"{holder.kind} {holder.reader} has seen the feed up to seq {holder.seq}"
+        if ignored:
+            world.note(f"{seen}: it will not see {holder.changes:,} changes after that")
+        else:
+            world.note(f"{seen}, so {holder.changes:,} more changes stay; --ignore-consumers lets them go")
 
 
 _VIEW = View(
