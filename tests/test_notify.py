@@ -156,12 +156,12 @@ def test_a_partial_sync_is_told_once_for_each_set_of_folders_and_its_end_too(acc
 
 
 def test_a_login_that_ends_soon_is_told_once(drive: Drive, receiver: Receiver, monkeypatch: Any) -> None:
-    tell(drive, ops=hook(receiver))
+    tell(drive, {"mine": hook(receiver, "login_expiring")}, ops=hook(receiver))
     warnings = {("google", ""): "the login at Google ends 2026-12-01 08:00 UTC; run: filesync auth google login"}
     monkeypatch.setattr("filesync.cli.logins.login_warnings", lambda world: warnings)
     for _ in range(3):
         start(drive)
-    assert receiver.events == ["login_expiring"]
+    assert receiver.events == ["login_expiring"] * 2
     assert receiver.received[0].document["text"] == warnings["google", ""]
     warnings.clear()
     start(drive)
@@ -383,6 +383,8 @@ def test_a_receiver_that_hangs_delays_no_sync_and_a_signal_ends_it_with_nothing_
     receiver.wait()
     row = drive.home.query("SELECT status FROM sync_logs ORDER BY id DESC LIMIT 1")[0]
     assert row["status"] == "success"  # the sync ended before anybody was told
+    assert drive.home.cli("sync", "--all").code == 0  # and the next start's does not wait either
+    assert [each["status"] for each in drive.home.query("SELECT status FROM sync_logs")] == ["success"] * 3
     asked = time.monotonic()
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=10)

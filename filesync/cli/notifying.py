@@ -17,6 +17,7 @@ from filesync.signals import stopping
 if TYPE_CHECKING:
     from filesync.config import Endpoint
     from filesync.notify.delivery import Addressee, Result
+    from filesync.notify.overdue import Watch
     from filesync.notify.sending import Desk
     from filesync.status import Status
     from filesync.store.database import Database
@@ -113,14 +114,14 @@ class Notifier:
     def _tell(self, report: "Report", code: int, stop: Stop) -> None:
         from filesync.notify.delivery import deliver  # noqa: PLC0415  only who has somebody to tell
 
-        endpoints = self._world.endpoints()
         try:
+            endpoints = self._world.endpoints()
             self._write(report, code, endpoints)
             result = deliver(desk(self._world, stop, self._began_at), addressees(self._world, endpoints))
         except (FilesyncError, OSError) as error:  # the syncs are done and their outcome stands
             self._world.complain(f"nobody could be told: {error}")
             return
-        self.abandoned = result.abandoned
+        self.abandoned = self.abandoned or result.abandoned
         self._complain(result)
 
     def _write(self, report: "Report", code: int, endpoints: "Sequence[Endpoint]") -> None:
@@ -153,9 +154,7 @@ class Notifier:
         if Event.STALE in wanted:
             yield from watch.stale(_statuses(world, database, endpoints), endpoints)
         if Event.LOGIN_EXPIRING in wanted and report.outcomes:
-            from filesync.cli.logins import login_warnings  # noqa: PLC0415  the network's libraries are there by now
-
-            yield from watch.logins([*login_warnings(world).values()], world.config.notify)
+            yield from _login_notes(world, watch, endpoints)
 
     def _put_pings(self, database: "Database", report: "Report", code: int) -> None:
         from filesync.store.notices import put_ping  # noqa: PLC0415  as above
@@ -236,6 +235,22 @@ def addressees(world: World, endpoints: "Sequence[Endpoint]") -> "list[Addressee
         if target.own
     ]
     return [*everywhere, *own]
+
+
+def _login_notes(world: World, watch: "Watch", endpoints: "Sequence[Endpoint]") -> "Iterator[Note]":
+    """Tell global targets of every login that ends soon, and an endpoint's own of the one that it uses."""
+    from filesync.cli.logins import login_warnings  # noqa: PLC0415  the network's libraries are there by now
+    from filesync.config.file import service_of  # noqa: PLC0415  as above
+    from filesync.store.notices import NO_ENDPOINT  # noqa: PLC0415  as above
+
+    warnings, ids = login_warnings(world), _endpoint_ids(world)
+    for target in world.config.notify:
+        yield from watch.logins(target, NO_ENDPOINT, [*warnings.values()])
+    for each in endpoints:
+        own = warnings.get((service_of(each.kind), each.credentials))
+        for target in each.notify if each.name in ids else ():
+            if target.own:
+                yield from watch.logins(target, ids[each.name], [own] if own else [])
 
 
 def _statuses(world: World, database: "Database", endpoints: "Sequence[Endpoint]") -> "Sequence[Status]":

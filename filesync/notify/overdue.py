@@ -34,11 +34,10 @@ class Watch:
                 for target in by_name[status.name].notify:
                     yield from self._stale(status, endpoint_id, target)
 
-    def logins(self, warnings: Collection[str], everywhere: Collection[Target]) -> Iterator[Note]:
-        """Tell once of each login that ends soon."""
-        for target in everywhere:
-            if Event.LOGIN_EXPIRING in target.events:
-                yield from self._logins(target.key(NO_ENDPOINT), warnings)
+    def logins(self, target: Target, endpoint_id: int, warnings: Collection[str]) -> Iterator[Note]:
+        """Tell a target once of each login that ends soon; `endpoint_id` is NO_ENDPOINT for a global one."""
+        if Event.LOGIN_EXPIRING in target.events:
+            yield from self._logins(target.key(endpoint_id), endpoint_id, warnings)
 
     def sets(self, answers: Collection[tuple[EndpointSet, Answered]]) -> Iterator[Note]:
         """Tell that the service did not say who is in a set, three times in a row, and once that it does again."""
@@ -77,14 +76,15 @@ class Watch:
                 yield Note(key, endpoint_id, self._at, alert, message)
             yield Note(key, endpoint_id, self._at, over=over)
 
-    def _logins(self, key: str, warnings: Collection[str]) -> Iterator[Note]:
-        told = {each.cause for each in self._told.get((key, NO_ENDPOINT), ()) if each.event is Event.LOGIN_EXPIRING}
+    def _logins(self, key: str, endpoint_id: int, warnings: Collection[str]) -> Iterator[Note]:
+        told = {each.cause for each in self._told.get((key, endpoint_id), ()) if each.event is Event.LOGIN_EXPIRING}
+        concerned = None if endpoint_id == NO_ENDPOINT else endpoint_id
         if told and not warnings:
-            yield Note(key, None, self._at, over=frozenset({Event.LOGIN_EXPIRING}))
+            yield Note(key, concerned, self._at, over=frozenset({Event.LOGIN_EXPIRING}))
         for warning in warnings:
             if warning not in told:
                 message = payload(Event.LOGIN_EXPIRING, self._at, warning, self._run_id, host=self._host)
-                yield Note(key, None, self._at, Alert(Event.LOGIN_EXPIRING, warning), message)
+                yield Note(key, concerned, self._at, Alert(Event.LOGIN_EXPIRING, warning), message)
 
 
 def _subject(set_name: str) -> int:
