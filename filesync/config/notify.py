@@ -171,7 +171,11 @@ def in_words(target: Target) -> Mapping[str, Any]:
     seconds = {"timeout": f"{target.timeout:g}s"}
     if isinstance(way, Ping):
         return {"type": "ping", "url": without_path(way.url.reveal()), **seconds}
-    more = {"events": sorted(each.value for each in target.events), "give_up_after": format_duration(target.keep), **seconds}
+    more = {
+        "events": sorted(each.value for each in target.events),
+        "give_up_after": format_duration(target.keep),
+        **seconds,
+    }
     if isinstance(way, Webhook):
         return {"type": "webhook", "url": without_path(way.url.reveal()), "is_signed": bool(way.secret), **more}
     return {"type": "command", "command": [*way.argv], **more}
