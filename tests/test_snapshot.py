@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
+from filesync.simulators import faults
 from filesync.store import migrations
 from filesync.store.database import open_for_writing
 from filesync.store.migrations import CURRENT
 from tests.cli_home import CliHome, file
-from tests.homes import ROOT, Drive
+from tests.homes import ROOT, Acc, Drive
 
 FEED = "SELECT * FROM changes ORDER BY seq"
 
@@ -86,6 +87,26 @@ def test_a_snapshot_during_a_sync_holds_nobody_up(drive: Drive, tmp_path: Path) 
             copies += 1
         assert sync.wait() == 0
     drive.home.assert_sound()
+
+
+def test_a_running_sync_is_no_hindrance_for_a_snapshot_and_one_for_a_restore(acc: Acc, tmp_path: Path) -> None:
+    acc.service.add_file(acc.top, "Plan.pdf", 1_000)
+    acc.settle()
+    acc.home.sync()
+    acc.service.faults.fail(faults.hang())
+    with acc.home.spawn("sync", "--all") as sync:
+        while not acc.home.query("SELECT 1 FROM sync_logs WHERE status = 'running'"):
+            assert sync.poll() is None
+        copy = str(tmp_path / "copy.db")
+        assert acc.home.run("snapshot", copy).code == 0
+        ended = acc.home.run("snapshot", "--restore", copy)
+        assert (ended.code, "stop the schedule and try again" in ended.err) == (1, True)
+        sync.kill()
+    assert acc.home.run("snapshot", "--restore", copy).code == 0
+    assert acc.home.paths() == ["/Project Files/Plan.pdf"]
+    acc.service.reset()
+    assert acc.home.sync().status == "success"
+    acc.home.assert_sound()
 
 
 def test_nothing_is_replaced_unasked(home: CliHome) -> None:
