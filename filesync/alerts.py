@@ -49,9 +49,10 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A program that gets messages on its stdin; no shell."""
+    """A program that gets messages on its stdin; no shell. Arguments that came from variables may be secrets."""
 
     argv: tuple[str, ...]
+    secrets: frozenset[str] = frozenset()  # those of argv
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,14 @@ from filesync.simulators.drive import METADATA_READONLY, GoogleDrive
 from filesync.simulators.faults import status
 from tests.browsers import Person, callback_port
 from tests.homes import ROOT, Home
+from tests.receivers import Receiver, receiving
+from tests.served import serving
+from tests.test_documents import ALL_COMMANDS, GROUPS
 
 MARK = "canary"
 SECRET = f"{MARK}-of-the-app-7f3a"
+HOOK = f"{MARK}-hook-7f3a"
+SIGNING = f"{MARK}-signing-7f3a"
 COMMANDS = [
     ["sync", "--all"],
     ["sync", "--all", "--dry-run", "--json"],
@@ -38,7 +43,31 @@ COMMANDS = [
     ["auth", "autodesk", "status"],
     ["auth", "autodesk", "status", "--json"],
     ["auth", "google", "status", "--json"],
+    ["notify", "test"],
+    ["notify", "status", "--json"],
+    ["changes", "--consumer", "reader", "--commit"],
+    ["consumers", "--json"],
+    ["consumers", "set", "reader", "0"],
+    ["consumers", "forget", "reader"],
+    ["schedule", "show"],
+    ["schedule", "show", "--json"],
+    ["prune", "--dry-run"],
+    ["metrics"],
+    ["schema"],
+    ["init"],
 ]
+ALL_EVENTS = ["failure", "recovered", "partial", "stale", "login_expiring", "changes"]
+LOUD = "import sys; sys.exit(' '.join(sys.argv))"
+ELSEWHERE = {
+    "snapshot",  # below
+    "auth autodesk login", "auth autodesk logout",  # below
+    "auth google login", "auth google logout",  # test_auth_google
+    "serve-health",  # asked for each of its pages, below
+    "loop",  # starts `sync`
+    "demo",  # has a home of its own
+    "schedule install", "schedule uninstall",  # write what `schedule show` shows
+}  # fmt: skip
+PAGES = ["/", "/health", "/status", "/metrics"]
 
 
 @pytest.fixture
@@ -56,12 +85,18 @@ def drive(acc: AccSimulator) -> Iterator[GoogleDrive]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, acc: AccSimulator, drive: GoogleDrive) -> Home:
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def home(tmp_path: Path, acc: AccSimulator, drive: GoogleDrive, receiver: Receiver) -> Home:
     """A home that uses every kind of login at once, at the level that logs most."""
     project = acc.add_project(acc.add_hub())
     acc.add_file(acc.project_files(project), "a.pdf")
     acc.add_app("app", SECRET)
-    acc.add_app("partner", f"{SECRET}-partner")
+    acc.add_app("partner", f"{MARK}-partner-7f3a")
     acc.add_member(project, acc.signed_in)
     account = acc.add_service_account("partner")
     acc.add_member(project, account["service_account_id"])
@@ -74,9 +109,12 @@ def home(tmp_path: Path, acc: AccSimulator, drive: GoogleDrive) -> Home:
     home.environ |= {
         "CONNECTOR_AUTODESK_CLIENT_ID": "app",
         "CONNECTOR_AUTODESK_CLIENT_SECRET": SECRET,
-        "PARTNER_PHRASE": f"{SECRET}-partner",
-        "FILESYNC_HEALTH_TOKEN": f"{SECRET}-health",
-        "HTTPS_PROXY": f"http://user:{SECRET}-proxy@127.0.0.1:1",
+        "PARTNER_PHRASE": f"{MARK}-partner-7f3a",
+        "FILESYNC_HEALTH_TOKEN": f"{MARK}-health-7f3a",
+        "HTTPS_PROXY": f"http://user:{MARK}-proxy-7f3a@127.0.0.1:1",
+        "HOOK_URL": f"{receiver.url}/{HOOK}?key={HOOK}",
+        "SIGNING_PHRASE": SIGNING,
+        "LOUD_PHRASE": f"{MARK}-loud-7f3a",
         "CONNECTOR_LOG_LEVEL": "DEBUG",
     }
     home.configure(
@@ -105,6 +143,11 @@ def home(tmp_path: Path, acc: AccSimulator, drive: GoogleDrive) -> Home:
             },
             "file": {"google_credentials_path": str(user_file)},
         },
+        notify={
+            "alive": {"type": "ping", "url": "${HOOK_URL}"},
+            "hook": {"type": "webhook", "url": "${HOOK_URL}", "secret": "${SIGNING_PHRASE}", "events": ALL_EVENTS},
+            "loud": {"type": "command", "command": [sys.executable, "-c", LOUD, "${LOUD_PHRASE}"]},
+        },
     )
     home.browser = Person()
     logged_in = home.run("auth", "autodesk", "login", "--port", callback_port(acc, "app"))
@@ -115,7 +158,7 @@ def home(tmp_path: Path, acc: AccSimulator, drive: GoogleDrive) -> Home:
 def secrets_of(home: Home) -> set[str]:
     """Collect everything that must not be shown: variables, keys line by line, and every token there is."""
     found = {value for name, value in home.environ.items() if MARK in value and "PROXY" not in name}
-    found.add(f"{SECRET}-proxy")
+    found.add(f"{MARK}-proxy-7f3a")
     for path in [*home.path.glob("*.json"), *home.path.glob("tokens/*.json"), *home.path.glob("credentials/*.json")]:
         fields = json.loads(path.read_bytes())
         for name in ("private_key", "refresh_token", "access_token", "client_secret"):
@@ -123,16 +166,35 @@ def secrets_of(home: Home) -> set[str]:
     return found
 
 
+def pages_of(home: Home) -> list[str]:
+    """Ask for each of the server's pages as one who may, and as one who may not; give what it said."""
+    token = f"Bearer {MARK}-health-7f3a"
+    with serving(home.path, **home.environ) as served:
+        answers = [served.get(page, Authorization=word) for page in PAGES for word in (token, f"{token}-not")]
+        _, _, err = served.stop()
+    assert [each.status for each in answers] == [200, 401] * len(PAGES)
+    return [*(f"{each.headers}{each.text}" for each in answers), err]
+
+
 def shown_by(home: Home, run: Callable[..., object]) -> str:
     """Run every command; give all that came out of them, and all that they left but for the logins themselves."""
     said = [str(run(*command)) for command in COMMANDS]
+    said.append(str(run("snapshot", str(home.path / "data" / "copy.db"), "--force")))
+    said += pages_of(home)
     left = [path for folder in ("data", "logs") for path in (home.path / folder).rglob("*") if path.is_file()]
     return "\n".join([*said, *(path.read_bytes().decode("latin-1") for path in left)])
 
 
 def assert_no_secret(home: Home, shown: str, more: set[str]) -> None:
     for secret in secrets_of(home) | more:
-        assert secret not in shown, f"{secret[:4]}… was shown"
+        place = shown.find(secret)
+        assert place < 0, f"{secret[:4]}… was shown: {shown[max(place - 300, 0) : place]}"
+
+
+def test_every_command_is_tried() -> None:
+    tried = [" ".join(word for word in command if not word.startswith("-")) for command in COMMANDS]
+    for name in ALL_COMMANDS.keys() - GROUPS - {f"filesync {each}" for each in ELSEWHERE}:
+        assert any(f"filesync {each} ".startswith(f"{name} ") for each in tried), f"{name} sees no canary"
 
 
 def test_nothing_shows_a_secret_when_all_is_well(home: Home) -> None:
@@ -186,12 +248,12 @@ def test_a_login_shows_nothing_of_itself(home: Home, acc: AccSimulator) -> None:
 
     home.browser = browse
     good = home.run("auth", "autodesk", "login", "--port", port)
-    home.environ["CONNECTOR_AUTODESK_CLIENT_SECRET"] = f"{SECRET}-wrong"
+    home.environ["CONNECTOR_AUTODESK_CLIENT_SECRET"] = f"{MARK}-wrong-7f3a"
     bad = home.run("auth", "autodesk", "login", "--port", port)
     out = home.run("auth", "autodesk", "logout")
     assert (good.code, bad.code) == (0, 77)
     assert all(len(code) > 12 for code in codes)
-    assert_no_secret(home, f"{good}{bad}{out}", {*codes, f"{SECRET}-wrong"})
+    assert_no_secret(home, f"{good}{bad}{out}", {*codes, f"{MARK}-wrong-7f3a"})
 
 
 CRASH = """

@@ -170,7 +170,7 @@ def _effective(world: World) -> Mapping[str, Any]:
         "rate_limit_percent": world.config.rate_limit_percent,
         "retention": in_words(world.config.retention),
         "credentials": {name: each.shown(_MASK) for name, each in world.config.credentials.items()},
-        "notify": {each.name: notify.in_words(each) for each in world.config.notify},
+        "notify": {each.name: notify.in_words(each, _MASK) for each in world.config.notify},
         "endpoints": [{**row, "notify": told} for row, told in zip(rows, _told(world), strict=True)],
     }
 
@@ -180,7 +180,7 @@ def _told(world: World) -> Iterator[Mapping[str, Any]]:
     from filesync.config import notify  # noqa: PLC0415  pydantic only where it is needed
 
     for each in (*world.config.endpoints, *(one.template for one in world.config.sets)):
-        yield {target.name: notify.in_words(target) if target.own else True for target in each.notify}
+        yield {target.name: notify.in_words(target, _MASK) if target.own else True for target in each.notify}
 
 
 def _shown(name: str, value: str) -> str | None:

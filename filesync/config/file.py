@@ -14,7 +14,7 @@ from filesync.retention import Retention
 from filesync.settings import Settings
 from filesync.variables import Variables
 
-_SHORTEST_CAPABILITY = 12  # characters of a path that could be a secret
+_SHORTEST_CAPABILITY = 12  # characters of a path or an argument that could be a secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,9 @@ def service_of(kind: ProviderKind) -> str | None:
 
 
 def _secrets_of(target: Target) -> tuple[str, ...]:
-    """Name what must not be shown of a target: its signing secret, and an address with a path that may be one."""
+    """Name what must not be shown of a target: its signing secret, and a path or an argument that may be one."""
     if isinstance(target.way, Command):
-        return ()
+        return tuple(each for each in target.way.secrets if len(each) >= _SHORTEST_CAPABILITY)
     url = target.way.url.reveal()
     path = url[len(without_path(url)) :]
     address = (url, path) if len(path) >= _SHORTEST_CAPABILITY else ()

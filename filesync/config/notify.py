@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from filesync.addresses import address_problem, without_path
 from filesync.alerts import TROUBLES, Command, Event, Ping, Target, Webhook
-from filesync.config.document import Node, Scalar, Table
+from filesync.config.document import Items, Node, Scalar, Table
 from filesync.config.mistakes import did_you_mean, key_path, shown
 from filesync.config.models import Length, to_length
 from filesync.config.sections import Checker
@@ -114,7 +114,7 @@ class Targets:
         before = len(self._checker.mistakes)
         self._check_target(made, node, path)
         if len(self._checker.mistakes) == before:
-            yield _to_target(name, made, self._checker.settings.home, own=own)
+            yield _to_target(name, made, self._checker.settings.home, _from_variables(node), own=own)
 
     def _model(self, node: Node, path: str) -> type[TargetModel] | None:
         choice = f"type: {', '.join(TARGETS)} is allowed"
@@ -152,7 +152,15 @@ def _elsewhere(model: type[BaseModel]) -> Mapping[str, str]:
     return {key: f"it goes with type: {' or '.join(names)} only" for key, names in having.items()}
 
 
-def _to_target(name: str, made: TargetModel, home: Path, *, own: bool) -> Target:
+def _from_variables(node: Node) -> frozenset[str]:
+    """Name a command's arguments that hold the value of a variable."""
+    written = node.nodes.get("command") if isinstance(node, Table) else None
+    words = written.nodes if isinstance(written, Items) else ()
+    texts = [(each.text, each.filled) for each in words if isinstance(each, Scalar)]
+    return frozenset(filled for text, filled in texts if filled and filled != text)
+
+
+def _to_target(name: str, made: TargetModel, home: Path, secrets: frozenset[str], *, own: bool) -> Target:
     seconds = made.timeout.total_seconds()
     if isinstance(made, PingModel):
         return Target(name, Ping(Secret(made.url), made.allow_http), timeout=seconds, own=own)
@@ -161,12 +169,12 @@ def _to_target(name: str, made: TargetModel, home: Path, *, own: bool) -> Target
         way: Webhook | Command = Webhook(Secret(made.url), Secret(made.secret or ""), made.allow_http)
     else:
         program, *arguments = made.command
-        way = Command((str(home / program) if "/" in program else program, *arguments))
+        way = Command((str(home / program) if "/" in program else program, *arguments), secrets & {*arguments})
     return Target(name, way, events, seconds, made.give_up_after, own)
 
 
-def in_words(target: Target) -> Mapping[str, Any]:
-    """Write a target for people's eyes: no path of its address, no secret."""
+def in_words(target: Target, mask: str) -> Mapping[str, Any]:
+    """Write a target for people's eyes: no path of its address, no secret, `mask` for what may be one."""
     way = target.way
     seconds = {"timeout": f"{target.timeout:g}s"}
     if isinstance(way, Ping):
@@ -178,4 +186,4 @@ def in_words(target: Target) -> Mapping[str, Any]:
     }
     if isinstance(way, Webhook):
         return {"type": "webhook", "url": without_path(way.url.reveal()), "is_signed": bool(way.secret), **more}
-    return {"type": "command", "command": [*way.argv], **more}
+    return {"type": "command", "command": [mask if each in way.secrets else each for each in way.argv], **more}
