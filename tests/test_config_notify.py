@@ -95,6 +95,14 @@ def test_targets_are_those_of_the_file_and_what_an_endpoint_makes_of_them(load: 
     assert {"sign me", "/0123456789abcdef", "/services/T0/B0"} <= set(made.secrets())
 
 
+def test_before_the_first_sync_every_target_is_shown_and_nothing_waits(tmp_path: Path) -> None:
+    home = CliHome(tmp_path)
+    home.configure({"name": "A"}, notify={"page": {"type": "command", "command": ["tell"]}})
+    (row,) = home.run("notify", "status", "--json").document["targets"]
+    assert (row["target"], row["waiting"], row["changes_behind"]) == ("page", 0, None)
+    assert "page" in home.run("notify", "status").out
+
+
 def test_config_show_says_who_is_told_without_what_is_secret(tmp_path: Path) -> None:
     home = CliHome(tmp_path)
     home.configure(

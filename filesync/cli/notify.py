@@ -20,7 +20,9 @@ from filesync.signals import stopping
 
 if TYPE_CHECKING:
     from filesync.alerts import Target
+    from filesync.notify.delivery import Addressee
     from filesync.notify.messages import Letter
+    from filesync.store.outbox import TargetState
 
 app = typer.Typer(
     help="Try out who is told, and see how telling them goes.", add_completion=False, rich_markup_mode=None
@@ -109,24 +111,29 @@ def _states(world: World) -> Iterator[Mapping[str, Any]]:
     from filesync.store import outbox  # noqa: PLC0415  not every command needs SQLite
 
     targets = addressees(world, world.endpoints())
-    if not targets or not world.database_path.exists():
+    if not world.database_path.exists():  # then nothing was told yet
+        yield from (_row(each, outbox.TargetState(), 0, None) for each in targets)
         return
     with world.reading() as database:
         waiting = outbox.look(database, world.clock.now())
         for each in targets:
-            state = outbox.state_of(database, each.key)
             position = waiting.positions.get(each.key)
-            yield {
-                "target": each.shown,
-                "type": _type_of(each.target),
-                "events": sorted(each.target.events),
-                "waiting": outbox.count(database, each.key),
-                "changes_behind": None if position is None else waiting.last_seq - position,
-                "failures_in_a_row": state.failures_in_a_row,
-                "next_try_at": state.next_try_at,
-                "last_error": state.last_error,
-                "last_delivered_at": state.last_delivered_at,
-            }
+            behind = None if position is None else waiting.last_seq - position
+            yield _row(each, outbox.state_of(database, each.key), outbox.count(database, each.key), behind)
+
+
+def _row(each: "Addressee", state: "TargetState", waiting: int, behind: int | None) -> Mapping[str, Any]:
+    return {
+        "target": each.shown,
+        "type": _type_of(each.target),
+        "events": sorted(event.value for event in each.target.events),
+        "waiting": waiting,
+        "changes_behind": behind,
+        "failures_in_a_row": state.failures_in_a_row,
+        "next_try_at": state.next_try_at,
+        "last_error": state.last_error,
+        "last_delivered_at": state.last_delivered_at,
+    }
 
 
 def _type_of(target: "Target") -> str:
