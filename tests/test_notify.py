@@ -65,7 +65,7 @@ def test_a_failure_is_told_after_three_in_a_row_and_once_however_long_it_lasts(
     for _ in range(2):
         assert start(drive) == 75
     assert receiver.events == []
-    for _ in range(5):
+    for _ in range(2):
         assert start(drive) == 75
     assert receiver.events == ["failure"]
     message = receiver.received[0].document
@@ -73,7 +73,7 @@ def test_a_failure_is_told_after_three_in_a_row_and_once_however_long_it_lasts(
     assert message["sync"]["error_type"] == "service_down"
     assert message["text"].startswith("D: fails since ")
     drive.service.faults.clear()
-    for _ in range(3):
+    for _ in range(2):
         assert start(drive) == 0
     assert receiver.events == ["failure", "recovered"]
     assert receiver.received[1].document["recovered_from"] == ["failure"]
@@ -102,7 +102,7 @@ def test_another_cause_in_the_same_row_of_failures_is_told_too(drive: Drive, rec
         start(drive)
     drive.service.faults.clear()
     break_down(drive, 400)
-    for _ in range(4):
+    for _ in range(2):
         start(drive, minutes=61)
     assert [each.document["sync"]["error_type"] for each in receiver.received] == ["service_down", "refused"]
 
@@ -110,7 +110,7 @@ def test_another_cause_in_the_same_row_of_failures_is_told_too(drive: Drive, rec
 def test_who_was_not_told_of_a_failure_is_not_told_of_its_end(drive: Drive, receiver: Receiver) -> None:
     tell(drive, ops=hook(receiver, "partial", "recovered"))
     break_down(drive)
-    for _ in range(4):
+    for _ in range(3):
         start(drive)
     drive.service.faults.clear()
     start(drive)
@@ -123,8 +123,8 @@ def test_a_stale_endpoint_is_told_once_and_its_end_too(drive: Drive, receiver: R
     lock = drive.home.database.with_name("connector.db.locks") / "endpoint-1.lock"
     held = FileLock(lock)
     held.acquire()
-    for _ in range(6):
-        start(drive, minutes=20)
+    for _ in range(4):
+        start(drive, minutes=30)
     assert receiver.events == ["stale"]
     held.release()
     for _ in range(2):
@@ -458,7 +458,7 @@ def test_a_receiver_that_refuses_fails_no_sync_and_is_complained_of_once(drive: 
     )
     start(drive)
     said = []
-    for number in range(6):
+    for number in range(4):
         add(drive, f"{number}.pdf")
         drive.service.clock.advance(1200)
         ended = drive.home.run("sync")
