@@ -19,7 +19,8 @@ from filesync.model import Batch, Candidate, FolderListed, Gone, RemoteFile, Rem
 from filesync.providers.base import Known
 from filesync.settings import load_settings
 from filesync.simulators.clock import SimulatedClock
-from filesync.sync.start import Choice, Report, Start, sync_due
+from filesync.sync.choice import Choice
+from filesync.sync.start import Report, Start, sync_due
 
 NOON = datetime(2026, 3, 4, 12, 0, 30, tzinfo=UTC)  # a Wednesday
 ROOT = RemoteFolder("root", "Project", None)

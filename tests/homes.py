@@ -21,8 +21,9 @@ from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET, AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from filesync.store.journal import Outcome
+from filesync.sync.choice import Choice
 from filesync.sync.opening import opener
-from filesync.sync.start import Choice, Report, Start, sync_due
+from filesync.sync.start import Report, Start, sync_due
 
 READER = "reader@example.com"
 ROOT = Path(__file__).parent.parent

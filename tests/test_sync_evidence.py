@@ -18,7 +18,7 @@ from filesync.simulators.acc import AccSimulator
 from filesync.store.database import Database, open_for_writing
 from filesync.store.known import Pace
 from filesync.store.run import Plan, Run
-from filesync.sync.start import Choice
+from filesync.sync.choice import Choice
 from tests.homes import READER, Acc, Drive, Home
 from tests.test_walks import assert_drive_truth
 

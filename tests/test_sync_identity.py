@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from filesync.sync.start import Choice
+from filesync.sync.choice import Choice
 from tests.browsers import Person, callback_port
 from tests.homes import READER, Acc, Drive
 

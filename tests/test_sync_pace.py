@@ -6,8 +6,8 @@ from filesync.clock import from_timestamp
 from filesync.simulators import faults
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.trees import grow
+from filesync.sync.choice import Choice
 from filesync.sync.slots import Locks
-from filesync.sync.start import Choice
 from tests.homes import Acc, Drive
 from tests.test_walks import assert_acc_truth, assert_drive_truth
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from filesync.status import Status
     from filesync.store.database import Database
     from filesync.store.notices import Note
-    from filesync.sync.start import Choice, Report
+    from filesync.sync.choice import Choice
+    from filesync.sync.start import Report
 
 KEPT_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")  # of a command's environment
 _FAILURES_TOLD = 3  # deliveries to one target in a row that failed, before stderr says so

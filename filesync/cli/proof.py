@@ -13,9 +13,10 @@ from filesync.http.counters import Counters
 from filesync.model import Batch, Candidate, FolderListed, Identity, KnownMember, Members, Page, Rooted, Unreadable
 from filesync.providers.base import Identified, Known, Provider
 from filesync.store.journal import Outcome
+from filesync.sync.choice import Choice
 from filesync.sync.endpoint import OpenProvider, another_identity
 from filesync.sync.opening import Opener
-from filesync.sync.start import Choice, Start, exit_code, failure_code, sync_due
+from filesync.sync.start import Start, exit_code, failure_code, sync_due
 
 _MOST_BATCHES = 50  # a project of empty folders must come to an end as well
 _NAMED = 5

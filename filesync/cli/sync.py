@@ -20,7 +20,8 @@ from filesync.clock import Stop
 from filesync.errors import StoreError, UsageError
 from filesync.signals import Caught, stopping
 from filesync.store.database import copy_to
-from filesync.sync.start import Choice, Report, Running, Start, exit_code, sync_due
+from filesync.sync.choice import Choice
+from filesync.sync.start import Report, Running, Start, exit_code, sync_due
 
 _MOST_NAMED = 10  # of the endpoints that are new in a set
 

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from filesync.clock import Clock, Stop, to_timestamp
 from filesync.config import Endpoint, EndpointSet
@@ -16,10 +15,8 @@ from filesync.schedule import TEMPORARY, spacing
 from filesync.store import sets as stored
 from filesync.store.database import Database
 from filesync.store.sets import Answered
+from filesync.sync.choice import Choice
 from filesync.sync.slots import Locks
-
-if TYPE_CHECKING:
-    from filesync.sync.start import Choice
 
 FindMembers = Callable[[EndpointSet, Stop], Sequence[Member]]
 
@@ -58,7 +55,7 @@ def next_due_at(answered: Answered | None, now: datetime) -> datetime:
 def expanded(
     explicit: Sequence[Endpoint],
     sets: Sequence[EndpointSet],
-    choice: "Choice",
+    choice: Choice,
     database: Database,
     asking: "Asking | None",
 ) -> tuple[Sequence[Endpoint], Sequence[Expansion]]:
@@ -83,7 +80,7 @@ class _Wish:
     """A set whose members are wanted, and what a person said about it."""
 
     wanted: EndpointSet
-    choice: "Choice"
+    choice: Choice
 
     @property
     def limit(self) -> timedelta:
@@ -119,7 +116,7 @@ class Asking:
         self._stop = stop
         self._find = find
 
-    def ask(self, sets: Sequence[EndpointSet], choice: "Choice") -> set[SetSource]:
+    def ask(self, sets: Sequence[EndpointSet], choice: Choice) -> set[SetSource]:
         """Ask for what is due of these, and what a person accepts; gives the sources that were asked."""
         answered = stored.load(self._database)
         wishes = {each.source: _Wish(each, choice) for each in sorted(sets, key=lambda each: each.name in choice.names)}

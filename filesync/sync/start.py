@@ -16,6 +16,7 @@ from filesync.store import sets as stored_sets
 from filesync.store.database import Database, open_for_writing
 from filesync.store.endpoints import Stored, bring_in_line, find, note_end, note_start
 from filesync.store.journal import Outcome
+from filesync.sync.choice import Choice
 from filesync.sync.declaring import to_declared
 from filesync.sync.expansion import Asking, Expansion, FindMembers, expanded
 from filesync.sync.slots import Locks
@@ -27,22 +28,6 @@ if TYPE_CHECKING:
 _TICK = 0.2  # seconds between two looks at the running syncs
 _HEARTBEAT = 5.0  # seconds between two notes of progress
 _GRACE = 3.5  # seconds that a stopped sync has to commit its batch
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What the caller asked for: by names (run whatever their schedule), everything, or (neither) what is due."""
-
-    names: tuple[str, ...] = ()
-    everything: bool = False
-    full: bool = False
-    max_files: int | None = None
-    accept_deletions: bool = False
-    accept_identity: bool = False
-
-    @property
-    def by_hand(self) -> bool:
-        return bool(self.names) or self.everything
 
 
 @dataclass(slots=True)
