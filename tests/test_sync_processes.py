@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,34 @@ def test_a_signal_during_a_request_that_hangs_ends_within_five_seconds(acc: Acc)
     assert kill(process, signal.SIGTERM) == 143
     assert time.monotonic() - asked < 5
     assert acc.home.query("SELECT status FROM sync_logs") == [{"status": "interrupted"}]
+
+
+def opened(process: "subprocess.Popen[str]", path: Path) -> bool:
+    return any(os.path.realpath(each) == str(path) for each in Path(f"/proc/{process.pid}/fd").iterdir())
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="there is no other way to see what a process has open")
+@pytest.mark.parametrize("requests", [0, 9])
+def test_a_signal_while_another_program_locks_the_database_ends_within_five_seconds(acc: Acc, requests: int) -> None:
+    """Before the first request, when the start has not even begun; and in the middle of a listing."""
+    assert acc.home.cli("sync", "--max-files", "1").code == 0
+    acc.service.reset()
+    acc.service.latency = 0.05
+    with closing(sqlite3.connect(acc.home.database, isolation_level=None)) as other:
+        if not requests:
+            other.execute("BEGIN IMMEDIATE")
+        process = acc.home.spawn("sync", "--endpoint", "P")
+        wait_until(lambda: opened(process, acc.home.database) and acc.service.count() >= requests)
+        if requests:
+            other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        assert kill(process, signal.SIGTERM) == 143
+        assert time.monotonic() - began < 5
+        other.execute("ROLLBACK")
+    acc.service.latency = 0
+    assert acc.home.cli("sync", "--endpoint", "P").code == 0
+    assert_acc_truth(acc.home, acc.project)
+    acc.home.assert_sound()
 
 
 def test_an_overlapping_start_skips_the_endpoint_and_exits_0(acc: Acc) -> None:

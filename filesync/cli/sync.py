@@ -17,7 +17,7 @@ from filesync.cli.options import AsJson, EndpointNames
 from filesync.cli.start_log import StartLog
 from filesync.cli.world import World
 from filesync.clock import Stop
-from filesync.errors import StoreError, UsageError
+from filesync.errors import StoppedError, StoreError, UsageError
 from filesync.signals import Caught, stopping
 from filesync.store.database import copy_to
 from filesync.sync.choice import Choice
@@ -166,7 +166,11 @@ def _run(world: World, choice: Choice, path: Path, watchers: "_Watchers") -> tup
             run_id=world.run_id,
             on_begin=watchers.notifier.begin_endpoint,
         )
-        report = sync_due(start)
+        try:
+            report = sync_due(start)
+        except StoppedError as exc:
+            exc.exit_code = caught.exit_code or exc.exit_code
+            raise
         if opener.was_used:
             _log(world, report)
         code = _code(report, caught)

@@ -2,14 +2,16 @@
 
 import contextlib
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from filesync.errors import StoreError
+from filesync.errors import StoppedError, StoreError
 from filesync.locks import FileLock, SharedLock
 from filesync.store import migrations
 
 BUSY_SECONDS = 30
+_LOOK_SECONDS = 0.5  # for the lock of a writer elsewhere; only between two looks is a signal heard
+_LAST_LOOKS = 2  # of one connection, once it was told to stop
 _WRITING = (
     "synchronous = NORMAL",
     "cache_size = -8000",  # KiB: a batch touches pages all over the indexes, since ids are random
@@ -29,12 +31,23 @@ _KNOWN_PROBLEMS = {
 
 
 class Database:
-    """One connection to the database file, for one thread at a time; `lock` is held as long as it is open."""
+    """One connection to the database file, for one thread at a time; `lock` is held as long as it is open.
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock | None = None) -> None:
+    Once `is_stopped`, whoever else holds the database is no longer waited for than a moment.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        lock: FileLock | None = None,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.path = path
         self.connection = connection
         self._lock = lock
+        self._is_stopped = is_stopped
+        self._last_looks = _LAST_LOOKS
 
     def close(self) -> None:
         self.connection.close()
@@ -43,9 +56,9 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write as one commit, or not at all."""
+        """Write as one commit, or not at all. Raises StoppedError when that would outlast a request to stop."""
         with problems_named(self.path):
-            self.connection.execute("BEGIN IMMEDIATE")
+            self._begin_writing()
             try:
                 yield self.connection
                 self.connection.execute("COMMIT")
@@ -63,12 +76,40 @@ class Database:
             finally:
                 self._roll_back()
 
+    def _begin_writing(self) -> None:
+        self.connection.execute(f"PRAGMA busy_timeout = {_LOOK_SECONDS * 1000:.0f}")
+        try:
+            for _ in range(int(BUSY_SECONDS / _LOOK_SECONDS) - 1):
+                if self._tried_to_begin():
+                    return
+                self._give_up_when_stopped()
+            self.connection.execute("BEGIN IMMEDIATE")
+        finally:
+            self.connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+
+    def _tried_to_begin(self) -> bool:
+        """Tell whether it began; False when somebody else is writing."""
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                return False
+            raise
+        return True
+
+    def _give_up_when_stopped(self) -> None:
+        if not self._is_stopped():
+            return
+        if self._last_looks == 0:
+            raise StoppedError(f"{self.path}: stopped by a signal while another program locked it")
+        self._last_looks -= 1
+
     def _roll_back(self) -> None:
         if self.connection.in_transaction:  # SQLite ends one by itself when the disk fails
             self.connection.execute("ROLLBACK")
 
 
-def open_for_writing(path: Path) -> Database:
+def open_for_writing(path: Path, is_stopped: Callable[[], bool] = lambda: False) -> Database:
     """Open the database, create it when it is missing, and migrate it forward.
 
     Raises StoreError: not a database, read-only, newer than this program, about to be replaced.
@@ -79,7 +120,7 @@ def open_for_writing(path: Path) -> Database:
         raise StoreError(f"{path.parent}: cannot be created: {exc.strerror}") from exc
     lock = _take_part(path)
     try:
-        return Database(path, _open_for_writing(path), lock)
+        return Database(path, _open_for_writing(path), lock, is_stopped)
     except BaseException:
         lock.release()
         raise

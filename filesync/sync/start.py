@@ -83,7 +83,7 @@ def sync_due(start: Start) -> Report:
 
     Raises StoreError when the database cannot be used at all.
     """
-    database = open_for_writing(start.database_path)
+    database = open_for_writing(start.database_path, lambda: start.stop.requested)
     try:
         began = to_timestamp(start.clock.now())
         note_start(database, began)
@@ -208,7 +208,7 @@ class _Crew:
         from filesync.sync.endpoint import sync_endpoint  # noqa: PLC0415  a start with nothing due needs no HTTP
 
         start = self._start
-        database = open_for_writing(start.database_path)
+        database = open_for_writing(start.database_path, lambda: start.stop.requested)
         try:
             stored = find(database, stored.id)
             if not start.choice.by_hand and not decide(endpoint.schedule, stored.history(), start.clock.now()).due:
