@@ -117,7 +117,7 @@ class Notifier:
 
         try:
             endpoints = self._world.endpoints()
-            self._write(report, code, endpoints)
+            self._write(report, code, endpoints, stop)
             result = deliver(desk(self._world, stop, self._began_at), addressees(self._world, endpoints))
         except (FilesyncError, OSError) as error:  # the syncs are done and their outcome stands
             self._world.complain(f"nobody could be told: {error}")
@@ -125,12 +125,12 @@ class Notifier:
         self.abandoned = self.abandoned or result.abandoned
         self._complain(result)
 
-    def _write(self, report: "Report", code: int, endpoints: "Sequence[Endpoint]") -> None:
+    def _write(self, report: "Report", code: int, endpoints: "Sequence[Endpoint]", stop: Stop) -> None:
         """Put into the outbox what this start alone knows."""
         from filesync.store import notices  # noqa: PLC0415  as above
         from filesync.store.database import open_for_writing  # noqa: PLC0415  as above
 
-        database = open_for_writing(self._world.database_path)
+        database = open_for_writing(self._world.database_path, lambda: stop.requested)
         try:
             found = [*self._notes(database, report, endpoints)]
             if found:

@@ -61,7 +61,7 @@ class Result:
 
 def deliver(desk: Desk, addressees: Sequence[Addressee]) -> Result:
     """Deliver what waits, unless another start does it just now; what does not arrive waits for the next start."""
-    database = open_for_writing(desk.database_path)
+    database = open_for_writing(desk.database_path, lambda: desk.stop.requested)
     lock = FileLock(desk.database_path.with_name(f"{desk.database_path.name}.locks") / "notify.lock")
     try:
         result = Result()
@@ -129,7 +129,7 @@ class _Worker:
 
     def _run(self) -> None:
         try:
-            database = open_for_writing(self._desk.database_path)
+            database = open_for_writing(self._desk.database_path, lambda: self._desk.stop.requested)
             try:
                 self._deliver(database)
             finally:
