@@ -81,7 +81,8 @@ def test_later_starts_skip_the_endpoint_of_a_long_crawl_and_serve_the_others(
     rows = acc.home.query(
         "SELECT e.name, l.status FROM sync_logs l JOIN endpoints e ON e.id = l.endpoint_id ORDER BY l.id"
     )
-    assert [tuple(row.values()) for row in rows] == [("Long", "running"), ("Quick", "success")]
+    long, *others = [tuple(row.values()) for row in rows]
+    assert (long, {*others}) == (("Long", "running"), {("Quick", "success")})  # twice where a slot begins meanwhile
     named = acc.home.cli("sync", "--endpoint", "Long")
     assert (named.code, named.out) == (0, "")
     assert "Long: skipped: another run holds this endpoint" in named.err

@@ -22,6 +22,7 @@ from tests.test_walks import assert_acc_truth, assert_drive_truth
 
 DAY = 86400.0
 PATIENCE = 30.0  # seconds until a wait for another process is a failure
+DAILY = {"schedule": {"type": "interval", "interval_minutes": 1440}}  # no slot begins while a test runs
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def acc(tmp_path: Path) -> Iterator[Acc]:
     clock.advance(DAY)
     with service:
         home = Home(tmp_path, service)
-        home.configure({"name": "P", "endpoint_details": {"project_id": project}})
+        home.configure({"name": "P", "endpoint_details": {"project_id": project}}, defaults=DAILY)
         yield Acc(home, service, hub, project, service.project_files(project))
 
 
@@ -51,7 +52,7 @@ def drive(tmp_path: Path) -> Iterator[Drive]:
     clock.advance(DAY)
     with service:
         home = Home(tmp_path, None, service)
-        home.configure({"name": "D", "endpoint_details": {"drive_id": shared}})
+        home.configure({"name": "D", "endpoint_details": {"drive_id": shared}}, defaults=DAILY)
         yield Drive(home, service, shared)
 
 
@@ -199,7 +200,7 @@ def test_two_processes_side_by_side_do_all_endpoints_once(acc: Acc) -> None:
     projects = [acc.service.add_project(acc.hub, f"project {number}") for number in range(8)]
     for project in projects:
         grow(acc.service, acc.service.project_files(project), files=20, folders=3)
-    acc.home.configure(*({"name": p, "endpoint_details": {"project_id": p}} for p in projects))
+    acc.home.configure(*({"name": p, "endpoint_details": {"project_id": p}} for p in projects), defaults=DAILY)
     acc.service.latency = 0.02
     processes = [acc.home.spawn("sync") for _ in range(2)]
     for process in processes:
