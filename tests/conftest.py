@@ -1,5 +1,6 @@
 """What most tests stand on: a home with one simulated service, its clock standing still."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,12 @@ from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from tests.homes import READER, Acc, Drive, Home
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one more than there are processors: tests wait for processes and disks, too."""
+    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return own + 1
 
 
 @pytest.fixture
