@@ -140,3 +140,15 @@ class StoppedError(FilesyncError):
 
 class TimeLimitError(StoppedError):
     error_type = "time_limit"
+
+
+def causes(error: BaseException) -> list[BaseException]:
+    """Collect what libraries wrapped, the error itself first: causes, contexts, reasons, errors among the arguments."""
+    seen: list[BaseException] = []
+    queue: list[object] = [error]
+    while queue:
+        cause = queue.pop(0)
+        if isinstance(cause, BaseException) and cause not in seen:
+            seen.append(cause)
+            queue += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+    return seen

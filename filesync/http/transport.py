@@ -18,7 +18,7 @@ import urllib3.exceptions
 
 import filesync
 from filesync.clock import Clock, Stop
-from filesync.errors import ConfigError, NetworkError, ResponseError, StalledError
+from filesync.errors import ConfigError, NetworkError, ResponseError, StalledError, causes
 from filesync.http.exchange import Again, Call, Reply
 from filesync.http.retry import FEW_TRIES, MOST_TRIES
 
@@ -191,12 +191,12 @@ def _meaning(error: Exception, call: Call) -> Exception:
 
 def _is_bad_tls(error: BaseException) -> bool:
     """Tell a refused certificate or handshake from a connection that was cut under TLS."""
-    causes = [cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)]
-    return bool(causes) and not any(isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError) for cause in causes)
+    found = [cause for cause in causes(error) if isinstance(cause, ssl.SSLError)]
+    return bool(found) and not any(isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError) for cause in found)
 
 
 def _tls_text(error: BaseException) -> str:
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes(error)):
         return (
             "its certificate is not trusted; if a proxy of yours opens TLS connections, "
             "set REQUESTS_CA_BUNDLE to the file of its certificate authority"
@@ -211,7 +211,7 @@ def _drop_text(error: Exception) -> str:
         return f"no connection within {TIMEOUT[0]:.0f} s"
     if _is_timeout(error):
         return f"no answer within {TIMEOUT[1]:.0f} s"
-    reasons = [reason for cause in _causes(error) if (reason := _system_reason(cause))]
+    reasons = [reason for cause in causes(error) if (reason := _system_reason(cause))]
     return (
         f"no usable answer ({reasons[0]}); check network, proxy and base URL"
         if reasons
@@ -229,16 +229,4 @@ def _system_reason(error: BaseException) -> str | None:
 
 
 def _is_timeout(error: BaseException) -> bool:
-    return any(isinstance(cause, requests.Timeout | urllib3.exceptions.ReadTimeoutError) for cause in _causes(error))
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Walk through what libraries wrapped: causes, contexts, and exceptions among the arguments."""
-    seen: list[BaseException] = []
-    queue: list[object] = [error]
-    while queue:
-        cause = queue.pop(0)
-        if isinstance(cause, BaseException) and cause not in seen:
-            seen.append(cause)
-            queue += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
-    return iter(seen)
+    return any(isinstance(cause, requests.Timeout | urllib3.exceptions.ReadTimeoutError) for cause in causes(error))

@@ -17,7 +17,7 @@ import urllib3.exceptions
 
 import filesync
 from filesync.addresses import address_problem, is_forbidden, without_path
-from filesync.errors import DeliveryError
+from filesync.errors import DeliveryError, causes
 
 _CONNECT = 5.0  # seconds
 _OK = range(200, 300)
@@ -125,18 +125,6 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (  # the first that appl
 
 def _reason(error: BaseException) -> str:
     """Say what went wrong in words of our own: those of the libraries hold addresses."""
-    found = _causes(error)
+    found = causes(error)
     known = (words for kind, words in _REASONS if any(isinstance(cause, kind) for cause in found))
     return next(known, "no usable answer")
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """Collect what libraries wrapped: causes, contexts, reasons and exceptions among the arguments."""
-    seen: list[BaseException] = []
-    queue: list[object] = [error]
-    while queue:
-        cause = queue.pop(0)
-        if isinstance(cause, BaseException) and cause not in seen:
-            seen.append(cause)
-            queue += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
-    return seen
