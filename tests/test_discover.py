@@ -268,6 +268,7 @@ def test_what_is_configured_already_is_no_second_endpoint_when_pasted(acc: Acc) 
     config.write_text(f"endpoints:\n{there}", encoding="utf-8")
     written = acc.home.run("discover", "autodesk", "--yaml").out
     assert 'is there already, as "P"' in written
+    assert written.count("# folder_id:") == 1  # of the other one
     config.write_text(f"endpoints:\n{there}{written}", encoding="utf-8")
     assert acc.home.run("config", "check").code == 0
     rows = json.loads(acc.home.run("endpoints", "--json").out)["endpoints"]

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import threading
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 
 from filesync.clock import to_timestamp
+from filesync.locks import FileLock
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.faults import status, too_many
+from filesync.sync.choice import Choice
 from tests.browsers import Person, callback_port
 from tests.homes import READER, Acc, Drive, Ended
 
@@ -278,6 +281,28 @@ def test_a_person_who_wants_all_afresh_need_not_wait_for_a_new_project(hub: Acc,
     hub.settle()
     assert hub.home.run("sync", "--full", *arguments).code == 0
     assert (asked(hub)["projects"], "ACC New" in states(hub.home)) == (1, True)
+
+
+def test_who_waited_for_another_starts_answer_does_not_ask_again(hub: Acc) -> None:
+    hub.home.run("sync")
+    (path,) = hub.home.database.with_name("connector.db.locks").glob("set-*.lock")
+    lock = FileLock(path)
+    assert lock.acquire(blocking=False)
+
+    class Clock:
+        """While it is waited with, another start takes its turn and gets the answer."""
+
+        now, monotonic = staticmethod(hub.service.clock.now), staticmethod(hub.service.clock.monotonic)
+
+        def wait(self, event: threading.Event, seconds: float) -> bool:
+            if hub.service.count("projects") == 0:
+                lock.release()
+                assert hub.home.run("sync", "--full", "--endpoint", "ACC Tower").code == 0
+            return hub.service.clock.wait(event, seconds)
+
+    hub.settle()
+    hub.home.start(Choice(names=(NAME,), full=True), clock=Clock())
+    assert asked(hub)["projects"] == 1
 
 
 def test_status_says_when_a_set_is_asked_for_again_and_a_person_need_not_wait(hub: Acc) -> None:

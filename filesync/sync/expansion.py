@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from filesync.clock import Clock, Stop, to_timestamp
+from filesync.clock import Clock, Stop, Timestamp, to_timestamp
 from filesync.config import Endpoint, EndpointSet
 from filesync.config.sets import KnownMembers, expand
 from filesync.durations import format_duration
@@ -125,7 +125,7 @@ class Asking:
 
     def _ask_once(self, wish: "_Wish") -> bool:
         """Ask unless another start did meanwhile, or still does."""
-        began, limit = self._now(), wish.limit
+        began, limit = to_timestamp(self._now()), wish.limit
         stop = Stop(self._clock, deadline=self._clock.monotonic() + limit.total_seconds(), parent=self._stop)
         try:
             with self._exclusive(wish.wanted.source, stop):
@@ -174,11 +174,11 @@ class Asking:
         finally:
             lock.release()
 
-    def _is_answered_since(self, began: datetime, wish: _Wish, answered: Answered | None) -> bool:
+    def _is_answered_since(self, began: Timestamp, wish: _Wish, answered: Answered | None) -> bool:
         """Tell whether another start got the answer while this one waited for it; what is accepted is asked anyway."""
         if answered is None or answered.asked_at is None or answered.error_type is not None or wish.accepts:
             return False
-        return began <= answered.asked_at <= self._now()
+        return began <= to_timestamp(answered.asked_at) <= to_timestamp(self._now())
 
     def _now(self) -> datetime:
         return self._clock.now()
