@@ -20,7 +20,7 @@ from filesync.store.known import Pace
 from filesync.store.run import Plan, Run
 from filesync.sync.choice import Choice
 from tests.homes import READER, Acc, Drive, Home
-from tests.test_walks import assert_drive_truth
+from tests.truth import assert_drive_truth
 
 
 def names(drive: Drive) -> list[str]:

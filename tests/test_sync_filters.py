@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.homes import READER, Acc, Drive, Home
-from tests.test_walks import assert_drive_truth
+from tests.truth import assert_drive_truth
 
 
 def configure(world: Acc | Drive, **filters: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks.services import Home, acc_home, drive_home
-from tests.test_walks import acc_row, drive_row, stored_acc_row, stored_drive_row
+from tests.truth import acc_row, drive_row, stored_acc_row, stored_drive_row
 
 MIB = 2**20
 Serve = Callable[..., AbstractContextManager[Home]]

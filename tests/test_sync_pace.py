@@ -9,7 +9,7 @@ from filesync.simulators.trees import grow
 from filesync.sync.choice import Choice
 from filesync.sync.slots import Locks
 from tests.homes import Acc, Drive
-from tests.test_walks import assert_acc_truth, assert_drive_truth
+from tests.truth import assert_acc_truth, assert_drive_truth
 
 
 def test_reconciling_finds_what_stamps_do_not_show_within_its_time_and_spreads_evenly(acc: Acc) -> None:

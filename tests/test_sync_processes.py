@@ -18,7 +18,7 @@ from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from filesync.simulators.trees import grow
 from tests.homes import READER, ROOT, Acc, Drive, Home
-from tests.test_walks import assert_acc_truth, assert_drive_truth
+from tests.truth import assert_acc_truth, assert_drive_truth
 
 DAY = 86400.0
 PATIENCE = 30.0  # seconds until a wait for another process is a failure

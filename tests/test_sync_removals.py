@@ -5,7 +5,7 @@ from typing import Any
 
 from filesync.simulators import faults
 from tests.homes import Acc, Drive
-from tests.test_walks import assert_acc_truth, assert_drive_truth
+from tests.truth import assert_acc_truth, assert_drive_truth
 
 
 def reasons(home: Any) -> dict[str, str]:

@@ -6,7 +6,7 @@ import pytest
 
 from filesync.simulators.trees import grow
 from tests.homes import Acc, Drive
-from tests.test_walks import assert_acc_truth, assert_drive_truth
+from tests.truth import assert_acc_truth, assert_drive_truth
 
 
 @pytest.mark.parametrize("with_hub", [True, False])

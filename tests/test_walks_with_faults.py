@@ -12,7 +12,8 @@ from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from tests.homes import READER, Home
-from tests.test_walks import AccWalk, assert_acc_truth, assert_drive_truth, drive_walk
+from tests.test_walks import AccWalk, drive_walk
+from tests.truth import assert_acc_truth, assert_drive_truth
 
 STEPS = 250
 
