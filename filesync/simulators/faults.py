@@ -1,9 +1,10 @@
 """What can go wrong on the way, and at which request it does."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Kind(StrEnum):
@@ -16,6 +17,8 @@ class Kind(StrEnum):
     LOGIN_PAGE = "HTML with status 200"
     HANG = "no answer"
     ENDLESS = "a next link or page token that leads back here"
+    ALTERED = "the right JSON with something changed in it"
+    RAW = "bytes as they are, from the status line on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,9 @@ class Fault:
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     seconds: float | None = None  # HANG: None until the server stops; TOO_MANY: Retry-After, None for no header
+    alter: Callable[[Any], Any] = lambda answer: answer  # ALTERED
+    times: int = 1  # RAW: how often `body` follows `head`
+    head: bytes = b""
 
 
 def status(code: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Fault:
@@ -40,6 +46,16 @@ def too_many(retry_after: float | None = None) -> Fault:
 def hang(seconds: float | None = None) -> Fault:
     """Keep the client waiting that long, then answer as usual; None: until the server stops."""
     return Fault(Kind.HANG, seconds=seconds)
+
+
+def altered(alter: Callable[[Any], Any]) -> Fault:
+    """Answer as usual, but with what `alter` makes of the answer's JSON: another value, or bytes instead of JSON."""
+    return Fault(Kind.ALTERED, alter=alter)
+
+
+def raw(head: bytes, body: bytes = b"", *, times: int = 1) -> Fault:
+    """Write these bytes instead of an answer, `body` that many times, and close the connection."""
+    return Fault(Kind.RAW, head=head, body=body, times=times)
 
 
 DROP = Fault(Kind.DROP)

@@ -1,6 +1,7 @@
 """A strict HTTP/1.1 server on loopback that every simulated service stands on."""
 
 import gzip
+import json
 import math
 import socket
 import struct
@@ -220,6 +221,9 @@ class _Connection(BaseHTTPRequestHandler):
         if fault.kind is Kind.DROP:
             self.close_connection = True
             return None
+        if fault.kind is Kind.RAW:
+            self._send_raw(fault)
+            return None
         if fault.kind is Kind.LOGIN_PAGE:
             return Answer(200, _LOGIN_PAGE, "text/html; charset=utf-8")
         if fault.kind is Kind.TOO_MANY:
@@ -232,6 +236,8 @@ class _Connection(BaseHTTPRequestHandler):
             return replace(answer, body=answer.body[: len(answer.body) // 2])
         if kind is Kind.WRONG_TYPE:
             return replace(answer, content_type="text/plain")
+        if fault is not None and kind is Kind.ALTERED:
+            return replace(answer, body=_altered(answer.body, fault))
         return self.server.service.repeat_page(answer, call) if kind is Kind.ENDLESS else answer
 
     def _log(self, call: Call, route: Route | None, status: int) -> None:
@@ -260,6 +266,12 @@ class _Connection(BaseHTTPRequestHandler):
             headers["Content-Encoding"] = "gzip"
         return body, headers | {"Content-Length": str(len(body))}
 
+    def _send_raw(self, fault: Fault) -> None:
+        self.close_connection = True
+        self.wfile.write(fault.head)
+        for _ in range(fault.times):
+            self.wfile.write(fault.body)
+
     def _reset(self, part: bytes) -> None:
         """Send a part, then RST instead of FIN."""
         self.wfile.write(part)
@@ -267,7 +279,12 @@ class _Connection(BaseHTTPRequestHandler):
         self.close_connection = True
 
 
-_INSTEAD = (Kind.STATUS, Kind.TOO_MANY, Kind.DROP, Kind.LOGIN_PAGE)
+_INSTEAD = (Kind.STATUS, Kind.TOO_MANY, Kind.DROP, Kind.LOGIN_PAGE, Kind.RAW)
+
+
+def _altered(body: bytes, fault: Fault) -> bytes:
+    altered = fault.alter(json.loads(body))
+    return altered if isinstance(altered, bytes) else json.dumps(altered).encode()
 
 
 def _reason(status: int) -> str:
