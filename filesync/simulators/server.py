@@ -237,7 +237,7 @@ class _Connection(BaseHTTPRequestHandler):
         if kind is Kind.WRONG_TYPE:
             return replace(answer, content_type="text/plain")
         if fault is not None and kind is Kind.ALTERED:
-            return replace(answer, body=_altered(answer.body, fault))
+            return _altered(answer, fault)
         return self.server.service.repeat_page(answer, call) if kind is Kind.ENDLESS else answer
 
     def _log(self, call: Call, route: Route | None, status: int) -> None:
@@ -282,9 +282,11 @@ class _Connection(BaseHTTPRequestHandler):
 _INSTEAD = (Kind.STATUS, Kind.TOO_MANY, Kind.DROP, Kind.LOGIN_PAGE, Kind.RAW)
 
 
-def _altered(body: bytes, fault: Fault) -> bytes:
-    altered = fault.alter(json.loads(body))
-    return altered if isinstance(altered, bytes) else json.dumps(altered).encode()
+def _altered(answer: Answer, fault: Fault) -> Answer:
+    is_packed = answer.headers.get("Content-Encoding") == "gzip"
+    altered = fault.alter(json.loads(gzip.decompress(answer.body) if is_packed else answer.body))
+    body = altered if isinstance(altered, bytes) else json.dumps(altered).encode()
+    return replace(answer, body=body, headers={k: v for k, v in answer.headers.items() if k != "Content-Encoding"})
 
 
 def _reason(status: int) -> str:
