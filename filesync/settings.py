@@ -2,7 +2,7 @@
 
 import ipaddress
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -77,7 +77,15 @@ def find_home(given: str | None, environ: Mapping[str, str], cwd: Path) -> Path:
 
 def load_settings(home: Path, environ: Mapping[str, str]) -> Settings:
     """Read every variable. Raises one ConfigError that names all that are wrong."""
-    reader = _Reader(read_variables(home, environ))
+    settings, mistakes = inspect_settings(home, read_variables(home, environ))
+    if mistakes:
+        raise ConfigError("; ".join(mistakes))
+    return settings
+
+
+def inspect_settings(home: Path, variables: Variables) -> tuple[Settings, Sequence[str]]:
+    """Read every variable, and say what is wrong with those that are: they count as their defaults."""
+    reader = _Reader(variables)
     reader.read_all()
     settings = Settings(
         home=home,
@@ -91,8 +99,7 @@ def load_settings(home: Path, environ: Mapping[str, str]) -> Settings:
         autodesk_base_url=reader.read("CONNECTOR_AUTODESK_BASE_URL", _base_url),
         google_base_url=reader.read("CONNECTOR_GOOGLE_BASE_URL", _base_url),
     )
-    reader.finish()
-    return settings
+    return settings, reader.mistakes
 
 
 class _Reader:
@@ -120,9 +127,9 @@ class _Reader:
         for name in KEY_FILES:
             self.read(name, _key_file)
 
-    def finish(self) -> None:
-        if self._mistakes:
-            raise ConfigError("; ".join(self._mistakes))
+    @property
+    def mistakes(self) -> Sequence[str]:
+        return [*self._mistakes]
 
 
 def _absolute(cwd: Path, path: str) -> Path:

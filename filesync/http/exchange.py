@@ -75,6 +75,7 @@ class Attempt:
     error_type: str | None = None  # why there is no usable answer
     is_failure: bool = False
     gives_login: bool = False
+    answered_at: datetime | None = None  # the answer's own Date header
 
 
 class RequestLog(Protocol):

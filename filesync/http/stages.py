@@ -4,6 +4,7 @@ from filesync.clock import Clock
 from filesync.errors import FilesyncError
 from filesync.http.counters import Counters
 from filesync.http.exchange import Again, Attempt, Authoriser, Call, Reply, RequestLog, Send
+from filesync.http.pace import to_date
 from filesync.redaction import LONGEST_TEXT, printable
 
 
@@ -62,6 +63,7 @@ def _attempt(call: Call, reply: Reply | None, error: FilesyncError | None, secon
         error_type=error.error_type if error else None,
         is_failure=reply is None or _is_failure(call, reply.status),
         gives_login=call.route.gives_login,
+        answered_at=to_date(reply.headers.get("Date")) if reply else None,
     )
 
 

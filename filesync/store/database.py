@@ -58,8 +58,8 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Write as one commit, or not at all. Raises StoppedError when that would outlast a request to stop."""
         with problems_named(self.path):
-            self._begin_writing()
             try:
+                self._begin_writing()
                 yield self.connection
                 self.connection.execute("COMMIT")
             except BaseException:
@@ -168,20 +168,29 @@ def open_for_reading(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Datab
 
     Raises StoreError: missing, not a database, older or newer than this program.
     """
+    database, version = open_as_it_is(path, busy_seconds=busy_seconds)
+    if version == migrations.CURRENT:
+        return database
+    database.close()
+    if version > migrations.CURRENT:
+        raise StoreError(newer(path, version))
+    raise StoreError(f"{path}: has schema version {version}, older than this filesync; run: filesync sync")
+
+
+def open_as_it_is(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> tuple[Database, int]:
+    """Open an existing database of any schema version without ever writing to it, and tell that version.
+
+    Raises StoreError: missing, not a database, locked.
+    """
     if not path.exists():
         raise StoreError(f"{path}: there is no database yet; run: filesync sync (or name another home with --home)")
     with problems_named(path):
         connection = _connect(f"{path.as_uri()}?mode=ro", busy_seconds)
         try:
-            version = _version(connection)
-            if version > migrations.CURRENT:
-                raise StoreError(newer(path, version))
-            if version < migrations.CURRENT:
-                raise StoreError(f"{path}: has schema version {version}, older than this filesync; run: filesync sync")
+            return Database(path, connection), _version(connection)
         except BaseException:
             connection.close()
             raise
-    return Database(path, connection)
 
 
 def copy_to(source: Path, target: Path) -> None:
@@ -221,7 +230,11 @@ def _connect(uri: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection
     connection = sqlite3.connect(
         uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=256
     )
-    connection.execute("PRAGMA foreign_keys = ON")
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -1,22 +1,33 @@
 """From an endpoint's configuration to a provider: its connections, with this sync's stop, budgets and counters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random  # noqa: TID251  the type only; the generator is handed in
 
 from filesync.clock import Clock, Stop
 from filesync.config import Config, Endpoint, EndpointSet
 from filesync.config.sets import check_members
-from filesync.http import Connector, Counters, Redactor
+from filesync.http import Attempt, Connector, Counters, Redactor
 from filesync.logs import Log, nowhere
 from filesync.model import Member
 from filesync.providers.base import Provider, Shared, Surroundings
 from filesync.sync.telling import RequestTeller
 
+Watch = Callable[[Mapping[str, str], Attempt], None]  # told for whom (`endpoint` or `set`) each attempt was made
+
 
 class Opener:
     """Opens the providers of one start, and asks for its sets; the budgets are shared by all processes of the home."""
 
-    def __init__(self, config: Config, clock: Clock, random: Random, redactor: Redactor, log: Log) -> None:
+    def __init__(  # noqa: PLR0913  the doors to the world, once per start
+        self,
+        config: Config,
+        clock: Clock,
+        random: Random,
+        redactor: Redactor,
+        log: Log,
+        watch: Watch = lambda _facts, _attempt: None,
+    ) -> None:
+        self._watch = watch
         self._log = log
         self._config = config
         self._clock = clock
@@ -50,6 +61,12 @@ class Opener:
         `facts` are said of each of its requests in the log.
         """
         settings = self._config.settings_for(credentials)
+        teller = RequestTeller(self._log.about(**facts), counters)
+
+        def tell(attempt: Attempt) -> None:
+            teller.tell_request(attempt)
+            self._watch(facts, attempt)
+
         connector = Connector(
             clock=self._clock,
             stop=stop,
@@ -58,7 +75,7 @@ class Opener:
             percent=self._config.rate_limit_percent,
             random=self._random,
             redactor=self._redactor,
-            log=RequestTeller(self._log.about(**facts), counters).tell_request,
+            log=tell,
         )
         return Surroundings(settings.variables, connector, self._clock, settings.path, credentials, self._shared)
 
