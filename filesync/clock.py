@@ -3,11 +3,17 @@
 import threading
 import time
 from datetime import UTC, datetime
-from typing import NewType, Protocol
+from queue import Empty, SimpleQueue
+from typing import NewType, Protocol, TypeVar
 
 from filesync.errors import StoppedError, TimeLimitError
 
 Timestamp = NewType("Timestamp", str)  # UTC, YYYY-MM-DDTHH:MM:SS.mmmZ: text order is time order
+Thing = TypeVar("Thing")
+
+# Only the main thread handles signals, and one that comes just before it falls asleep does not wake it (where the C
+# library goes on waiting after a signal, none does). So it never sleeps for long.
+_TURN = 0.5  # seconds
 
 
 class Clock(Protocol):
@@ -33,7 +39,13 @@ class SystemClock:
         return time.monotonic()  # noqa: TID251  this is the door
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        return event.wait(seconds)
+        """Wait as promised, in turns."""
+        until = self.monotonic() + seconds
+        while not event.wait(min(seconds, _TURN)):
+            seconds = until - self.monotonic()
+            if seconds <= 0:
+                return False
+        return True
 
 
 class Stop:
@@ -71,9 +83,19 @@ class Stop:
         self.check()
 
 
+def take(queue: SimpleQueue[Thing]) -> Thing:
+    """Wait for the next thing in the queue, in turns."""
+    while True:
+        try:
+            return queue.get(timeout=_TURN)
+        except Empty:
+            continue
+
+
 def to_timestamp(moment: datetime) -> Timestamp:
-    """Write an aware time the way the database stores it."""
-    return Timestamp(moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z")
+    """Write an aware time the way the database stores it. Raises OverflowError beyond the years 1 to 9999 of UTC."""
+    utc = moment.astimezone(UTC).replace(tzinfo=None)  # strftime would write the year 999 with three digits
+    return Timestamp(f"{utc.isoformat(timespec='milliseconds')}Z")
 
 
 def from_timestamp(text: str) -> datetime:

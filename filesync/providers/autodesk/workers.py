@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from filesync.clock import take
+
 Job = TypeVar("Job")
 Found = TypeVar("Found")
 
@@ -51,7 +53,7 @@ class Workers(Generic[Job, Found]):
 
     def next(self) -> Outcome[Job, Found]:
         """Wait for the next outcome; call it only while a job is under way."""
-        return self._outcomes.get()
+        return take(self._outcomes)
 
     def _start_one(self) -> None:
         fresh = next((thread for thread in self._threads if thread.ident is None), None)

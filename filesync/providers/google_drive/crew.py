@@ -6,6 +6,8 @@ from threading import Thread
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+from filesync.clock import take
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -47,7 +49,7 @@ class Crew(Generic[Task, Result]):
 
     def take(self) -> Result:
         """Wait for a result, or raise what the work raised."""
-        result = self._done.get()
+        result = take(self._done)
         self.busy -= 1
         if isinstance(result, BaseException):
             raise result
