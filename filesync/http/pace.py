@@ -84,9 +84,9 @@ def to_date(text: str | None) -> dt.datetime | None:
     """Read an HTTP date; None for what is not one."""
     try:
         moment = email.utils.parsedate_to_datetime(text or "")
+        return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     except (ValueError, TypeError, OverflowError):
         return None
-    return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
 def _seconds_until(text: str, headers: Mapping[str, str], clock: Clock) -> float:

@@ -1,6 +1,7 @@
 """What an answer means: a JSON object, something that may pass, or an error that names the request."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -78,7 +79,7 @@ def _passing(status: int, refusal: Refusal, text: str) -> FilesyncError | None:
 def to_object(call: Call, content: bytes) -> Mapping[str, Any]:
     """Parse an answer that must be a JSON object. A lone surrogate is let through: it is its reader's concern."""
     try:
-        body = json.loads(content, parse_constant=_refuse_constant)
+        body = json.loads(content, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise _not_json(call, content, error) from error
     if not isinstance(body, dict):
@@ -105,6 +106,13 @@ def _breaks_off(error: Exception) -> bool:
         return not error.doc.strip()
     left = len(error.doc.rstrip()) - error.pos
     return error.msg.startswith("Unterminated string") or (left <= _LONGEST_STUMP and error.msg != "Extra data")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number beyond what a float holds")
+    return number
 
 
 def _refuse_constant(name: str) -> NoReturn:

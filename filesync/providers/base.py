@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
 from filesync.clock import Clock
-from filesync.model import Batch, Candidate, Identity, KnownFolder, Member, State
+from filesync.model import Batch, Candidate, Identity, KnownFolder, Member, Shown, State
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -86,6 +86,21 @@ class Identified(Protocol):
 
     def identity(self) -> Identity:
         """Tell as whom this endpoint is read; may cost a request once per login. Raises what a request raises."""
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """An optional ability of a provider: to show single items. Without it `filesync verify` cannot compare its rows."""
+
+    files_per_look_up: int  # that one request shows; a folder takes one of its own
+    look_ups_per_minute: int  # that the service allows
+
+    def look_up(self, items: Sequence[Candidate], known: Known, *, singly: bool = False) -> Iterator[Shown]:
+        """Give what each item is now, in any order; nothing is taken from listings or change feeds.
+
+        `singly`: each by a request of its own, where the service may say less, or something else, of many at once.
+        What hangs in a folder that the store does not have is climbed from, so that its absence there proves nothing.
+        """
 
 
 class Shared:

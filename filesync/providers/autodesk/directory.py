@@ -16,6 +16,7 @@ from filesync.providers.autodesk.translate import (
     extension,
     has_outage,
     has_warnings,
+    id_of,
     next_href,
     related_id,
     required,
@@ -171,7 +172,7 @@ def to_place(answer: Answer, project_id: str, hub: Hub) -> Place:
 
 def _to_hub(answer: Answer, entry: Entry) -> Hub:
     about = attributes(entry)
-    hub_id = required(answer, entry, text_of(entry.get("id")), "id")
+    hub_id = required(answer, entry, id_of(entry), "id")
     return Hub(hub_id, text_of(about.get("name")), text_of(about.get("region")))
 
 
@@ -179,7 +180,7 @@ def _to_project(answer: Answer, entry: Entry, hub: Hub) -> Project:
     kind = extension(entry).get("data")
     named = text_of(kind.get("projectType")) if isinstance(kind, dict) else None
     return Project(
-        id=required(answer, entry, text_of(entry.get("id")), "id"),
+        id=required(answer, entry, id_of(entry), "id"),
         name=text_of(attributes(entry).get("name")),
         type=_TYPES.get(named, named) if named else None,
         root_id=related_id(entry, "rootFolder"),

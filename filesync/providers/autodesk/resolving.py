@@ -1,17 +1,18 @@
-"""What became of things that a listing should have shown: asked by id, files in bulk, never guessed."""
+"""What became of things that a listing should have shown, or what they are now: asked by id, files in bulk."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from filesync.errors import ForbiddenError, NotFoundError, RefusedError
 from filesync.http import Answer
-from filesync.model import Batch, Candidate, Gone, Page, RemoteFolder, Resolved
+from filesync.model import Batch, Candidate, Gone, Page, RemoteFolder, Resolved, Shown
 from filesync.providers.autodesk.routes import is_about_login
 from filesync.providers.autodesk.service import MOST_ITEMS, Service
 from filesync.providers.autodesk.tops import SystemFolders
 from filesync.providers.autodesk.translate import (
     Entry,
     Tips,
+    changed_at,
     is_deleted_version,
     is_hidden,
     related_id,
@@ -38,28 +39,36 @@ class Resolver:
 
     def run(self, candidates: Sequence[Candidate]) -> Iterator[Batch]:
         """Tell each candidate's fate, or show it where it is now; folders first."""
-        for candidate in candidates:
-            if candidate.is_folder:
-                yield self._folder(candidate)
-        files = [candidate for candidate in candidates if not candidate.is_folder]
-        for start in range(0, len(files), MOST_ITEMS):
-            yield from self._files(files[start : start + MOST_ITEMS])
+        parents = {candidate.id: candidate.parent_id for candidate in candidates}
+        return (_to_batch(shown, parents[shown.id]) for shown in self.look_up(candidates))
 
-    def _folder(self, candidate: Candidate) -> Batch:
+    def look_up(self, items: Sequence[Candidate], *, singly: bool = False) -> Iterator[Shown]:
+        """Show each as it is now; folders first, files together unless `singly`."""
+        for item in items:
+            if item.is_folder:
+                yield self._folder(item)
+        files = [item for item in items if not item.is_folder]
+        size = 1 if singly else MOST_ITEMS
+        for start in range(0, len(files), size):
+            yield from self._files(files[start : start + size])
+
+    def _folder(self, candidate: Candidate) -> Shown:
         try:
             answer = self.service.folder(candidate.id)
         except (ForbiddenError, NotFoundError) as error:
-            return Resolved(candidate.id, _fate(error))
+            return Shown(candidate.id, None, _fate(error))
         entry = to_entry(answer)
+        moment = changed_at(entry)
         if is_hidden(entry):
-            return Resolved(candidate.id, Gone.TRASHED)
+            return Shown(candidate.id, None, Gone.TRASHED, changed_at=moment)
         parent_id = related_id(entry, "parent") or candidate.parent_id
-        way = self._way_to(parent_id, to_folder(answer, entry, parent_id))
+        folder = to_folder(answer, entry, parent_id)
+        way = self._way_to(parent_id, folder)
         if isinstance(way, Gone):
-            return Resolved(candidate.id, way)
-        return Resolved(candidate.id, None) if parent_id == candidate.parent_id else Page(folders=way)
+            return Shown(candidate.id, None, way, changed_at=moment)
+        return Shown(candidate.id, folder, way=way[:-1], changed_at=moment)
 
-    def _files(self, batch: Sequence[Candidate]) -> Iterator[Batch]:
+    def _files(self, batch: Sequence[Candidate]) -> Iterator[Shown]:
         """Look files up together; when refused, in halves: what one bad id does to the others is not documented."""
         if len(batch) == 1:
             yield self._file_alone(batch[0])
@@ -74,7 +83,7 @@ class Resolver:
             return
         yield from self._listed(batch, answer)
 
-    def _listed(self, batch: Sequence[Candidate], answer: Answer) -> Iterator[Batch]:
+    def _listed(self, batch: Sequence[Candidate], answer: Answer) -> Iterator[Shown]:
         items, tips = to_listed_items(answer)
         for candidate in batch:
             item = items.get(candidate.id)
@@ -83,24 +92,23 @@ class Resolver:
             else:
                 yield self._file_alone(candidate)  # the command left it out, or half of it
 
-    def _file_alone(self, candidate: Candidate) -> Batch:
+    def _file_alone(self, candidate: Candidate) -> Shown:
         try:
             answer = self.service.item(candidate.id)
         except (ForbiddenError, NotFoundError) as error:
-            return Resolved(candidate.id, _fate(error))
+            return Shown(candidate.id, None, _fate(error))
         item = to_entry(answer)
         return self._file(candidate, answer, item, Tips(answer.body.get("included")).of(item))
 
-    def _file(self, candidate: Candidate, answer: Answer, item: Entry, tip: Entry) -> Batch:
+    def _file(self, candidate: Candidate, answer: Answer, item: Entry, tip: Entry) -> Shown:
+        moment = changed_at(item, tip)
         if is_hidden(item) or is_deleted_version(tip):
-            return Resolved(candidate.id, Gone.TRASHED)
+            return Shown(candidate.id, None, Gone.TRASHED, changed_at=moment)
         parent_id = related_id(item, "parent") or candidate.parent_id
-        if parent_id == candidate.parent_id:
-            return Resolved(candidate.id, None)
         way = self._way_to(parent_id)
         if isinstance(way, Gone):
-            return Resolved(candidate.id, way)
-        return Page(files=[to_file(answer, item, tip, parent_id)], folders=way)
+            return Shown(candidate.id, None, way, changed_at=moment)
+        return Shown(candidate.id, to_file(answer, item, tip, parent_id), way=way, changed_at=moment)
 
     def _way_to(self, parent_id: str | None, *below: RemoteFolder) -> Way | Gone:
         """Climb until a folder is known: give the unknown ones down to `below`, or why this place is not in scope."""
@@ -131,6 +139,18 @@ class Resolver:
 
     def _is_known(self, folder_id: str) -> bool:
         return folder_id == self.root_id or self.known.folder(folder_id) is not None
+
+
+def _to_batch(shown: Shown, parent_id: str | None) -> Batch:
+    """State what a look-up showed of a candidate that the store has below `parent_id`."""
+    item = shown.item
+    if item is None:
+        return Resolved(shown.id, shown.gone)
+    if item.parent_id == parent_id:
+        return Resolved(shown.id, None)
+    if isinstance(item, RemoteFolder):
+        return Page(folders=[*shown.way, item])
+    return Page(files=[item], folders=shown.way)
 
 
 def _fate(error: RefusedError) -> Gone:

@@ -6,6 +6,7 @@ https://aps.autodesk.com/en/docs/data/v2/reference/http/projects-project_id-fold
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ Entry = Mapping[str, Any]  # one JSON:API resource
 
 _NOTHING: Mapping[str, Any] = {}
 _DELETED_VERSION = "versions:autodesk.core:Deleted"  # the tip of a file deleted through the API
+_USUAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d(?:\.\d+)?Z", re.ASCII)
 _SETTLED_AFTER = timedelta(seconds=2)  # stamps have whole seconds: a younger one may stand for two states
 
 
@@ -86,12 +88,12 @@ class Tips:
 
     def __init__(self, included: Any) -> None:
         versions = [entry for entry in included if isinstance(entry, Mapping)] if isinstance(included, list) else []
-        self._by_id = {text_of(version.get("id")): version for version in versions}
+        self._by_id = {id_of(version): version for version in versions}
         self._by_item = {related_id(version, "item"): version for version in versions}
 
     def of(self, item: Entry) -> Entry:
         """Give an item's tip; empty where there is none, as with some cloud models."""
-        found = self._by_id.get(related_id(item, "tip") or "") or self._by_item.get(text_of(item.get("id")) or "")
+        found = self._by_id.get(related_id(item, "tip") or "") or self._by_item.get(id_of(item) or "")
         return found or _NOTHING
 
 
@@ -105,7 +107,7 @@ def to_listed_items(answer: Answer) -> tuple[Mapping[str, Entry], Tips]:
     found = (
         [_at(entry, "meta") for entry in resources if isinstance(entry, Mapping)] if isinstance(resources, list) else []
     )
-    items = {item_id: item for item in found if (item_id := text_of(item.get("id")))}
+    items = {item_id: item for item in found if (item_id := id_of(item))}
     return items, Tips(answer.body.get("included") or command.get("included"))
 
 
@@ -116,7 +118,7 @@ def to_file(answer: Answer, item: Entry, tip: Entry, parent_id: str | None) -> R
     name = text_of(about_tip.get("name")) or text_of(about_item.get("displayName"))
     number = _count(about_tip.get("versionNumber"))
     return RemoteFile(
-        id=required(answer, item, text_of(item.get("id")), "id"),
+        id=required(answer, item, id_of(item), "id"),
         name=required(answer, item, name, "name"),
         parent_id=parent_id,
         link=web_link(item),
@@ -139,7 +141,7 @@ def to_folder(answer: Answer, entry: Entry, parent_id: str | None) -> RemoteFold
     about = attributes(entry)
     name = text_of(about.get("name")) or text_of(about.get("displayName"))
     return RemoteFolder(
-        id=required(answer, entry, text_of(entry.get("id")), "id"),
+        id=required(answer, entry, id_of(entry), "id"),
         name=required(answer, entry, name, "name"),
         parent_id=parent_id,
         change_stamp=change_stamp(answer, entry),
@@ -191,12 +193,18 @@ def extension(entry: Entry) -> Mapping[str, Any]:
 
 def related_id(entry: Entry, relation: str) -> str | None:
     """Give the id of what an entry is related to: its parent, tip, item, storage, rootFolder."""
-    return text_of(_at(_at(_at(entry, "relationships"), relation), "data").get("id"))
+    return id_of(_at(_at(_at(entry, "relationships"), relation), "data"))
 
 
 def web_link(entry: Entry) -> str | None:
     href = text_of(_at(_at(entry, "links"), "webView").get("href"))
     return href if href and href.startswith(("https://", "http://")) else None
+
+
+def id_of(entry: Entry) -> str | None:
+    """Give an entry's own id. NUL, where SQLite's functions end a text, and half characters are in none."""
+    value = text_of(entry.get("id"))
+    return None if value is None or "\0" in value or value != entry["id"] else value
 
 
 def text_of(value: Any) -> str | None:
@@ -210,7 +218,9 @@ def _listed_parents(folder: Entry) -> Sequence[tuple[str, str]]:
     """Give (id, name) of each ancestor, topmost first, linked by their parents' ids where these agree."""
     parents = _at(extension(folder), "data").get("folderParents")
     known = [parent for parent in parents if isinstance(parent, Mapping)] if isinstance(parents, list) else []
-    named = {urn: parent for parent in known if (urn := text_of(parent.get("urn"))) and text_of(parent.get("title"))}
+    named = {
+        urn: parent for parent in known if (urn := id_of({"id": parent.get("urn")})) and text_of(parent.get("title"))
+    }
     order = list(_climb(named, related_id(folder, "parent")))[::-1]
     return [(urn, str(text_of(named[urn]["title"]))) for urn in (order if len(order) == len(named) else named)]
 
@@ -229,7 +239,7 @@ def _extra(item: Entry, tip: Entry) -> str | None:
     facts = {
         "item_type": text_of(extension(item).get("type")),
         "version_type": text_of(extension(tip).get("type")),
-        "version_id": text_of(tip.get("id")),
+        "version_id": id_of(tip),
         "storage_id": related_id(tip, "storage"),
         "process_state": text_of(details.get("processState")),
         "revision_label": text_of(details.get("revisionDisplayLabel")),
@@ -257,9 +267,12 @@ def _time(value: Any) -> Timestamp | None:
     moment = _moment(value)
     if moment is None:
         return None
-    if value[4] == value[7] == "-" and value[10] == "T" and value[13] == value[16] == ":" and value[19:].endswith("Z"):
+    if _USUAL_TIME.fullmatch(value):
         return Timestamp(f"{value[:19]}.{moment.microsecond // 1000:03d}Z")
-    return to_timestamp(moment)
+    try:
+        return to_timestamp(moment)
+    except OverflowError:  # in UTC it lies in the year 10000
+        return None
 
 
 def _moment(value: Any) -> datetime | None:

@@ -37,6 +37,7 @@ _GOOGLE_TYPES = {
     "drawing": "gdraw",
     "shortcut": "shortcut",
 }
+_LONGEST_SIZE = 19  # digits of 2**63
 _GOOGLE_PREFIX = "application/vnd.google-apps."
 
 # Facts of the file itself; `version` and thumbnails move without anybody doing anything.
@@ -252,7 +253,7 @@ def _to_parents(facts: Mapping[str, Any], where: str) -> tuple[str, ...]:
     parents = facts.get("parents", ())
     if not isinstance(parents, list | tuple) or not all(isinstance(parent, str) for parent in parents):
         raise ResponseError(f"{where}: parents that are not a list of ids")
-    return tuple(_clean(parent) for parent in parents)
+    return tuple(_sound_id(_clean(parent), parent, "parents", where) for parent in parents)
 
 
 def _first_owner(facts: Mapping[str, Any], where: str) -> Mapping[str, Any]:
@@ -264,15 +265,22 @@ def _person(user: Mapping[str, Any], where: str) -> str | None:
 
 
 def _extra(facts: Mapping[str, Any]) -> str | None:
-    known = {name: facts[field] for name, field in _EXTRA.items() if facts.get(field) not in (None, "")}
+    known = {name: fact for name, field in _EXTRA.items() if (fact := _fact(facts.get(field))) not in (None, "", {})}
     return json.dumps(known, sort_keys=True) if known else None
+
+
+def _fact(value: Any) -> Any:
+    """Keep what these facts are made of: text, yes or no, and texts under their names."""
+    if isinstance(value, Mapping):
+        return {_clean(name): _clean(part) for name, part in value.items() if isinstance(part, str)}
+    return _clean(value) if isinstance(value, str) else value if isinstance(value, bool) else None
 
 
 def _size(facts: Mapping[str, Any], where: str) -> int | None:
     text = _text(facts, "size", where)  # int64 values are strings in Google's JSON
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_SIZE and int(text) < 2**63):
         raise ResponseError(f"{where}: a size that is not a number of bytes")
     return int(text)
 
@@ -283,11 +291,11 @@ def _moment(facts: Mapping[str, Any], key: str, where: str) -> Timestamp | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as exc:
+        if moment.tzinfo is not None:
+            return to_timestamp(moment)
+    except (ValueError, OverflowError) as exc:
         raise ResponseError(f"{where}: {key} is not a time") from exc
-    if moment.tzinfo is None:
-        raise ResponseError(f"{where}: {key} has no time zone")
-    return to_timestamp(moment)
+    raise ResponseError(f"{where}: {key} has no time zone")
 
 
 def _entries(answer: Mapping[str, Any], key: str, where: str) -> Sequence[Mapping[str, Any]]:
@@ -312,9 +320,16 @@ def _flag(facts: Mapping[str, Any], key: str, where: str) -> bool | None:
 
 
 def _required(facts: Mapping[str, Any], key: str, where: str) -> str:
+    """Read an id or a token. NUL, where SQLite's functions end a text, and lone surrogates are in none."""
     value = _text(facts, key, where)
     if value is None:
         raise ResponseError(f"{where}: {key} is missing")
+    return _sound_id(value, facts[key], key, where)
+
+
+def _sound_id(value: str, given: str, key: str, where: str) -> str:
+    if "\0" in value or value != given:
+        raise ResponseError(f"{where}: {key} holds a character that is in no id")
     return value
 
 
