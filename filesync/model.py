@@ -232,7 +232,20 @@ class Resolved:
     gone: Gone | None
 
 
-Batch = Rooted | Page | FolderListed | FoldersKnown | ScopeListed | Changed | Unreadable | Resolved
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """A comparison found the rows of these wrong: `files` and `folders` are so now, as look-ups by id showed them.
+
+    `missing` are ids, of files or folders, that were not shown where the store has them: candidates.
+    """
+
+    files: Sequence[RemoteFile] = ()
+    folders: Sequence[RemoteFolder] = ()
+    missing: Sequence[str] = ()
+    state: State | None = None
+
+
+Batch = Rooted | Page | FolderListed | FoldersKnown | ScopeListed | Changed | Unreadable | Resolved | Corrected
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +262,23 @@ class KnownFolder:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Something that a listing should have shown and did not."""
+    """Something that a listing should have shown and did not; or that is looked up to be compared with its row."""
 
     id: str
     is_folder: bool
     parent_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a look-up by id showed: the item as it is now, below its parent; or (`item` None) that it is gone, and why.
+
+    `way` are the folders above it that the store does not have, topmost first. `changed_at` is the service's own time
+    of the last change of anything about the item, None where it gives none.
+    """
+
+    id: str
+    item: RemoteFile | RemoteFolder | None
+    gone: Gone | None = None
+    way: Sequence[RemoteFolder] = ()
+    changed_at: Timestamp | None = None

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from filesync.errors import ArchivedError, ForbiddenError, NotFoundError, RefusedError
 from filesync.http import Answer
-from filesync.model import Batch, Candidate, Identity, RemoteFolder
+from filesync.model import Batch, Candidate, Identity, RemoteFolder, Shown
 from filesync.providers.autodesk.directory import Directory, Place
 from filesync.providers.autodesk.listing import Crawl
 from filesync.providers.autodesk.opening import connect
 from filesync.providers.autodesk.placing import find, remembered
 from filesync.providers.autodesk.resolving import Resolver
-from filesync.providers.autodesk.routes import PROJECT_NOT_ACTIVE, is_about_login
-from filesync.providers.autodesk.service import Service
+from filesync.providers.autodesk.routes import LIST_ITEMS, PROJECT_NOT_ACTIVE, is_about_login
+from filesync.providers.autodesk.service import MOST_ITEMS, Service
 from filesync.providers.autodesk.tops import SystemFolders, to_batches
 from filesync.providers.autodesk.translate import is_hidden, to_entry, to_folder
 from filesync.providers.base import Known, Surroundings
@@ -33,6 +33,8 @@ class AutodeskProvider:
     """
 
     continuous = True
+    files_per_look_up = MOST_ITEMS
+    look_ups_per_minute = LIST_ITEMS.per_minute
 
     def __init__(
         self, service: Service, details: "AutodeskDetails", identity: Callable[[], Identity], directory: Directory
@@ -53,9 +55,11 @@ class AutodeskProvider:
 
     def resolve(self, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]:
         with _archived_named():
-            place = self._place(known)
-            root_id = self._folder_id or place.root_id
-            yield from Resolver(self._service, known, root_id, place.root_id, self._system).run(candidates)
+            yield from self._resolver(known).run(candidates)
+
+    def look_up(self, items: Sequence[Candidate], known: Known, *, singly: bool = False) -> Iterator[Shown]:
+        with _archived_named():
+            yield from self._resolver(known).look_up(items, singly=singly)
 
     def left_out(self) -> Sequence[str]:
         return self._system.names
@@ -106,6 +110,10 @@ class AutodeskProvider:
 
     def _crawl(self, place: Place) -> Crawl:
         return Crawl(self._service, place.root_id, self._system)
+
+    def _resolver(self, known: Known) -> Resolver:
+        place = self._place(known)
+        return Resolver(self._service, known, self._folder_id or place.root_id, place.root_id, self._system)
 
     def _place(self, known: Known) -> Place:
         return self._remembered(known) or find(self._service, self._hub_id, self._directory)

@@ -174,6 +174,12 @@ def to_ancestors(folder: Entry, root_id: str) -> Sequence[RemoteFolder]:
     ]
 
 
+def changed_at(*entries: Entry) -> Timestamp | None:
+    """Give the latest change of an item, its tip or a folder: new versions, moving, hiding and renaming set it."""
+    times = (_time(attributes(entry).get("lastModifiedTime")) for entry in entries)
+    return max((time for time in times if time), default=None)
+
+
 def is_hidden(entry: Entry) -> bool:
     """Tell whether it was deleted: Autodesk hides what people delete."""
     return attributes(entry).get("hidden") is True

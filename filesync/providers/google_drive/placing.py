@@ -12,7 +12,7 @@ class Places:
 
     def __init__(self, known: Known, adopter_id: str | None) -> None:
         self._known = known
-        self._adopter_id = adopter_id
+        self.adopter_id = adopter_id
         self._gone: set[str] = set()
 
     def entries(
@@ -36,13 +36,13 @@ class Places:
         """
         seen = [parent for parent in item.parents if parent not in self._gone]
         if len(seen) < 2:
-            return next(iter(seen), self._adopter_id or next(iter(item.parents), None))
+            return next(iter(seen), self.adopter_id or next(iter(item.parents), None))
         return next((parent for parent in seen if parent in asked or self._known.folder(parent)), seen[0])
 
     def home_of(self, item: Item) -> str | None:
         """Tell the folder of the endpoint's tree that the item hangs in; None: it is outside."""
         parent_id = self.parent_of(item)
-        return parent_id if parent_id is not None and self.has(parent_id) else self._adopter_id
+        return parent_id if parent_id is not None and self.has(parent_id) else self.adopter_id
 
     def has(self, folder_id: str) -> bool:
         """Tell whether a folder hangs in the endpoint's tree."""

@@ -6,14 +6,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from filesync.model import Batch, Candidate, FoldersKnown, Identity, Page, Rooted
+from filesync.model import Batch, Candidate, FoldersKnown, Identity, Page, Rooted, Shown
 from filesync.providers.base import Known, Surroundings
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.changes import DeadCursorError, Log, start_log
 from filesync.providers.google_drive.listing import FlatListing
+from filesync.providers.google_drive.looking_up import LookUp
 from filesync.providers.google_drive.memory import Listing, Memory, Phase
 from filesync.providers.google_drive.opening import connect
 from filesync.providers.google_drive.resolving import Resolver
+from filesync.providers.google_drive.routes import FILE
 from filesync.providers.google_drive.scope import Scope, find_root
 from filesync.providers.google_drive.tree import Tree
 
@@ -25,6 +27,8 @@ class GoogleDrive:
     """Reads My Drive, a shared drive, or a folder's subtree."""
 
     continuous = False
+    files_per_look_up = 1
+    look_ups_per_minute = FILE.per_minute
 
     def __init__(
         self, drive: Drive, scope: Scope, now: Callable[[], datetime], identity: Callable[[], Identity]
@@ -40,6 +44,9 @@ class GoogleDrive:
 
     def resolve(self, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]:
         return Resolver(self._drive, self._scope, known).resolve(candidates)
+
+    def look_up(self, items: Sequence[Candidate], known: Known, *, singly: bool = False) -> Iterator[Shown]:  # noqa: ARG002  Drive shows items one by one anyway
+        return LookUp(self._drive, self._scope, known).run(items)
 
     def left_out(self) -> Sequence[str]:
         return ()

@@ -16,6 +16,28 @@ _WORKERS = 8
 Sighting = tuple[Candidate, Item | Gone]
 
 
+def look_up_all(drive: Drive, items: Sequence[Candidate]) -> Iterator[Sighting]:
+    """Look items up, several at a time; gives them as the answers come."""
+    crew = Crew[Candidate, Sighting](lambda item: (item, look_up(drive, item.id)), _WORKERS)
+    with crew:
+        for item in items:
+            crew.give(item)
+            if crew.is_full:
+                yield crew.take()
+        while crew.busy:
+            yield crew.take()
+
+
+def look_up(drive: Drive, item_id: str) -> Item | Gone:
+    """Look one up; a refusal of this one item is an answer."""
+    try:
+        return drive.item(item_id)
+    except RefusedError as error:
+        if not is_about_one_item(error):
+            raise
+        return Gone.REMOVED if isinstance(error, NotFoundError) else Gone.ACCESS_LOST
+
+
 class Resolver:
     """Looks candidates up; a listing lags behind, so only this look-up is evidence."""
 
@@ -25,22 +47,8 @@ class Resolver:
         self._places = scope.places(known)
 
     def resolve(self, candidates: Sequence[Candidate]) -> Iterator[Batch]:
-        with Crew(self._look_up, _WORKERS) as crew:
-            for candidate in candidates:
-                crew.give(candidate)
-                if crew.is_full:
-                    yield self._conclude(*crew.take())
-            while crew.busy:
-                yield self._conclude(*crew.take())
-
-    def _look_up(self, candidate: Candidate) -> Sighting:
-        """Look one up; runs in the crew's threads."""
-        try:
-            return candidate, self._drive.item(candidate.id)
-        except RefusedError as error:
-            if not is_about_one_item(error):
-                raise
-            return candidate, Gone.REMOVED if isinstance(error, NotFoundError) else Gone.ACCESS_LOST
+        for candidate, seen in look_up_all(self._drive, candidates):
+            yield self._conclude(candidate, seen)
 
     def _conclude(self, candidate: Candidate, seen: Item | Gone) -> Batch:
         if isinstance(seen, Gone):

@@ -1,0 +1,61 @@
+"""What items are now, asked by id, and where they hang: climbed to, when the store does not have their folders."""
+
+from collections.abc import Iterator, Sequence
+
+from filesync.model import Candidate, Gone, RemoteFolder, Shown
+from filesync.providers.base import Known
+from filesync.providers.google_drive.api import Drive
+from filesync.providers.google_drive.resolving import look_up, look_up_all
+from filesync.providers.google_drive.scope import Scope
+from filesync.providers.google_drive.translate import Item, to_file, to_folder
+
+Way = Sequence[RemoteFolder]  # folders that the store does not have, topmost first
+
+
+class LookUp:
+    """Shows items as they are; folders above them are asked for once."""
+
+    def __init__(self, drive: Drive, scope: Scope, known: Known) -> None:
+        self._drive = drive
+        self._scope = scope
+        self._places = scope.places(known)
+        self._above: dict[str, Item | Gone] = {}
+
+    def run(self, items: Sequence[Candidate]) -> Iterator[Shown]:
+        for item, seen in look_up_all(self._drive, items):
+            yield Shown(item.id, None, seen) if isinstance(seen, Gone) else self._place(item, seen)
+
+    def _place(self, asked: Candidate, item: Item) -> Shown:
+        moment = to_file(item, None).updated_at
+        if item.is_trashed:
+            return Shown(item.id, None, Gone.TRASHED, changed_at=moment)
+        if not self._scope.may_hold(item):
+            return Shown(item.id, None, Gone.OUT_OF_SCOPE, changed_at=moment)
+        parent_id = asked.parent_id if asked.parent_id in item.parents else self._places.parent_of(item)
+        way = self._way_to(parent_id, item.id)
+        if way is None:
+            parent_id, way = self._places.adopter_id, ()
+        if parent_id is None:
+            return Shown(item.id, None, Gone.OUT_OF_SCOPE, changed_at=moment)
+        shown = to_folder(item, parent_id) if item.is_folder else to_file(item, parent_id)
+        return Shown(item.id, shown, way=way, changed_at=moment)
+
+    def _way_to(self, folder_id: str | None, below: str) -> Way | None:
+        """Climb until a folder has a place: give the ones without, topmost first; None when there is no way."""
+        unknown: list[RemoteFolder] = []
+        passed = {below}
+        while folder_id is not None and folder_id not in passed:
+            if self._places.has(folder_id):
+                return unknown[::-1]
+            passed.add(folder_id)
+            item = self._look_at(folder_id)
+            if isinstance(item, Gone) or item.is_trashed or not self._scope.may_hold(item):
+                return None
+            folder_id = self._places.parent_of(item)
+            unknown.append(to_folder(item, folder_id))
+        return None
+
+    def _look_at(self, folder_id: str) -> Item | Gone:
+        if folder_id not in self._above:
+            self._above[folder_id] = look_up(self._drive, folder_id)
+        return self._above[folder_id]
