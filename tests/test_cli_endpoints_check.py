@@ -9,9 +9,9 @@ from tests.cli_home import CliHome, Result
 from tests.homes import Acc, Drive, Home
 
 
-def check(home: Home, *argv: str) -> Result:
+def check(home: Home, *argv: str, width: int | None = None) -> Result:
     cli = CliHome(home.path)
-    world: World = dataclasses.replace(cli.world(), environ=home.environ, clock=home.clock)
+    world: World = dataclasses.replace(cli.world(width=width), environ=home.environ, clock=home.clock)
     code = run(["endpoints", "check", *argv], world)
     assert isinstance(world.stdout, io.StringIO)
     assert isinstance(world.stderr, io.StringIO)
@@ -55,3 +55,13 @@ def test_an_unknown_name_is_wrong_usage(acc: Acc) -> None:
     result = check(acc.home, "p")
     assert (result.code, result.out) == (2, "")
     assert "did you mean 'P'?" in result.err
+
+
+def test_a_failure_is_said_once_and_again_only_where_the_table_cuts_it(acc: Acc) -> None:
+    acc.home.environ["CONNECTOR_AUTODESK_CLIENT_SECRET"] = "not-the-one"
+    said = check(acc.home)
+    assert said.out.count("CONNECTOR_AUTODESK_CLIENT_SECRET") == 1
+    assert said.err == ""
+    narrow = check(acc.home, width=80)
+    assert "CONNECTOR_AUTODESK_CLIENT_SECRET" not in narrow.out
+    assert narrow.err.count("CONNECTOR_AUTODESK_CLIENT_SECRET") == 1

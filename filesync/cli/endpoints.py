@@ -8,8 +8,8 @@ import typer  # noqa: TID251  the command layer
 
 from filesync.cli.choice import check_names
 from filesync.cli.options import AsJson
-from filesync.cli.output import View, choose, show
-from filesync.cli.table import Column
+from filesync.cli.output import Form, View, choose, show
+from filesync.cli.table import Column, cut_rows
 from filesync.clock import Stop
 from filesync.config import Endpoint, EndpointSet
 from filesync.durations import format_duration
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from filesync.cli.proof import Proof
     from filesync.cli.world import World
     from filesync.model import Identity, KnownMember, SetSource
+    from filesync.sync.opening import Opener
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -58,20 +59,14 @@ def check(
     """  # noqa: D301  \b is Typer's mark
     world: World = ctx.obj
     form = choose(json=json)
-    proofs = [*_proofs(world, names or (), max_files)]
-    show(world, form, _PROOF, [row for proof in proofs for row in proof.rows()])
-    if not json:
-        _repeat_failures(world, proofs)
-    codes = {proof.exit_code for proof in proofs}
+    proven = [*proofs(world, names or (), max_files)]
+    rows = [row for proof in proven for row in proof.rows()]
+    show(world, form, _PROOF, rows)
+    for row in cut_rows(_PROOF.columns, rows, world.stdout_width) if form is Form.TABLE else ():
+        if row["ok"] is False:
+            world.complain(f"{row['endpoint']}: {row['step']}: {row['detail']}")
+    codes = {proof.exit_code for proof in proven}
     raise typer.Exit(next((code for code in (77, 1, 75, 3) if code in codes), 0))
-
-
-def _repeat_failures(world: "World", proofs: Sequence["Proof"]) -> None:
-    """Say in full what to do about each failed step: the table may have cut it."""
-    for proof in proofs:
-        for step in proof.steps:
-            if step.ok is False:
-                world.complain(f"{proof.endpoint}: {step.name}: {step.detail}")
 
 
 def _rows(world: "World") -> "Iterator[Mapping[str, Any]]":
@@ -87,12 +82,23 @@ def _set_of(endpoint: Endpoint) -> str | None:
     return endpoint.membership.set_name if endpoint.membership else None
 
 
-def _proofs(world: "World", names: Sequence[str], max_files: int) -> "Iterator[Proof]":
-    """Prove what was named, else every active endpoint; sets are asked for now, and nothing of it is kept."""
+def proofs(
+    world: "World",
+    names: Sequence[str],
+    max_files: int,
+    *,
+    opened: "Opener | None" = None,
+    of_each_set: int | None = None,
+) -> "Iterator[Proof]":
+    """Prove what was named, else every active endpoint; sets are asked for now, and nothing of it is kept.
+
+    `of_each_set` are the members of a set that are proven at most, unless they or the set are named.
+    """
     from filesync.cli.proof import prove, prove_set  # noqa: PLC0415  listing the endpoints needs no network
     from filesync.sync.opening import opener  # noqa: PLC0415  the same
 
-    config, opened = world.config, opener(world.config, world.clock, world.random, world.redactor, world.log)
+    config = world.config
+    opened = opened or opener(config, world.clock, world.random, world.redactor, world.log)
     explicit = {endpoint.name for endpoint in config.endpoints}
     sets = [each for each in config.sets if each.template.is_active or each.name in names]
     found: dict[SetSource, Sequence[KnownMember]] = {}
@@ -104,10 +110,21 @@ def _proofs(world: "World", names: Sequence[str], max_files: int) -> "Iterator[P
             found[each.source] = members or (answered.members if proof and answered else ())
     endpoints = config.expanded(found)
     check_names(names, [*(each.name for each in sets), *(endpoint.name for endpoint in endpoints)])
+    left: dict[str, int | None] = {each.name: of_each_set for each in sets}
     for endpoint in endpoints:
-        if {endpoint.name, _set_of(endpoint)} & {*names} if names else endpoint.is_active:
+        if {endpoint.name, _set_of(endpoint)} & {*names} if names else endpoint.is_active and _has_turn(endpoint, left):
             world.detail(f"{endpoint.name}: asking the service")
             yield prove(endpoint, opened, world.clock, Stop(world.clock), max_files, world.identity_of(endpoint))
+
+
+def _has_turn(endpoint: Endpoint, left: "dict[str, int | None]") -> bool:
+    """Tell whether an endpoint is among the first of its set; `left` counts down."""
+    name = _set_of(endpoint)
+    number = left.get(name) if name else None
+    if name is None or number is None:
+        return True
+    left[name] = max(0, number - 1)
+    return number > 0
 
 
 def _asked_as(world: "World", declared: EndpointSet) -> "Identity | None":

@@ -70,7 +70,7 @@ def send_test(
 def status(ctx: typer.Context, *, json: AsJson = False) -> None:
     """Show what waits for each target, and how the last delivery went."""
     world: World = ctx.obj
-    show(world, choose(json=json), _VIEW, _states(world))
+    show(world, choose(json=json), _VIEW, target_rows(world))
 
 
 def _tried(world: World, stop: Stop, name: str, target: "Target") -> Mapping[str, Any]:
@@ -107,7 +107,8 @@ def _chosen(world: World, wanted: str | None) -> "Sequence[tuple[str, Target]]":
     return [(wanted, everybody[wanted])]
 
 
-def _states(world: World) -> Iterator[Mapping[str, Any]]:
+def target_rows(world: World) -> Iterator[Mapping[str, Any]]:
+    """Describe every target as `notify status --json` does."""
     from filesync.store import outbox  # noqa: PLC0415  not every command needs SQLite
 
     targets = addressees(world, world.endpoints())

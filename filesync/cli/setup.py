@@ -68,7 +68,7 @@ def check(ctx: typer.Context, *, json: AsJson = False) -> None:
     world: World = ctx.obj
     config = world.config
     found = costs(world)
-    logins = [*_missing_logins(world)]
+    logins = [*missing_logins(world)]
     if json:
         document = {
             "notices": [*map(str, config.notices), *logins],
@@ -85,7 +85,7 @@ def check(ctx: typer.Context, *, json: AsJson = False) -> None:
         world.write(f"{_said(each)}\n")
 
 
-def _missing_logins(world: World) -> Iterator[str]:
+def missing_logins(world: World) -> Iterator[str]:
     """Name what the active endpoints' logins lack, as far as that shows without asking a service."""
     from filesync.http import Counters  # noqa: PLC0415  only this check opens providers
     from filesync.sync.opening import opener  # noqa: PLC0415  as above

@@ -73,6 +73,14 @@ class Table:
         return f"{_COLOURS[mood]}{text}{_PLAIN}"
 
 
+def cut_rows(columns: Sequence[Column], rows: Sequence[Row], width: int | None) -> list[Row]:
+    """Pick the rows whose last cell a table of that width does not show whole."""
+    if width is None or not rows:
+        return []
+    column, room = fit(columns, rows[:_SAMPLE], width)[-1]
+    return [row for row in rows if _cells(harmless(column.text(row))) > room]
+
+
 def fit(columns: Sequence[Column], rows: Sequence[Row], width: int | None) -> list[tuple[Column, int]]:
     """Choose columns and their widths."""
     wanted = {id(column): _natural(column, rows) for column in columns}

@@ -13,7 +13,7 @@ _SPECIAL = re.compile(r"([%\\'])")
 
 def line(call: Call, every: int) -> str:
     """Write the line that starts the call every so many minutes; its end names the home, so that we know it again."""
-    return f"{_slots(every)} {' '.join(map(quoted, call.words()))}{_mark(call.home)}"
+    return f"{slots(every)} {' '.join(map(quoted, call.words()))}{_mark(call.home)}"
 
 
 def quoted(word: str) -> str:
@@ -50,7 +50,7 @@ def without(table: bytes, home: Path) -> bytes:
     return b"".join(each for each in _lines(table) if not _is_ours(each, home))
 
 
-def _slots(every: int) -> str:
+def slots(every: int) -> str:
     if every < 60:
         return f"*/{every} * * * *" if every > 1 else "* * * * *"
     hours = every // 60
