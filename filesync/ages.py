@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
-from filesync.clock import from_timestamp
+from filesync.clock import known_time
+
+UNREADABLE = "unreadable"  # of a stored time that somebody else's program damaged
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400  # seconds
 
@@ -11,7 +13,10 @@ def ago(moment: str | None, now: datetime) -> str:
     """Say how long ago a stored time is; '' when there is none."""
     if moment is None:
         return ""
-    seconds = (now - from_timestamp(moment)).total_seconds()
+    then = known_time(moment)
+    if then is None:
+        return UNREADABLE
+    seconds = (now - then).total_seconds()
     return "just now" if abs(seconds) < 1 else f"{length(seconds)} ago" if seconds > 0 else f"in {length(-seconds)}"
 
 
@@ -19,7 +24,8 @@ def until(moment: str | None, now: datetime) -> str:
     """Say how soon a stored time comes; one that has passed is now."""
     if moment is None:
         return ""
-    return "now" if from_timestamp(moment) <= now else ago(moment, now)
+    then = known_time(moment)
+    return "now" if then and then <= now else ago(moment, now)
 
 
 def length(seconds: float) -> str:

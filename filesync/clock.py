@@ -8,6 +8,7 @@ from typing import NewType, Protocol, TypeVar
 
 from filesync.errors import StoppedError, TimeLimitError
 
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # stands for a time that is damaged and must be some time
 Timestamp = NewType("Timestamp", str)  # UTC, YYYY-MM-DDTHH:MM:SS.mmmZ: text order is time order
 Thing = TypeVar("Thing")
 
@@ -101,3 +102,12 @@ def to_timestamp(moment: datetime) -> Timestamp:
 def from_timestamp(text: str) -> datetime:
     """Read back what `to_timestamp` wrote."""
     return datetime.fromisoformat(text)
+
+
+def known_time(text: str | None) -> datetime | None:
+    """Read a stored time; None for none, and for one that somebody else's program damaged."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None

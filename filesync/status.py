@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from filesync.clock import from_timestamp, to_timestamp
+from filesync.clock import LONG_AGO, known_time, to_timestamp
 from filesync.config.endpoint import Endpoint
 from filesync.config.sets import EndpointSet
 from filesync.schedule import CronSchedule, Decision, History, IntervalSchedule, ManualSchedule, Schedule, decide
@@ -185,7 +185,7 @@ def _declared(endpoint: Endpoint, row: Row | None, now: datetime) -> Status:
 
 def _after_this_one(endpoint: Endpoint, row: Row, now: datetime) -> Decision:
     """Say that a start would skip an endpoint that is being read, and what comes next if that goes well."""
-    began = from_timestamp(row["running_since"])
+    began = known_time(row["running_since"]) or now
     served = History(created_at=began, last_started_at=began, last_status="success")
     reason = f"a sync is running since {began:%Y-%m-%d %H:%M} UTC"
     return Decision(due=False, reason=reason, next_due_at=decide(endpoint.schedule, served, now).next_due_at)
@@ -225,20 +225,20 @@ def _history(row: Row | None, now: datetime) -> History:
     if row is None:
         return History(created_at=now)
     return History(
-        created_at=from_timestamp(row["created_at"]),
-        last_started_at=_time(row["last_started_at"]),
-        last_finished_at=_time(row["last_finished_at"]),
+        created_at=known_time(row["created_at"]) or LONG_AGO,
+        last_started_at=known_time(row["last_started_at"]),
+        last_finished_at=known_time(row["last_finished_at"]),
         last_status=row["last_status"],
         last_error_type=row["error_type"],
         failures_in_a_row=row["failures_in_a_row"],
-        owed_since=_time(row["owed_since"]),
+        owed_since=known_time(row["owed_since"]),
     )
 
 
 def _state(endpoint: Endpoint, row: Row, now: datetime) -> str:
     if row["running_since"] is not None:
-        waits = row["waiting_until"] is not None and from_timestamp(row["waiting_until"]) > now
-        return "waiting" if waits else "running"
+        waits_until = known_time(row["waiting_until"])
+        return "waiting" if waits_until and waits_until > now else "running"
     if row["last_status"] == "failed":
         return {"mass_delete": "blocked", "login": "login"}.get(row["error_type"], "failed")
     if row["last_status"] == "partial":
@@ -257,7 +257,7 @@ def _lateness(endpoint: Endpoint, row: Row, decision: Decision | None, now: date
         return f"due since {due_at:%Y-%m-%d %H:%M} UTC, and no sync was started"
     if _missed_three(endpoint.schedule, _last_good(row), now):
         return "three slots in a row passed without a sync that went well"
-    oldest = _time(row["complete_as_of"])
+    oldest = known_time(row["complete_as_of"])
     if oldest is not None and _last_good(row) - oldest > 2 * endpoint.reconcile_every:
         return f"something was last listed {oldest:%Y-%m-%d %H:%M} UTC: reconciling is behind reconcile_every"
     return None
@@ -266,8 +266,8 @@ def _lateness(endpoint: Endpoint, row: Row, decision: Decision | None, now: date
 def _last_good(row: Row) -> datetime:
     """Tell when the last good sync ended (how long it took is no lateness), else when the endpoint appeared."""
     if row["last_status"] in _GOOD and row["last_finished_at"]:
-        return from_timestamp(row["last_finished_at"])
-    return from_timestamp(row["last_success_at"] or row["created_at"])
+        return known_time(row["last_finished_at"]) or LONG_AGO
+    return known_time(row["last_success_at"] or row["created_at"]) or LONG_AGO
 
 
 def _missed_three(schedule: Schedule, since: datetime, now: datetime) -> bool:
@@ -278,7 +278,3 @@ def _missed_three(schedule: Schedule, since: datetime, now: datetime) -> bool:
             return False
         since = slot
     return True
-
-
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else from_timestamp(text)

@@ -1,5 +1,6 @@
 """The facts for Prometheus: names, types and units of every metric. No registry is the process's."""
 
+import math
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from filesync import __version__
-from filesync.clock import from_timestamp
+from filesync.clock import known_time
 from filesync.health.facts import Facts, Row, is_alarming
 from filesync.status import STATES
 
@@ -82,7 +83,9 @@ class _OfEndpoint:
 
 
 def _seconds(moment: str) -> float:
-    return from_timestamp(moment).timestamp()
+    """Write a stored time as Prometheus does; a damaged one is no number."""
+    known = known_time(moment)
+    return math.nan if known is None else known.timestamp()
 
 
 _GAUGES = (

@@ -13,7 +13,7 @@ from importlib import resources
 
 from filesync import __version__
 from filesync.ages import ago, length, until
-from filesync.clock import from_timestamp, to_timestamp
+from filesync.clock import known_time, to_timestamp
 from filesync.health.facts import Facts, Row, is_alarming
 
 _MOODS = {
@@ -260,7 +260,10 @@ def _age(moment: str | None, now: datetime, *, due: bool = False) -> str:
     if moment is None:
         return ""
     said = until(moment, now) if due else ago(moment, now)
-    exact = f"{from_timestamp(moment):%Y-%m-%d %H:%M:%S} UTC"
+    exact_time = known_time(moment)
+    if exact_time is None:
+        return said
+    exact = f"{exact_time:%Y-%m-%d %H:%M:%S} UTC"
     return f'<time datetime="{_text(moment)}" title="{exact}">{said}</time>'
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import chain, count
 from typing import Any
 
-from filesync.clock import Timestamp, from_timestamp
+from filesync.clock import LONG_AGO, Timestamp, known_time
 from filesync.model import State
 from filesync.schedule import History
 from filesync.store.database import Database
@@ -68,18 +68,18 @@ class Stored:
         return str(self.row[0])
 
     def started(self) -> datetime | None:
-        return from_timestamp(self.last_started_at) if self.last_started_at else None
+        return known_time(self.last_started_at)
 
     def history(self) -> History:
         """Lay out what deciding about the next start needs."""
         return History(
-            from_timestamp(self.created_at),
+            known_time(self.created_at) or LONG_AGO,
             self.started(),
-            from_timestamp(self.last_finished_at) if self.last_finished_at else None,
+            known_time(self.last_finished_at),
             self.last_status,
             self.last_error_type,
             self.failures_in_a_row,
-            from_timestamp(self.owed_since) if self.owed_since else None,
+            known_time(self.owed_since),
         )
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 
 from filesync.clock import Timestamp
 from filesync.store.database import Database
+from filesync.store.stored import from_json, object_of
 
 MOST_ENTRIES = 500  # of one batch
 LARGEST = 1_000_000  # characters of one batch's JSON, about
@@ -113,7 +114,7 @@ class _Folders:
         return None
 
     def _moved(self, row: Mapping[str, Any]) -> tuple[str, str] | None:
-        before = json.loads(row["before"] or "{}").get("file_path")
+        before = object_of(row["before"] or "{}").get("file_path")
         if not isinstance(before, str) or before == row["file_path"]:
             return None
         old, new = before.split("/"), row["file_path"].split("/")
@@ -166,8 +167,8 @@ def _file_entry(row: Entry) -> Entry:
         "type": "file",
         **row,
         "content_changed": bool(row["content_changed"]),
-        "before": json.loads(row["before"]) if row["before"] else None,
-        "after": json.loads(row["after"]) if row["after"] else None,
+        "before": from_json(row["before"]) if row["before"] else None,
+        "after": from_json(row["after"]) if row["after"] else None,
     }
 
 

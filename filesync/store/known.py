@@ -1,13 +1,13 @@
 """What a provider may ask of the store while it reads: its state, and which folders need reading."""
 
-import json
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from filesync.clock import from_timestamp, to_timestamp
+from filesync.clock import known_time, to_timestamp
 from filesync.model import KnownFolder, State
+from filesync.store.stored import object_of
 from filesync.store.tree import Tree
 
 _MARGIN = 0.9  # of reconcile_every: the rest is room for a start that comes late
@@ -68,8 +68,7 @@ class StoredKnowledge:
         row = self._connection.execute(
             "SELECT provider_state FROM sync_state WHERE endpoint_id = ?", (self._endpoint_id,)
         ).fetchone()
-        state: State = json.loads(row[0])
-        return state
+        return object_of(row[0])
 
     @property
     def full(self) -> bool:
@@ -117,7 +116,8 @@ class StoredKnowledge:
 
     def _age(self, tried_at: str, now: datetime) -> timedelta:
         """Tell how long ago that was; what lies ahead, because the clock was set back, counts as overdue."""
-        age = now - from_timestamp(tried_at)
+        tried = known_time(tried_at)
+        age = self._pace.every if tried is None else now - tried
         return age if age >= timedelta(0) else self._pace.every
 
     def _is_expected_gap(self, folder: KnownFolder) -> bool:

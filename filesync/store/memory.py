@@ -8,6 +8,7 @@ from typing import Any
 
 from filesync.clock import Timestamp, to_timestamp
 from filesync.model import Identity, State
+from filesync.store.stored import identity_of
 
 
 class Memory:
@@ -83,7 +84,7 @@ class Memory:
     def identity(self) -> Identity | None:
         """Tell as whom the rows were read; None before anybody said so."""
         text = self._read("identity")
-        return Identity(**json.loads(text)) if text else None
+        return identity_of(text) if text else None
 
     def set_identity(self, identity: Identity) -> None:
         """Remember as whom the rows are read."""

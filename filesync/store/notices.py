@@ -8,7 +8,7 @@ from typing import Any
 
 from filesync import alerts
 from filesync.alerts import PING, Alert, Audience, Ended, Event, Ping, Target, Told, payload
-from filesync.clock import Timestamp, from_timestamp, to_timestamp
+from filesync.clock import Timestamp, known_time, to_timestamp
 from filesync.schedule import TEMPORARY
 from filesync.store.database import Database
 from filesync.store.journal import Outcome
@@ -171,7 +171,7 @@ def _ended(connection: sqlite3.Connection, closed: Closed) -> Ended:
         outcome.error_type,
         outcome.error_message,
         failures,
-        from_timestamp(since) if since else None,
+        known_time(since),
     )
 
 

@@ -1,6 +1,5 @@
 """Messages that are still to be delivered, and how deliveries to each target go."""
 
-import json
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 from filesync.clock import Timestamp, to_timestamp
 from filesync.store.database import Database
+from filesync.store.stored import object_of
 
 READER = "notify:"  # before a target's key: its name among the readers of the feed
 _BACKOFF = (timedelta(0), timedelta(minutes=1), timedelta(minutes=4), timedelta(minutes=9), timedelta(minutes=14))
@@ -174,4 +174,4 @@ def _is_over(message: Message, keep: Mapping[str, timedelta], now: datetime) -> 
 
 
 def _message(row: tuple[Any, ...]) -> Message:
-    return Message(row[0], row[1], row[2], json.loads(row[3]), Timestamp(row[4]))
+    return Message(row[0], row[1], row[2], object_of(row[3]), Timestamp(row[4]))

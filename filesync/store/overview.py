@@ -9,7 +9,7 @@ from typing import Any
 
 from filesync.errors import StoreError
 from filesync.store.database import Database, open_for_reading
-from filesync.store.queries import ChangeFilter, Row, latest_changes, logs
+from filesync.store.queries import ChangeFilter, Row, logs, newest_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _read(database: Database, rows: int) -> Overview:
         last_exit_code=start[1] if start else None,
         totals=_totals(database),
         syncs=logs(database, None, limit=rows),
-        changes=latest_changes(database, ChangeFilter(), rows)[::-1],
+        changes=newest_changes(database, ChangeFilter(), rows)[::-1],
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from filesync.clock import Timestamp, from_timestamp, to_timestamp
+from filesync.clock import Timestamp, known_time, to_timestamp
 from filesync.retention import Keep, Retention
 from filesync.store.database import Database
 
@@ -53,7 +53,8 @@ def is_due(database: Database, now: datetime) -> bool:
     """Tell whether old rows were not looked for since a day, or by a clock that was ahead."""
     with database.reading() as connection:
         last = connection.execute("SELECT pruned_at FROM retention").fetchone()[0]
-    return last is None or not timedelta(0) <= now - from_timestamp(last) < EVERY
+    pruned_at = known_time(last)
+    return pruned_at is None or not timedelta(0) <= now - pruned_at < EVERY
 
 
 def plan(database: Database, policy: Retention, now: datetime, *, ignore_readers: bool = False) -> Pruned:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from filesync.clock import Timestamp
-from filesync.errors import FeedCutError
+from filesync.errors import FeedCutError, StoreError
 from filesync.globs import Glob
 from filesync.model import Identity
 from filesync.store.database import Database
+from filesync.store.stored import from_json, identity_of
 
 Row = dict[str, Any]
 
@@ -124,9 +125,14 @@ def changes(database: Database, wanted: ChangeFilter) -> Iterator[Row]:
 
 def latest_changes(database: Database, wanted: ChangeFilter, count: int) -> list[Row]:
     """Read the end of the feed, in the order of `seq`."""
+    return [_change(row) for row in newest_changes(database, wanted, count)]
+
+
+def newest_changes(database: Database, wanted: ChangeFilter, count: int) -> list[Row]:
+    """Read the end of the feed, in the order of `seq`; `before` and `after` are JSON text."""
     where, parameters = _change_condition(wanted)
     sql = f"{_CHANGES} WHERE {where} ORDER BY c.seq DESC LIMIT :count"
-    return [_change(row) for row in reversed(_rows(database, sql, {**parameters, "count": count}))]
+    return _rows(database, sql, {**parameters, "count": count})[::-1]
 
 
 def logs(database: Database, endpoint_ids: Sequence[int] | None, *, limit: int, only_failed: bool = False) -> list[Row]:
@@ -148,8 +154,8 @@ def statuses(database: Database) -> list[Row]:
              JOIN sync_state AS s ON s.endpoint_id = v.endpoint_id ORDER BY v.name"""
     rows = _rows(database, sql, {})
     for row in rows:
-        row["schedule"] = _from_json(row["schedule"])
-        row["scope"] = _from_json(row["scope"])
+        row["schedule"] = _if_readable(row["schedule"])
+        row["scope"] = _if_readable(row["scope"])
         row["is_active"] = bool(row["is_active"])
     return rows
 
@@ -159,7 +165,7 @@ def identities(database: Database) -> list[tuple[str, Row, Identity]]:
     sql = """SELECT e.endpoint_type, s.scope, s.identity FROM endpoints AS e
              JOIN sync_state AS s ON s.endpoint_id = e.id WHERE s.identity IS NOT NULL"""
     rows = _rows(database, sql, {})
-    return [(r["endpoint_type"], json.loads(r["scope"]), Identity(**json.loads(r["identity"]))) for r in rows]
+    return [(r["endpoint_type"], from_json(r["scope"]), identity_of(r["identity"])) for r in rows]
 
 
 def sizes(database: Database) -> dict[str, Size]:
@@ -283,7 +289,15 @@ def _change(row: Row) -> Row:
 
 
 def _from_json(text: str | None) -> Any:
-    return None if text is None else json.loads(text)
+    return None if text is None else from_json(text)
+
+
+def _if_readable(text: str | None) -> Any:
+    """Read what others can do without: one damaged row must not hide all endpoints."""
+    try:
+        return _from_json(text)
+    except StoreError:
+        return None
 
 
 def _rows(database: Database, sql: str, parameters: dict[str, Any]) -> list[Row]:

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from filesync.clock import Timestamp, from_timestamp
+from filesync.clock import Timestamp, known_time
 from filesync.model import Identity, KnownMember, Member, Members, SetSource
 from filesync.store.database import Database
+from filesync.store.stored import identity_of, object_of
 
 _ARCHIVED_AFTER = 2  # complete answers in a row that a member was not in
 
@@ -139,7 +140,7 @@ def _members(connection: sqlite3.Connection) -> dict[int, list[KnownMember]]:
            FROM set_members ORDER BY source_id, external_id"""
     )
     for source_id, member_id, name, details, state, *times in rows:
-        member = Member(member_id, name, json.loads(details), json.loads(state))
+        member = Member(member_id, name, object_of(details), object_of(state))
         found.setdefault(source_id, []).append(KnownMember(member, *times))
     return found
 
@@ -149,17 +150,13 @@ def _to_answered(row: Sequence[Any], members: Sequence[KnownMember]) -> Answered
     return Answered(
         SetSource(endpoint_type, credentials, question),
         tuple(members),
-        _time(asked_at),
-        _time(answered_at),
+        known_time(asked_at),
+        known_time(answered_at),
         error_type,
         error_message,
         failures,
-        Identity(**json.loads(identity)) if identity else None,
+        identity_of(identity) if identity else None,
     )
-
-
-def _time(text: str | None) -> datetime | None:
-    return from_timestamp(text) if text else None
 
 
 def _to_json(value: object) -> str:
