@@ -5,11 +5,14 @@ ARG PYTHON=3.13-slim-bookworm
 
 FROM python:${PYTHON} AS build
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE requirements.lock ./
 COPY filesync filesync
-# Of Google's 110 MB of discovery documents one is used.
+# Every file that is downloaded has the hash in requirements.lock, those that build included. Of Google's 110 MB of
+# discovery documents one is used.
 RUN python -m venv /opt/filesync \
-    && /opt/filesync/bin/pip install --no-cache-dir --disable-pip-version-check . \
+    && /opt/filesync/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock \
+    && /opt/filesync/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation . \
+    && /opt/filesync/bin/pip uninstall --yes setuptools \
     && find /opt/filesync -path '*/discovery_cache/documents/*.json' ! -name drive.v3.json -delete
 
 FROM python:${PYTHON}

@@ -4,12 +4,14 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from filesync.settings import DEFAULTS
 from tests.homes import ROOT, Home
@@ -65,6 +67,22 @@ def test_nothing_gets_into_the_build_but_what_is_copied() -> None:
     }
     assert let_in == copied
     assert all((ROOT / name).exists() for name in copied)
+
+
+def test_the_image_takes_only_files_whose_hash_is_known_and_that_meet_what_the_package_needs() -> None:
+    commands = re.findall(r"pip install --no-cache-dir --disable-pip-version-check (.+?) \\\n", DOCKERFILE)
+    assert commands == ["--require-hashes -r requirements.lock", "--no-deps --no-build-isolation ."]
+    assert DOCKERFILE.count("pip install") == 2
+    locked = {}
+    for entry in re.split(r"\n(?=\w)", (ROOT / "requirements.lock").read_text(encoding="utf-8")):
+        found = re.match(r"([\w.-]+)==(\S+)", entry)
+        if found:
+            assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry
+            locked[found[1]] = found[2]
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    for wanted in [*needed["project"]["dependencies"], *needed["build-system"]["requires"]]:
+        requirement = Requirement(wanted)
+        assert requirement.specifier.contains(locked[requirement.name]), wanted
 
 
 @pytest.mark.parametrize(("file", "name"), SERVICES)
