@@ -169,8 +169,9 @@ def conclude(
 
 def close_stale(database: Database, is_running: Callable[[int], bool], now: datetime) -> int:
     """Close the rows that dead processes left `running`; `is_running` asks the endpoint's lock. Returns how many."""
-    rows = database.connection.execute("SELECT id, endpoint_id, started_at FROM sync_logs WHERE status = 'running'")
-    dead = [row[0] for row in rows.fetchall() if not is_running(row[1])]
+    with database.reading() as connection:
+        rows = connection.execute("SELECT id, endpoint_id FROM sync_logs WHERE status = 'running'").fetchall()
+    dead = [log_id for log_id, endpoint_id in rows if not is_running(endpoint_id)]
     for log_id in dead:
         _close(database, log_id, "died", "the process ended without a word; the next sync goes on from there", now)
     return len(dead)

@@ -15,7 +15,7 @@ from filesync.http.counters import Counters
 from filesync.model import Batch, Candidate, Changed, FolderListed, Identity, Page
 from filesync.providers.base import Identified, Known, Provider
 from filesync.schedule import History, decide, gap_between_starts
-from filesync.store.database import Database
+from filesync.store.database import Database, problems_named
 from filesync.store.endpoints import Stored
 from filesync.store.journal import Outcome, Usage
 from filesync.store.known import Pace
@@ -88,7 +88,7 @@ def sync_endpoint(  # noqa: PLR0913  the doors of one sync, handed over in one p
     attempt = Attempt(run, counters, stop)
     watch(attempt)
     try:
-        ending = _read_and_decide(sync, attempt, provider)
+        ending = _read_and_decide(sync, attempt, provider, database)
     except BaseException as exc:
         bug = _Ending("failed", "bug", f"{type(exc).__name__}: this is a defect of filesync; please report it")
         _conclude(sync, stored, attempt, bug, started, clock.now())
@@ -96,22 +96,18 @@ def sync_endpoint(  # noqa: PLR0913  the doors of one sync, handed over in one p
     return _conclude(sync, stored, attempt, ending, started, clock.now())
 
 
-def _read_and_decide(sync: Sync, attempt: Attempt, provider: Provider) -> _Ending:
+def _read_and_decide(sync: Sync, attempt: Attempt, provider: Provider, database: Database) -> _Ending:
     try:
-        _check_identity(sync, attempt.run, provider)
-        attempt.run.apply_filters()
-        _pull(provider.read(attempt.run.known), attempt, sync.max_files)
+        with problems_named(database.path):
+            _check_identity(sync, attempt.run, provider)
+            attempt.run.apply_filters()
+            _pull(provider.read(attempt.run.known), attempt, sync.max_files)
+            if sync.max_files is not None:
+                return _Ending("partial", "trial", f"a trial: stopped after {attempt.run.tally.files_seen} files")
+            _decide_removals(sync, attempt, provider)
+            return _success_or_gaps(attempt.run.unread())
     except FilesyncError as exc:
         return _failure(exc)
-    if sync.max_files is not None:
-        return _Ending("partial", "trial", f"a trial: stopped after {attempt.run.tally.files_seen} files")
-    try:
-        _decide_removals(sync, attempt, provider)
-    except MassDeleteError as exc:
-        return replace(_failure(exc), listed=True)
-    except FilesyncError as exc:
-        return _failure(exc)
-    return _success_or_gaps(attempt.run.unread())
 
 
 def _check_identity(sync: Sync, run: Run, provider: Provider) -> None:
@@ -249,7 +245,7 @@ def _cut(batch: Batch, max_files: int | None, seen: int) -> Batch:
 
 def _failure(exc: FilesyncError) -> _Ending:
     status = "interrupted" if isinstance(exc, StoppedError) else "failed"
-    return _Ending(status, exc.error_type, str(exc))
+    return _Ending(status, exc.error_type, str(exc), listed=isinstance(exc, MassDeleteError))
 
 
 def _success_or_gaps(unread: Sequence[tuple[str, str]]) -> _Ending:

@@ -1,19 +1,20 @@
 """A start: ask what sets are made of, bring the table in line, choose, run side by side, and stop when told to."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filesync.clock import Clock, Stop, to_timestamp
 from filesync.config import Endpoint, EndpointSet
-from filesync.errors import FilesyncError, StoppedError, TimeLimitError
+from filesync.errors import FilesyncError, LocalFileError, StoppedError, TimeLimitError
 from filesync.logs import Log, nowhere
 from filesync.schedule import TEMPORARY, decide
 from filesync.store import journal
 from filesync.store import sets as stored_sets
-from filesync.store.database import Database, open_for_writing
+from filesync.store.database import Database, open_for_writing, problems_named
 from filesync.store.endpoints import Stored, bring_in_line, find, note_end, note_start
 from filesync.store.journal import Outcome
 from filesync.sync.choice import Choice
@@ -88,7 +89,8 @@ def sync_due(start: Start) -> Report:
         began = to_timestamp(start.clock.now())
         note_start(database, began)
         try:
-            report = _Crew(start, database).work()
+            with _problems_named(start.database_path):
+                report = _Crew(start, database).work()
         except FilesyncError as exc:
             note_end(database, began, exc.exit_code)
             raise
@@ -160,7 +162,8 @@ class _Crew:
                     return
                 endpoint, stored, running = self._queue.pop(0)
             try:
-                self._run_one(endpoint, stored, running)
+                with _problems_named(self._start.database_path):
+                    self._run_one(endpoint, stored, running)
             except BaseException as exc:  # noqa: BLE001  a bug is raised by the main thread, after the others ended
                 self._note_bug(running, exc)
             running.done = True
@@ -168,7 +171,10 @@ class _Crew:
 
     def _note_bug(self, running: Running, bug: BaseException) -> None:
         running.bug = bug
-        running.log.error("sync_ended", status="failed", error_type="bug", error_message=type(bug).__name__)
+        kind, message = "bug", type(bug).__name__
+        if isinstance(bug, FilesyncError):  # the database or a lock failed where no outcome could be made of it
+            kind, message = bug.error_type, str(bug)
+        running.log.error("sync_ended", status="failed", error_type=kind, error_message=message)
 
     def _run_one(self, endpoint: Endpoint, stored: Stored, running: Running) -> None:
         try:
@@ -320,6 +326,18 @@ class _Crew:
             abandoned=any(not running.done and running.attempt is not None for running in self._all),
             expansions=tuple(self._expansions),
         )
+
+
+@contextmanager
+def _problems_named(database_path: Path) -> Iterator[None]:
+    """Turn what the system says of the database or of a lock into one line about that file."""
+    try:
+        with problems_named(database_path):
+            yield
+    except OSError as exc:
+        if exc.filename is None:
+            raise
+        raise LocalFileError(f"{exc.filename}: {exc.strerror}") from exc
 
 
 def exit_code(report: Report) -> int:
