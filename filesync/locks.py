@@ -38,15 +38,18 @@ class FileLock:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
         try:
-            taken = _lock(fd, blocking=blocking)
-        except OSError:
+            taken = self._take(fd, blocking=blocking)
+        except OSError as error:
             os.close(fd)
-            raise
+            raise OSError(error.errno, error.strerror, str(self.path)) from error  # the call knows only a number
         if not taken:
             os.close(fd)
             return False
         self._fd = fd
         return True
+
+    def _take(self, fd: int, *, blocking: bool) -> bool:
+        return _lock(fd, blocking=blocking)
 
     def release(self) -> None:
         if self._fd is not None:
@@ -69,15 +72,8 @@ def lock_open_file(fd: int) -> None:
 class SharedLock(FileLock):
     """A lock that many hold at once, but nobody beside one who holds that file as a FileLock."""
 
-    def acquire(self, *, blocking: bool = True) -> bool:
-        """Take the lock; False when somebody holds it alone and blocking is off."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-        if not _share(fd, blocking=blocking):
-            os.close(fd)
-            return False
-        self._fd = fd
-        return True
+    def _take(self, fd: int, *, blocking: bool) -> bool:
+        return _share(fd, blocking=blocking)
 
 
 def is_held(path: Path) -> bool:
