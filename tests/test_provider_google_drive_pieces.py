@@ -95,6 +95,13 @@ def test_the_file_type(name: str, mime_type: str | None, expected: str | None) -
     assert to_file_type(name, mime_type) == expected
 
 
+@pytest.mark.parametrize(
+    "link", ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", " https://elsewhere"]
+)
+def test_a_link_that_is_no_web_address_is_dropped(link: str) -> None:
+    assert to_file(to_item({**PDF, "webViewLink": link}, "there"), None).link is None
+
+
 def test_a_lone_surrogate_does_not_reach_the_store() -> None:
     item = to_item({"id": "1", "name": "bad \ud800 name"}, "there")
     item.name.encode()

@@ -206,7 +206,7 @@ def to_file(item: Item, parent_id: str | None) -> RemoteFile:
         id=item.id,
         name=item.name,
         parent_id=parent_id,
-        link=_text(facts, "webViewLink", where),
+        link=_web_link(facts, where),
         size=None if mime_type == SHORTCUT_TYPE else _size(facts, where),
         file_type=to_file_type(item.name, mime_type),
         mime_type=mime_type,
@@ -339,6 +339,12 @@ def _text(facts: Mapping[str, Any], key: str, where: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise ResponseError(f"{where}: {key} is not a text")
     return _clean(value) if value else None
+
+
+def _web_link(facts: Mapping[str, Any], where: str) -> str | None:
+    """Read the link to the file's page; anything but a web address would be a trap for who clicks on it in a report."""
+    link = _text(facts, "webViewLink", where)
+    return link if link and link.startswith(("https://", "http://")) else None
 
 
 def _clean(text: str) -> str:
