@@ -24,6 +24,14 @@ def live_progress(world: World) -> Iterator[Callable[[Sequence[Running]], None]]
         yield lambda running: live.update(_draw(running, world.clock.now()), refresh=True)
 
 
+@contextmanager
+def counting(world: World, what: str) -> Iterator[Callable[[str, int, int], None]]:
+    """Draw on stderr how far something is, until the block ends."""
+    console = Console(file=world.stderr, no_color=bool(world.environ.get("NO_COLOR")) or None)
+    with Live(console=console, transient=True, auto_refresh=False) as live:
+        yield lambda name, done, of: live.update(Text(f"{harmless(name)}  {done:,} of {of:,} {what}"), refresh=True)
+
+
 def _draw(running: Sequence[Running], now: datetime) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     under_way = [entry for entry in running if entry.attempt is not None and not entry.done]

@@ -9,6 +9,7 @@ from filesync.clock import Timestamp
 from filesync.model import (
     Batch,
     Changed,
+    Corrected,
     FolderListed,
     FoldersKnown,
     Gone,
@@ -21,8 +22,9 @@ from filesync.model import (
     Unreadable,
 )
 from filesync.store.contents import Contents
-from filesync.store.ledger import Tally
+from filesync.store.ledger import Ledger, Tally
 from filesync.store.memory import Memory
+from filesync.store.recall import Recall
 from filesync.store.removals import Removals
 from filesync.store.sighting import Sighting
 from filesync.store.tree import Folder, Placing, Tree
@@ -49,6 +51,7 @@ class Parts:
     tree: Tree
     contents: Contents
     removals: Removals
+    ledger: Ledger
     tally: Tally
 
 
@@ -64,6 +67,7 @@ class Intake:
         self._connection = parts.connection
         self._tree = parts.tree
         self._contents = parts.contents
+        self._recall = Recall(parts.connection, memory.endpoint_id, parts.ledger)
         self._removals = parts.removals
         self._tally = parts.tally
         self._endpoint_id = memory.endpoint_id
@@ -90,6 +94,8 @@ class Intake:
                 self._unreadable(batch)
             case Resolved():
                 self._removals.decide(batch.id, batch.gone)
+            case Corrected():
+                self._corrected(batch)
 
     def _root(self, batch: Rooted) -> None:
         self.scope = Scope(batch.root.id, batch.keep_strays, batch.adopt_into)
@@ -205,6 +211,18 @@ class Intake:
         for fate in Gone:
             ids = [id_ for id_, gone in batch.removed.items() if gone is fate and id_ != self.scope.root_id]
             self._expect(ids, sighting, fate)
+
+    def _corrected(self, batch: Corrected) -> None:
+        """Put rows that somebody else wrote back to what the feed says, then take the look-ups' word like a page's."""
+        shown = [file.id for file in batch.files]
+        self._recall.put_back([*shown, *batch.missing], self._stamp(), about_to_be_put=shown)
+        self._tree.displace([folder.id for folder in batch.folders])
+        sighting = self.sighting()
+        self._put_folders(batch.folders, sighting, batch.files)
+        self._put_files(batch.files, sighting)
+        if not self._is_trial:
+            self._removals.suspect(self._contents.alive_among(batch.missing), sighting, is_folder=False)
+            self._removals.suspect(self._tree.alive_among(batch.missing), sighting, is_folder=True)
 
     def _expect(self, ids: Sequence[str], sighting: Sighting, fate: Gone) -> None:
         files, folders = self._contents.alive_among(ids), self._tree.alive_among(ids)

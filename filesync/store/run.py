@@ -85,7 +85,7 @@ class Run:
         ledger = Ledger(connection, plan.endpoint_id, self.log_id, self.tally)
         self._removals = Removals(connection, plan.endpoint_id, self._tree, ledger)
         self._contents = Contents(connection, plan.endpoint_id, self._tree, ledger, self._removals, bound.matches)
-        parts = Parts(connection, self._tree, self._contents, self._removals, self.tally)
+        parts = Parts(connection, self._tree, self._contents, self._removals, ledger, self.tally)
         self._intake = Intake(parts, self._memory, self._stamp, stamped=plan.stamped, trial=self._is_trial)
         self.known = StoredKnowledge(
             connection,

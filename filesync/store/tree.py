@@ -183,6 +183,15 @@ class Tree:
         self._load(ids)
         return [id_ for id_ in ids if (folder := self._cache.get(id_)) and folder.deleted_at is None]
 
+    def displace(self, folder_ids: Sequence[str]) -> None:
+        """Forget the places of folders that are about to be put, so that they are worked out afresh."""
+        self._connection.execute(
+            """UPDATE folders SET folder_path = NULL, depth = NULL
+               WHERE endpoint_id = ? AND external_folder_id IN (SELECT value FROM json_each(?))""",
+            (self._endpoint_id, json.dumps(list(folder_ids))),
+        )
+        self._load(folder_ids)
+
     def refresh(self, folder_ids: Sequence[str]) -> None:
         """Read folders' rows again, which somebody else wrote."""
         self._load(folder_ids)
@@ -247,6 +256,8 @@ class Tree:
 
     def _differs(self, folder: RemoteFolder) -> bool:
         row = self.get(folder.id)
+        if row and row.path is None and self.place_of(folder.parent_id):
+            return True  # it has no place and could have one
         return row is None or (row.parent_id, row.name, row.change_stamp, row.listable, row.deleted_at) != (
             folder.parent_id,
             folder.name,

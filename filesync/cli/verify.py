@@ -1,0 +1,254 @@
+"""`filesync verify`: hold the inventory against its services, item by item, and say where it is wrong."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer  # noqa: TID251  the command layer
+
+from filesync.cli.choice import check_names
+from filesync.cli.options import AsJson, AsJsonLines, EndpointNames
+from filesync.cli.output import Form, View, choose, show, show_document
+from filesync.cli.table import Column
+from filesync.clock import Stop
+from filesync.errors import StoppedError, UsageError
+from filesync.signals import Caught, stopping
+from filesync.store.verification import Kind
+from filesync.sync.judging import Finding, Verdict
+
+if TYPE_CHECKING:
+    from filesync.cli.world import World
+    from filesync.config import Endpoint
+    from filesync.sync.verifying import Cost, Share, Verified, Verifier
+
+_WORTH_SAYING = 100  # requests
+
+
+def verify(  # noqa: PLR0913  one parameter for each option
+    ctx: typer.Context,
+    *,
+    endpoint: EndpointNames = None,
+    sample: Annotated[
+        str | None, typer.Option(metavar="N%|N", help="That part of the rows, or about so many files; else 2%.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every row.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make right what drifted, by a sync that asks first.")
+    ] = False,
+    json: AsJson = False,
+    jsonl: AsJsonLines = False,
+) -> None:
+    """Look items up by id, compare them with their rows, and report what differs.
+
+    Drawn at random from every active endpoint: live files, deleted ones, folders. What changed since the last sync is
+    shown as behind, and is no failure. Nothing is written but by --repair.
+
+    Exit codes: 0 nothing drifted; 1 something did, repaired or not, or an endpoint could not be verified; 75 it was
+    temporary; 77 a login is needed; 130/143 stopped by a signal.
+
+    \b
+    Examples:
+      filesync verify
+      filesync verify --endpoint "Project 0001" --all --repair
+      filesync verify --sample 500 --json
+    """  # noqa: D301  \b is Typer's mark
+    world: World = ctx.obj
+    form = choose(json=json, jsonl=jsonl)
+    if everything and sample is not None:
+        raise UsageError("--all and --sample exclude each other")
+    share = _share(sample, everything=everything)
+    results = list(_verified(world, endpoint or (), share, repair=repair))
+    code = next((code for code in (77, 1, 75) if any(code in each.exit_codes() for each in results)), 0)
+    _show(world, form, results, code)
+    for each in results:
+        _tell(world, each, by_hand=bool(endpoint), repair=repair)
+    raise typer.Exit(code)
+
+
+def _share(sample: str | None, *, everything: bool) -> "Share":
+    from filesync.sync.verifying import EVERYTHING, Share  # noqa: PLC0415  --help needs no network
+
+    if everything:
+        return EVERYTHING
+    if sample is None:
+        return Share()
+    number = sample.strip().removesuffix("%").strip()
+    try:
+        if sample.strip().endswith("%") and 0 < float(number) <= 100:
+            return Share(float(number) / 100)
+        if number.isdecimal() and int(number) > 0 and "%" not in sample:
+            return Share(count=int(number))
+    except ValueError:
+        pass
+    raise UsageError(f"--sample {sample[:40]!r}: give a part such as 5%, above 0 and up to 100%, or a number of files")
+
+
+def _verified(world: "World", names: Sequence[str], share: "Share", *, repair: bool) -> "Iterator[Verified]":
+    endpoints = _chosen(world, names)
+    stop = Stop(world.clock)
+    with stopping(stop.request) as caught, _progress(world) as tick:
+        verifier = _verifier(world, stop, tick)
+        for endpoint in endpoints:
+            yield _verify_one(verifier, endpoint, share, world, caught, repair=repair)
+
+
+def _verify_one(  # noqa: PLR0913  what one endpoint needs
+    verifier: "Verifier", endpoint: "Endpoint", share: "Share", world: "World", caught: Caught, *, repair: bool
+) -> "Verified":
+    read_as = world.identity_of(endpoint)
+    try:
+        verified = verifier.verify(endpoint, share, read_as)
+        if repair and verified.drifted() and not verified.error_type:
+            verifier.repair(endpoint, verified, read_as)
+    except StoppedError as exc:
+        exc.exit_code = caught.exit_code or exc.exit_code
+        raise
+    _log(world, verified)
+    return verified
+
+
+def _chosen(world: "World", names: Sequence[str]) -> "list[Endpoint]":
+    """Give the endpoints of these names, or in sets of these names; else every active one."""
+    with world.reading():  # that there is a database is said once
+        endpoints = world.endpoints()
+    sets = [each.name for each in world.config.sets]
+    check_names(names, [*sets, *(each.name for each in endpoints)])
+    if not names:
+        return [each for each in endpoints if each.is_active and not each.archived_at]
+    return [each for each in endpoints if {each.name, each.membership and each.membership.set_name} & {*names}]
+
+
+def _verifier(world: "World", stop: Stop, tick: Callable[[str, int, int], None]) -> "Verifier":
+    from filesync.sync.opening import opener  # noqa: PLC0415  as above
+    from filesync.sync.verifying import Verifier  # noqa: PLC0415  as above
+
+    def say(name: str, cost: "Cost") -> None:
+        if world.stderr_is_terminal and cost.requests > _WORTH_SAYING:
+            minutes = cost.minutes * 100 / world.config.rate_limit_percent
+            world.note(
+                f"{name}: looking up {cost.files:,} files and {cost.folders:,} folders takes about {cost.requests:,} "
+                f"requests, at least {max(1, round(minutes))} min"
+            )
+
+    return Verifier(
+        config=world.config,
+        database_path=world.database_path,
+        clock=world.clock,
+        stop=stop,
+        open_provider=opener(world.config, world.clock, world.random, world.redactor, world.log),
+        pick=world.random.sample,
+        concurrency=world.settings.max_concurrent_syncs,
+        say=say,
+        tick=tick,
+    )
+
+
+def _progress(world: "World") -> "AbstractContextManager[Callable[[str, int, int], None]]":
+    if world.options.quiet or world.options.verbose or not world.stderr_is_terminal:
+        return nullcontext(lambda *_: None)
+    from filesync.cli.progress import counting  # noqa: PLC0415  Rich only on a terminal
+
+    return counting(world, "rows compared")
+
+
+def _show(world: "World", form: Form, results: "Sequence[Verified]", code: int) -> None:
+    rows = [row for each in results for finding in each.findings for row in _to_rows(each.endpoint, finding)]
+    if form is not Form.JSON:
+        show(world, form, _VIEW, rows)
+        return
+    endpoints = [_to_document(each) for each in results]
+    show_document(world, {"exit_code": code, "endpoints": endpoints, "differences": rows})
+
+
+def _to_rows(endpoint: str, finding: Finding) -> "Iterator[Mapping[str, Any]]":
+    """Give a row for each column in which one row of the inventory differs."""
+    compared = finding.compared
+    for difference in compared.differences:
+        yield {
+            "endpoint": endpoint,
+            "verdict": finding.verdict.value,
+            "item": "folder" if compared.is_folder else "file",
+            "external_id": compared.id,
+            "path": compared.path,
+            "column": difference.column,
+            "inventory": difference.stored,
+            "service": difference.shown,
+            "contradicts_feed": compared.contradicts_feed,
+            "repaired": finding.is_repaired,
+        }
+
+
+def _to_document(verified: "Verified") -> Mapping[str, Any]:
+    checked, known = verified.checked, verified.known
+    return {
+        "endpoint": verified.endpoint,
+        "files_checked": checked[Kind.LIVE],
+        "files": known[Kind.LIVE],
+        "deleted_checked": checked[Kind.DELETED],
+        "deleted": known[Kind.DELETED],
+        "folders_checked": checked[Kind.FOLDERS],
+        "folders": known[Kind.FOLDERS],
+        "drift": verified.count(Verdict.DRIFT),
+        "behind": verified.count(Verdict.BEHIND),
+        "unreadable": verified.count(Verdict.UNREADABLE),
+        "repaired": verified.count_repaired(),
+        "api_requests": verified.api_requests,
+        "skipped": verified.skipped,
+        "error_type": verified.error_type,
+        "error_message": verified.error_message,
+    }
+
+
+def _log(world: "World", verified: "Verified") -> None:
+    write = world.log.error if verified.error_type else world.log.warning if verified.drifted() else world.log.info
+    write("verified", **_to_document(verified))
+
+
+def _tell(world: "World", verified: "Verified", *, by_hand: bool, repair: bool) -> None:
+    """Say in one line how an endpoint is; off a terminal, of one that is well, only when a person named it."""
+    name = verified.endpoint
+    if verified.error_type:
+        world.complain(f"{name}: {'not repaired' if verified.drifted() else 'not verified'}: {verified.error_message}")
+    if verified.skipped:
+        world.note(f"{name}: not verified: {verified.skipped}")
+    elif not verified.error_type or verified.findings:
+        line = f"{name}: {_sentence(verified, repair=repair)}"
+        if verified.drifted():
+            world.complain(line)
+        elif by_hand or world.stderr_is_terminal:
+            world.note(line)
+        else:
+            world.detail(line)
+
+
+def _sentence(verified: "Verified", *, repair: bool) -> str:
+    """Say what was found, and of how much."""
+    drift, behind, dark = (verified.count(each) for each in Verdict)
+    parts = [f"{drift} {'row' if drift == 1 else 'rows'} drifted" if drift else "no drift"]
+    parts += [f"{verified.count_repaired()} of them repaired"] if drift and repair else []
+    parts += [f"{behind} changed since the last sync"] if behind else []
+    parts += [f"{dark} below folders that cannot be read"] if dark else []
+    looked = ", ".join(f"{verified.checked[kind]:,} of {verified.known[kind]:,} {kind}" for kind in Kind)
+    advice = "; to make it right: --repair" if drift and not repair else ""
+    return f"{', '.join(parts)}; compared {looked}; {verified.api_requests:,} requests{advice}"
+
+
+def _value(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+_MOODS = {Verdict.DRIFT.value: "bad", Verdict.BEHIND.value: "warn", Verdict.UNREADABLE.value: "dim"}
+_VIEW = View(
+    "differences",
+    (
+        Column("ENDPOINT", lambda row: row["endpoint"], rank=4, least=8),
+        Column("VERDICT", lambda row: row["verdict"], mood=lambda row: _MOODS[row["verdict"]]),
+        Column("REPAIRED", lambda row: {True: "yes", False: "no", None: ""}[row["repaired"]], rank=1, spare=True),
+        Column("COLUMN", lambda row: row["column"]),
+        Column("INVENTORY", lambda row: _value(row["inventory"]), rank=3, least=12),
+        Column("SERVICE", lambda row: _value(row["service"]), rank=2, least=12),
+        Column("ITEM", lambda row: row["item"], rank=5),
+        Column("PATH", lambda row: row["path"], least=20),
+    ),
+    nothing="",
+)

@@ -1,0 +1,86 @@
+"""Comparing: one endpoint's rows in one database, held against what one connection to its service shows."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filesync.clock import Clock, Stop, Timestamp
+from filesync.config import Endpoint
+from filesync.errors import AuthError
+from filesync.http.counters import Counters
+from filesync.model import Candidate, Identity, Shown
+from filesync.providers.base import Identified, LooksUp, Provider
+from filesync.store.database import open_for_reading
+from filesync.store.verification import Compared, Verification, find
+from filesync.sync.endpoint import OpenProvider, another_identity
+
+
+class NothingToCompareError(Exception):
+    """Why an endpoint cannot be verified; never leaves the room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What every look at one endpoint is given; `read_as` is the identity that its rows were read with."""
+
+    endpoint: Endpoint
+    clock: Clock
+    stop: Stop
+    open_provider: OpenProvider
+    read_as: Identity | None
+    counters: Counters = field(default_factory=Counters)
+
+
+@dataclass(slots=True)
+class Comparison:
+    """Both sides; `changed_at` is the service's own time of the last change of each item that was looked up."""
+
+    rows: Verification
+    service: LooksUp
+    stop: Stop
+    is_stamped: bool
+    changed_at: dict[str, Timestamp | None] = field(default_factory=dict)
+
+    def compare(self, items: Sequence[Candidate], *, singly: bool = False) -> list[Compared]:
+        """Look items up, then give those that differ from their rows as they are now."""
+        folder_ids = {item.id for item in items if item.is_folder}
+        all_shown: list[Shown] = []
+        for shown in self.service.look_up(items, self.rows.known, singly=singly):
+            self.stop.check()
+            self.changed_at[shown.id] = shown.changed_at
+            all_shown.append(shown)
+        folders = [shown for shown in all_shown if shown.id in folder_ids]
+        return self.rows.compare([shown for shown in all_shown if shown.id not in folder_ids], folders)
+
+    def compare_again(self, compared: Sequence[Compared]) -> list[Compared]:
+        """Compare these once more, each by a request of its own."""
+        return self.compare(self.rows.again(compared), singly=True)
+
+
+@contextmanager
+def comparing(doors: Doors, database_path: Path) -> Iterator[Comparison]:
+    """Open both sides. Raises AuthError when the login is not the one that the rows were read with."""
+    endpoint = doors.endpoint
+    database = open_for_reading(database_path)
+    try:
+        endpoint_id = find(database, endpoint.endpoint_type, endpoint.scope)
+        if endpoint_id is None:
+            raise NothingToCompareError("its first sync has not come to its end yet")
+        provider = doors.open_provider(endpoint, doors.stop, doors.counters)
+        if not isinstance(provider, LooksUp):
+            raise NothingToCompareError("its provider cannot look items up by id")
+        _check_identity(doors, provider)
+        stamped = provider.continuous
+        rows = Verification(database, endpoint_id, endpoint.selection, doors.clock.now(), stamped=stamped)
+        yield Comparison(rows, provider, doors.stop, stamped)
+    finally:
+        database.close()
+
+
+def _check_identity(doors: Doors, provider: Provider) -> None:
+    if doors.read_as is None or not isinstance(provider, Identified):
+        return
+    identity = provider.identity()
+    if identity != doors.read_as:
+        raise AuthError(another_identity(doors.endpoint.name, doors.read_as, identity))

@@ -1,0 +1,68 @@
+"""Judging: what a difference between a row and its service means, once an ordinary sync was made of a copy."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from filesync.clock import Timestamp, from_timestamp
+from filesync.store.verification import Compared
+
+_SLACK = timedelta(minutes=5)  # between our clock and the service's, and between reading a page and storing it
+
+
+class Verdict(StrEnum):
+    """What a difference means."""
+
+    DRIFT = "drift"  # the inventory should have known better
+    BEHIND = "behind"  # it changed since it was last read
+    UNREADABLE = "unreadable"  # it lies below a folder that cannot be read, as the sync says itself
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A row that is not what its service shows; `is_repaired` None: nobody tried."""
+
+    compared: Compared
+    verdict: Verdict
+    is_repaired: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What is known about the circumstances. What cannot be told apart is called drift.
+
+    `pending` waits to be taken away, `changed_at` are the service's own times. `is_stamped`: an ordinary sync may
+    overlook what moves no stamp.
+    """
+
+    pending: Collection[str]
+    changed_at: Mapping[str, Timestamp | None]
+    is_stamped: bool
+    now: datetime
+
+    def judge(self, before: Compared, after: Compared | None) -> Finding:
+        """Judge a row by how it differed before and (None: not at all) after the copy's sync."""
+        if before.contradicts_feed:
+            return Finding(before, Verdict.DRIFT)
+        if after is None:
+            return Finding(before, Verdict.BEHIND)
+        return Finding(after, self._verdict(after))
+
+    def _verdict(self, compared: Compared) -> Verdict:
+        if compared.is_gone and compared.in_the_dark:
+            return Verdict.UNREADABLE
+        is_explained = (
+            (compared.is_gone and compared.id in self.pending)
+            or (self.is_stamped and compared.columns == {"extra"})  # such facts change without a time or a stamp
+            or self._changed_since(compared)
+        )
+        return Verdict.BEHIND if is_explained and not compared.contradicts_feed else Verdict.DRIFT
+
+    def _changed_since(self, compared: Compared) -> bool:
+        """Ask the service's own time; one that lies ahead was made up by somebody."""
+        changed_at = self.changed_at.get(compared.id)
+        if changed_at is None or compared.read_at is None:
+            return False
+        read_at, moment = from_timestamp(compared.read_at), from_timestamp(changed_at)
+        return read_at - _SLACK < moment < self.now + _SLACK
