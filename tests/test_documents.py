@@ -19,6 +19,7 @@ from filesync.providers.autodesk import routes as autodesk_routes
 from filesync.providers.google_drive import routes as google_routes
 from filesync.settings import DEFAULTS
 from filesync.store.database import open_for_writing
+from filesync.testing import ProviderConformance
 from filesync.timers import crontab
 from filesync.timers.call import Call
 from filesync.timers.commands import Systemctl
@@ -342,6 +343,21 @@ def test_the_crontab_line_and_the_units_of_the_documents_are_what_schedule_show_
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_package_ships_the_same_example_as_the_repository(name: str) -> None:
     assert (ROOT / "filesync" / "examples" / Path(name).name).read_bytes() == (ROOT / name).read_bytes()
+
+
+def test_every_test_that_a_page_names_exists() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("**/test_*.py")]
+    defined = {name for source in sources for name in re.findall(r"def (test_\w+)\(", source)}
+    inherited = {name for name in vars(ProviderConformance) if name.startswith("test_")}
+    named = {name for path in DOCUMENTS for name in re.findall(r"`(test_\w+)`", path.read_text(encoding="utf-8"))}
+    assert len(named) > 50
+    assert named <= defined | inherited
+
+
+def test_no_option_takes_a_secret() -> None:
+    options = {option for command in ALL_COMMANDS.values() for param in command.params for option in param.opts}
+    assert options
+    assert not [option for option in options if re.search("secret|token|password|key", option)]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
