@@ -218,8 +218,8 @@ def test_an_answer_that_is_no_json_object_is_an_error_that_names_the_request(
 
 
 def test_an_answer_that_is_too_large_is_an_error(connection: Connection, service: Service) -> None:
-    service.says(Say(200, gzip.compress(bytes(65 * 2**20), 1), {"Content-Encoding": "gzip"}))
-    with pytest.raises(ResponseError, match="larger than 64 MiB"):
+    service.says(Say(200, gzip.compress(bytes(33 * 2**20), 1), {"Content-Encoding": "gzip"}))
+    with pytest.raises(ResponseError, match="larger than 32 MiB"):
         connection.get(PAGE, "/pages")
 
 

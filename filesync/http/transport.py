@@ -26,7 +26,8 @@ WORKERS = 16  # connections kept open per host
 TIMEOUT = (5.0, 60.0)  # seconds to connect, and between two packets of an answer
 LONGEST_SILENCE = 600.0  # seconds without an answer
 LOGIN_GRACE = 3.0  # seconds that a login's answer is awaited after a stop; shorter than what a stopped start waits
-LARGEST_BODY = 64 * 2**20  # bytes, decoded
+LARGEST_BODY = 32 * 2**20  # bytes, decoded: ten times a page of 1,000 items with names of 1,000 characters
+LARGEST_REFUSAL = 2**20  # bytes, decoded, of an answer whose status says enough
 
 _PIECE = 64 * 2**10  # bytes
 _GLANCE = 0.1  # seconds between two looks at the stop while an answer is awaited
@@ -140,21 +141,31 @@ class _Exchange:
 
     def _read(self, response: requests.Response) -> bytes:
         try:
-            return b"".join(self._pieces(response))
-        except (requests.RequestException, urllib3.exceptions.HTTPError):
+            return b"".join(self._pieces(response, LARGEST_BODY if response.ok else LARGEST_REFUSAL))
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ResponseError):
             if response.ok:
                 raise
             return b""  # the status says enough
 
-    def _pieces(self, response: requests.Response) -> Iterator[bytes]:
+    def _pieces(self, response: requests.Response, most: int) -> Iterator[bytes]:
+        self._check_size(_declared_size(response), most)
         size = 0
         for piece in response.iter_content(_PIECE):
             size += len(piece)
-            if size > LARGEST_BODY:
-                raise ResponseError(f"{self._call.where}: the answer is larger than {LARGEST_BODY >> 20} MiB")
+            self._check_size(size, most)
             if self.is_left.is_set():
                 return
             yield piece
+
+    def _check_size(self, size: int, most: int) -> None:
+        if size > most:
+            raise ResponseError(f"{self._call.where}: the answer is larger than {most >> 20} MiB")
+
+
+def _declared_size(response: requests.Response) -> int:
+    """Tell how many bytes the head promises, so that too many are not waited for; 0 when it does not say."""
+    text = response.headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
 
 
 def _session() -> requests.Session:

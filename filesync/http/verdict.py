@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -25,6 +26,8 @@ from filesync.redaction import Redactor
 
 _REFUSED = {403: ForbiddenError, 404: NotFoundError}
 _GUIDE = "OAUTH_SETUP.md"
+MOST_VALUES = 2_000_000  # in an answer: a page of 1,000 items has 50,000
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _LONGEST_STUMP = 5  # characters: what can be left of a literal or an escape that was cut, as in `fals`
 
@@ -78,6 +81,7 @@ def _passing(status: int, refusal: Refusal, text: str) -> FilesyncError | None:
 
 def to_object(call: Call, content: bytes) -> Mapping[str, Any]:
     """Parse an answer that must be a JSON object. A lone surrogate is let through: it is its reader's concern."""
+    _check_count(call, content)
     try:
         body = json.loads(content, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
@@ -85,6 +89,16 @@ def to_object(call: Call, content: bytes) -> Mapping[str, Any]:
     if not isinstance(body, dict):
         raise ResponseError(f"{call.where}: the answer is JSON, but no JSON object")
     return body
+
+
+def _check_count(call: Call, content: bytes) -> None:
+    """Refuse what would take far more memory as values than as text: `[[],[],…` thirty times as much."""
+    if _count(content) > MOST_VALUES and _count(_TEXT.sub(b"", content)) > MOST_VALUES:
+        raise ResponseError(f"{call.where}: the answer holds more than {MOST_VALUES:,} values")
+
+
+def _count(content: bytes) -> int:
+    return content.count(b",") + content.count(b"[") + content.count(b"{")
 
 
 def _not_json(call: Call, content: bytes, error: Exception) -> Exception:
