@@ -42,6 +42,8 @@ class FlatListing:
         seen: set[str] = set()
         while self._listing.phase is phase:
             page = self._page(phase)
+            if any(item.is_folder is not (phase is Phase.FOLDERS) for item in page.items):  # a row of the wrong kind
+                raise ResponseError(f"{page.where}: a listing of {phase} names something else")
             if page.next_token in seen:
                 raise ResponseError(f"{page.where}: the same page of a listing is named twice")
             seen.update([page.next_token] if page.next_token else [])
