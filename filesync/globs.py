@@ -98,13 +98,24 @@ def _collapse(segments: Sequence[str]) -> list[str]:
 
 
 def _pieces(segments: Sequence[str]) -> Iterator[str]:
-    """Translate a whole pattern; the slash after a `**` belongs to it."""
-    last = len(segments) - 1
-    for at, part in enumerate(segments):
+    """Translate a whole pattern; no `**` but the last ever gives up what it took, so no path is slow to match."""
+    *others, last = _runs(segments)
+    for number, run in enumerate(others):
+        folders = "".join(f"{_segment(part)}/" for part in run)
+        yield f"(?>(?:[^/]+/)*?{folders})" if number and run else folders
+    end = "/".join(map(_segment, last))
+    yield end if not others else f"(?:[^/]+/)*{end}" if last else ".+"
+
+
+def _runs(segments: Sequence[str]) -> list[list[str]]:
+    """Cut a pattern at its `**`."""
+    runs: list[list[str]] = [[]]
+    for part in segments:
         if part == _ANY_DEPTH:
-            yield ".+" if at == last else "(?:[^/]+/)*"
+            runs.append([])
         else:
-            yield _segment(part) + ("" if at == last else "/")
+            runs[-1].append(part)
+    return runs
 
 
 def _segment(part: str) -> str:
