@@ -84,7 +84,7 @@ def service() -> Iterator[Service]:
         yield service
 
 
-def outcome(service: Service, folder: Path, *script: Script) -> FilesyncError | object:
+def outcome(service: Service, folder: Path, *script: Script) -> object:
     """Ask for a page by a clock that waits in no time."""
     service.says(*script)
     try:
@@ -93,7 +93,7 @@ def outcome(service: Service, folder: Path, *script: Script) -> FilesyncError | 
         return error
 
 
-def assert_named(error: FilesyncError | object, service: Service) -> None:
+def assert_named(error: object, service: Service) -> None:
     """One line that names the request."""
     assert isinstance(error, FilesyncError)
     assert str(error).startswith(f"pages: GET {service.url}/pages: "), error
