@@ -45,6 +45,7 @@ class Project:
     id: str
     folder: str | None = None
     rescoped: bool = False
+    known: Mapping[str, Row] = field(default_factory=dict)  # the rows of `folders`, as the model last read them
 
     def shown(self) -> Mapping[str, Row]:
         return {told["id"]: _row(told) for told in self.acc.truth(self.id, self.folder)}
@@ -120,18 +121,15 @@ class Project:
 
     def _known_above(self, row: Row) -> Iterator[str]:
         """Climb from the folder that the database has the file in."""
-        above = {
-            folder["external_folder_id"]: folder["parent_external_id"]
-            for folder in self.home.query("SELECT * FROM folders WHERE endpoint_id = ?", row["endpoint_id"])
-        }
+        above = {id_: folder["parent_external_id"] for id_, folder in self.known.items()}
         at = row["parent_external_id"]
         while at in above:
             yield at
             at = above.pop(at)
 
     def _paths(self, folder_ids: Collection[str]) -> set[str]:
-        rows = self.home.query("SELECT * FROM folders WHERE deleted_at IS NULL AND folder_path IS NOT NULL")
-        return {row["folder_path"] for row in rows if row["external_folder_id"] in folder_ids}
+        live = (row for id_, row in self.known.items() if id_ in folder_ids and row["deleted_at"] is None)
+        return {row["folder_path"] for row in live if row["folder_path"] is not None}
 
 
 def _row(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,6 +171,7 @@ class AccModel(Model):
         return self.service
 
     def check(self, before: Before, outcome: Outcome | None, *, accepted: bool = False) -> None:
+        self.project.known = self._read_folders()
         super().check(before, outcome, accepted=accepted)
         self._assert_tree_holds_together()
         listed = self._listed()
@@ -182,6 +181,7 @@ class AccModel(Model):
             self._assert_as_listed(outcome, listed)
 
     def look(self) -> Before:
+        self.project.known = self._read_folders()
         self.listed_at = self._listing_times()
         return super().look()
 
@@ -247,8 +247,7 @@ class AccModel(Model):
 
     def _assert_tree_holds_together(self) -> None:
         """A path is the folder's path and the name, all the way down."""
-        placed = self._placed()
-        folders = self._folders()
+        placed, folders = self._placed(), self.project.known
         for id_, path in placed.items():
             parent = folders[id_]["parent_external_id"]
             assert path == "/" if parent is None else path == _join(placed[parent], folders[id_]["folder_name"])
@@ -259,20 +258,20 @@ class AccModel(Model):
     def _placed(self) -> dict[str, str]:
         return {
             id_: row["folder_path"]
-            for id_, row in self._folders().items()
+            for id_, row in self.project.known.items()
             if row["deleted_at"] is None and row["folder_path"] is not None
         }
 
-    def _folders(self) -> dict[str, Row]:
+    def _read_folders(self) -> dict[str, Row]:
+        if not self.home.database.exists():
+            return {}
         rows = self.home.query(
             "SELECT f.* FROM folders f JOIN endpoints e ON e.id = f.endpoint_id WHERE e.name = ?", self.endpoint
         )
         return {row["external_folder_id"]: row for row in rows}
 
     def _listing_times(self) -> dict[str, str]:
-        if not self.home.database.exists():
-            return {}
-        return {id_: row["last_listed_at"] for id_, row in self._folders().items()}
+        return {id_: row["last_listed_at"] for id_, row in self.project.known.items()}
 
     def _listed(self) -> set[str]:
         """Give the folders that the database says were listed by this sync; the project's own root never is."""
