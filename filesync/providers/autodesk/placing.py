@@ -7,7 +7,7 @@ from filesync.errors import FilesyncError, ForbiddenError, NotFoundError, Refuse
 from filesync.model import State
 from filesync.providers.autodesk.admission import not_a_member
 from filesync.providers.autodesk.directory import Directory, Hub, HubsSeen, Place, to_place
-from filesync.providers.autodesk.routes import PROJECT_NOT_ACTIVE, is_about_login
+from filesync.providers.autodesk.routes import NOT_PROVISIONED, PROJECT_NOT_ACTIVE, is_about_login
 from filesync.providers.autodesk.translate import text_of
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _listed(service: "Service", hubs: Sequence[Hub], directory: Directory) -> Pl
         try:
             projects = directory.projects(service, hub).projects
         except (ForbiddenError, NotFoundError) as error:
-            if is_about_login(error):
+            if is_about_login(error) and error.reason != NOT_PROVISIONED:
                 raise
             continue
         place = next((each.place() for each in projects if each.id == service.project_id), None)
@@ -64,7 +64,7 @@ def _asked(service: "Service", hub_id: str | None, seen: HubsSeen) -> Place:
         try:
             return to_place(service.project(hub.id), service.project_id, hub)
         except (ForbiddenError, NotFoundError) as error:
-            if is_about_login(error) and error.reason != PROJECT_NOT_ACTIVE:
+            if is_about_login(error) and error.reason not in (PROJECT_NOT_ACTIVE, NOT_PROVISIONED):
                 raise
             refusals.append(error)
     closed = next((error for error in refusals if error.reason == PROJECT_NOT_ACTIVE), None)

@@ -13,7 +13,7 @@ from filesync.providers.autodesk.listing import Crawl
 from filesync.providers.autodesk.opening import connect
 from filesync.providers.autodesk.placing import find, remembered
 from filesync.providers.autodesk.resolving import Resolver
-from filesync.providers.autodesk.routes import LIST_ITEMS, PROJECT_NOT_ACTIVE, is_about_login
+from filesync.providers.autodesk.routes import LIST_ITEMS, NOT_PROVISIONED, PROJECT_NOT_ACTIVE, is_about_login
 from filesync.providers.autodesk.service import MOST_ITEMS, Service
 from filesync.providers.autodesk.tops import SystemFolders, to_batches
 from filesync.providers.autodesk.translate import is_hidden, to_entry, to_folder
@@ -83,7 +83,7 @@ class AutodeskProvider:
             try:
                 return place, self._service.top_folders(place.hub_id)
             except (ForbiddenError, NotFoundError) as error:
-                if is_about_login(error):
+                if is_about_login(error) and error.reason != NOT_PROVISIONED:  # another hub's account may know the app
                     raise
         place = find(self._service, self._hub_id, self._directory)
         return place, self._service.top_folders(place.hub_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from filesync.errors import ForbiddenError, NotFoundError, RefusedError
 from filesync.http import Answer
 from filesync.model import Batch, Candidate, Gone, Page, RemoteFolder, Resolved, Shown
-from filesync.providers.autodesk.routes import is_about_login
+from filesync.providers.autodesk.routes import is_about_login, is_evidence
 from filesync.providers.autodesk.service import MOST_ITEMS, Service
 from filesync.providers.autodesk.tops import SystemFolders
 from filesync.providers.autodesk.translate import (
@@ -155,13 +155,13 @@ def _to_batch(shown: Shown, parent_id: str | None) -> Batch:
 
 def _fate(error: RefusedError) -> Gone:
     """Read a refusal of the very thing that was asked for."""
-    if is_about_login(error):
+    if not is_evidence(error):
         raise error
     return Gone.REMOVED if isinstance(error, NotFoundError) else Gone.ACCESS_LOST
 
 
 def _no_way(error: RefusedError) -> Gone:
     """Read a refusal of a folder above it: it lies where this login does not see, so not in what we list."""
-    if is_about_login(error):
+    if not is_evidence(error):
         raise error
     return Gone.OUT_OF_SCOPE

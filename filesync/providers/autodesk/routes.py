@@ -12,6 +12,7 @@ from filesync.http import Refusal, Route
 from filesync.redaction import LONGEST_TEXT, printable
 
 PROJECT_NOT_ACTIVE = "PROJECT_NOT_ACTIVE"  # our reason for BIM360DM_ERROR "Project is not active"
+NOT_PROVISIONED = "NOT_PROVISIONED"  # and for BIM360DM_ERROR "You don't have permission to access this API"
 
 _PROJECTS = "/project/v1/hubs/[^/]+/projects"
 _PROJECT_DATA = "/data/v1/projects/[^/]+"
@@ -28,10 +29,6 @@ LIST_ITEMS = Route("items", "POST", f"{_PROJECT_DATA}/commands", 300)  # the Lis
 
 ROUTES: Sequence[Route] = (HUBS, HUB, PROJECTS, PROJECT, TOP_FOLDERS, FOLDER, CONTENTS, ITEM, LIST_ITEMS)
 
-_NOT_PROVISIONED = (
-    "the account does not know this app: an account admin adds its client id under Custom Integrations; "
-    "see 'Add the app to the account' in OAUTH_SETUP.md"
-)
 _MEANINGS = {
     "AUTH-001": (
         "the app may not use this API: enable Data Management and Autodesk Construction Cloud for it; "
@@ -43,6 +40,10 @@ _MEANINGS = {
         "see 'Create the app' in OAUTH_SETUP.md"
     ),
     "invalid_grant": "the login has expired or was used elsewhere; see 'Which login' in OAUTH_SETUP.md",
+    NOT_PROVISIONED: (
+        "the account does not know this app: an account admin adds its client id under Custom Integrations; "
+        "see 'Add the app to the account' in OAUTH_SETUP.md"
+    ),
     PROJECT_NOT_ACTIVE: "the project is archived or closed: reactivate it, or set the endpoint to is_active: false",
 }
 
@@ -52,16 +53,24 @@ def explain(status: int, body: Any) -> Refusal:
     code, text = _read(body)
     if "project is not active" in text.casefold():
         code = PROJECT_NOT_ACTIVE
+    if code == "BIM360DM_ERROR" and status == 403 and "permission to access this api" in text.casefold():
+        code = NOT_PROVISIONED
     if code in _MEANINGS:
         return Refusal(code, _MEANINGS[code])
-    if code == "BIM360DM_ERROR" and status == 403 and "permission to access this api" in text.casefold():
-        return Refusal(code, _NOT_PROVISIONED)
     return Refusal(code, printable(text or code)[:LONGEST_TEXT])
 
 
 def is_about_login(error: RefusedError) -> bool:
     """Tell whether a refusal concerns the app, the login or the whole project, not the one thing that was asked for."""
-    return error.reason.startswith("AUTH-") or error.reason == PROJECT_NOT_ACTIVE
+    return error.reason.startswith("AUTH-") or error.reason in (PROJECT_NOT_ACTIVE, NOT_PROVISIONED)
+
+
+def is_evidence(error: RefusedError) -> bool:
+    """Tell whether a refusal is the service's own word on the one thing that was asked for.
+
+    A proxy's page is not: all errors of the service itself have a code.
+    """
+    return bool(error.reason) and not is_about_login(error)
 
 
 def _read(body: Any) -> tuple[str, str]:
@@ -69,7 +78,7 @@ def _read(body: Any) -> tuple[str, str]:
         return "", ""
     errors = body.get("errors")
     if isinstance(errors, Sequence) and errors and isinstance(errors[0], Mapping):
-        return _pick(errors[0], "code"), _pick(errors[0], "detail", "title")
+        return _pick(errors[0], "code", "title"), _pick(errors[0], "detail", "title")
     code = _pick(body, "errorCode", "error")
     return code, _pick(body, "developerMessage", "error_description", "reason", "userMessage")
 

@@ -67,10 +67,13 @@ def is_dead_token(error: RefusedError) -> bool:
 
 
 def is_about_one_item(error: RefusedError) -> bool:
-    """Tell a refusal of one folder or file from one of the whole account, which says nothing about the item."""
-    if isinstance(error, NotFoundError):
-        return True
-    return isinstance(error, ForbiddenError) and error.reason not in _SETUP
+    """Tell Drive's own refusal of one folder or file from what says nothing about it.
+
+    That is a refusal of the whole account, and a proxy's page: all errors of Drive's have a reason.
+    """
+    if not error.reason:
+        return False
+    return isinstance(error, NotFoundError) or (isinstance(error, ForbiddenError) and error.reason not in _SETUP)
 
 
 def _is_too_fast(reason: str, error: Mapping[str, Any]) -> bool:

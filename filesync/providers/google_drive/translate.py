@@ -129,10 +129,12 @@ def to_drives_page(answer: Mapping[str, Any], where: str) -> DrivesPage:
 
 
 def to_items_page(answer: Mapping[str, Any], where: str) -> ItemsPage:
-    """Translate a FileList.
+    """Translate a FileList. One without any of its fields is no empty list: what is not on it would be forgotten.
 
     https://developers.google.com/workspace/drive/api/reference/rest/v3/files/list
     """
+    if not answer.keys() & {"files", "incompleteSearch", "nextPageToken"}:
+        raise ResponseError(f"{where}: the answer is no list of files")
     return ItemsPage(
         items=tuple(to_item(entry, where) for entry in _entries(answer, "files", where)),
         next_token=_text(answer, "nextPageToken", where),
