@@ -7,11 +7,12 @@ supporting it is a matter of testing, and has not been tested.
 import contextlib
 import errno
 import os
+import re
 import shlex
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -23,6 +24,8 @@ else:
     import fcntl  # noqa: TID251  this is the door
 
 _TAKEN = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+# 3: FLOCK  ADVISORY  WRITE 4711 fe:00:2171889 0 EOF
+_HELD = re.compile(r"\d+: FLOCK +ADVISORY +(?:WRITE|READ) +(\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) ")
 _ROOM = 16_384  # bytes: more than any login needs
 
 
@@ -85,6 +88,18 @@ def is_held(path: Path) -> bool:
         return True
     lock.release()
     return False
+
+
+def holders(paths: Iterable[Path]) -> list[tuple[Path, int]]:
+    """Tell which process holds the lock on which of these files, as far as this system tells; no lock is touched."""
+    wanted = {(found.st_dev, found.st_ino): path for path in paths if (found := _status(path))}
+    try:
+        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return []
+    held = [match for line in lines if (match := _HELD.match(line))]
+    keys = [(os.makedev(int(each[2], 16), int(each[3], 16)), int(each[4])) for each in held]
+    return [(wanted[key], int(each[1])) for key, each in zip(keys, held, strict=True) if key in wanted]
 
 
 def make_private_folder(path: Path) -> None:
@@ -168,6 +183,13 @@ def _lock(fd: int, *, blocking: bool) -> bool:
             raise
         return False
     return True
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
 
 
 def _share(fd: int, *, blocking: bool) -> bool:

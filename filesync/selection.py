@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -88,3 +89,9 @@ def _written(bound: Bound | None) -> str | None:
     if bound is None:
         return None
     return f"age {bound.total_seconds()}" if isinstance(bound, timedelta) else to_timestamp(bound)
+
+
+def is_within(path: str, folders: Iterable[str]) -> bool:
+    """Tell whether a path is one of these folders, or below one."""
+    below = path.strip("/")
+    return any(below == folder or below.startswith(f"{folder}/") for folder in (each.strip("/") for each in folders))

@@ -44,10 +44,12 @@ MAY_IMPORT = {
     "health": FOUNDATION | {"config", "store", "status"},
     "notify": FOUNDATION | {"store", "config", "status"},
     "timers": FOUNDATION,
+    "doctor": FOUNDATION | {"auth", "config", "store", "status", "timers"},
     "simulators": {"clock", "errors"},
     "testing": FOUNDATION | {"http", "providers", "store", "config", "sync", "simulators"},
     "cli": FOUNDATION
-    | {"http", "auth", "providers", "store", "config", "sync", "status", "health", "simulators", "timers", "notify"},
+    | {"http", "auth", "providers", "store", "config", "sync", "status", "health", "simulators", "timers", "notify"}
+    | {"doctor"},
     "__main__": FOUNDATION | {"cli"},
 }
 # Who may import what comes from outside: a room, or one module of it.

@@ -70,8 +70,8 @@ def test_an_app_that_the_account_does_not_know_is_sent_to_custom_integrations(
     acc.service.apps[CLIENT].hubs = frozenset()
     ended = check(**({"hub_id": acc.hub} if knows_hub else {}))
     assert ended.code == (1 if knows_hub else 77)
-    assert "Custom Integrations" in ended.err
-    assert "see 'Add the app to the account' in OAUTH_SETUP.md" in ended.err
+    assert "Custom Integrations" in ended.out
+    assert "see 'Add the app to the account' in OAUTH_SETUP.md" in ended.out
 
 
 def test_an_api_that_is_off_is_sent_to_the_app(acc: Acc, member: str, check: Callable[..., Ended]) -> None:
@@ -79,14 +79,14 @@ def test_an_api_that_is_off_is_sent_to_the_app(acc: Acc, member: str, check: Cal
     acc.service.apps[CLIENT].api_enabled = False
     ended = check()
     assert ended.code != 0
-    assert "AUTH-001 the app may not use this API" in ended.err
-    assert "see 'Create the app' in OAUTH_SETUP.md" in ended.err
+    assert "AUTH-001 the app may not use this API" in ended.out
+    assert "see 'Create the app' in OAUTH_SETUP.md" in ended.out
 
 
 def test_a_closed_project_is_called_closed(acc: Acc, member: str, check: Callable[..., Ended]) -> None:
     let_in(acc, member)
     acc.service.archive_project(acc.project)
-    assert "the project is archived or closed" in check().err
+    assert "the project is archived or closed" in check().out
 
 
 def test_a_service_account_that_nobody_invited_is_told_to_be_invited(
@@ -95,12 +95,12 @@ def test_a_service_account_that_nobody_invited_is_told_to_be_invited(
     account = service_account(acc, tmp_path)
     ended = check()
     assert ended.code == 77
-    assert "the service account is in no project yet: invite its e-mail address" in ended.err
+    assert "the service account is in no project yet: invite its e-mail address" in ended.out
     acc.service.add_member(acc.service.add_project(acc.hub, "Another"), account)
     ended = check()
     assert ended.code == 1
-    assert "that the service account's e-mail address was invited to the project" in ended.err
-    assert "'Secure Service Account' in OAUTH_SETUP.md" in ended.err
+    assert "that the service account's e-mail address was invited to the project" in ended.out
+    assert "'Secure Service Account' in OAUTH_SETUP.md" in ended.out
 
 
 def test_a_person_who_is_in_another_project_is_told_so(acc: Acc, tmp_path: Path, check: Callable[..., Ended]) -> None:
@@ -108,21 +108,21 @@ def test_a_person_who_is_in_another_project_is_told_so(acc: Acc, tmp_path: Path,
     acc.service.add_member(acc.service.add_project(acc.hub, "Another"), person)
     ended = check()
     assert ended.code == 1
-    assert "that the person who is logged in is a member of the project" in ended.err
+    assert "that the person who is logged in is a member of the project" in ended.out
 
 
 def test_a_user_to_act_as_who_is_unknown_is_named(acc: Acc, check: Callable[..., Ended]) -> None:
     ended = check(act_as_user="NOBODY")
     assert ended.code == 1
-    assert "x-user-id" in ended.err
+    assert "x-user-id" in ended.out
 
 
 def test_a_wrong_secret_is_sent_to_the_app(acc: Acc, check: Callable[..., Ended]) -> None:
     acc.home.environ["CONNECTOR_AUTODESK_CLIENT_SECRET"] = "another"
     ended = check()
     assert ended.code == 77
-    assert "check CONNECTOR_AUTODESK_CLIENT_ID and CONNECTOR_AUTODESK_CLIENT_SECRET" in ended.err
-    assert "see 'Create the app' in OAUTH_SETUP.md" in ended.err
+    assert "check CONNECTOR_AUTODESK_CLIENT_ID and CONNECTOR_AUTODESK_CLIENT_SECRET" in ended.out
+    assert "see 'Create the app' in OAUTH_SETUP.md" in ended.out
 
 
 def test_a_public_app_has_no_login_of_its_own(acc: Acc, check: Callable[..., Ended]) -> None:
@@ -130,5 +130,5 @@ def test_a_public_app_has_no_login_of_its_own(acc: Acc, check: Callable[..., End
     acc.home.environ["CONNECTOR_AUTODESK_CLIENT_SECRET"] = ""
     ended = check()
     assert ended.code == 77
-    assert "CONNECTOR_AUTODESK_CLIENT_SECRET is not set" in ended.err
-    assert "filesync auth autodesk login" in ended.err
+    assert "CONNECTOR_AUTODESK_CLIENT_SECRET is not set" in ended.out
+    assert "filesync auth autodesk login" in ended.out

@@ -244,9 +244,9 @@ def test_messages_name_the_set_of_credentials_that_is_meant(acc: Acc) -> None:
         {"name": "P", "credentials": "partner", "endpoint_details": details},
         credentials={"partner": {"client_id": "simulated-client", "client_secret": "wrong"}},
     )
-    err = acc.home.run("endpoints", "check").err
-    assert "check client_id and client_secret of credentials 'partner'" in err
-    assert "CONNECTOR_AUTODESK_CLIENT_SECRET" not in err
+    said = acc.home.run("endpoints", "check").out
+    assert "check client_id and client_secret of credentials 'partner'" in said
+    assert "CONNECTOR_AUTODESK_CLIENT_SECRET" not in said
 
 
 def test_a_service_account_whose_key_is_damaged_needs_a_person(acc: Acc, tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_a_member_of_a_set_whose_login_is_dead_is_checked_by_its_name(acc: Acc) 
     let_access_run_out(acc)
     ended = acc.home.run("endpoints", "check", "ACC Example Tower")
     assert ended.code == 77
-    assert "log in again" in ended.err
+    assert "log in again" in ended.out
 
 
 def test_logins_can_be_looked_at_while_connector_yaml_is_being_written(acc: Acc) -> None:

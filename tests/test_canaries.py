@@ -35,6 +35,8 @@ COMMANDS = [
     ["endpoints", "--json"],
     ["endpoints", "check"],
     ["endpoints", "check", "--json"],
+    ["doctor"],
+    ["doctor", "--json"],
     ["config", "check"],
     ["config", "show"],
     ["config", "show", "--json"],

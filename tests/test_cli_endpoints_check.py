@@ -65,3 +65,13 @@ def test_a_failure_is_said_once_and_again_only_where_the_table_cuts_it(acc: Acc)
     narrow = check(acc.home, width=80)
     assert "CONNECTOR_AUTODESK_CLIENT_SECRET" not in narrow.out
     assert narrow.err.count("CONNECTOR_AUTODESK_CLIENT_SECRET") == 1
+
+
+def test_a_folder_that_cannot_be_read_makes_it_partial_unless_it_is_expected(acc: Acc) -> None:
+    acc.service.revoke_access(acc.service.add_folder(acc.top, "HR"))
+    partly = check(acc.home, "--json")
+    assert (partly.code, steps(partly)) == (3, {"login": True, "reach": True, "listing": False})
+    details = {"project_id": acc.project}
+    acc.home.configure({"name": "P", "endpoint_details": details, "expected_unreadable": ["Project Files/HR"]})
+    known = check(acc.home, "--json")
+    assert (known.code, steps(known)) == (0, {"login": True, "reach": True, "listing": True})

@@ -160,6 +160,7 @@ def test_no_section_describes_an_option_that_does_not_exist() -> None:
         "prune --json",
         "endpoints --json",
         "endpoints check --json",
+        "doctor --json",
         "discover autodesk --json",
         "schedule show --json",
         "config check --json",

@@ -165,7 +165,7 @@ def test_endpoints_check_says_that_a_sync_would_stop(acc: Acc, shared: tuple[str
     configure(acc, shared[1])
     ended = acc.home.run("endpoints", "check")
     assert ended.code == 77
-    assert "--accept-identity" in ended.err
+    assert "--accept-identity" in ended.out
 
 
 def test_a_login_says_which_endpoints_it_stops(acc: Acc) -> None:

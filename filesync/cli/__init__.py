@@ -31,6 +31,7 @@ _COMMANDS = {
     "prune": "filesync.cli.prune:prune",
     "snapshot": "filesync.cli.snapshot:snapshot",
     "endpoints": "filesync.cli.endpoints:app",
+    "doctor": "filesync.cli.doctor:doctor",
     "serve-health": "filesync.cli.health:serve_health",
     "metrics": "filesync.cli.health:metrics",
     "discover": "filesync.cli.discover:discover",

@@ -64,6 +64,11 @@ class LoginState:
             f"{_log_in(self.service, self.credentials)}"
         )
 
+    @property
+    def log_in(self) -> str:
+        """Give the command with which a person renews the login; '' where a key or a secret does that."""
+        return _log_in(self.service, self.credentials) if self.flow in {"three_legged", "user"} else ""
+
     def to_row(self) -> Mapping[str, Any]:
         return {
             "service": self.service,

@@ -12,6 +12,7 @@ from filesync.errors import AuthError, FilesyncError
 from filesync.http.counters import Counters
 from filesync.model import Batch, Candidate, FolderListed, Identity, KnownMember, Members, Page, Rooted, Unreadable
 from filesync.providers.base import Identified, Known, Provider
+from filesync.selection import is_within
 from filesync.store.journal import Outcome
 from filesync.sync.choice import Choice
 from filesync.sync.endpoint import OpenProvider, another_identity
@@ -20,6 +21,7 @@ from filesync.sync.start import Start, exit_code, failure_code, sync_due
 
 _MOST_BATCHES = 50  # a project of empty folders must come to an end as well
 _NAMED = 5
+_PARTLY = 3  # exit code: something could not be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def prove(  # noqa: PLR0913  the doors of a sync
 
     `read_as` is the identity of the syncs so far: under another one the next sync would stop.
     """
-    witness = _Witness(endpoint.name, read_as)
+    witness = _Witness(endpoint.name, read_as, endpoint.expected_unreadable)
 
     def open_watched(endpoint: Endpoint, stop: Stop, counters: Counters) -> Provider:
         provider = open_provider(endpoint, stop, counters)
@@ -67,7 +69,8 @@ def prove(  # noqa: PLR0913  the doors of a sync
         choice = Choice(names=(endpoint.name,), max_files=max_files)
         report = sync_due(Start([endpoint], Path(folder) / "check.db", choice, clock, stop, open_watched))
     outcome = report.outcomes[0] if report.outcomes else None
-    return Proof(endpoint.name, _steps(witness, outcome), exit_code(report))
+    code = exit_code(report)  # of a trial, which is never called partial
+    return Proof(endpoint.name, _steps(witness, outcome), _PARTLY if code == 0 and witness.unreadable else code)
 
 
 def prove_set(
@@ -104,13 +107,15 @@ class _Witness:
 
     endpoint: str
     read_as: Identity | None
+    expected_unreadable: Sequence[str] = ()
     provider: Provider | None = None
     continuous: bool = True
     rooted: Rooted | None = None
     files: int = 0
     folders: int = 0
     listed: bool = False
-    unreadable: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)  # why, of each folder but those that are expected to be so
+    paths: dict[str, str] = field(default_factory=dict)
     left: Sequence[str] = ()
 
     def read(self, known: Known) -> Iterator[Batch]:
@@ -140,11 +145,15 @@ class _Witness:
         if isinstance(batch, Rooted):
             self.rooted = batch
         elif isinstance(batch, Unreadable):
-            self.unreadable.append(batch.reason)
+            expected = is_within(self.paths.get(batch.folder_id, ""), self.expected_unreadable)
+            self.unreadable += [] if expected else [batch.reason]
         elif isinstance(batch, Page | FolderListed):
             self.listed = True
             self.files += len(batch.files)
             self.folders += len(batch.folders)
+            for folder in batch.folders:
+                name = folder.name.replace("/", "\uff0f")
+                self.paths[folder.id] = f"{self.paths.get(folder.parent_id or '', '')}/{name}"
         self.left = self.left_out()
 
 

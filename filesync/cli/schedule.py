@@ -13,6 +13,7 @@ from filesync.cli.options import AsJson
 from filesync.cli.output import show_document
 from filesync.cli.timers import WRITTEN, Timers, owner_of
 from filesync.cli.world import World
+from filesync.doctor.scheduler import only_here
 from filesync.errors import ConfigError, SchedulerError, StoreError, UsageError
 from filesync.settings import DEFAULTS
 from filesync.timers.call import Timer, check_length
@@ -84,7 +85,7 @@ def install(  # noqa: PLR0913  one parameter for each option
     if isinstance(timer, SystemdTimer) and timer.service:
         _make_folders(world, timer.service)
     was_new = timer.install()
-    world.note(f"{'installed' if was_new else 'installed already'}: {_place(timer)}, every {_in_words(every)}")
+    world.note(f"{'installed' if was_new else 'installed already'}: {place_of(timer)}, every {_in_words(every)}")
     for line in (*_warnings(world, timer), *_others(timers, timer)):
         world.note(f"note: {line}")
 
@@ -107,7 +108,7 @@ def uninstall(
         chosen = [timer for timer in timers if _look(timer)[0] is not None]
     removed = [timer for timer in chosen if timer.uninstall()]
     for timer in removed:
-        world.note(f"removed: {_place(timer)}")
+        world.note(f"removed: {place_of(timer)}")
     if not removed:
         world.note("nothing is installed for this home")
 
@@ -162,9 +163,7 @@ def _warnings(world: World, timer: Timer) -> Iterator[str]:
     owner = owner_of(world.home).st_uid
     if owner != os.geteuid() and not (isinstance(timer, SystemdTimer) and timer.service):
         yield f"{world.home} belongs to user {owner}, and sync would run as user {os.geteuid()}: take --system, as root"
-    written = read_variables(world.home, {})
-    ours = [name for default in DEFAULTS for name in (default, f"{default}_FILE") if world.environ.get(name)]
-    missing = [name for name in ours if name not in written]
+    missing = only_here(world.environ, read_variables(world.home, {}), [*DEFAULTS])
     if missing:
         yield f"only this shell knows {', '.join(missing)}: put it into {world.home / '.env'}"
     network = [name for name in _OF_THE_NETWORK if world.environ.get(name) or world.environ.get(name.lower())]
@@ -179,17 +178,20 @@ def _warnings(world: World, timer: Timer) -> Iterator[str]:
 
 def _others(timers: Timers, chosen: Timer) -> Iterator[str]:
     for timer in timers:
-        if _place(timer) != _place(chosen) and _look(timer)[0] is not None:
-            yield f"{_place(timer)} starts this home, too; remove it with: filesync schedule uninstall {_option(timer)}"
+        if place_of(timer) != place_of(chosen) and _look(timer)[0] is not None:
+            remove = f"filesync schedule uninstall {option_of(timer)}"
+            yield f"{place_of(timer)} starts this home, too; remove it with: {remove}"
 
 
-def _place(timer: Timer) -> str:
+def place_of(timer: Timer) -> str:
+    """Say where a timer is installed."""
     if isinstance(timer, SystemdTimer):
         return str(timer.folder / f"{timer.name}.timer")
     return "your crontab"
 
 
-def _option(timer: Timer) -> str:
+def option_of(timer: Timer) -> str:
+    """Give the options of `filesync schedule` that name a timer."""
     if isinstance(timer, SystemdTimer):
         return "--systemd --system" if timer.service else "--systemd"
     return "--cron"
@@ -225,10 +227,10 @@ def _said_of(timer: Timer, installed: str | None, problem: str | None) -> str:
     if problem:
         return f"cannot be installed: {problem}"
     if installed is None:
-        return f"not installed; install it with: filesync schedule install {_option(timer)}"
+        return f"not installed; install it with: filesync schedule install {option_of(timer)}"
     if installed == timer.text():
-        return f"installed: {_place(timer)}"
-    return f"installed, but otherwise: {_place(timer)}\n{installed.rstrip()}"
+        return f"installed: {place_of(timer)}"
+    return f"installed, but otherwise: {place_of(timer)}\n{installed.rstrip()}"
 
 
 def _said_of_start(world: World, last: tuple[str | None, int | None]) -> str:

@@ -13,7 +13,7 @@ from typing import Literal
 from filesync.alerts import Audience
 from filesync.clock import Timestamp, to_timestamp
 from filesync.model import Batch, Candidate, Identity, Resolved
-from filesync.selection import Selection
+from filesync.selection import Selection, is_within
 from filesync.store import journal
 from filesync.store.contents import Contents
 from filesync.store.database import Database
@@ -255,11 +255,7 @@ class Run:
         return int(row[0])
 
     def _is_expected_unreadable(self, path: str) -> bool:
-        below = path.strip("/")
-        return any(
-            below == gap or below.startswith(f"{gap}/")
-            for gap in (expected.strip("/") for expected in self.plan.expected_unreadable)
-        )
+        return is_within(path, self.plan.expected_unreadable)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

@@ -1,0 +1,219 @@
+"""The examination of a home: each check of the doctor with the facts that it needs, one area after the other."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from filesync.cli.choice import check_names
+from filesync.cli.endpoints import proofs
+from filesync.cli.notify import target_rows
+from filesync.cli.patient import Patient
+from filesync.cli.proof import Proof
+from filesync.cli.setup import missing_logins
+from filesync.cli.status import endpoint_statuses
+from filesync.cli.world import World
+from filesync.config import Config
+from filesync.config.file import service_of
+from filesync.doctor import (
+    configuration,
+    database,
+    disks,
+    logins,
+    network,
+    notify,
+    paths,
+    scheduler,
+    secrets,
+    services,
+    syncs,
+)
+from filesync.doctor.finding import CHECKS, Finding, Skipped, fail
+from filesync.errors import FilesyncError, StoreError, UsageError
+from filesync.http import Attempt
+from filesync.logs import nowhere
+from filesync.settings import DEFAULTS, LOG_FILE
+from filesync.store import examination
+from filesync.sync.opening import Opener
+from filesync.variables import is_secret
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+Result = Finding | Skipped
+
+_NO_CONFIG = "connector.yaml cannot be used"
+_OF_EACH_SET = 3  # members whose service is asked
+_MAX_FILES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked of the doctor; without `endpoints` every active one's service is asked."""
+
+    endpoints: Sequence[str] = ()
+    offline: bool = False
+
+
+def examine(world: World, wanted: Wanted) -> Iterator[Result]:
+    """Make every check there is, in the order of CHECKS; nothing is changed. Raises UsageError for an unknown name."""
+    patient = Patient(world)
+    if patient.config and not patient.config.sets:  # who is in a set its service tells
+        check_names(wanted.endpoints, [each.name for each in patient.config.endpoints])
+    for area, checks in CHECKS.items():
+        yield from _kept_going(area, checks[0], _AREAS[area](patient, wanted))
+
+
+def _kept_going(area: str, check: str, results: Iterator[Result]) -> Iterator[Result]:
+    """Make an area's checks; what stops them is a finding, and the next area's are made all the same."""
+    try:
+        yield from results
+    except UsageError:
+        raise
+    except FilesyncError as error:
+        yield fail(area, check, str(error), "do what it says, then: filesync doctor")
+    except OSError as error:
+        detail = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        yield fail(area, check, detail, "let the user who runs filesync read it, then: filesync doctor")
+
+
+def _program(_: Patient, __: Wanted) -> Iterator[Result]:
+    yield database.check_sqlite()
+
+
+def _configuration(patient: Patient, _: Wanted) -> Iterator[Result]:
+    settings, config = patient.settings, patient.config
+    yield configuration.check_variables(patient.mistakes, settings.home / ".env")
+    yield configuration.check_file(config, patient.config_error, patient.given.config_path)
+    if config is None:
+        yield from (Skipped("configuration", each, _NO_CONFIG) for each in ("remarks", "logins"))
+        return
+    yield from configuration.check_remarks(config.notices)
+    yield from configuration.check_logins([*missing_logins(patient.world)], patient.login_problems)
+
+
+def _paths(patient: Patient, _: Wanted) -> Iterator[Result]:
+    home, config = patient.home, patient.given.config_path
+    places = paths.Places(home, config, patient.database, patient.locks, home / LOG_FILE, patient.tokens)
+    yield from paths.check_places(places, patient.runner)
+    yield from disks.check_kind([places.database.parent, places.tokens])
+    yield from disks.check_room([places.log.parent, places.tokens], places.database)
+
+
+def _secrets(patient: Patient, _: Wanted) -> Iterator[Result]:
+    held = [name for name, value in patient.written.items() if is_secret(name) and value]
+    yield secrets.check_env(patient.env, held)
+    yield from secrets.check_keys(patient.key_files())
+    yield from secrets.check_tokens(patient.tokens, patient.runner)
+
+
+def _database(patient: Patient, _: Wanted) -> Iterator[Result]:
+    yield from database.check_database(patient.database, patient.given.clock)
+
+
+def _logins(patient: Patient, _: Wanted) -> Iterator[Result]:
+    yield from logins.check_logins([logins.Known(state.to_row(), state.log_in) for state in patient.logins])
+
+
+def _scheduler(patient: Patient, _: Wanted) -> Iterator[Result]:
+    timers, starts, owner = patient.timers, patient.starts, patient.runner
+    if owner.is_us or timers:
+        yield from scheduler.check_installed(timers, starts)
+    else:
+        yield Skipped("scheduler", "installed", f"only {owner.name} can see the crontab of {owner.name}")
+    yield from (scheduler.check_program(each, patient.home) for each in timers)
+    only_here = scheduler.only_here(patient.given.environ, patient.written, [*DEFAULTS])
+    yield scheduler.check_variables(timers, only_here, patient.env)
+    yield from scheduler.check_starts(timers, starts)
+
+
+def _syncs(patient: Patient, _: Wanted) -> Iterator[Result]:
+    now, running = patient.given.clock.now(), patient.running
+    with patient.reading() as found:
+        if found is None:
+            yield from (Skipped("syncs", each, "there is no database to look at") for each in CHECKS["syncs"])
+            return
+        waiting = examination.waiting_removals(found)
+    if patient.config is None:
+        yield Skipped("syncs", "endpoints", _NO_CONFIG)
+    else:
+        yield from syncs.check_endpoints(endpoint_statuses(patient.world))
+    yield syncs.check_dead(patient.open_syncs, running)
+    yield from syncs.check_locks(patient.held, patient.open_syncs, running, now)
+    yield from syncs.check_removals(waiting, running, now)
+
+
+def _notify(patient: Patient, _: Wanted) -> Iterator[Result]:
+    with patient.reading() as found:
+        is_readable = found is not None or not patient.database.exists()
+    if patient.config is None or not is_readable:
+        yield Skipped("notify", "target", _NO_CONFIG if patient.config is None else "there is no database to look at")
+        return
+    yield from notify.check_targets([*target_rows(patient.world)])
+
+
+def _network(patient: Patient, wanted: Wanted) -> Iterator[Result]:
+    environ = patient.given.environ
+    yield from network.check_proxies(environ, patient.written, offline=wanted.offline)
+    yield from network.check_authorities(environ, patient.written)
+
+
+def _services(patient: Patient, wanted: Wanted) -> Iterator[Result]:
+    config, reason = patient.config, _reason_to_ask_nobody(patient, wanted)
+    if config is None or reason:
+        yield from (Skipped("services", each, reason or _NO_CONFIG) for each in CHECKS["services"])
+        return
+    world, times = patient.world, _Times(patient.world, config)
+    opened = Opener(config, world.clock, world.random, world.redactor, nowhere(), times.note)
+    for proof in proofs(world, wanted.endpoints, _MAX_FILES, opened=opened, of_each_set=_OF_EACH_SET):
+        yield _reached(proof, patient.login_problems)
+    yield from services.check_clock(times.apart)
+
+
+def _reason_to_ask_nobody(patient: Patient, wanted: Wanted) -> str:
+    if wanted.offline:
+        return "offline: nobody is asked"
+    if not patient.runner.is_us:
+        return f"what root asks would leave files that {patient.runner.name} cannot use"
+    return ""
+
+
+def _reached(proof: Proof, login_problems: Sequence[str]) -> Result:
+    failed = next((step for step in proof.steps if step.ok is False), None)
+    if failed and failed.name == "login" and any(problem in failed.detail for problem in login_problems):
+        return Skipped("services", "reach", f"{proof.endpoint}: its login is not there", proof.endpoint)
+    said = (failed or proof.steps[-1]).detail
+    return services.check_reach(services.Reached(proof.endpoint, failed.name if failed else "", said, proof.exit_code))
+
+
+class _Times:
+    """How far the services' clocks are from ours, by service, as their answers come."""
+
+    def __init__(self, world: World, config: Config) -> None:
+        self._now = world.clock.now
+        kinds = {each.name: each.kind for each in config.endpoints}
+        kinds |= {each.name: each.template.kind for each in config.sets}
+        with contextlib.suppress(StoreError):  # then the members of sets are not known
+            kinds |= {each.name: each.kind for each in world.endpoints()}
+        self._services = {name: service for name, kind in kinds.items() if (service := service_of(kind))}
+        self.apart: dict[str, list[timedelta]] = {service: [] for service in self._services.values()}
+
+    def note(self, facts: Mapping[str, str], attempt: Attempt) -> None:
+        service = self._services.get(facts.get("endpoint") or facts.get("set") or "")
+        if service and attempt.answered_at:
+            self.apart[service].append(self._now() - attempt.answered_at)
+
+
+_AREAS: Mapping[str, Callable[[Patient, Wanted], Iterator[Result]]] = {
+    "program": _program,
+    "configuration": _configuration,
+    "paths": _paths,
+    "secrets": _secrets,
+    "database": _database,
+    "logins": _logins,
+    "scheduler": _scheduler,
+    "syncs": _syncs,
+    "notify": _notify,
+    "network": _network,
+    "services": _services,
+}

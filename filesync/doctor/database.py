@@ -1,0 +1,194 @@
+"""The database: whether it opens, is whole, and agrees with itself."""
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from filesync.clock import Clock
+from filesync.doctor.disks import in_bytes
+from filesync.doctor.finding import CHECKS, Finding, Skipped, counted, fail, named, ok, warn
+from filesync.errors import StoreError
+from filesync.store import examination as examine
+from filesync.store import migrations
+from filesync.store.database import Database, open_as_it_is
+from filesync.store.overview import damage_named
+
+_BUSY_SECONDS = 5.0  # how long another program's lock is waited for
+_PATIENCE = 20.0  # seconds for each question
+_LONG_LOG = 250_000_000  # bytes: a checkpoint is due at 16 MB, and only the largest commits reach a hundred
+_RESTORE = "restore a snapshot: filesync snapshot --restore PATH; without one move the file away and sync afresh"
+
+Check = Callable[[Database], Iterator[Finding]]
+
+
+def check_sqlite() -> Finding:
+    """Look at the SQLite that this Python brings."""
+    version = ".".join(map(str, examine.sqlite_version()))
+    if examine.sqlite_version() < examine.OLDEST_SQLITE:
+        oldest = ".".join(map(str, examine.OLDEST_SQLITE))
+        return fail(
+            "program", "sqlite", f"SQLite {version}", f"run filesync with a Python that has SQLite {oldest} or newer"
+        )
+    return ok("program", "sqlite", f"SQLite {version}")
+
+
+def check_database(path: Path, clock: Clock) -> Iterator[Finding | Skipped]:
+    """Make every check of the database; one that cannot be made is a finding, and the next one is made all the same."""
+    if not path.exists():
+        mend = "filesync sync (or name another home with --home)"
+        yield warn("database", "opens", f"{path}: there is none, for no sync has run in this home yet", mend)
+        return
+    try:
+        with damage_named(path):
+            database, version = open_as_it_is(path, busy_seconds=_BUSY_SECONDS)
+    except StoreError as error:
+        yield fail("database", "opens", str(error), _mend(error))
+        return
+    yield ok("database", "opens", f"{path}, {in_bytes(path.stat().st_size)}")
+    try:
+        yield from _examined(database, version, clock)
+    finally:
+        database.close()
+
+
+def _examined(database: Database, version: int, clock: Clock) -> Iterator[Finding | Skipped]:
+    schema = _schema(version)
+    yield schema
+    limit = _Limit(clock)
+    checks: Sequence[tuple[str, Callable[[], Finding | Iterator[Finding]]]] = (
+        ("journal", lambda: _journal(database)),
+        ("log", lambda: _log(database.path)),
+        ("pages", lambda: _pages(database, limit)),
+        ("references", lambda: _references(database, limit)),
+        ("search", lambda: _search(database, limit)),
+        ("totals", lambda: _totals(database, limit)),
+        ("feed", lambda: _feed(database, limit)),
+    )
+    for name, check in checks:
+        if version != migrations.CURRENT and name in CHECKS["database"][-3:]:
+            yield Skipped("database", name, "the database has another schema version")
+            continue
+        try:
+            with damage_named(database.path):
+                found = check()
+                yield from [found] if isinstance(found, Finding) else [*found]
+        except StoreError as error:
+            yield fail("database", name, str(error), _mend(error))
+
+
+class _Limit:
+    """How long each question may take."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until = 0.0
+
+    def start(self) -> Callable[[], bool]:
+        until = self._clock.monotonic() + _PATIENCE
+        return lambda: self._clock.monotonic() >= until
+
+
+def _schema(version: int) -> Finding:
+    if version > migrations.CURRENT:
+        detail = f"version {version} is newer than this filesync, which knows {migrations.CURRENT}"
+        return fail("database", "schema", detail, "upgrade filesync; until then nothing can read or write it")
+    if version < migrations.CURRENT:
+        detail = f"version {version} is older than this filesync, which needs {migrations.CURRENT}"
+        return warn("database", "schema", detail, "filesync sync migrates it; take a copy of data/ before, if you like")
+    return ok("database", "schema", f"version {version}")
+
+
+def _journal(database: Database) -> Finding:
+    mode = examine.journal_mode(database)
+    if mode != "wal":
+        mend = f"""sqlite3 {shlex.quote(str(database.path))} 'PRAGMA journal_mode = wal'"""
+        return warn("database", "journal", f"{mode} instead of wal: readers and syncs wait for each other", mend)
+    return ok("database", "journal", mode)
+
+
+def _log(path: Path) -> Finding:
+    """Look at the write-ahead log, which shrinks when everybody has read what is in it."""
+    log = path.with_name(f"{path.name}-wal")
+    size = log.stat().st_size if log.exists() else 0
+    if size > _LONG_LOG:
+        detail = f"{log} has {in_bytes(size)}: some program reads the database in one transaction that does not end"
+        mend = f"see who has it open, and end what should not: fuser -v {shlex.quote(str(path))}"
+        return warn("database", "log", detail, mend)
+    return ok("database", "log", f"{in_bytes(size)} are not yet in the file")
+
+
+def _pages(database: Database, limit: _Limit) -> Finding:
+    problems = examine.damage(database, limit.start())
+    if problems is None:
+        return _unknown("pages", "no damage was found")
+    if problems:
+        return fail("database", "pages", f"is damaged: {problems[0]}", _RESTORE)
+    return ok("database", "pages", "whole (quick_check)")
+
+
+def _references(database: Database, limit: _Limit) -> Finding:
+    broken = examine.broken_references(database, limit.start())
+    if broken is None:
+        return _unknown("references", "nothing was found")
+    if broken:
+        tables = ", ".join(f"{count:,} in {table}" for table, count in broken.items())
+        return fail("database", "references", f"rows refer to rows that are not there: {tables}", _RESTORE)
+    return ok("database", "references", "every row refers to one that is there")
+
+
+def _search(database: Database, limit: _Limit) -> Finding:
+    rebuild = "INSERT INTO files_search(files_search) VALUES('rebuild')"
+    mend = f'sqlite3 {shlex.quote(str(database.path))} "{rebuild}"'
+    try:
+        with damage_named(database.path):
+            gaps = examine.search_gaps(database, limit.start())
+    except StoreError:
+        return fail("database", "search", "the search index is damaged", mend)
+    if gaps is None:
+        return _unknown("search", "nothing was found")
+    if gaps:
+        return fail("database", "search", f"the search index does not agree with {counted(gaps, 'file')}", mend)
+    return ok("database", "search", "the index has every file")
+
+
+def _totals(database: Database, limit: _Limit) -> Finding:
+    wrong = examine.wrong_totals(database, limit.start())
+    if wrong is None:
+        return _unknown("totals", "nothing was found")
+    if wrong:
+        said = named([f"{each.endpoint}: {each.counted:,} said, {each.there:,} there" for each in wrong])
+        return fail("database", "totals", f"live files are miscounted: {said}", _RESTORE)
+    return ok("database", "totals", "every endpoint has as many live files as it says")
+
+
+def _feed(database: Database, limit: _Limit) -> Iterator[Finding]:
+    wrong = examine.wrong_feed(database, limit.start())
+    beyond = examine.readers_beyond(database)
+    for each in beyond:
+        name = each.reader.removeprefix("notify:")
+        detail = (
+            f"{each.kind} {name} has read up to {each.seq}, and the feed ends at {each.last_seq}: it would miss changes"
+        )
+        mend = f"filesync consumers set {shlex.quote(name)} {each.last_seq}"
+        yield fail("database", "feed", detail, mend if each.kind == "consumer" else _RESTORE, name)
+    if wrong:
+        said = named([f"{each.endpoint}: {each.counted:,} by the feed, {each.there:,} there" for each in wrong])
+        yield fail("database", "feed", f"the feed does not agree with the files: {said}", _RESTORE)
+    elif not beyond:
+        yield (
+            _unknown("feed", "nothing was found") if wrong is None else ok("database", "feed", "agrees with the files")
+        )
+
+
+def _unknown(check: str, found: str) -> Finding:
+    return ok("database", check, f"{found} in {_PATIENCE:.0f} s; the database is too large to look at all of it here")
+
+
+def _mend(error: StoreError) -> str:
+    """Give the step that the message does not name."""
+    said = str(error)
+    if "permission" in said or "cannot be opened" in said:
+        return "see what is said of its path above"
+    if "was locked" in said:
+        return "end the program that holds it, or wait for it"
+    return _RESTORE if "damaged" in said else "set DATABASE_URL to another file, or move this one away"

@@ -1,0 +1,107 @@
+"""Proxies and certificate authorities: what the variables of the network say, and whether it can be so."""
+
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from filesync.doctor.finding import Finding, Skipped, fail, ok, warn
+
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # what `requests` takes, in this order
+OF_THE_NETWORK = (*_PROXIES, "NO_PROXY", *_BUNDLES)
+_PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
+_PATIENCE = 5.0  # seconds to connect
+
+
+def check_proxies(
+    environ: Mapping[str, str], written: Mapping[str, str], *, offline: bool
+) -> Iterator[Finding | Skipped]:
+    """Look at the proxies of the environment; `written` is what `.env` says, which reaches no request."""
+    yield from _in_vain("proxy", (*_PROXIES, "NO_PROXY"), environ, written)
+    found = {name: value for name in _PROXIES if (value := _value(environ, name))}
+    for name, value in found.items():
+        yield _proxy(name, value, offline=offline)
+    for entry in filter(None, map(str.strip, _value(environ, "NO_PROXY").split(","))):
+        if "://" in entry:
+            mend = "write names of hosts, domains or addresses with commas between them"
+            yield warn("network", "proxy", f"NO_PROXY: {entry[:80]!r} is the name of no host", mend, "NO_PROXY")
+    if not found:
+        yield ok("network", "proxy", "none is set")
+
+
+def check_authorities(environ: Mapping[str, str], written: Mapping[str, str]) -> Iterator[Finding]:
+    """Look at the file of certificate authorities that is to be trusted."""
+    yield from _in_vain("authorities", _BUNDLES, environ, written)
+    name = next((name for name in _BUNDLES if environ.get(name)), None)
+    if name:
+        yield _bundle(name, Path(environ[name]))
+    elif environ.get("SSL_CERT_FILE"):
+        detail = f"SSL_CERT_FILE is set to {environ['SSL_CERT_FILE']}, and is not what filesync's requests look at"
+        yield warn("network", "authorities", detail, "set REQUESTS_CA_BUNDLE as well", "SSL_CERT_FILE")
+    else:
+        yield ok("network", "authorities", "those that come with the program")
+
+
+def _in_vain(
+    check: str, names: tuple[str, ...], environ: Mapping[str, str], written: Mapping[str, str]
+) -> Iterator[Finding]:
+    for name in names:
+        if _value(written, name) and not _value(environ, name):
+            mend = "set it in the environment of filesync: above its line in the crontab, or with systemctl edit"
+            yield warn("network", check, f".env sets {name}, which reaches no request from there", mend, name)
+
+
+def _value(values: Mapping[str, str], name: str) -> str:
+    """Read a variable as `requests` does: written small first."""
+    return values.get(name.lower()) or values.get(name) or ""
+
+
+def _proxy(name: str, value: str, *, offline: bool) -> Finding | Skipped:
+    """Judge one proxy; its address is not repeated, for it may hold a password."""
+    example = f"set {name} to an address such as http://proxy.example.com:3128, or unset it"
+    parts = urlsplit(value if "://" in value else f"http://{value}")
+    try:
+        host, usual = parts.hostname, _PORTS[parts.scheme]
+        port = parts.port or usual
+    except (ValueError, KeyError):
+        return fail("network", "proxy", f"{name}: is no address of a proxy", example, name)
+    if not host:
+        return fail("network", "proxy", f"{name}: names no host", example, name)
+    if parts.scheme.startswith("socks") and not _has_socks():
+        return fail(
+            "network", "proxy", f"{name}: SOCKS needs a package that is not installed", "pip install pysocks", name
+        )
+    if offline:
+        return ok("network", "proxy", f"{name}: {_shown(parts)}; not asked", name)
+    try:
+        socket.create_connection((host, port), timeout=_PATIENCE).close()
+    except OSError as error:
+        detail = f"{name}: {_shown(parts)} cannot be reached: {error.strerror or error}"
+        return fail("network", "proxy", detail, f"start the proxy, or correct {name} (NO_PROXY makes exceptions)", name)
+    return ok("network", "proxy", f"{name}: {_shown(parts)} is there", name)
+
+
+def _shown(parts: SplitResult) -> str:
+    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
+
+
+def _has_socks() -> bool:
+    from importlib.util import find_spec  # noqa: PLC0415  hardly ever asked
+
+    return find_spec("socks") is not None
+
+
+def _bundle(name: str, path: Path) -> Finding:
+    mend = f"set {name} to the file of your certificate authority, in PEM, or unset it"
+    if path.is_dir() and any(path.glob("*.0")):
+        return ok("network", "authorities", f"{name}: the folder {path}", name)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(path)
+    except ssl.SSLError:
+        return fail("network", "authorities", f"{name}: {path} holds no certificate that can be read", mend, name)
+    except OSError as error:
+        return fail("network", "authorities", f"{name}: {path}: {error.strerror}", mend, name)
+    return ok("network", "authorities", f"{name}: {path}, {context.cert_store_stats()['x509_ca']} authorities", name)

@@ -1,0 +1,138 @@
+"""The paths of a home: there, of the right kind, usable for who runs the syncs, and no others' to write."""
+
+import os
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filesync.doctor.finding import Finding, counted, fail, ok, warn
+from filesync.doctor.permissions import (
+    ENTER,
+    READ,
+    WRITE,
+    Runner,
+    is_read_only,
+    mode_of,
+    nearest,
+    permit,
+    refused,
+    user_name,
+)
+
+_BY_EVERYBODY = 0o002
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a home keeps what; `log` is the newest log file."""
+
+    home: Path
+    config: Path
+    database: Path
+    locks: Path
+    log: Path
+    tokens: Path
+
+
+def check_places(places: Places, runner: Runner) -> Iterator[Finding]:
+    """Look at every path that a sync reads or writes."""
+    yield _home(places.home, runner)
+    if nearest(places.home) != places.home:
+        return
+    yield _config(places.config, runner)
+    yield _folder("data", places.database.parent, runner)
+    yield _database(places.database, runner)
+    yield _files("locks", places.locks, runner, nothing="none yet")
+    yield _log(places.log, runner)
+    yield _folder("tokens", places.tokens, runner)
+
+
+def _home(home: Path, runner: Runner) -> Finding:
+    if not home.is_dir():
+        return fail("paths", "home", f"{home}: there is no such folder", f"filesync init {shlex.quote(str(home))}")
+    if not runner.is_us:
+        mend = f"sudo -u {shlex.quote(runner.name)} filesync --home {shlex.quote(str(home))} doctor"
+        detail = f"{home}: belongs to {runner.name}, and a sync as root would leave files that {runner.name} cannot use"
+        return warn("paths", "home", detail, mend)
+    if problem := _unusable(home, runner, READ, ENTER):
+        return fail("paths", "home", problem, permit(runner, home))
+    return _open_to_all("home", home) or ok("paths", "home", f"{home}, of {user_name(home.stat().st_uid)}")
+
+
+def _config(path: Path, runner: Runner) -> Finding:
+    if not path.is_file():
+        if os.path.lexists(path):
+            return fail("paths", "config", f"{path}: is no file", "move it away, and see: filesync init --help")
+        return fail("paths", "config", f"{path}: is not there", "filesync init, then copy the example and fill it in")
+    if problem := _unusable(path, runner, READ):
+        return fail("paths", "config", problem, permit(runner, path))
+    return _open_to_all("config", path) or _open_to_all("config", path.parent) or ok("paths", "config", str(path))
+
+
+def _folder(check: str, path: Path, runner: Runner) -> Finding:
+    there = nearest(path)
+    if there != path:
+        if problem := _unusable(there, runner, WRITE, ENTER):
+            return fail("paths", check, f"{path} cannot be made: {problem}", permit(runner, there))
+        return ok("paths", check, f"{path}: not there yet, it can be made")
+    if not path.is_dir():
+        return fail("paths", check, f"{path}: is no folder", f"mv {shlex.quote(str(path))} somewhere else")
+    if problem := _unusable(path, runner, READ, WRITE, ENTER):
+        return fail("paths", check, problem, permit(runner, path))
+    return _open_to_all(check, path) or ok("paths", check, str(path))
+
+
+def _database(path: Path, runner: Runner) -> Finding:
+    beside = [path.with_name(path.name + end) for end in ("", "-wal", "-shm")]
+    for each in filter(os.path.lexists, beside):
+        if problem := _unusable(each, runner, READ, WRITE):
+            return fail("paths", "database", problem, permit(runner, each))
+        if finding := _open_to_all("database", each):
+            return finding
+    return ok("paths", "database", str(path) if path.exists() else f"{path}: not there yet")
+
+
+def _files(check: str, folder: Path, runner: Runner, *, nothing: str) -> Finding:
+    """Look at a folder of small files that every process of the home opens to write."""
+    if not os.path.lexists(folder):
+        return ok("paths", check, f"{folder}: {nothing}")
+    if problem := _unusable(folder, runner, READ, WRITE, ENTER):
+        return fail("paths", check, problem, permit(runner, folder))
+    found = sorted(folder.iterdir())
+    for each in found:
+        if problem := _unusable(each, runner, READ, WRITE):
+            return fail("paths", check, problem, permit(runner, folder))
+    return ok("paths", check, f"{folder}: {counted(len(found), 'file')}")
+
+
+def _log(path: Path, runner: Runner) -> Finding:
+    finding = _folder("logs", path.parent, runner)
+    if finding.mend or not os.path.lexists(path):
+        return finding
+    if problem := _unusable(path, runner, READ, WRITE):
+        return fail("paths", "logs", problem, permit(runner, path))
+    return _open_to_all("logs", path) or ok("paths", "logs", str(path))
+
+
+def _unusable(path: Path, runner: Runner, *modes: int) -> str:
+    """Say what the runner may not do with a path, and why; '' when it may do all of that."""
+    if path.is_symlink() and not path.exists():
+        return f"{path}: is a link to nothing"
+    lacking = refused(runner, path, *modes)
+    if not lacking:
+        return ""
+    if is_read_only(path):
+        return f"{path}: its file system is read-only"
+    owner, mode = user_name(path.stat().st_uid), mode_of(path)
+    return f"{path}: cannot be {' or '.join(lacking)} by {runner.name} (of {owner}, mode {mode:04o})"
+
+
+def _open_to_all(check: str, path: Path) -> Finding | None:
+    """Warn of what everybody could change: what a sync does, and with `notify` which programs it starts."""
+    mode = mode_of(path)
+    if not mode & _BY_EVERYBODY:
+        return None
+    return warn(
+        "paths", check, f"{path}: everybody can write it (mode {mode:04o})", f"chmod o-w {shlex.quote(str(path))}"
+    )

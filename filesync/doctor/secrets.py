@@ -1,0 +1,66 @@
+"""Who can read the secrets of a home: `.env`, keys, files that variables name, and logins."""
+
+import shlex
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from filesync.doctor.finding import Finding, counted, fail, ok, warn
+from filesync.doctor.permissions import Runner, mode_of, user_name
+
+_OTHERS = 0o004
+_GROUP = 0o040
+_ANY_OTHER = 0o077
+
+
+def check_env(path: Path, secrets: Sequence[str]) -> Finding:
+    """Look at `.env`; `secrets` are the names of the secrets in it."""
+    if not path.exists():
+        return ok("secrets", "env", "there is no .env")
+    if not secrets:
+        return ok("secrets", "env", f"{path}: holds no secret")
+    return _judged("env", path) or ok(
+        "secrets", "env", f"{path}: only its owner can read it (mode {mode_of(path):04o})"
+    )
+
+
+def check_keys(paths: Iterable[Path]) -> Iterator[Finding]:
+    """Look at keys and other files that hold a secret; one that is not there is no matter of permissions."""
+    found = sorted({path for path in paths if path.is_file()})
+    exposed = [finding for path in found if (finding := _judged("keys", path))]
+    yield from exposed or [ok("secrets", "keys", f"{counted(len(found), 'file')}, of which others can read none")]
+
+
+def check_tokens(folder: Path, runner: Runner) -> Iterator[Finding]:
+    """Look at the logins as a sync does: it refuses what others can use."""
+    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    exposed = [finding for path in (folder, *files) if (finding := _refused(path, runner))]
+    yield from exposed or [ok("secrets", "tokens", f"{counted(len(files), 'file')}, of which others can use none")]
+
+
+def _judged(check: str, path: Path) -> Finding | None:
+    """Tell who can read a secret: everybody fails; a group, or everybody who gets into its folder, is warned about."""
+    mode, mend = mode_of(path), f"chmod 600 {shlex.quote(str(path))}"
+    if mode & _OTHERS and stat.S_IMODE(path.parent.stat().st_mode) & 0o001:
+        return fail(
+            "secrets", check, f"{path}: everybody on this machine can read it (mode {mode:04o})", mend, path.name
+        )
+    if mode & _OTHERS:
+        detail = f"{path}: only its folder keeps everybody from reading it (mode {mode:04o})"
+        return warn("secrets", check, detail, mend, path.name)
+    if mode & _GROUP:
+        return warn("secrets", check, f"{path}: its group can read it (mode {mode:04o})", mend, path.name)
+    return None
+
+
+def _refused(path: Path, runner: Runner) -> Finding | None:
+    if not path.exists():
+        return None
+    owner, mode, name = path.stat().st_uid, mode_of(path), shlex.quote(str(path))
+    if owner != runner.uid:
+        detail = f"{path}: belongs to {user_name(owner)}, and syncs run as {runner.name}, who refuses it"
+        return fail("secrets", "tokens", detail, f"chown {shlex.quote(runner.name)} {name}   # as root", path.name)
+    if mode & _ANY_OTHER:
+        detail = f"{path}: can be used by others than its owner (mode {mode:04o}), so syncs refuse it"
+        return fail("secrets", "tokens", detail, f"chmod {700 if path.is_dir() else 600} {name}", path.name)
+    return None

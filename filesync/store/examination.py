@@ -1,0 +1,185 @@
+"""What an examination asks of the database: whether it is whole, and whether its parts agree with each other.
+
+Nothing is written. A question that takes too long is broken off, and then its answer is None: nobody knows.
+"""
+
+import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from filesync.store.database import Database
+
+OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
+
+_STEPS = 50_000  # of SQLite's machine between two looks at the time
+_MOST_PROBLEMS = 10
+_SAMPLE = 100  # files whose names are looked up in the search
+IsOver = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Two numbers of one endpoint that should be the same: what was counted before, and what there is."""
+
+    endpoint: str
+    counted: int
+    there: int
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """A reader of the feed that is ahead of its end."""
+
+    reader: str
+    kind: str  # consumer, notify
+    seq: int
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A sync whose row is not closed."""
+
+    endpoint_id: int
+    endpoint: str
+    started_at: str
+    heartbeat_at: str
+    waiting_until: str | None
+    host: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Files and folders of an endpoint that wait to be removed."""
+
+    endpoint_id: int
+    endpoint: str
+    count: int
+    since: str
+
+
+def sqlite_version() -> tuple[int, ...]:
+    return sqlite3.sqlite_version_info
+
+
+def journal_mode(database: Database) -> str:
+    return str(database.connection.execute("PRAGMA journal_mode").fetchone()[0])
+
+
+def damage(database: Database, is_over: IsOver) -> Sequence[str] | None:
+    """List what is wrong with the file's pages, tables and indexes, as far as SQLite's quick check looks."""
+    rows = _asked(database, f"PRAGMA quick_check({_MOST_PROBLEMS})", is_over)
+    return None if rows is None else [str(row[0]) for row in rows if row[0] != "ok"]
+
+
+def broken_references(database: Database, is_over: IsOver) -> Mapping[str, int] | None:
+    """Count the rows, by table, that refer to a row that is not there."""
+    sql = 'SELECT "table", count(*) FROM pragma_foreign_key_check GROUP BY 1'
+    rows = _asked(database, sql, is_over)
+    return None if rows is None else dict(rows)
+
+
+def search_gaps(database: Database, is_over: IsOver) -> int | None:
+    """Count the files that the search does not know, or knows and should not, and a sample that it does not find."""
+    sql = """SELECT (SELECT count(*) FROM files WHERE id NOT IN (SELECT id FROM files_search_docsize))
+                  + (SELECT count(*) FROM files_search_docsize WHERE id NOT IN (SELECT id FROM files))"""
+    rows = _asked(database, sql, is_over)
+    if rows is None or rows[0][0]:
+        return int(rows[0][0]) if rows else None
+    names = _asked(database, "SELECT id, file_name FROM files ORDER BY id DESC LIMIT ?", is_over, _SAMPLE) or []
+    return sum(not _is_found(database, *row) for row in names)
+
+
+def wrong_totals(database: Database, is_over: IsOver) -> Sequence[Disagreement] | None:
+    """Compare how many live files each endpoint is said to have with how many there are."""
+    sql = """SELECT e.name, s.live_files, (
+                 SELECT count(*) FROM files AS f WHERE f.endpoint_id = e.id AND f.deleted_at IS NULL) AS live
+             FROM endpoints AS e JOIN sync_state AS s ON s.endpoint_id = e.id WHERE s.live_files <> live ORDER BY 1"""
+    rows = _asked(database, sql, is_over)
+    return None if rows is None else [Disagreement(*row) for row in rows]
+
+
+def wrong_feed(database: Database, is_over: IsOver) -> Sequence[Disagreement] | None:
+    """Compare how many live files the feed leaves of each endpoint with how many there are; nothing of a cut feed."""
+    sql = """SELECT e.name, coalesce(c.files_left, 0) AS told, (
+                 SELECT count(*) FROM files AS f WHERE f.endpoint_id = e.id AND f.deleted_at IS NULL) AS there
+             FROM endpoints AS e LEFT JOIN (
+                 SELECT endpoint_id, sum((kind IN ('created', 'restored')) - (kind = 'deleted')) AS files_left
+                 FROM changes GROUP BY endpoint_id) AS c ON c.endpoint_id = e.id
+             WHERE told <> there AND (SELECT floor_seq FROM retention) = 0 ORDER BY 1"""
+    rows = _asked(database, sql, is_over)
+    return None if rows is None else [Disagreement(*row) for row in rows]
+
+
+def readers_beyond(database: Database) -> Sequence[Beyond]:
+    """Find readers that are ahead of the feed: it is an older one than they have read, and they would miss changes."""
+    with database.reading() as connection:
+        last = connection.execute(
+            """SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'changes'), 0),
+                          (SELECT floor_seq FROM retention))"""
+        ).fetchone()[0]
+        rows = connection.execute("SELECT reader, kind, seq FROM feed_positions WHERE seq > ? ORDER BY 1", (last,))
+        return [Beyond(reader, kind, seq, last) for reader, kind, seq in rows]
+
+
+def open_syncs(database: Database) -> Sequence[Open]:
+    """Read the rows of syncs that have not ended, the newest of each endpoint."""
+    with database.reading() as connection:
+        rows = connection.execute(
+            """SELECT e.id, e.name, l.started_at, l.heartbeat_at, l.waiting_until, l.host, l.pid
+               FROM sync_logs AS l JOIN endpoints AS e ON e.id = l.endpoint_id
+               WHERE l.status = 'running' ORDER BY e.name, l.id"""
+        )
+        return [Open(*row) for row in rows]
+
+
+def last_scheduled(database: Database) -> str | None:
+    """Tell when the newest sync began that nobody asked for by name."""
+    with database.reading() as connection:
+        row = connection.execute(
+            """SELECT started_at FROM sync_logs WHERE "trigger" = 'schedule' ORDER BY id DESC LIMIT 1"""
+        ).fetchone()
+    return row[0] if row else None
+
+
+def waiting_removals(database: Database) -> Sequence[Waiting]:
+    """Count what waits to be removed, by endpoint."""
+    with database.reading() as connection:
+        rows = connection.execute(
+            """SELECT e.id, e.name, count(*), min(c.found_at) FROM candidates AS c
+               JOIN endpoints AS e ON e.id = c.endpoint_id WHERE e.is_active GROUP BY e.id ORDER BY e.name"""
+        )
+        return [Waiting(*row) for row in rows]
+
+
+def _asked(database: Database, sql: str, is_over: IsOver, *values: object) -> list[tuple[Any, ...]] | None:
+    """Ask one question; None when time was over first."""
+    connection = database.connection
+    connection.set_progress_handler(lambda: int(is_over()), _STEPS)
+    try:
+        with database.reading():
+            return connection.execute(sql, values).fetchall()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            return None
+        raise
+    finally:
+        connection.set_progress_handler(None, 0)
+
+
+def _is_found(database: Database, row_id: int, name: str) -> bool:
+    """Tell whether the search finds a file by its name; a name without a letter or digit has nothing to find."""
+    if not any(unicodedata.category(char)[0] in "LN" for char in name):
+        return True
+    phrase = 'file_name : "{}"'.format(name.replace('"', '""').replace("\0", " "))
+    found = _asked(
+        database,
+        "SELECT 1 FROM files_search WHERE files_search MATCH ? AND rowid = ?",
+        lambda: False,
+        phrase,
+        row_id,
+    )
+    return bool(found)
