@@ -1,5 +1,6 @@
 """Logins under processes that overlap and die: no login is spent twice, and none is left half."""
 
+import errno
 import json
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from tests.browsers import Person, callback_port
 from tests.homes import ROOT, Acc, Ended, Home
+from tests.strikes import Countdown, file_operations, os_error
 
 # Runs the command and kills itself at the n-th step of the refresh: whatever touches the token folder, the disk or
 # the wire, from the moment the login was read.
@@ -75,12 +77,17 @@ def log_in(acc: Acc) -> Path:
     ended = acc.home.run("auth", "autodesk", "login", "--port", callback_port(acc.service))
     assert ended.code == 0, ended.err
     (path,) = (acc.home.path / "tokens").glob("autodesk-three-legged-*.json")
+    expire(acc, path)
+    acc.service.reset()
+    return path
+
+
+def expire(acc: Acc, path: Path) -> None:
+    """Let the access token run out."""
     fields = json.loads(path.read_bytes())
     hours_ago = [acc.service.clock.now() - timedelta(hours=hours) for hours in (3, 2)]
     fields |= {"obtained_at": to_timestamp(hours_ago[0]), "expires_at": to_timestamp(hours_ago[1])}
     path.write_text(json.dumps(fields))
-    acc.service.reset()
-    return path
 
 
 def whole(path: Path) -> dict[str, Any]:
@@ -152,6 +159,31 @@ def _after(acc: Acc) -> str:
     assert ended.code == 77
     assert "log in again: filesync auth autodesk login" in ended.err
     return "login needed"
+
+
+def test_whichever_file_operation_fails_in_a_refresh_the_login_is_whole_or_its_loss_is_said(acc: Acc) -> None:
+    acc.home.configure({"name": "P", "endpoint_details": {"project_id": acc.project}})
+    path = log_in(acc)
+    outcomes = []
+    for number in range(1, 200):
+        expire(acc, path)
+        before = whole(path)["refresh_token"]
+        countdown = Countdown(number, os_error(errno.EIO))
+        with file_operations(countdown, acc.home.path / "tokens"):
+            ended = acc.home.run("sync", "--endpoint", "P")
+        if not countdown.has_struck:
+            break
+        what = countdown.struck.partition(" ")[0]
+        assert ended.code in (0, 1), (what, ended)
+        assert ended.code == 0 or "the login cannot be kept: " in ended.err, (what, ended)
+        is_new = whole(path)["refresh_token"] != before
+        outcomes.append((what, ended.code, is_new, _after(acc)))
+        if outcomes[-1][-1] == "login needed":
+            assert not is_new
+            path = log_in(acc)
+    kept_then_lost = [what for what, code, _, after in outcomes if after == "login needed"]
+    assert {*kept_then_lost} == {"fsync", "replace"}, outcomes  # the answer had spent the old one, and found no place
+    assert all(code == 1 for _, code, is_new, after in outcomes if after == "login needed")
 
 
 # A process whose disk takes no more than half of what a login needs; it wants an access token.
