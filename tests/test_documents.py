@@ -158,6 +158,7 @@ def test_no_section_describes_an_option_that_does_not_exist() -> None:
         "changes --json",
         "logs --json",
         "prune --json",
+        "verify --json",
         "endpoints --json",
         "endpoints check --json",
         "doctor --json",

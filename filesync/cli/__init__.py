@@ -32,6 +32,7 @@ _COMMANDS = {
     "snapshot": "filesync.cli.snapshot:snapshot",
     "endpoints": "filesync.cli.endpoints:app",
     "doctor": "filesync.cli.doctor:doctor",
+    "verify": "filesync.cli.verify:verify",
     "serve-health": "filesync.cli.health:serve_health",
     "metrics": "filesync.cli.health:metrics",
     "discover": "filesync.cli.discover:discover",

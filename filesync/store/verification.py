@@ -25,6 +25,7 @@ Pick = Callable[[Sequence[int], int], Sequence[int]]  # random.sample's shape
 _IDLE = Pace(timedelta(days=1), timedelta(days=1))  # of a reader that lists nothing
 _REASON = "deleted_reason"
 _GONE = (_REASON, "deleted_at")  # where a difference says that an item is gone, of a file and of a folder
+_REFUSALS = (Gone.REMOVED, Gone.ACCESS_LOST)
 _REASONS = frozenset(each.value for each in Gone)
 
 
@@ -67,6 +68,7 @@ class Compared:
     id: str
     is_folder: bool
     path: str
+    parent_id: str | None
     differences: tuple[Difference, ...]
     contradicts_feed: bool = False
     read_at: Timestamp | None = None
@@ -75,6 +77,11 @@ class Compared:
     @property
     def columns(self) -> set[str]:
         return {difference.column for difference in self.differences}
+
+    @property
+    def is_refused(self) -> bool:
+        """Tell whether the service answered for a live row that there is no such thing, or not for this login."""
+        return self.is_gone and any(each.shown in _REFUSALS for each in self.differences)
 
     @property
     def is_gone(self) -> bool:
@@ -186,7 +193,7 @@ class Verification:
         else:
             pairs = zip(TRACKED, row, now, strict=True)
             differences = [Difference(name, old, new) for name, old, new in pairs if old != new]
-        return Compared(shown.id, False, path_of(row), tuple(differences))
+        return Compared(shown.id, False, path_of(row), parent_of(row), tuple(differences))
 
     def _expected(self, shown: Shown) -> tuple[FileState | None, str]:
         """Tell what the row should say; None when there should be no live one, and why."""
@@ -214,7 +221,7 @@ class Verification:
             differences = [Difference("deleted_at", row.deleted_at, None)]
         else:
             differences = _differing(row, folder, path)
-        return Compared(shown.id, True, row.path or row.name, tuple(differences))
+        return Compared(shown.id, True, row.path or row.name, row.parent_id, tuple(differences))
 
     def _path_of(self, folder_id: str | None, way: Sequence[RemoteFolder] = ()) -> str | None:
         """Work a folder's path out from names, whatever its row says it is."""
@@ -231,20 +238,12 @@ class Verification:
         return reduce(join, reversed(names), "/")
 
     def _with_evidence(self, compared: Compared, states: Mapping[str, FileState]) -> Compared:
-        contradicts = False
-        if compared.is_folder:
-            folder = self._tree.get(compared.id)
-            parent_id = folder.parent_id if folder else None
-        else:
-            state = states[compared.id]
-            told = told_of(self._connection, self._endpoint_id, [compared.id])[compared.id]
-            contradicts = told.contradicted_by(state, [*compared.columns])
-            parent_id = parent_of(state)
+        told = told_of(self._connection, self._endpoint_id, [compared.id])[compared.id]
         return replace(
             compared,
-            contradicts_feed=contradicts,
-            read_at=self._read_at(parent_id),
-            in_the_dark=self._is_dark(parent_id),
+            contradicts_feed=not compared.is_folder and told.contradicted_by(states[compared.id], [*compared.columns]),
+            read_at=self._read_at(compared.parent_id),
+            in_the_dark=self._is_dark(compared.id if compared.is_folder else compared.parent_id),
         )
 
     def _read_at(self, parent_id: str | None) -> Timestamp | None:
@@ -273,11 +272,18 @@ def find(database: Database, endpoint_type: str, scope: Mapping[str, Any]) -> in
     return next((row.id for row in rows if row.completed_at is not None), None)
 
 
-def let_relisting_wait(database: Database, endpoint_id: int, now: datetime) -> None:
-    """Make the next sync of this (private) database an ordinary one: nothing is due to be listed afresh."""
+def read_only_changes(database: Database, endpoint_id: int, now: datetime, doubted: Sequence[str]) -> None:
+    """Make the next sync of this (private) database read what the service says changed, and doubted folders with stamps."""
     with database.transaction() as connection:
+        for sql in (
+            "UPDATE sync_state SET full_listed_at = ? WHERE endpoint_id = ?",
+            "UPDATE folders SET last_tried_at = ? WHERE endpoint_id = ? AND last_listed_at IS NOT NULL",
+        ):
+            connection.execute(sql, (to_timestamp(now), endpoint_id))
         connection.execute(
-            "UPDATE sync_state SET full_listed_at = ? WHERE endpoint_id = ?", (to_timestamp(now), endpoint_id)
+            """UPDATE folders SET relist = 1 WHERE endpoint_id = ? AND listed_stamp IS NOT NULL
+               AND external_folder_id IN (SELECT value FROM json_each(?))""",
+            (endpoint_id, json.dumps(list(doubted))),
         )
 
 

@@ -46,8 +46,13 @@ class Judge:
         if before.contradicts_feed:
             return Finding(before, Verdict.DRIFT)
         if after is None:
-            return Finding(before, Verdict.BEHIND)
+            return Finding(before, self._verdict_on_mended(before))
         return Finding(after, self._verdict(after))
+
+    def _verdict_on_mended(self, compared: Compared) -> Verdict:
+        """Tell whether a change mended it, or that its folder was just read: then only the service's times say."""
+        may_be_chance = self.is_stamped and (compared.is_refused or (compared.is_folder and self._is_dated(compared)))
+        return Verdict.DRIFT if may_be_chance and not self._changed_since(compared) else Verdict.BEHIND
 
     def _verdict(self, compared: Compared) -> Verdict:
         if compared.is_gone and compared.in_the_dark:
@@ -61,8 +66,10 @@ class Judge:
 
     def _changed_since(self, compared: Compared) -> bool:
         """Ask the service's own time; one that lies ahead was made up by somebody."""
-        changed_at = self.changed_at.get(compared.id)
-        if changed_at is None or compared.read_at is None:
+        changed_at, read_at = self.changed_at.get(compared.id), compared.read_at
+        if changed_at is None or read_at is None:
             return False
-        read_at, moment = from_timestamp(compared.read_at), from_timestamp(changed_at)
-        return read_at - _SLACK < moment < self.now + _SLACK
+        return from_timestamp(read_at) - _SLACK < from_timestamp(changed_at) < self.now + _SLACK
+
+    def _is_dated(self, compared: Compared) -> bool:
+        return self.changed_at.get(compared.id) is not None and compared.read_at is not None

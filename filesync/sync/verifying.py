@@ -19,7 +19,7 @@ from filesync.model import Candidate, Identity
 from filesync.providers.base import Provider
 from filesync.store.database import copy_to, open_for_writing
 from filesync.store.journal import Outcome
-from filesync.store.verification import Compared, Kind, Pick, find, let_relisting_wait
+from filesync.store.verification import Compared, Kind, Pick, find, read_only_changes
 from filesync.sync.choice import Choice
 from filesync.sync.comparing import Comparison, Doors, NothingToCompareError, comparing
 from filesync.sync.endpoint import OpenProvider
@@ -151,7 +151,7 @@ class Verifier:
         with tempfile.TemporaryDirectory(prefix="filesync-verify-") as folder:
             copy = Path(folder) / self.database_path.name
             copy_to(self.database_path, copy)
-            outcome = self._sync_copy(doors.endpoint, copy)
+            outcome = self._sync_copy(doors.endpoint, copy, differing)
             verified.api_requests += outcome.usage.api_requests
             if outcome.error_type != _GUARD:
                 _raise_failure(outcome)
@@ -160,12 +160,15 @@ class Verifier:
                 judge = Judge(comparison.rows.pending(), comparison.changed_at, comparison.is_stamped, self.clock.now())
             verified.findings = [judge.judge(each, left.get(each.id)) for each in differing]
 
-    def _sync_copy(self, endpoint: Endpoint, copy: Path) -> Outcome:
+    def _sync_copy(self, endpoint: Endpoint, copy: Path, differing: Sequence[Compared]) -> Outcome:
+        """Sync as usual; where something was refused, see whether its folder can still be read."""
+        refused = [each for each in differing if each.is_refused]
+        doubted = {each.id if each.is_folder else each.parent_id or "" for each in refused}
         database = open_for_writing(copy)
         try:
             endpoint_id = find(database, endpoint.endpoint_type, endpoint.scope)
             if endpoint_id is not None:
-                let_relisting_wait(database, endpoint_id, self.clock.now())
+                read_only_changes(database, endpoint_id, self.clock.now(), sorted(doubted))
         finally:
             database.close()
         choice = Choice(names=(endpoint.name,))

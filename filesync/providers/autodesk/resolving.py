@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from filesync.clock import Timestamp
 from filesync.errors import ForbiddenError, NotFoundError, RefusedError
 from filesync.http import Answer
 from filesync.model import Batch, Candidate, Gone, Page, RemoteFolder, Resolved, Shown
@@ -36,6 +37,7 @@ class Resolver:
     project_root_id: str
     system: SystemFolders
     _outside: dict[str, Gone] = field(default_factory=dict)  # folders climbed from in vain
+    _changed_at: dict[str, Timestamp | None] = field(default_factory=dict)  # of folders climbed over
 
     def run(self, candidates: Sequence[Candidate]) -> Iterator[Batch]:
         """Tell each candidate's fate, or show it where it is now; folders first."""
@@ -66,7 +68,7 @@ class Resolver:
         way = self._way_to(parent_id, folder)
         if isinstance(way, Gone):
             return Shown(candidate.id, None, way, changed_at=moment)
-        return Shown(candidate.id, folder, way=way[:-1], changed_at=moment)
+        return Shown(candidate.id, folder, way=way[:-1], changed_at=self._latest(moment, way[:-1]))
 
     def _files(self, batch: Sequence[Candidate]) -> Iterator[Shown]:
         """Look files up together; when refused, in halves: what one bad id does to the others is not documented."""
@@ -108,7 +110,13 @@ class Resolver:
         way = self._way_to(parent_id)
         if isinstance(way, Gone):
             return Shown(candidate.id, None, way, changed_at=moment)
-        return Shown(candidate.id, to_file(answer, item, tip, parent_id), way=way, changed_at=moment)
+        file = to_file(answer, item, tip, parent_id)
+        return Shown(candidate.id, file, way=way, changed_at=self._latest(moment, way))
+
+    def _latest(self, moment: Timestamp | None, way: Way) -> Timestamp | None:
+        """Count what happened to the folders above too: one that was restored brings back what is in it."""
+        moments = (moment, *(self._changed_at.get(folder.id) for folder in way))
+        return max((each for each in moments if each), default=None)
 
     def _way_to(self, parent_id: str | None, *below: RemoteFolder) -> Way | Gone:
         """Climb until a folder is known: give the unknown ones down to `below`, or why this place is not in scope."""
@@ -135,6 +143,7 @@ class Resolver:
         except (ForbiddenError, NotFoundError) as error:
             return _no_way(error)
         entry = to_entry(answer)
+        self._changed_at[folder_id] = changed_at(entry)
         return Gone.TRASHED if is_hidden(entry) else to_folder(answer, entry, related_id(entry, "parent"))
 
     def _is_known(self, folder_id: str) -> bool:
