@@ -45,13 +45,24 @@ def test_types_and_globs_select_the_same_files_on_both_services(world: Acc | Dri
     assert below(world.home) == ["/Archive/c.pdf", "/Plans/b.dwg", "/a.PDF"]
 
 
+def test_a_filter_that_leaves_out_nearly_everything_is_no_mass_deletion(world: Acc | Drive) -> None:
+    service: Any = world.service if isinstance(world, Acc) else world.service.state
+    for number in range(30):
+        service.add_file(world.top if isinstance(world, Acc) else world.shared, f"{number}.ifc", 1)
+    world.settle()
+    world.home.sync()
+    configure(world, file_types=["dwg"])
+    assert world.home.sync().status == "success"
+    assert below(world.home) == ["/Plans/b.dwg"]
+
+
 def test_a_changed_filter_is_decided_without_asking_again(world: Acc | Drive) -> None:
     world.home.sync()
     world.settle()
     before = world.home.last_seq()
     configure(world, file_types=["dwg"])
     outcome = world.home.sync()
-    assert (outcome.status, world.service.count()) == ("success", 1)  # and the guard does not count filters
+    assert (outcome.status, world.service.count()) == ("success", 1)
     assert below(world.home) == ["/Plans/b.dwg"]
     assert {(c["kind"], c["cause"]) for c in world.home.changes(before)} == {("deleted", "config")}
     assert {r["deleted_reason"] for r in world.home.query("SELECT * FROM files WHERE deleted_at IS NOT NULL")} == {

@@ -140,6 +140,53 @@ def test_a_mass_deletion_stops_and_asks_and_additions_are_written(acc: Acc) -> N
     acc.home.assert_sound()
 
 
+def test_deletions_are_accepted_once(acc: Acc) -> None:
+    files = [acc.service.add_file(acc.top, f"{number}.pdf", 1) for number in range(100)]
+    acc.settle()
+    acc.home.sync()
+    for gone, choice in ((files[:60], {"accept_deletions": True}), (files[60:90], {})):
+        for file in gone:
+            acc.service.hide_file(file)
+        acc.settle()
+        assert acc.home.sync(full=True).error_type == "mass_delete"
+        assert acc.home.sync("P", **choice).status == ("success" if choice else "failed")
+    assert len(acc.home.files()) == 40
+
+
+def test_a_folder_that_became_unreadable_is_tried_again_by_the_next_sync_though_no_stamp_moved(acc: Acc) -> None:
+    secret = acc.service.add_folder(acc.top, "HR")
+    acc.service.add_file(secret, "salaries.xlsx", 1)
+    acc.settle()
+    acc.home.sync()
+    acc.service.revoke_access(secret)
+    acc.service.clock.advance(7 * 3600)
+    while acc.home.sync().status == "success":  # reconciling comes to it
+        pass
+    acc.service.grant_access(secret)
+    assert acc.home.sync().status == "success"
+    assert acc.home.query("SELECT readable FROM folders WHERE folder_name = 'HR'") == [{"readable": 1}]
+
+
+def test_a_folder_that_a_relisting_misses_is_looked_up_once_for_everything_below(drive: Drive) -> None:
+    folder = drive.service.state.add_folder(drive.shared, "gone")
+    inner = drive.service.state.add_folder(folder, "inner")
+    kept = drive.service.state.add_folder(drive.shared, "kept")
+    for number in range(30):
+        drive.service.state.add_file(inner, f"{number}.pdf", 1)
+        drive.service.state.add_file(kept, f"{number}.pdf", 1)
+    drive.home.configure({"name": "D", "endpoint_details": {"drive_id": drive.shared}, "max_delete_percent": 100})
+    drive.settle()
+    drive.home.sync()
+    drive.service.state.trash(folder)
+    drive.service.state.kill_change_tokens()
+    drive.settle()
+    drive.home.sync()
+    drive.home.sync(full=True)
+    looked_up = {request.path.rpartition("/")[2] for request in drive.service.requests if request.route == "files.get"}
+    assert looked_up - {drive.shared} == {folder}
+    assert_drive_truth(drive.home, drive.shared)
+
+
 def test_half_the_files_going_bit_by_bit_within_the_window_trips_the_guard(acc: Acc) -> None:
     files = [acc.service.add_file(acc.top, f"{number}.pdf", 1) for number in range(100)]
     acc.settle()
