@@ -15,6 +15,7 @@ from filesync.errors import (
     AuthError,
     FilesyncError,
     NetworkError,
+    NotFoundError,
     RateLimitedError,
     ResponseError,
     ServiceDownError,
@@ -68,6 +69,29 @@ def garbled(handler: Handler) -> None:
     handler.wfile.write(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
     handler.wfile.flush()
     handler.close_connection = True
+
+
+def broken_refusal(handler: Handler) -> None:
+    handler.reply(404, b'{"reason": "notFou', {"Content-Length": "100"})
+    handler.close_connection = True
+
+
+@pytest.mark.parametrize("broken", [broken_refusal, Say(403, b'{"reason": "rateLi')], ids=["dropped", "cut"])
+def test_a_refusal_whose_reason_got_lost_is_asked_for_again(
+    connection: Connection, service: Service, broken: Script
+) -> None:
+    service.says(broken, Say(404, {"reason": "notFound"}))
+    with pytest.raises(NotFoundError, match="404 notFound") as raised:
+        connection.get(PAGE, "/pages")
+    assert raised.value.reason == "notFound"
+    assert len(service.requests) == 2
+
+
+def test_a_refusal_that_is_always_cut_is_an_answer_that_breaks_off(connection: Connection, service: Service) -> None:
+    service.says(Say(404, b'{"reason": "notFou'))
+    with pytest.raises(ResponseError, match="404, and the answer breaks off"):
+        connection.get(PAGE, "/pages")
+    assert len(service.requests) == 3
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 599])

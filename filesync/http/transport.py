@@ -30,6 +30,7 @@ LARGEST_BODY = 32 * 2**20  # bytes, decoded: ten times a page of 1,000 items wit
 LARGEST_REFUSAL = 2**20  # bytes, decoded, of an answer whose status says enough
 
 _PIECE = 64 * 2**10  # bytes
+_SAY_ENOUGH = {401, 408, 429}  # and those from 500 on: statuses that need no body
 _GLANCE = 0.1  # seconds between two looks at the stop while an answer is awaited
 
 
@@ -142,10 +143,15 @@ class _Exchange:
     def _read(self, response: requests.Response) -> bytes:
         try:
             return b"".join(self._pieces(response, LARGEST_BODY if response.ok else LARGEST_REFUSAL))
-        except (requests.RequestException, urllib3.exceptions.HTTPError, ResponseError):
+        except ResponseError:
             if response.ok:
                 raise
             return b""  # the status says enough
+        except (requests.RequestException, urllib3.exceptions.HTTPError):
+            # What was refused, and why, stands in the body: a folder or the login, for now or for good.
+            if response.status_code not in _SAY_ENOUGH and response.status_code < 500:
+                raise
+            return b""
 
     def _pieces(self, response: requests.Response, most: int) -> Iterator[bytes]:
         self._check_size(_declared_size(response), most)

@@ -60,6 +60,8 @@ class Judge:
             raise Again(passing, tries=MOST_TRIES, waits_elsewhere=waits_elsewhere)
         if reply.status == 401 and not call.is_login:
             raise AuthError(text if _GUIDE in text else f"{text}; log in again or check the credentials, see {_GUIDE}")
+        if _is_cut(reply.content):
+            raise Again(ResponseError(f"{text}, and the answer breaks off"), tries=FEW_TRIES)
         refused = _REFUSED.get(reply.status, RefusedError)
         answered_at = to_date(reply.headers.get("Date"))
         raise refused(text, status=reply.status, reason=self._redactor.line(refusal.reason), answered_at=answered_at)
@@ -111,6 +113,17 @@ def _not_json(call: Call, content: bytes, error: Exception) -> Exception:
     if _breaks_off(error):
         return Again(ResponseError(f"{call.where}: the answer breaks off"), tries=FEW_TRIES)
     return ResponseError(f"{call.where}: the answer is not JSON that can be read")
+
+
+def _is_cut(content: bytes) -> bool:
+    """Tell JSON without its end; what is no JSON at all is whole as far as anybody knows."""
+    if not content.lstrip(_BLANK).startswith((b"{", b"[")):
+        return False
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError) as error:
+        return _breaks_off(error)
+    return False
 
 
 def _breaks_off(error: Exception) -> bool:
