@@ -51,6 +51,7 @@ class Gateway(Documents, Loopback):
         self.wall: Clock = wall or SystemClock()
         self.consent: Consent = "ask"
         self.signed_in = self.default_user.id
+        self.largest_page = 200  # entries; a test makes it small to have many pages of a small folder
         self.echoes_secrets = False
         self.tokens = Tokens(self.clock)
         self._service_accounts = ServiceAccounts(lambda: f"{self.base_url}{_LOGIN}/token", lambda: self.wall)

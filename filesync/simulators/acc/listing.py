@@ -23,14 +23,17 @@ class Paging:
     limit: int
 
     @classmethod
-    def of(cls, call: Call) -> "Paging":
-        """Read page[number] from 0 and page[limit] from 1 to 200; anything else is BAD_INPUT."""
+    def of(cls, call: Call, largest: int) -> "Paging":
+        """Read page[number] from 0 and page[limit] from 1 to 200; anything else is BAD_INPUT.
+
+        A page has at most `largest` entries, whatever was asked for.
+        """
         number, limit = call.query.get("page[number]", "0"), call.query.get("page[limit]", "200")
         if not number.isdecimal():
             raise refusals.bad_input("The page number is invalid.")
         if not limit.isdecimal() or not 1 <= int(limit) <= 200:
             raise refusals.bad_input("The limit value is invalid.")
-        return cls(int(number), int(limit))
+        return cls(int(number), min(int(limit), largest))
 
     def cut(self, things: Sequence[_Thing]) -> Sequence[_Thing]:
         return things[self.number * self.limit : (self.number + 1) * self.limit]

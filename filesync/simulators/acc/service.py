@@ -50,7 +50,7 @@ class AccSimulator(Gateway):
         return _answer(bodies.to_document(self._self(call), bodies.to_hub(hub, self.base_url)))
 
     def _projects(self, call: Call) -> Answer:
-        paging = listing.Paging.of(call)
+        paging = listing.Paging.of(call, self.largest_page)
         with self.lock:
             hub, user = self._open_hub(call), self.asking_user(call)
             projects = [one for one in self.projects.values() if one.hub is hub and one.active and may_enter(one, user)]
@@ -75,7 +75,7 @@ class AccSimulator(Gateway):
             return _answer(bodies.to_document(self._self(call), bodies.to_folder(folder, self.base_url)))
 
     def _contents(self, call: Call) -> Answer:
-        paging, keep = listing.Paging.of(call), listing.wanted(call.query)
+        paging, keep = listing.Paging.of(call, self.largest_page), listing.wanted(call.query)
         with self.lock:
             children = self._listed(self._open_folder(call))
             horizon = self._horizon()
@@ -96,7 +96,7 @@ class AccSimulator(Gateway):
             return _answer(bodies.to_document(self._self(call), write(file, self.base_url), included=[tip]))
 
     def _versions(self, call: Call) -> Answer:
-        paging = listing.Paging.of(call)
+        paging = listing.Paging.of(call, self.largest_page)
         with self.lock:
             project, user = self._open_project(call), self.asking_user(call)
             file = commands.open_file(self.files, project, user, call.ids["item"])
