@@ -32,7 +32,7 @@ def stored(database: Path, to_row: ToRow) -> Mapping[str, tuple[Any, ...]]:
 
 @pytest.mark.parametrize(
     ("serve", "files", "to_row", "to_stored_row"),
-    [(drive_home, 40_000, drive_row, stored_drive_row), (acc_home, 25_000, acc_row, stored_acc_row)],
+    [(drive_home, 20_000, drive_row, stored_drive_row), (acc_home, 12_000, acc_row, stored_acc_row)],
     ids=["drive", "acc"],
 )
 def test_a_large_first_sync_ends_with_the_truth_in_little_memory(
@@ -46,4 +46,4 @@ def test_a_large_first_sync_ends_with_the_truth_in_little_memory(
         expected = told(truth, to_row)
         assert len(expected) == files
         assert stored(home.database, to_stored_row) == expected
-        assert measured.peak_bytes < 130 * MIB  # 80 before the first file
+        assert measured.peak_bytes < 115 * MIB  # 80 before the first file; all files at once would take 30 more
