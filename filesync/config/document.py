@@ -17,6 +17,8 @@ from filesync.errors import ConfigError
 
 _MOST_BYTES = 5_000_000
 _MOST_NODES = 100_000
+_LONGEST_TEXT = 20_000  # characters of one value; a private key has 3,000
+_TEXT_PER_NODE = 100  # characters: a longer text counts as several values
 _DEEPEST = 50
 _UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -183,6 +185,9 @@ class _Builder:
                 event, path, f"found tag{_quoted(event.tag, path)}: leave tags out; text that begins so needs quotes"
             )
         if isinstance(event, yaml.ScalarEvent):
+            if len(event.value) > _LONGEST_TEXT:
+                raise self._fatal(event, f"a text of more than {_LONGEST_TEXT:,} characters, which is no setting")
+            self._grow(event, len(event.value) // _TEXT_PER_NODE)
             return Scalar(line, column, event.value, quoted=bool(event.style))
         if isinstance(event, yaml.SequenceStartEvent):
             return self._items(Items(line, column), path, depth)
@@ -236,7 +241,9 @@ class _Builder:
 
 def _merge(table: Table, others: list[Table]) -> Table:
     for other in others:
-        table = table.below(other)
+        for key, node in other.nodes.items():
+            table.keys.setdefault(key, other.keys[key])
+            table.nodes.setdefault(key, node)
     return table
 
 

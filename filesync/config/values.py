@@ -12,18 +12,20 @@ from filesync.errors import ConfigError
 _VARIABLE = re.compile(r"\$\$(?=\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{[^}]*\}?")
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})", re.ASCII)
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,11})\.[0-9]{1,6}", re.ASCII)
+_MOST_FILLED = 5_000_000  # characters that variables bring into a file
 _NOTHING = ("", "~", "null", "Null", "NULL")
 _YES_NO = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
 def fill(root: Node, variables: Mapping[str, str], file: Path, mistakes: list[Mistake]) -> None:
     """Fill `${NAME}` and `${NAME:-default}` in everywhere; `$${` stands for a plain `${`."""
+    room = _Room()
     for scalar, path in _scalars(root, ""):
         if "$" not in scalar.text:
             scalar.filled = scalar.text
             continue
         try:
-            scalar.filled = _filled(scalar.text, variables)
+            scalar.filled = _VARIABLE.sub(lambda found: room.take(_value_of(found, variables)), scalar.text)
         except ConfigError as exc:
             mistakes.append(Mistake(scalar.line, scalar.column, path, str(exc), file=file))
 
@@ -72,8 +74,17 @@ def _typed(text: str, *, quoted: bool) -> Any:
     return _YES_NO.get(text, text)
 
 
-def _filled(text: str, variables: Mapping[str, str]) -> str:
-    return _VARIABLE.sub(lambda found: _value_of(found, variables), text)
+class _Room:
+    """How much variables may still bring into the file."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_FILLED
+
+    def take(self, value: str) -> str:
+        self._left -= len(value)
+        if self._left < 0:
+            raise ConfigError(f"variables make the file longer than {_MOST_FILLED // 1_000_000} MB")
+        return value
 
 
 def _value_of(found: re.Match[str], variables: Mapping[str, str]) -> str:
