@@ -5,7 +5,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -147,6 +147,7 @@ class AccMachine(RuleBasedStateMachine):
     def heal(self) -> None:
         """In the end, when nothing is in the way any more, everything is told right: nothing was forgotten for good."""
         self.machine.offset = timedelta(0)
+        self.clock.advance(100)
         for node in (*self.acc.folders, *self.acc.files):
             self.acc.grant_access(node)
         top = self.project.folder
@@ -169,20 +170,22 @@ class AccMachine(RuleBasedStateMachine):
         page=st.sampled_from([2, 3, 200]),
         percent=st.sampled_from([100, 100, 50, 20]),
         many=st.booleans(),
+        lag=st.sampled_from([0, 0, 0, 90]),
         in_folder=st.booleans(),
     )
-    def begin(self, rules: Rules, page: int, percent: int, *, many: bool, in_folder: bool) -> None:
+    def begin(self, rules: Rules, page: int, percent: int, lag: int, *, many: bool, in_folder: bool) -> None:
         acc = self.acc
-        acc.rules, acc.largest_page = rules, page
+        acc.rules, acc.largest_page = replace(rules, list_lag=lag), page
         project = acc.add_project(acc.add_hub())
         top = acc.project_files(project)
         inner = acc.add_folder(acc.add_folder(top, "Plans"), "Archive")
         for number in range(20 if many else 2):
             acc.add_file(inner if number % 2 else top, f"plan {number}.pdf")
+        self.worked_at = self.clock.monotonic()
         self.clock.advance(60)
         self.project = Project(acc, self.home, project)
         self.model = AccModel(self.home, "P", self.project)
-        self.model.max_delete_percent = percent
+        self.model.max_delete_percent, self.model.lagging = percent, lag > 0
         if in_folder:
             self.project.folder = acc.folders[inner].parent.id  # type: ignore[union-attr]
         self.top = top
@@ -208,6 +211,7 @@ class AccMachine(RuleBasedStateMachine):
     def people_work(self, things: Sequence[Thing]) -> None:
         for thing in things:
             getattr(self, thing.done)(thing)
+        self.worked_at = self.clock.monotonic()
 
     @property
     def folders(self) -> list[str]:
@@ -357,7 +361,8 @@ class AccMachine(RuleBasedStateMachine):
         self.model.check(before, outcome, accepted=accept)
         if outcome.status == "success":
             self.project.rescoped = False
-        if full and outcome.status in {"success", "partial"}:
+        is_drained = self.clock.monotonic() > self.worked_at + self.acc.rules.list_lag
+        if full and is_drained and outcome.status in {"success", "partial"}:
             self.model.check_clean(before, outcome)
         return outcome
 
@@ -366,7 +371,7 @@ class AccMachine(RuleBasedStateMachine):
     def kill(self, at: Any, nth: int, *, full: bool) -> None:
         before = self.prepare()
         sync_and_die(self.home, Choice(names=("P",), full=full), Death(at, nth))
-        if self.home.database.exists():
+        if self.model.has_database():
             self.model.check(before, None)
 
     @precondition(can_sync)
@@ -378,7 +383,7 @@ class AccMachine(RuleBasedStateMachine):
         self.model.check(before, outcome)
         assert memory in ([], self.memory())
 
-    @precondition(lambda self: self.can_sync() and self.home.database.exists())
+    @precondition(lambda self: self.can_sync() and self.model.has_database())
     @rule(full=st.booleans())
     def run_dry(self, *, full: bool) -> None:
         self.prepare()
@@ -388,7 +393,7 @@ class AccMachine(RuleBasedStateMachine):
 
     def memory(self) -> list[dict[str, Any]]:
         """Read what a trial must not move: cursor, stamps, due time."""
-        if not self.home.database.exists():
+        if not self.model.has_database():
             return []
         return self.home.query(
             "SELECT provider_state, full_listed_at, complete_as_of, next_due_at, last_started_at FROM sync_state s"

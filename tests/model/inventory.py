@@ -77,6 +77,7 @@ class Model:
     access_changed: bool = False
     accepted_at: str = ""  # when a person last accepted deletions
     lagging: bool = False  # the service may show what is not any more
+    rows: Mapping[str, Row] = field(default_factory=dict)  # as last read
     said: dict[str, list[Row]] = field(default_factory=dict)  # what it showed at each sync, the newest last
 
     # What a test asks
@@ -85,13 +86,14 @@ class Model:
         """Read what the database says before a sync, and note what the service will say to it."""
         for id_, file in self.service.shown().items():
             self.said.setdefault(id_, []).append(file)
-        if not self.home.database.exists():
+        if not self.has_database():
             return Before({}, 0, completed=False)
         state = self.home.query(
             "SELECT s.completed_at FROM sync_state s JOIN endpoints e ON e.id = s.endpoint_id WHERE e.name = ?",
             self.endpoint,
         )
-        return Before(self._rows(), self.home.last_seq(), completed=any(row["completed_at"] for row in state))
+        self.rows = self._rows()
+        return Before(self.rows, self.home.last_seq(), completed=any(row["completed_at"] for row in state))
 
     def expected(self, now: datetime) -> dict[str, Row]:
         """Give what the inventory holds when everything was read: what is shown, and not filtered out."""
@@ -100,6 +102,7 @@ class Model:
     def check(self, before: Before, outcome: Outcome | None, *, accepted: bool = False) -> None:
         """Assert what holds after any sync; `outcome` None: it was killed; `accepted`: with --accept-deletions."""
         after, now = self._rows(), self._now(outcome)
+        self.rows = after
         changes = self._changes(before)
         self.home.assert_sound()
         assert_nothing_forgotten(before.rows, after)
@@ -118,12 +121,16 @@ class Model:
     def check_clean(self, before: Before, outcome: Outcome) -> None:
         """Assert that the database says what the service shows, after a sync that read everything afresh."""
         assert outcome.status in {"success", "partial"}, outcome
-        live = {id_: row for id_, row in self._rows().items() if is_live(row)}
+        live = {id_: row for id_, row in self.rows.items() if is_live(row)}
         expected = self.expected(outcome.started_at)
         dark = {id_ for id_, row in live.items() if id_ not in expected and self._is_in_the_dark(row)}
         assert live.keys() - dark == expected.keys(), _difference(live, expected)
         wrong = [(row, live[id_]) for id_, row in expected.items() if not agree(row, live[id_])]
         assert not wrong, wrong
+
+    def has_database(self) -> bool:
+        """Tell whether there are tables yet: the first sync may have been killed before it made them."""
+        return self.home.database.exists() and bool(self.home.query("SELECT 1 FROM sqlite_master WHERE name = 'files'"))
 
     # What holds after any sync
 
