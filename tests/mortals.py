@@ -65,12 +65,16 @@ class _Task:
 
 
 class Mortals:
-    """Starts mortal processes, one after the other."""
+    """Starts mortal processes, one after the other; `environ` is added to that of them all."""
+
+    def __init__(self, **environ: str) -> None:
+        self._environ = environ
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [sys.executable, "-c", "from tests.mortals import serve; serve()"],
             cwd=ROOT,
+            env={**os.environ, **self._environ},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -84,13 +88,7 @@ class Mortals:
 
     def run(self, home: Home, *arguments: str, doors: Sequence[str], step: int) -> Life:
         """Run a command in a home; it is killed at that step, or lives when it takes fewer (0: it lives)."""
-        keywords = {
-            "path": str(home.path),
-            "environ": home.environ,
-            "now": home.clock.now().isoformat(),
-            "arguments": arguments,
-        }
-        return self.call("tests.mortals:command", keywords, home.path, doors=doors, step=step)
+        return self.call("tests.mortals:command", to_keywords(home, arguments), home.path, doors=doors, step=step)
 
     def call(self, function: str, keywords: Mapping[str, Any], home: Path, *, doors: Sequence[str], step: int) -> Life:
         """Call a function by its name, as `run` does with a command."""
@@ -100,6 +98,16 @@ class Mortals:
         self._process.stdin.write(json.dumps(asdict(task)) + "\n")
         self._process.stdin.flush()
         return Life(**json.loads(self._process.stdout.readline()))
+
+
+def to_keywords(home: Home, arguments: Sequence[str]) -> Mapping[str, Any]:
+    """Lay out what `command` is given in another process."""
+    return {
+        "path": str(home.path),
+        "environ": home.environ,
+        "now": home.clock.now().isoformat(),
+        "arguments": list(arguments),
+    }
 
 
 def serve() -> None:

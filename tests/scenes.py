@@ -151,9 +151,15 @@ def _home(path: Path, service: Any) -> Home:
 
 
 def frozen_acc() -> AccSimulator:
-    return AccSimulator(SimulatedClock(frozen=True))
+    """Make a service without limits: what a home forgets when it begins again, they would remember."""
+    service = AccSimulator(SimulatedClock(frozen=True))
+    service.limits.scale = None
+    return service
 
 
 def frozen_drive() -> GoogleDrive:
+    """Make a service without limits, as above."""
     clock = SimulatedClock(frozen=True)
-    return GoogleDrive(clock, wall=clock)
+    service = GoogleDrive(clock, wall=clock)
+    service.limits.scale = None
+    return service

@@ -208,8 +208,9 @@ def logged(scene: Scene) -> list[dict[str, Any]]:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("lasting", [False, True])
-@pytest.mark.parametrize("problem", SQLITE_PROBLEMS)
+@pytest.mark.parametrize(
+    ("problem", "lasting"), [*((problem, False) for problem in SQLITE_PROBLEMS), ("SQLITE_FULL", True)]
+)
 @pytest.mark.parametrize("scene", MAKERS, indirect=True)
 def test_every_statement_fails_once_and_for_good(scene: Scene, problem: str, lasting: bool) -> None:
     number = 1
