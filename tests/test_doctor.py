@@ -190,10 +190,10 @@ def test_a_database_that_is_too_large_is_looked_at_in_part_and_that_is_said(
     monkeypatch.setattr(database, "_PATIENCE", 0)
     monkeypatch.setattr("filesync.store.examination._STEPS", 1)
     seen = patient.see()
-    for check in ("pages", "references", "search", "totals", "feed"):
-        (found,) = seen.of("database", check)
-        assert found["level"] == "OK"
-        assert "too large to look at all of it here" in found["detail"]
+    skipped = [each for each in seen.document["skipped"] if each["area"] == "database"]
+    assert [each["check"] for each in skipped] == ["pages", "references", "search", "totals", "feed"]
+    assert all("too large to look at all of it here" in each["reason"] for each in skipped)
+    assert seen.ended.code == 0
 
 
 def test_a_broken_page_is_found_although_connector_yaml_is_broken_too(patient: Patient) -> None:
@@ -294,8 +294,15 @@ def test_below_what_is_not_well_stands_what_mends_it(patient: Patient) -> None:
         ended.out,
         re.MULTILINE,
     )
-    assert "\nOK    database       opens        data/connector.db, " in ended.out
+    assert "\nOK    secrets        keys, tokens\n" in ended.out
+    assert "\nOK    logins         login (autodesk, google)\n" in ended.out
     assert ended.err == "not checked: services reach, clock: offline: nobody is asked\n1 failure\n"
+
+
+def test_verbose_says_what_was_found_of_each_check(patient: Patient) -> None:
+    ended = patient.home.run("doctor", "--offline", "-v")
+    assert "\nOK    database       opens        data/connector.db, " in ended.out
+    assert ended.out.count("\n") == len(ALL) + 1 - len(CHECKS["services"])  # there are two logins
 
 
 def test_quiet_says_only_what_is_not_well(patient: Patient) -> None:

@@ -1,7 +1,8 @@
 """`filesync doctor`: everything that can be wrong with a home, looked at, and the step that mends it."""
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Annotated, Any
 
 import typer  # noqa: TID251  the command layer
@@ -13,13 +14,12 @@ from filesync.cli.output import show_document
 from filesync.cli.text import harmless
 from filesync.cli.world import World
 from filesync.clock import to_timestamp
-from filesync.doctor.finding import CHECKS, Finding, Level, Skipped, counted, exit_code
+from filesync.doctor.finding import CHECKS, Finding, Level, Skipped, counted, exit_code, named
 
 _MOODS = {Level.OK: "\x1b[32m", Level.WARN: "\x1b[33m", Level.FAIL: "\x1b[1;31m"}
 _PLAIN = "\x1b[0m"
 _AREA = max(map(len, CHECKS))
 _CHECK = max(len(check) for checks in CHECKS.values() for check in checks)
-_INDENT = 4 + 2 + _AREA + 2 + _CHECK + 2
 _NARROWEST = 30  # of what is said; on a narrower terminal it stands below
 
 
@@ -34,7 +34,7 @@ def doctor(
 
     Looks at configuration, paths, secrets, database, logins, scheduler, syncs, notifications and network, and asks
     the services. Each check is OK, WARN or FAIL; exits 1 when one is FAIL, else 0. --endpoint asks the service of
-    that endpoint only; --quiet shows only what is not OK.
+    that endpoint only; --quiet shows only what is not OK, --verbose what was found of each check.
 
     \b
     Examples:
@@ -54,36 +54,51 @@ def doctor(
 
 
 def _shown(world: World, results: Iterable[Result]) -> Iterator[Result]:
-    """Write findings as they come, because asking services takes a while; what is well is left out with --quiet."""
-    for each in results:
-        if isinstance(each, Finding) and (each.mend or not world.options.quiet):
-            world.write(world.redactor.scrub(_to_text(each, world)))
-            world.flush()
-        yield each
+    """Write findings as they come, because asking services takes a while; then in a line what of an area is well."""
+    for area, found in groupby(results, key=lambda each: each.area):
+        well: dict[str, list[str]] = {}
+        for each in found:
+            if isinstance(each, Finding):
+                if each.level is Level.OK and not world.options.verbose:
+                    well.setdefault(each.check, []).append(each.subject)
+                else:
+                    _write(world, each.level, (each.area, each.check), _said(world, each))
+            yield each
+        if well and not world.options.quiet:
+            _write(world, Level.OK, (area,), [", ".join(_with_subjects(*each) for each in well.items())])
 
 
-def _to_text(finding: Finding, world: World) -> str:
-    """Write one finding: a line, or as many as it needs, and below it the step that mends it."""
+def _said(world: World, finding: Finding) -> Sequence[str]:
+    """Give what was found, and below it the step that mends it."""
+    if not finding.mend:
+        return [finding.detail.replace(f"{world.home}/", "")]
+    return [finding.detail, f"-> {finding.mend}"]
+
+
+def _with_subjects(check: str, subjects: Sequence[str]) -> str:
+    named_ones = [each for each in subjects if each]
+    return f"{check} ({named(named_ones)})" if named_ones else check
+
+
+def _write(world: World, level: Level, place: tuple[str, ...], paragraphs: Sequence[str]) -> None:
+    """Write a level, an area and perhaps a check, and beside them, as far as there is room, what is said."""
     width = world.stdout_width
-    mood, plain = (_MOODS[finding.level], _PLAIN) if world.has_colours else ("", "")
-    head = f"{finding.level:<4}  {finding.area:<{_AREA}}  {finding.check:<{_CHECK}}  "
-    indent = _INDENT if width is None or width - _INDENT >= _NARROWEST else 6
-    said = finding.detail if finding.mend else finding.detail.replace(f"{world.home}/", "")
-    detail = [*_lines(harmless(said), width, indent)]
-    mend = [*_lines(f"-> {harmless(finding.mend)}", width, indent)] if finding.mend else []
-    if indent != _INDENT:
-        detail.insert(0, "")
-    text = head + f"\n{' ' * indent}".join([*detail, *mend])
-    return f"{mood}{text[:4]}{plain}{text[4:].rstrip()}\n"
+    mood, plain = (_MOODS[level], _PLAIN) if world.has_colours else ("", "")
+    head = "".join(f"{word:<{room}}  " for word, room in zip((level, *place), (4, _AREA, _CHECK), strict=False))
+    indent = len(head) if width is None or width - len(head) >= _NARROWEST else 6
+    lines = [line for text in paragraphs for line in _broken(harmless(text), width, indent)]
+    text = head + f"\n{' ' * indent}".join(lines if indent == len(head) else ["", *lines])
+    world.write(world.redactor.scrub(f"{mood}{text[:4]}{plain}{text[4:].rstrip()}\n"))
+    world.flush()
 
 
-def _lines(text: str, width: int | None, indent: int) -> Iterator[str]:
-    """Break text at blanks where a terminal's width asks for it; a command or path is never torn apart."""
+def _broken(text: str, width: int | None, indent: int) -> Sequence[str]:
+    """Break text at blanks where a terminal's width asks for it; a word or path is never torn apart."""
     if width is None:
-        yield text
-        return
+        return [text]
+    below = "   " if text.startswith("-> ") else ""
     room = max(width - indent - 1, 1)
-    yield from textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    return textwrap.wrap(text, room, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)
 
 
 def _sum_up(world: World, found: list[Result]) -> None:

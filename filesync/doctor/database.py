@@ -18,8 +18,6 @@ _PATIENCE = 20.0  # seconds for each question
 _LONG_LOG = 250_000_000  # bytes: a checkpoint is due at 16 MB, and only the largest commits reach a hundred
 _RESTORE = "restore a snapshot: filesync snapshot --restore PATH; without one move the file away and sync afresh"
 
-Check = Callable[[Database], Iterator[Finding]]
-
 
 def check_sqlite() -> Finding:
     """Look at the SQLite that this Python brings."""
@@ -55,7 +53,7 @@ def _examined(database: Database, version: int, clock: Clock) -> Iterator[Findin
     schema = _schema(version)
     yield schema
     limit = _Limit(clock)
-    checks: Sequence[tuple[str, Callable[[], Finding | Iterator[Finding]]]] = (
+    checks: Sequence[tuple[str, Callable[[], Finding | Skipped | Iterator[Finding | Skipped]]]] = (
         ("journal", lambda: _journal(database)),
         ("log", lambda: _log(database.path)),
         ("pages", lambda: _pages(database, limit)),
@@ -71,7 +69,7 @@ def _examined(database: Database, version: int, clock: Clock) -> Iterator[Findin
         try:
             with damage_named(database.path):
                 found = check()
-                yield from [found] if isinstance(found, Finding) else [*found]
+                yield from [found] if isinstance(found, Finding | Skipped) else [*found]
         except StoreError as error:
             yield fail("database", name, str(error), _mend(error))
 
@@ -101,8 +99,8 @@ def _schema(version: int) -> Finding:
 def _journal(database: Database) -> Finding:
     mode = examine.journal_mode(database)
     if mode != "wal":
-        mend = f"""sqlite3 {shlex.quote(str(database.path))} 'PRAGMA journal_mode = wal'"""
-        return warn("database", "journal", f"{mode} instead of wal: readers and syncs wait for each other", mend)
+        detail = f"{mode} instead of wal: readers and syncs wait for each other"
+        return warn("database", "journal", detail, _by_hand(database, examine.USE_WAL))
     return ok("database", "journal", mode)
 
 
@@ -117,7 +115,7 @@ def _log(path: Path) -> Finding:
     return ok("database", "log", f"{in_bytes(size)} are not yet in the file")
 
 
-def _pages(database: Database, limit: _Limit) -> Finding:
+def _pages(database: Database, limit: _Limit) -> Finding | Skipped:
     problems = examine.damage(database, limit.start())
     if problems is None:
         return _unknown("pages", "no damage was found")
@@ -126,7 +124,7 @@ def _pages(database: Database, limit: _Limit) -> Finding:
     return ok("database", "pages", "whole (quick_check)")
 
 
-def _references(database: Database, limit: _Limit) -> Finding:
+def _references(database: Database, limit: _Limit) -> Finding | Skipped:
     broken = examine.broken_references(database, limit.start())
     if broken is None:
         return _unknown("references", "nothing was found")
@@ -136,9 +134,8 @@ def _references(database: Database, limit: _Limit) -> Finding:
     return ok("database", "references", "every row refers to one that is there")
 
 
-def _search(database: Database, limit: _Limit) -> Finding:
-    rebuild = "INSERT INTO files_search(files_search) VALUES('rebuild')"
-    mend = f'sqlite3 {shlex.quote(str(database.path))} "{rebuild}"'
+def _search(database: Database, limit: _Limit) -> Finding | Skipped:
+    mend = _by_hand(database, examine.INDEX_AGAIN)
     try:
         with damage_named(database.path):
             gaps = examine.search_gaps(database, limit.start())
@@ -151,17 +148,17 @@ def _search(database: Database, limit: _Limit) -> Finding:
     return ok("database", "search", "the index has every file")
 
 
-def _totals(database: Database, limit: _Limit) -> Finding:
+def _totals(database: Database, limit: _Limit) -> Finding | Skipped:
     wrong = examine.wrong_totals(database, limit.start())
     if wrong is None:
         return _unknown("totals", "nothing was found")
     if wrong:
         said = named([f"{each.endpoint}: {each.counted:,} said, {each.there:,} there" for each in wrong])
-        return fail("database", "totals", f"live files are miscounted: {said}", _RESTORE)
+        return fail("database", "totals", f"live files are miscounted: {said}", _by_hand(database, examine.COUNT_AGAIN))
     return ok("database", "totals", "every endpoint has as many live files as it says")
 
 
-def _feed(database: Database, limit: _Limit) -> Iterator[Finding]:
+def _feed(database: Database, limit: _Limit) -> Iterator[Finding | Skipped]:
     wrong = examine.wrong_feed(database, limit.start())
     beyond = examine.readers_beyond(database)
     for each in beyond:
@@ -180,8 +177,12 @@ def _feed(database: Database, limit: _Limit) -> Iterator[Finding]:
         )
 
 
-def _unknown(check: str, found: str) -> Finding:
-    return ok("database", check, f"{found} in {_PATIENCE:.0f} s; the database is too large to look at all of it here")
+def _unknown(check: str, found: str) -> Skipped:
+    return Skipped("database", check, f"{found} in {_PATIENCE:.0f} s, and it is too large to look at all of it here")
+
+
+def _by_hand(database: Database, sql: str) -> str:
+    return f'sqlite3 {shlex.quote(str(database.path))} "{sql}"'
 
 
 def _mend(error: StoreError) -> str:

@@ -84,10 +84,10 @@ def _folder(check: str, path: Path, runner: Runner) -> Finding:
 
 
 def _database(path: Path, runner: Runner) -> Finding:
-    beside = [path.with_name(path.name + end) for end in ("", "-wal", "-shm")]
-    for each in filter(os.path.lexists, beside):
+    all_three = f"{shlex.quote(str(path))}*"  # SQLite gives what it puts beside a database the same mode
+    for each in filter(os.path.lexists, (path.with_name(path.name + end) for end in ("", "-wal", "-shm"))):
         if problem := _unusable(each, runner, READ, WRITE):
-            return fail("paths", "database", problem, permit(runner, each))
+            return fail("paths", "database", problem, permit(runner, each, all_three))
         if finding := _open_to_all("database", each):
             return finding
     return ok("paths", "database", str(path) if path.exists() else f"{path}: not there yet")
@@ -102,7 +102,7 @@ def _files(check: str, folder: Path, runner: Runner, *, nothing: str) -> Finding
     found = sorted(folder.iterdir())
     for each in found:
         if problem := _unusable(each, runner, READ, WRITE):
-            return fail("paths", check, problem, permit(runner, folder))
+            return fail("paths", check, problem, permit(runner, each, shlex.quote(str(folder))))
     return ok("paths", check, f"{folder}: {counted(len(found), 'file')}")
 
 

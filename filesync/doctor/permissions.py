@@ -71,13 +71,17 @@ def refused(runner: Runner, path: Path, *modes: int) -> list[str]:
     return [_WORDS[mode] for mode in modes if not runner.can(path, mode)]
 
 
-def permit(runner: Runner, path: Path) -> str:
-    """Write the command that gives the runner a path that it may not use."""
+def permit(runner: Runner, path: Path, whole: str = "") -> str:
+    """Write the command that gives the runner a path that it may not use, and what is below it.
+
+    `whole` is what it is given instead, as a shell writes it: the same is likely wrong with the rest of that.
+    """
+    name = whole or shlex.quote(str(path))
     if os.access(path, READ) and not os.access(path, WRITE) and is_read_only(path):
-        return f"mount the file system of {shlex.quote(str(path))} so that it can be written"
+        return f"mount the file system of {name} so that it can be written"
     if path.stat().st_uid != runner.uid:
-        return f"chown -R {shlex.quote(runner.name)} {shlex.quote(str(path))}   # as root"
-    return f"chmod u+{'rwx' if path.is_dir() else 'rw'} {shlex.quote(str(path))}"
+        return f"chown -R {shlex.quote(runner.name)} {name}   # as root"
+    return f"chmod {'-R u+rwX' if whole or path.is_dir() else 'u+rw'} {name}"
 
 
 def is_read_only(path: Path) -> bool:

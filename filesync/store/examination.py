@@ -18,6 +18,14 @@ _MOST_PROBLEMS = 10
 _SAMPLE = 100  # files whose names are looked up in the search
 IsOver = Callable[[], bool]
 
+# What a person can do about it, in SQLite's own words.
+USE_WAL = "PRAGMA journal_mode = wal"
+INDEX_AGAIN = "INSERT INTO files_search (files_search) VALUES ('rebuild')"
+COUNT_AGAIN = (
+    "UPDATE sync_state SET live_files = (SELECT count(*) FROM files WHERE files.endpoint_id = sync_state.endpoint_id "
+    "AND deleted_at IS NULL)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
