@@ -63,11 +63,16 @@ class Log:
         self._limited += [change.id for change in page.changes if change.item and change.item.is_limited]
 
     def _check_root(self, page: ChangesPage) -> None:
-        """Fail when the root itself is gone: that is no reason to remove everything below it."""
+        """Fail when the root itself is gone: that is no reason to remove everything below it.
+
+        Raises DeadCursorError when it went to another drive.
+        """
         gone = {change.id for change in page.changes if change.item is None or change.item.is_trashed}
         gone |= page.lost_drives
         if gone & {self.memory.root_id, self.memory.drive_id}:
-            find_root(self._drive, self._scope)
+            root = find_root(self._drive, self._scope)
+            if self.memory.has_root_elsewhere(root.drive_id):
+                raise DeadCursorError  # it went to another drive, and this log will tell no more of it
 
     def _to_changed(self, changes: Sequence[Change]) -> Changed:
         latest = {change.id: change for change in changes if change.id != self.memory.root_id}

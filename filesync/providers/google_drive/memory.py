@@ -26,7 +26,8 @@ class Phase(StrEnum):
 class Listing:
     """A listing of the whole scope that is under way; `token` is its next page.
 
-    `full`: the store began to note what it shows; else only a lost cursor made it necessary. `incomplete`: Drive
+    `full`: the store began to note what it shows; else a lost cursor made it necessary, and what was listed before
+    says nothing of now. `incomplete`: Drive
     said that it had not searched everything. `limited`: folders that may be seen but not opened.
     """
 
@@ -41,6 +42,9 @@ class Listing:
 class Memory:
     """`cursor` is the change token; `drive_id` the shared drive whose log is followed, None for the account's own.
 
+    `root_drive` is the drive that the root lay in when the log was begun, '' for none, None where nobody noted it:
+    a folder that is shared out of a drive is followed in the account's log.
+
     `trail` are cursors of the last hour, each with its time, oldest first: after a listing the log is read again
     from the oldest, because a listing may show what was true some minutes ago.
     """
@@ -51,15 +55,19 @@ class Memory:
     cursor: str | None = None
     listing: Listing | None = None
     trail: tuple[tuple[str, str], ...] = ()
+    root_drive: str | None = None
 
     @classmethod
     def of(cls, state: State) -> "Memory":
-        known = {key: state[key] for key in ("root_id", "root_name", "drive_id", "cursor") if key in state}
+        keys = ("root_id", "root_name", "drive_id", "root_drive", "cursor")
+        known = {key: state[key] for key in keys if key in state}
         trail = tuple((at, cursor) for at, cursor in state.get("trail", ()))
         return cls(**known, listing=_to_listing(state.get("listing")), trail=trail)
 
     def state(self) -> State:
         state: dict[str, Any] = {"root_id": self.root_id, "root_name": self.root_name, "drive_id": self.drive_id}
+        if self.root_drive is not None:
+            state["root_drive"] = self.root_drive
         if self.cursor is not None:
             state["cursor"] = self.cursor
         if self.trail:
@@ -68,8 +76,12 @@ class Memory:
             state["listing"] = _to_json(self.listing)
         return state
 
-    def at(self, cursor: str) -> "Memory":
+    def at(self, cursor: str | None) -> "Memory":
         return replace(self, cursor=cursor)
+
+    def has_root_elsewhere(self, drive_id: str | None) -> bool:
+        """Tell whether the root lies in another drive than the one whose log was begun."""
+        return self.root_drive is not None and self.root_drive != (drive_id or "")
 
     def marked(self, now: datetime) -> "Memory":
         """Add the cursor to the trail when it moved and the last mark is some minutes old; drop what is needless."""

@@ -17,6 +17,7 @@ from filesync.providers.google_drive.opening import connect
 from filesync.providers.google_drive.resolving import Resolver
 from filesync.providers.google_drive.routes import FILE
 from filesync.providers.google_drive.scope import Scope, find_root
+from filesync.providers.google_drive.translate import Item
 from filesync.providers.google_drive.tree import Tree
 
 if TYPE_CHECKING:
@@ -92,12 +93,18 @@ class _Reading:
         """Find the root once; before a listing make sure that it can be read."""
         if self._memory.root_id and not self._known.full:
             return
-        root = find_root(self._drive, self._scope)
+        self._place(find_root(self._drive, self._scope))
+
+    def _place(self, root: Item) -> None:
+        """Note where the root is; in another drive than before it has another log."""
         # Of a shared drive's root the name is always "Drive"; its own name is known where a set found it.
         name = self._memory.root_name if root.id == root.drive_id else root.name
         self._memory = replace(self._memory, root_id=root.id, root_name=name)
+        if self._memory.has_root_elsewhere(root.drive_id):
+            self._memory = replace(self._memory, cursor=None, trail=(), listing=Listing(Phase.TREE))
         if self._memory.cursor is None:
             self._memory = replace(self._memory, drive_id=self._scope.drive_id or root.drive_id)
+        self._memory = replace(self._memory, root_drive=root.drive_id or "")
 
     def _rooted(self) -> Rooted:
         memory, state = self._memory, self._memory.state()
@@ -112,19 +119,21 @@ class _Reading:
 
     def _follow(self, log: Log) -> Iterator[Batch]:
         if self._memory.cursor is None:
-            yield from self._start()
+            yield from self._start(again=self._memory.listing is not None)
             return
         try:
             yield from log.follow()
             self._memory = log.memory
         except DeadCursorError:
             # What happened since is known by nobody, so everything is listed; the rows stay and are compared.
-            self._memory = log.memory
-            yield from self._start()
+            self._memory = log.memory.at(None)
+            self._place(find_root(self._drive, self._scope))
+            yield from self._start(again=True)
 
-    def _start(self) -> Iterator[Batch]:
+    def _start(self, *, again: bool) -> Iterator[Batch]:
         phase = Phase.TREE if self._scope.is_subtree else Phase.FOLDERS
-        memory = self._memory.reading(Listing(phase, full=self._known.full))
+        is_fresh = phase is Phase.FOLDERS or not again  # a tree that was read in part is read from its root again
+        memory = self._memory.reading(Listing(phase, full=self._known.full and is_fresh))
         self._memory = start_log(self._drive, self._scope, memory).marked(self._now)
         yield Page(state=self._memory.state())
 
@@ -150,7 +159,7 @@ class _Reading:
         yield FoldersKnown()
         yield from log.limited()
         listing = self._memory.listing
-        if listing and not self._known.full:
+        if listing and not (self._known.full and listing.full):
             yield from self._tree().read_afresh()
         else:
             yield from self._tree().read()
