@@ -11,15 +11,16 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from filesync.cli import World, run
-from filesync.doctor import database, disks, scheduler
+from filesync.doctor import database, disks, scheduler, services
 from filesync.doctor.finding import CHECKS, Finding, Level
-from filesync.simulators.acc import AccSimulator
+from filesync.simulators.acc import CLIENT_SECRET, AccSimulator
 from filesync.timers import crontab, systemd
 from filesync.timers.call import LENGTHS
 from tests.browsers import Person, callback_port
@@ -93,6 +94,7 @@ def test_offline_nobody_is_asked_and_nothing_in_the_home_changes(patient: Patien
 
 
 def test_what_is_asked_leaves_no_trace_but_tokens_and_budgets(patient: Patient) -> None:
+    patient.write_env(CONNECTOR_LOG_LEVEL="DEBUG")
     before = contents(patient.path)
     assert patient.see_all().ended.code == 0
     after = contents(patient.path)
@@ -148,6 +150,13 @@ def test_of_a_set_three_members_are_asked(patient: Patient) -> None:
     patient.configure(endpoints=[{"name": "{project_name}", "endpoint_type": kind, "endpoint_details": details}])
     seen = patient.see_all()
     assert [each["subject"] for each in seen.of("services", "reach")] == ["Site 0", "Site 1", "Site 2"]
+
+
+def test_an_answer_that_was_long_on_its_way_does_not_make_the_clock_wrong() -> None:
+    apart = {"google": [timedelta(minutes=5), timedelta(seconds=2), timedelta(minutes=3)]}
+    (found,) = services.check_clock(apart)
+    assert isinstance(found, Finding)
+    assert found.level is Level.OK
 
 
 # --- logins and the database ------------------------------------------------------------------
@@ -339,6 +348,13 @@ def test_the_password_of_a_proxy_is_not_shown(patient: Patient) -> None:
     shown = f"{patient.home.run('doctor')}{patient.see_all().ended}"
     assert "http://127.0.0.1:1 cannot be reached" in shown
     assert "not-a-real-word" not in shown
+
+
+def test_a_secret_that_got_into_a_message_is_not_shown(patient: Patient) -> None:
+    patient.write("UPDATE sync_state SET last_status = 'failed', last_error_message = ?", f"no: {CLIENT_SECRET}")
+    shown = f"{patient.home.run('doctor', '--offline')}{patient.see().ended}"
+    assert shown.count("no: **redacted**") == 4  # two endpoints, two forms
+    assert CLIENT_SECRET not in shown
 
 
 def test_colours_are_for_terminals(patient: Patient) -> None:
