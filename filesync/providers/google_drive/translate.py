@@ -350,5 +350,5 @@ def _web_link(facts: Mapping[str, Any], where: str) -> str | None:
 
 
 def _clean(text: str) -> str:
-    """Replace lone surrogates, which JSON can carry and no database can store."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    """Write U+FFFD for lone surrogates, which JSON can carry and no database can store."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
