@@ -88,6 +88,17 @@ def test_later_starts_skip_the_endpoint_of_a_long_crawl_and_serve_the_others(
     assert "Long: skipped: another run holds this endpoint" in named.err
 
 
+def test_a_start_waits_for_its_turn_while_another_one_has_all_the_slots(
+    acc: Acc, crawling: "subprocess.Popen[str]"
+) -> None:
+    add_a_quick_one(acc)
+    later = acc.home.run("sync", MAX_CONCURRENT_SYNCS="1")
+    assert (later.code, later.out, later.err) == (0, "", "")
+    assert crawling.poll() is None
+    (row,) = acc.home.query("SELECT e.name FROM sync_logs l JOIN endpoints e ON e.id = l.endpoint_id")
+    assert row["name"] == "Long"
+
+
 def test_another_process_sees_since_when_a_sync_runs_and_how_far_it_is(
     acc: Acc, crawling: "subprocess.Popen[str]"
 ) -> None:
