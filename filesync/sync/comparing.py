@@ -15,6 +15,8 @@ from filesync.store.database import open_for_reading
 from filesync.store.verification import Compared, Verification, find
 from filesync.sync.endpoint import OpenProvider, another_identity
 
+ChangedAt = dict[str, Timestamp | None]
+
 
 class NothingToCompareError(Exception):
     """Why an endpoint cannot be verified; never leaves the room."""
@@ -34,13 +36,13 @@ class Doors:
 
 @dataclass(slots=True)
 class Comparison:
-    """Both sides; `changed_at` is the service's own time of the last change of each item that was looked up."""
+    """Both sides; `changed_at` is the latest of the service's own times of changes of each item that was looked up."""
 
     rows: Verification
     service: LooksUp
     stop: Stop
     is_stamped: bool
-    changed_at: dict[str, Timestamp | None] = field(default_factory=dict)
+    changed_at: ChangedAt = field(default_factory=dict)
 
     def compare(self, items: Sequence[Candidate], *, singly: bool = False) -> list[Compared]:
         """Look items up, then give those that differ from their rows as they are now."""
@@ -48,7 +50,8 @@ class Comparison:
         all_shown: list[Shown] = []
         for shown in self.service.look_up(items, self.rows.known, singly=singly):
             self.stop.check()
-            self.changed_at[shown.id] = shown.changed_at
+            times = (shown.changed_at, self.changed_at.get(shown.id))
+            self.changed_at[shown.id] = max((time for time in times if time), default=None)
             all_shown.append(shown)
         folders = [shown for shown in all_shown if shown.id in folder_ids]
         return self.rows.compare([shown for shown in all_shown if shown.id not in folder_ids], folders)

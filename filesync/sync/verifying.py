@@ -21,7 +21,7 @@ from filesync.store.database import copy_to, open_for_writing
 from filesync.store.journal import Outcome
 from filesync.store.verification import Compared, Kind, Pick, find, read_only_changes
 from filesync.sync.choice import Choice
-from filesync.sync.comparing import Comparison, Doors, NothingToCompareError, comparing
+from filesync.sync.comparing import ChangedAt, Comparison, Doors, NothingToCompareError, comparing
 from filesync.sync.endpoint import OpenProvider
 from filesync.sync.judging import Finding, Judge, Verdict
 from filesync.sync.mending import Mending
@@ -109,7 +109,7 @@ class Verifier:
             with comparing(doors, self.database_path) as comparison:
                 differing = list(self._compare_drawn(comparison, share, verified))
             if differing:
-                self._judge(doors, differing, verified)
+                self._judge(doors, differing, comparison.changed_at, verified)
         return verified
 
     def repair(self, endpoint: Endpoint, verified: Verified, read_as: Identity | None) -> None:
@@ -146,7 +146,7 @@ class Verifier:
                 verified.checked[kind] = min(start + _CHUNK, len(rowids))
                 self.tick(verified.endpoint, sum(verified.checked.values()), total)
 
-    def _judge(self, doors: Doors, differing: Sequence[Compared], verified: Verified) -> None:
+    def _judge(self, doors: Doors, differing: Sequence[Compared], changed_at: ChangedAt, verified: Verified) -> None:
         """Sync a copy as usual, and compare again: what is right there was only behind."""
         with tempfile.TemporaryDirectory(prefix="filesync-verify-") as folder:
             copy = Path(folder) / self.database_path.name
@@ -156,6 +156,7 @@ class Verifier:
             if outcome.error_type != _GUARD:
                 _raise_failure(outcome)
             with comparing(doors, copy) as comparison:
+                comparison.changed_at |= {each.id: changed_at[each.id] for each in differing}
                 left = {each.id: each for each in comparison.compare_again(differing)}
                 judge = Judge(comparison.rows.pending(), comparison.changed_at, comparison.is_stamped, self.clock.now())
             verified.findings = [judge.judge(each, left.get(each.id)) for each in differing]
