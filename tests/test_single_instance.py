@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,12 @@ def acc(tmp_path: Path) -> Iterator[Acc]:
 @pytest.fixture
 def crawling(acc: Acc) -> Iterator["subprocess.Popen[str]"]:
     """The first start, in the middle of its crawl."""
+    with crawl(acc) as process:
+        yield process
+
+
+@contextmanager
+def crawl(acc: Acc) -> Iterator["subprocess.Popen[str]"]:
     process = acc.home.spawn("sync")
     try:
         wait_until(lambda: acc.service.count() >= HANGS_AT)
@@ -88,15 +95,15 @@ def test_later_starts_skip_the_endpoint_of_a_long_crawl_and_serve_the_others(
     assert "Long: skipped: another run holds this endpoint" in named.err
 
 
-def test_a_start_waits_for_its_turn_while_another_one_has_all_the_slots(
-    acc: Acc, crawling: "subprocess.Popen[str]"
-) -> None:
-    add_a_quick_one(acc)
-    later = acc.home.run("sync", MAX_CONCURRENT_SYNCS="1")
-    assert (later.code, later.out, later.err) == (0, "", "")
-    assert crawling.poll() is None
-    (row,) = acc.home.query("SELECT e.name FROM sync_logs l JOIN endpoints e ON e.id = l.endpoint_id")
-    assert row["name"] == "Long"
+def test_a_start_waits_for_its_turn_while_another_one_has_all_the_slots(acc: Acc) -> None:
+    acc.home.environ["MAX_CONCURRENT_SYNCS"] = "1"
+    with crawl(acc) as crawling:
+        add_a_quick_one(acc)
+        later = acc.home.run("sync")
+        assert (later.code, later.out, later.err) == (0, "", "")
+        assert crawling.poll() is None
+        (row,) = acc.home.query("SELECT e.name FROM sync_logs l JOIN endpoints e ON e.id = l.endpoint_id")
+        assert row["name"] == "Long"
 
 
 def test_another_process_sees_since_when_a_sync_runs_and_how_far_it_is(
