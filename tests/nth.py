@@ -4,8 +4,9 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
+from filesync.simulators import faults
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
@@ -21,18 +22,26 @@ Rows = Mapping[str, tuple[Any, ...]]
 _KEPT = ("data", "tokens")
 
 
+class Hit(NamedTuple):
+    """A request that a fault struck."""
+
+    fault: Fault
+    route: str
+    path: str
+
+
 class Plan(FaultPlan):
-    """A fault plan that remembers which requests it struck: (route, path)."""
+    """A fault plan that remembers which requests it struck."""
 
     def __init__(self, clock: SimulatedClock) -> None:
         super().__init__()
-        self.hits: list[tuple[str, str]] = []
+        self.hits: list[Hit] = []
         self._clock = clock
 
     def strike(self, route: str, target: str, *, token: bool) -> Fault | None:
         fault = super().strike(route, target, token=token)
         if fault is not None:
-            self.hits.append((route, target.partition("?")[0]))
+            self.hits.append(Hit(fault, route, target.partition("?")[0]))
         if fault is LATE:
             self._clock.advance(TIME_LIMIT)
         return fault
@@ -137,18 +146,30 @@ def try_way(stage: Stage, way: Way, *, always: bool, nth: int = 1, route: str | 
     `route`: count only those of that route. Gives False when there are not so many requests.
     """
     stage.put_back()
-    before = Before.of(stage)
     stage.plan.fail(way.fault, nth=nth, times=None if always else 1, route=route)
+    return _try(stage, way, f"{way.name} {'from' if always else 'at'} request {nth} of {route or 'all'}", always=always)
+
+
+def try_second_login(stage: Stage, way: Way, *, always: bool, nth: int) -> bool:
+    """Let the access token be refused at the nth request, and the login for the next one fail."""
+    stage.put_back()
+    stage.plan.fail(faults.status(401), nth=nth)
+    stage.plan.fail(way.fault, nth=2, times=None if always else 1, route="token")
+    return _try(stage, way, f"the token ends at request {nth}, and the next login: {way.name}", always=always)
+
+
+def _try(stage: Stage, way: Way, what: str, *, always: bool) -> bool:
+    before = Before.of(stage)
     outcome, ending = stage.sync(scheduled=way.fault is LATE)
-    if not stage.plan.hits:
+    struck = [hit.route for hit in stage.plan.hits if hit.fault is way.fault]
+    if not struck:
         return False
     try:
-        struck = [route for route, _ in stage.plan.hits]
         assert ending in way.endings(struck[0], always=always), outcome.error_message
         check_dirty(stage, before, outcome, lied=way.about_one and not _LOOK_UPS.isdisjoint(struck))
         check_clean(stage, scheduled=way.fault is LATE)
     except BaseException as error:
-        error.add_note(f"{stage.name}: {way.name} {'from' if always else 'at'} request {nth} of {route or 'all'}")
+        error.add_note(f"{stage.name}: {what}")
         raise
     return True
 
@@ -189,7 +210,7 @@ def _check_message(stage: Stage, outcome: Outcome) -> None:
     """A failure names the request that failed, or the thing that the endpoint reads; in one line."""
     message = outcome.error_message or ""
     assert "\n" not in message
-    names = {path for _, path in stage.plan.hits} | set(stage.scope)
+    names = {hit.path for hit in stage.plan.hits} | set(stage.scope)
     assert any(name in message for name in names), (message, stage.plan.hits)
 
 

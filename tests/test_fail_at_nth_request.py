@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.nth import Stage, try_way
+from tests.nth import Before, Stage, check_clean, try_second_login, try_way
 from tests.nth_stages import STAGES, set_stage
-from tests.nth_ways import ACC, COMMON, DRIVE, SILENCE, TOKEN, Way
+from tests.nth_ways import ACC, COMMON, DRIVE, NETWORK, SILENCE, TOKEN, Way
 
 MEMORY = Path("/dev/shm")
 SetStage = Callable[[str], Stage]
@@ -99,8 +99,27 @@ def test_a_request_that_fails_in_any_way_ends_the_sync_as_it_should(stage_of: Se
 @pytest.mark.parametrize("way", TOKEN, ids=_id)
 def test_a_login_that_fails_in_any_way_ends_the_sync_as_it_should(stage_of: SetStage, way: Way) -> None:
     number = TOKEN.index(way)
-    service = list(FIRST)[number % 2]
-    assert try_way(stage_of(FIRST[service]), way, always=number // 2 % 2 == 0, route="token")
+    first, other = list(FIRST.values())[:: 1 if number % 2 else -1]
+    always = number // 2 % 2 == 0
+    assert try_way(stage_of(first), way, always=always, route="token")
+    assert try_second_login(stage_of(other), way, always=always, nth=number % 10 + 1)
+
+
+@pytest.mark.parametrize("name", FIRST.values())
+def test_a_service_that_is_not_there_loses_nothing_and_is_read_once_it_is_back(stage_of: SetStage, name: str) -> None:
+    stage = stage_of(name)
+    stage.put_back()
+    before = Before.of(stage)
+    service = stage.service
+    service.port = int(service.base_url.rpartition(":")[2])
+    service.stop()
+    outcome, ending = stage.sync()
+    service.start()
+    assert ending == NETWORK
+    assert str(service.port) in str(outcome.error_message)
+    stage.home.assert_sound()
+    assert Before.of(stage) == before
+    check_clean(stage)
 
 
 @pytest.mark.soak

@@ -141,6 +141,7 @@ class _Server(ThreadingHTTPServer):
         self._changed = threading.Condition()
 
     def server_bind(self) -> None:
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a service may come back at its port
         socket.socket.bind(self.socket, self.server_address)  # HTTPServer's own asks the resolver for a host name
         self.server_address = self.socket.getsockname()
 
