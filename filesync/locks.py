@@ -12,6 +12,7 @@ import shlex
 import stat
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -24,6 +25,8 @@ else:
     import fcntl  # noqa: TID251  this is the door
 
 _TAKEN = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+_LOOKS = 50
+_A_LOOK = 0.001  # seconds: longer than any look
 # 3: FLOCK  ADVISORY  WRITE 4711 fe:00:2171889 0 EOF
 _HELD = re.compile(r"\d+: FLOCK +ADVISORY +(?:WRITE|READ) +(\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) ")
 _ROOM = 16_384  # bytes: more than any login needs
@@ -80,10 +83,11 @@ class SharedLock(FileLock):
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether some process holds the lock on that file."""
+    """Tell whether some process holds the lock on that file alone."""
     if not path.exists():
         return False
-    lock = FileLock(path)
+    # many may look at once, and nobody who wants the lock takes them for its holder
+    lock = FileLock(path) if sys.platform == "win32" else SharedLock(path)
     if not lock.acquire(blocking=False):
         return True
     lock.release()
@@ -183,6 +187,18 @@ def _lock(fd: int, *, blocking: bool) -> bool:
             raise
         return False
     return True
+
+
+def _outlast_looks(fd: int) -> bool:
+    """Take the lock once those are gone who only share it, for a moment: `is_held` does. False: somebody has it."""
+    for _ in range(_LOOKS):
+        if sys.platform == "win32" or not _share(fd, blocking=False):
+            return False
+        fcntl.flock(fd, fcntl.LOCK_UN)
+        if _lock(fd, blocking=False):
+            return True
+        threading.Event().wait(_A_LOOK)
+    return False
 
 
 def _status(path: Path) -> os.stat_result | None:

@@ -14,7 +14,7 @@ from filesync.cli.world import World
 from filesync.clock import to_timestamp
 from filesync.errors import UsageError
 from filesync.store import positions
-from filesync.store.database import Database, open_for_writing
+from filesync.store.database import Database
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -66,11 +66,8 @@ def forget(
         known = [each.reader for each in positions.load_positions(database)]
     if name not in known:
         raise UsageError(f"no consumer is named {name[:80]!r}; filesync consumers lists them")
-    database = open_for_writing(world.database_path)
-    try:
+    with world.writing() as database:
         positions.forget_reader(database, name)
-    finally:
-        database.close()
 
 
 def check_name(name: str) -> str:
@@ -83,11 +80,8 @@ def check_name(name: str) -> str:
 def commit(world: World, name: str, seq: int, *, forward_only: bool = True) -> None:
     """Remember that a consumer has seen everything up to `seq`."""
     write = positions.advance if forward_only else positions.put_position
-    database = open_for_writing(world.database_path)
-    try:
+    with world.writing() as database:
         write(database, name, "consumer", seq, to_timestamp(world.clock.now()))
-    finally:
-        database.close()
 
 
 def _rows(database: Database) -> Iterator[Row]:

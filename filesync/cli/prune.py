@@ -9,7 +9,6 @@ from filesync.cli.output import Form, View, choose, show, show_document
 from filesync.cli.table import Column
 from filesync.cli.world import World
 from filesync.store import pruning
-from filesync.store.database import open_for_writing
 from filesync.store.pruning import Pruned
 
 _BUDGET = 30.0  # seconds of pruning in passing; the rest waits for the next start
@@ -41,13 +40,10 @@ def prune(
     with world.reading() as database:
         pruned = pruning.plan(database, policy, now, ignore_readers=ignore_consumers)
     if not dry_run:
-        database = open_for_writing(world.database_path)
-        try:
+        with world.writing() as database:
             pruned = pruning.prune(
                 database, policy, now, ignore_readers=ignore_consumers, go_on=lambda: _breathe(world)
             )
-        finally:
-            database.close()
         _log(world, pruned)
     _show(world, form, pruned, dry_run=dry_run)
     _name_readers(world, form, pruned, ignored=ignore_consumers)
@@ -55,15 +51,12 @@ def prune(
 
 def prune_now_and_then(world: World) -> None:
     """Drop old rows when none were looked for since a day, for a limited time; says nothing."""
-    database = open_for_writing(world.database_path)
-    try:
+    with world.writing() as database:
         now = world.clock.now()
         if not pruning.is_due(database, now):
             return
         until = world.clock.monotonic() + _BUDGET
         _log(world, pruning.prune(database, world.config.retention, now, go_on=lambda: _breathe(world, until)))
-    finally:
-        database.close()
 
 
 def _breathe(world: World, until: float | None = None) -> bool:

@@ -165,6 +165,7 @@ def _run(world: World, choice: Choice, path: Path, watchers: "_Watchers") -> tup
             log=world.log,
             run_id=world.run_id,
             on_begin=watchers.notifier.begin_endpoint,
+            on_upgrade=world.tell_upgrade,
         )
         try:
             report = sync_due(start)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from filesync.model import Identity, SetSource
     from filesync.store.database import Database
     from filesync.store.sets import Answered
+    from filesync.store.upgrading import Upgrade
 
 
 class ReaderGoneError(Exception):
@@ -142,17 +143,13 @@ class World:
     def wake(self, endpoints: "Iterable[Endpoint]") -> None:
         """Let these endpoints run at the next start, where they waited for a login, and sets be asked for that did."""
         from filesync.store import sets  # noqa: PLC0415  as above
-        from filesync.store.database import open_for_writing  # noqa: PLC0415  as above
         from filesync.store.endpoints import wake  # noqa: PLC0415  as above
 
         if not self.database_path.exists():
             return
-        database = open_for_writing(self.database_path)
-        try:
+        with self.writing() as database:
             wake(database, [(each.endpoint_type, each.scope) for each in endpoints])
             sets.wake(database)
-        finally:
-            database.close()
 
     @property
     def database_path(self) -> Path:
@@ -168,6 +165,25 @@ class World:
             yield database
         finally:
             database.close()
+
+    @contextlib.contextmanager
+    def writing(self, is_stopped: Callable[[], bool] = lambda: False) -> Iterator["Database"]:
+        """Open the database for changes; one of an older schema is migrated, and that is told."""
+        from filesync.store.database import open_for_writing  # noqa: PLC0415  as above
+
+        database = open_for_writing(self.database_path, is_stopped, self.tell_upgrade)
+        try:
+            yield database
+        finally:
+            database.close()
+
+    def tell_upgrade(self, upgrade: "Upgrade") -> None:
+        """Log that the database gets another schema, and say where it is kept as it was."""
+        kept = str(upgrade.kept) if upgrade.kept else None
+        self.log.info("schema_upgraded", before=upgrade.before, after=upgrade.after, kept=kept)
+        if kept:
+            change = f"goes from schema version {upgrade.before} to {upgrade.after}"
+            self.complain(f"{upgrade.database}: {change}; as it was before it is kept as {kept}")
 
     def is_running(self, endpoint_id: int) -> bool:
         """Tell whether a process that lives syncs that endpoint now, whatever its row says."""

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from filesync.errors import StoppedError, StoreError
-from filesync.locks import FileLock, SharedLock
+from filesync.locks import FileLock, SharedLock, is_held
 from filesync.store import migrations
+from filesync.store.places import migration_lock, use_lock
+from filesync.store.upgrading import OnUpgrade, restoring, stoppable, upgrade, version_of, wait_for_another
 
 BUSY_SECONDS = 30
 _LOOK_SECONDS = 0.5  # for the lock of a writer elsewhere; only between two looks is a signal heard
@@ -17,7 +19,6 @@ _WRITING = (
     "cache_size = -8000",  # KiB: a batch touches pages all over the indexes, since ids are random
     "wal_autocheckpoint = 4000",  # pages, 16 MB: so that not every batch is copied into the file at once
 )
-_OLDEST_SQLITE = (3, 37)  # STRICT tables
 _KNOWN_PROBLEMS = {
     "SQLITE_NOTADB": "is not a SQLite database; set DATABASE_URL to another file, or move this one away",
     "SQLITE_CORRUPT": "is damaged; restore a backup, or move it away and sync afresh",
@@ -109,58 +110,57 @@ class Database:
             self.connection.execute("ROLLBACK")
 
 
-def open_for_writing(path: Path, is_stopped: Callable[[], bool] = lambda: False) -> Database:
-    """Open the database, create it when it is missing, and migrate it forward.
+def open_for_writing(
+    path: Path, is_stopped: Callable[[], bool] = lambda: False, on_upgrade: OnUpgrade = lambda _: None
+) -> Database:
+    """Open the database, create it when it is missing, and migrate it forward: then `on_upgrade` hears of it before.
 
-    Raises StoreError: not a database, read-only, newer than this program, about to be replaced.
+    Raises StoreError: not a database, read-only, newer than this program, about to be replaced; StoppedError.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise StoreError(f"{path.parent}: cannot be created: {exc.strerror}") from exc
-    lock = _take_part(path)
-    try:
-        return Database(path, _open_for_writing(path), lock, is_stopped)
-    except BaseException:
-        lock.release()
-        raise
+    while True:
+        lock = _take_part(path, is_stopped)
+        try:
+            connection, is_current = _open_for_writing(path)
+            if is_current:
+                return Database(path, connection, lock, is_stopped)
+        except BaseException:
+            lock.release()
+            raise
+        lock.release()  # a migration may need to be alone
+        with problems_named(path), contextlib.closing(connection), stoppable(connection, is_stopped):
+            upgrade(path, connection, is_stopped, on_upgrade)
 
 
-def lock_folder(path: Path) -> Path:
-    return path.with_name(f"{path.name}.locks")
-
-
-def use_lock(path: Path) -> Path:
-    """Name the lock that all share who write; who takes it alone may put another database in its place."""
-    return lock_folder(path) / "use.lock"
-
-
-def _take_part(path: Path) -> SharedLock:
+def _take_part(path: Path, is_stopped: Callable[[], bool]) -> SharedLock:
     lock = SharedLock(use_lock(path))
     try:
-        taken = lock.acquire(blocking=False)
+        while not lock.acquire(blocking=False):
+            if not is_held(migration_lock(path)):
+                raise StoreError(restoring(path))
+            wait_for_another(path, is_stopped)
     except OSError as exc:
         raise StoreError(f"{lock.path}: cannot be written: {exc.strerror}") from exc
-    if not taken:
-        raise StoreError(f"{path}: a snapshot is being restored; try again when that is done")
     return lock
 
 
-def _open_for_writing(path: Path) -> sqlite3.Connection:
+def _open_for_writing(path: Path) -> tuple[sqlite3.Connection, bool]:
+    """Connect, and tell whether the schema is the present one; else it is older."""
     with problems_named(path):
         connection = _connect(path.as_uri())
         try:
-            version = _version(connection)
+            version = version_of(connection)
             if version > migrations.CURRENT:
                 raise StoreError(newer(path, version))
             for setting in _WRITING:
                 connection.execute(f"PRAGMA {setting}")
-            if version < migrations.CURRENT:
-                _migrate(path, connection)
         except BaseException:
             connection.close()
             raise
-    return connection
+    return connection, version == migrations.CURRENT
 
 
 def open_for_reading(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
@@ -174,6 +174,8 @@ def open_for_reading(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Datab
     database.close()
     if version > migrations.CURRENT:
         raise StoreError(newer(path, version))
+    if is_held(migration_lock(path)):
+        raise StoreError(f"{path}: is just being migrated to this filesync's schema; try again in a moment")
     raise StoreError(f"{path}: has schema version {version}, older than this filesync; run: filesync sync")
 
 
@@ -187,7 +189,7 @@ def open_as_it_is(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> tuple[Da
     with problems_named(path):
         connection = _connect(f"{path.as_uri()}?mode=ro", busy_seconds)
         try:
-            return Database(path, connection), _version(connection)
+            return Database(path, connection), version_of(connection)
         except BaseException:
             connection.close()
             raise
@@ -211,19 +213,11 @@ def problems_named(path: Path) -> Iterator[None]:
     except sqlite3.Error as exc:
         code = (getattr(exc, "sqlite_errorname", None) or "").split("_")
         problem = _KNOWN_PROBLEMS.get("_".join(code[:2]))
+        if str(exc).startswith("Could not decode to UTF-8"):  # Python's own, without a code
+            problem = _KNOWN_PROBLEMS["SQLITE_CORRUPT"]
         if problem is None:
             raise
         raise StoreError(f"{path}: {problem}") from exc
-
-
-def _migrate(path: Path, connection: sqlite3.Connection) -> None:
-    """Migrate, one process at a time; whoever comes second finds it done."""
-    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
-        raise StoreError(f"{path}: needs SQLite 3.37 or newer, this Python has {sqlite3.sqlite_version}")
-    with FileLock(lock_folder(path) / "migration.lock"):
-        if _version(connection) < migrations.CURRENT:
-            connection.execute("PRAGMA journal_mode = WAL")  # it stays with the file; switching waits for nobody
-            migrations.migrate(connection)
 
 
 def _connect(uri: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
@@ -236,11 +230,6 @@ def _connect(uri: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection
         connection.close()
         raise
     return connection
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    row = connection.execute("PRAGMA user_version").fetchone()
-    return int(row[0])
 
 
 def newer(path: Path, version: int) -> str:

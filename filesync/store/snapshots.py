@@ -15,7 +15,9 @@ from pathlib import Path
 from filesync.errors import LocalFileError, StoreError
 from filesync.locks import FileLock, put_in_place
 from filesync.store import migrations
-from filesync.store.database import lock_folder, newer, open_for_reading, problems_named, use_lock
+from filesync.store.copies import partial_of, remove, write_copy
+from filesync.store.database import newer, open_for_reading, problems_named
+from filesync.store.places import lock_folder, use_lock
 
 _PAGES = 2000  # of 4 KiB, copied in one step
 _OURS = {"endpoints", "files", "folders", "changes", "sync_logs", "sync_state", "scheduler"}
@@ -67,7 +69,7 @@ def restore(snapshot: Path, database: Path, *, replace: bool = False, on_step: O
     if before.exists() and not replace:
         raise LocalFileError(f"{before}: is there from an earlier restore; move it away, or give --force to replace it")
     busy = f"{database}: a sync, or something else that writes to it, is at work; stop the schedule and try again"
-    partial = _partial(database)
+    partial = partial_of(database)
     with _locked(lock, busy):
         try:
             _fetch(snapshot, partial)
@@ -78,7 +80,7 @@ def restore(snapshot: Path, database: Path, *, replace: bool = False, on_step: O
             existed = database.exists()
             _put(partial, database, before, on_step)
         finally:
-            _remove(partial)
+            remove(partial)
     return Restored(seq, next_seq, before if existed else None)
 
 
@@ -112,24 +114,14 @@ def _locked(path: Path, otherwise: str) -> Iterator[None]:
 
 
 def _copy(source: sqlite3.Connection, target: Path, *, like: Path) -> Copy:
-    """Write a copy beside its place, then rename it; it can be read by whoever can read the original."""
-    partial = _partial(target)
-    _remove(partial)  # left by one that was killed
-    try:
-        with problems_named(target):
-            source.execute("VACUUM INTO ?", (str(partial),))
-            seq = _on(partial, _last_seq)
-        partial.chmod(like.stat().st_mode & 0o666)
-        size = partial.stat().st_size
-        put_in_place(partial, target)
-    finally:
-        _remove(partial)
-    return Copy(target, seq, size)
+    with problems_named(target):
+        write_copy(source, target, like=like)
+        return Copy(target, _on(target, _last_seq), target.stat().st_size)
 
 
 def _fetch(snapshot: Path, partial: Path) -> None:
     """Copy what is to come back beside the database; a WAL that belongs to it is taken along."""
-    _remove(partial)
+    remove(partial)
     with (
         _damage_named(snapshot),
         _opened(f"{snapshot.absolute().as_uri()}?mode=ro") as source,
@@ -217,8 +209,8 @@ def _keep_files(database: Path, before: Path) -> None:
     for suffix in ("", "-wal"):
         file, kept = (each.with_name(f"{each.name}{suffix}") for each in (database, before))
         if file.exists():
-            shutil.copy2(file, _partial(kept))
-            put_in_place(_partial(kept), kept)
+            shutil.copy2(file, partial_of(kept))
+            put_in_place(partial_of(kept), kept)
 
 
 def _replace(partial: Path, database: Path) -> None:
@@ -247,12 +239,3 @@ def _on(path: Path, ask: Callable[[sqlite3.Connection], int]) -> int:
 def _opened(uri: str) -> Iterator[sqlite3.Connection]:
     with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)) as connection:
         yield connection
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f".{path.name}.partial")
-
-
-def _remove(partial: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        partial.with_name(f"{partial.name}{suffix}").unlink(missing_ok=True)

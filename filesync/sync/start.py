@@ -17,6 +17,7 @@ from filesync.store import sets as stored_sets
 from filesync.store.database import Database, open_for_writing, problems_named
 from filesync.store.endpoints import Stored, bring_in_line, find, note_end, note_start
 from filesync.store.journal import Outcome
+from filesync.store.upgrading import OnUpgrade
 from filesync.sync.choice import Choice
 from filesync.sync.declaring import to_declared
 from filesync.sync.expansion import Asking, Expansion, FindMembers, expanded
@@ -77,6 +78,7 @@ class Start:
     log: Log = field(default_factory=nowhere)
     run_id: str = ""
     on_begin: Callable[[Endpoint, int], None] = field(default=lambda *_: None)  # with its id; must not wait
+    on_upgrade: OnUpgrade = field(default=lambda _: None)
 
 
 def sync_due(start: Start) -> Report:
@@ -84,7 +86,7 @@ def sync_due(start: Start) -> Report:
 
     Raises StoreError when the database cannot be used at all.
     """
-    database = open_for_writing(start.database_path, lambda: start.stop.requested)
+    database = open_for_writing(start.database_path, lambda: start.stop.requested, start.on_upgrade)
     try:
         began = to_timestamp(start.clock.now())
         note_start(database, began)

@@ -1,0 +1,77 @@
+"""Copies of a database as one compact file: whole at its place, or not there; and the one that a migration keeps."""
+
+import contextlib
+import os
+import shutil
+import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+from pathlib import Path
+
+from filesync.errors import StoreError
+from filesync.locks import put_in_place
+
+_ROOM = 3  # times the database: the copy, the log of a transaction that rewrites all, and what the file grows by
+_STATE = """SELECT (SELECT user_version FROM pragma_user_version), (SELECT max(last_start_at) FROM scheduler),
+    (SELECT group_concat(name || seq) FROM (SELECT * FROM sqlite_sequence ORDER BY name))"""
+
+
+def write_copy(source: sqlite3.Connection, target: Path, *, like: Path) -> None:
+    """Write a copy beside its place, then rename it; it can be read by whoever can read the original."""
+    partial = partial_of(target)
+    remove(partial)  # left by one that was killed
+    try:
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        source.execute("VACUUM INTO ?", (str(partial),))
+        partial.chmod(like.stat().st_mode & 0o666)
+        put_in_place(partial, target)
+    except OSError as exc:
+        raise StoreError(f"{target}: cannot be written: {exc.strerror}") from exc
+    finally:
+        remove(partial)
+
+
+def keep(source: sqlite3.Connection, database: Path, version: int) -> Path:
+    """Keep the database as it is before it is migrated to that version, and name the copy.
+
+    No earlier copy is replaced; but one of this very state, which a migration left that was stopped, is enough.
+    Raises StoreError when there is no room.
+    """
+    number, place = 1, database.with_name(f"{database.name}.before-schema-{version}")
+    target = place
+    while target.exists():
+        if _state_of(target) == source.execute(_STATE).fetchone():
+            return target
+        number += 1
+        target = place.with_name(f"{place.name}.{number}")
+    _check_room(source, database, target)
+    write_copy(source, target, like=database)
+    return target
+
+
+def partial_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.partial")
+
+
+def remove(partial: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        partial.with_name(f"{partial.name}{suffix}").unlink(missing_ok=True)
+
+
+def _check_room(source: sqlite3.Connection, database: Path, target: Path) -> None:
+    pages, size = (source.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    needed, free = _ROOM * pages * size, shutil.disk_usage(database.parent).free
+    if free < needed:
+        raise StoreError(
+            f"{database}: must be rewritten for this filesync, and kept before as {target.name}; that takes"
+            f" {needed / 1e6:,.0f} MB and the disk has {free / 1e6:,.0f} MB: free some space; nothing was changed"
+        )
+
+
+def _state_of(copy: Path) -> object:
+    """Tell what shows whether anything began since: the version, the last start, the ids given out."""
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(_opened(copy)) as connection:
+        return connection.execute(_STATE).fetchone()
+    return None
+
+
+def _opened(copy: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{copy.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
