@@ -376,3 +376,22 @@ def test_an_unreadable_folder_that_goes_with_what_is_above_it_makes_nothing_part
     acc.settle()
     assert acc.home.sync(full=True).status == "success"
     assert acc.home.files() == {}
+
+
+def test_a_folder_moved_out_of_one_that_was_then_deleted_stays_though_no_stamp_told_of_the_move(acc: Acc) -> None:
+    acc.service.rules.folder_move_moves_rollup = False
+    old, new = acc.service.add_folder(acc.top, "old"), acc.service.add_folder(acc.top, "new")
+    inner = acc.service.add_folder(acc.service.add_folder(old, "middle"), "inner")
+    for number in range(30):
+        acc.service.add_file(inner, f"{number}.pdf", 1)
+    gone = acc.service.add_file(old, "gone.pdf")
+    acc.settle()
+    acc.home.sync()
+    acc.service.move_folder(inner, new)
+    acc.service.hide_folder(old)
+    acc.service.add_file(acc.top, "loud.pdf")
+    acc.settle()
+    assert acc.home.sync().status == "success"  # not blocked either: what moved is not vanishing
+    assert_acc_truth(acc.home, acc.project)
+    assert [c["external_file_id"] for c in acc.home.changes() if c["kind"] == "deleted"] == [gone]
+    acc.home.assert_sound()

@@ -15,6 +15,7 @@ from filesync.store.sighting import Sighting
 from filesync.store.states import gone
 from filesync.store.tree import Tree
 
+_MOST_BELOW = 200  # folders below vanished ones that are asked about: less than a minute's worth of requests
 _PUT = """
     INSERT INTO candidates (endpoint_id, external_id, is_folder, fate, cause, vanished, reconciled, found_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -159,6 +160,24 @@ class Removals:
             for id_, is_folder, parent in rows
             if not self._is_below(parent, folders)
         ]
+
+    def below_gone(self) -> list[Candidate]:
+        """List live folders below those that look-ups of this sync found gone, upper ones first; not endlessly many."""
+        rows = self._connection.execute(
+            """WITH RECURSIVE gone (id) AS (
+                   SELECT external_id FROM candidates
+                   WHERE endpoint_id = ?1 AND is_folder AND looked_up AND fate IS NOT NULL),
+               below (id) AS (
+                   SELECT id FROM gone UNION
+                   SELECT f.external_folder_id FROM folders AS f JOIN below ON f.parent_external_id = below.id
+                   WHERE f.endpoint_id = ?1 AND f.deleted_at IS NULL)
+               SELECT external_folder_id, parent_external_id FROM folders
+               WHERE endpoint_id = ?1 AND external_folder_id IN (SELECT id FROM below)
+               AND external_folder_id NOT IN (SELECT id FROM gone)
+               ORDER BY depth, external_folder_id LIMIT ?2""",
+            (self._endpoint_id, _MOST_BELOW),
+        )
+        return [Candidate(id_, is_folder=True, parent_id=parent_id) for id_, parent_id in rows]
 
     def count_vanished(self) -> int:
         """Count the live files that the service no longer shows."""

@@ -151,6 +151,15 @@ class Run:
                 self._removals.decide_all_out_of_scope(self._stamp())
         return []
 
+    def below_gone(self) -> list[Candidate]:
+        """List folders below those that look-ups found gone: one may have been moved out before, and nothing told.
+
+        Where this sync lists everything afresh, or the service tells of moves, there are none to ask about.
+        """
+        if not self.plan.stamped or self.plan.full or self._memory.rescoping:
+            return []
+        return self._removals.below_gone()
+
     def guard(self, max_percent: float) -> Guard:
         """Count what would vanish within `reconcile_every`; trips above max_percent of at least 20 files."""
         vanishing = self._removals.count_vanished()

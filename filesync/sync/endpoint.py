@@ -145,14 +145,26 @@ def _pull(batches: Iterator[Batch], attempt: Attempt, max_files: int | None) -> 
 def _decide_removals(sync: Sync, attempt: Attempt, provider: Provider) -> None:
     run = attempt.run
     candidates = run.undecided()
-    guard = run.guard(sync.endpoint.max_delete_percent)
-    if guard.trips and not sync.accept_deletions:
-        raise MassDeleteError(_blocked(sync.endpoint, guard))
-    asked: set[str] = set()
+    if not sync.accept_deletions and run.guard(sync.endpoint.max_delete_percent).trips:
+        # what hangs in a folder that only moved is not vanishing: folders are few, and asking tells
+        _look_up([each for each in candidates if each.is_folder], attempt, provider, folders_only=True)
+        guard = run.guard(sync.endpoint.max_delete_percent)
+        if guard.trips:
+            raise MassDeleteError(_blocked(sync.endpoint, guard))
+        candidates = run.undecided()
+    _look_up(candidates, attempt, provider)
+
+
+def _look_up(
+    candidates: Sequence[Candidate], attempt: Attempt, provider: Provider, *, folders_only: bool = False
+) -> None:
+    """Ask what became of candidates, and of what the answers make doubtful in turn."""
+    run, asked = attempt.run, set[str]()
     while candidates:
         _pull(_resolve(provider, candidates, run.known), attempt, None)
         asked.update(candidate.id for candidate in candidates)
-        candidates = [candidate for candidate in run.undecided() if candidate.id not in asked]
+        doubtful = (*run.undecided(), *run.below_gone())
+        candidates = [each for each in doubtful if each.id not in asked and (each.is_folder or not folders_only)]
 
 
 def _resolve(provider: Provider, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]:
