@@ -11,7 +11,7 @@ from filesync.simulators.drive import refusals as drive
 from filesync.simulators.faults import Fault
 from filesync.simulators.messages import Refused
 
-SILENCE = 0.1  # seconds that the client waits for an answer here, and a server that hangs takes longer than
+SILENCE = 0.2  # seconds that the client waits for an answer here, and a server that hangs takes longer than
 HANG = faults.hang(2 * SILENCE)
 LATE = faults.hang(3 * SILENCE)  # meanwhile the endpoint's time limit passes
 TIME_LIMIT = 301.0  # seconds

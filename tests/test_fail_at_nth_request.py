@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from filesync.simulators.faults import Kind
 from tests.nth import Before, Stage, check_clean, try_second_login, try_way
 from tests.nth_stages import STAGES, set_stage
 from tests.nth_ways import ACC, COMMON, DRIVE, NETWORK, SILENCE, TOKEN, Way
@@ -71,9 +72,12 @@ def stage_of() -> Iterator[SetStage]:
 
 
 @pytest.fixture(autouse=True)
-def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the client wait less for an answer, so that a hang is cheap; everything else stays as it is."""
-    monkeypatch.setattr("filesync.http.transport.TIMEOUT", (5.0, SILENCE))
+def short_patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the service hangs let the client wait less for an answer, so that it costs little; all else stays."""
+    callspec = getattr(request.node, "callspec", None)
+    way = callspec.params.get("way") if callspec else None
+    if isinstance(way, Way) and way.fault.kind is Kind.HANG:
+        monkeypatch.setattr("filesync.http.transport.TIMEOUT", (5.0, SILENCE))
 
 
 @pytest.mark.parametrize("name", ALL_N)
