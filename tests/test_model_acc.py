@@ -77,6 +77,7 @@ RULES = st.builds(
     deletion_moves_rollup=st.booleans(),
     restoring_moves_rollup=st.booleans(),
     folder_rename_moves_rollup=st.booleans(),
+    folder_move_moves_rollup=st.booleans(),
     new_folder_moves_rollup=st.booleans(),
     deletion_adds_version=st.booleans(),
     list_items_all_or_nothing=st.booleans(),

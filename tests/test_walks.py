@@ -10,7 +10,7 @@ from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from tests.homes import READER, Home
-from tests.truth import assert_acc_truth, assert_drive_truth
+from tests.truth import assert_drive_truth
 
 STEPS = 1000
 HOUR = 3600
@@ -214,46 +214,6 @@ class DriveWalk(Walk):
     def view(self) -> None:
         if self.files:
             self.state.view(self.chance.choice(self.files))
-
-
-@pytest.mark.parametrize("seed", [1])
-def test_acc_full_syncs_end_with_the_truth_and_incremental_ones_with_what_each_folder_last_showed(
-    tmp_path: Path, seed: int
-) -> None:
-    chance = Random(seed)
-    clock = SimulatedClock(frozen=True)
-    acc = AccSimulator(clock)
-    project = acc.add_project(acc.add_hub())
-    walk = AccWalk(acc, project, chance)
-    with acc:
-        home = Home(tmp_path, acc)
-        details = {"project_id": project}
-        home.configure({"name": "P", "endpoint_details": details, "max_delete_percent": 100, "reconcile_every": "6h"})
-        for number in range(STEPS):
-            walk.step()
-            clock.advance(chance.choice([0, 1, 5, 60]))
-            if number % 50 == 49:
-                outcome = home.sync(full=True)
-                assert outcome.status == "success", outcome
-                assert_acc_truth(home, project)
-            elif number % 10 == 9:
-                started = clock.now()
-                outcome = home.sync()
-                assert outcome.status == "success", outcome
-                assert_recently_listed_folders_are_true(home, project, started.isoformat())
-        home.assert_sound()
-
-
-def assert_recently_listed_folders_are_true(home: Home, project: str, started: str) -> None:
-    assert home.acc is not None
-    truth = {row["id"]: row for row in home.acc.truth(project)}
-    stored = home.files()
-    listed = home.query("SELECT external_folder_id AS id FROM folders WHERE last_listed_at >= ?", started[:19])
-    for folder in listed:
-        expected = {id_ for id_, row in truth.items() if row["parent_id"] == folder["id"]}
-        assert {id_ for id_, row in stored.items() if row["parent_external_id"] == folder["id"]} == expected
-    removed = home.query("SELECT external_file_id AS id FROM files WHERE deleted_at >= ?", started[:19])
-    assert not {row["id"] for row in removed} & truth.keys()
 
 
 @pytest.mark.parametrize("scope", ["drive", "folder"])

@@ -8,12 +8,11 @@ from random import Random
 import pytest
 
 from filesync.simulators import faults
-from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from tests.homes import READER, Home
-from tests.test_walks import AccWalk, drive_walk
-from tests.truth import assert_acc_truth, assert_drive_truth
+from tests.test_walks import drive_walk
+from tests.truth import assert_drive_truth
 
 STEPS = 250
 
@@ -53,30 +52,5 @@ def test_drive_syncs_that_fail_anywhere_remove_nothing_shown(tmp_path: Path, sco
                 assert_nothing_shown_was_removed(home, {row["id"] for row in drive.truth(READER, top)}, since)
                 if outcome.status == "success":
                     assert_drive_truth(home, top)
-        home.assert_sound()
-        assert_index_is_the_table(home)
-
-
-def test_acc_syncs_that_fail_anywhere_remove_nothing_shown(tmp_path: Path) -> None:
-    clock, chance = SimulatedClock(frozen=True), Random(3)
-    acc = AccSimulator(clock)
-    project = acc.add_project(acc.add_hub())
-    walk = AccWalk(acc, project, chance)
-    with acc:
-        home = Home(tmp_path, acc)
-        home.configure({"name": "P", "endpoint_details": {"project_id": project}, "max_delete_percent": 100})
-        for number in range(STEPS):
-            walk.step()
-            clock.advance(chance.choice([0, 1, 5, 60]))
-            if number % 5 == 4:
-                since = last_seq(home)
-                if chance.random() < 0.4:
-                    acc.faults.fail(faults.status(500), nth=chance.randrange(1, 9), times=100)
-                home.sync(full=chance.random() < 0.4)
-                acc.faults.clear()
-                assert_nothing_shown_was_removed(home, {row["id"] for row in acc.truth(project)}, since)
-        home.sync()
-        assert home.sync(full=True).status == "success"
-        assert_acc_truth(home, project)
         home.assert_sound()
         assert_index_is_the_table(home)

@@ -173,7 +173,7 @@ class AccModel(Model):
     def check(self, before: Before, outcome: Outcome | None, *, accepted: bool = False) -> None:
         self.project.known = self._read_folders()
         super().check(before, outcome, accepted=accepted)
-        self._assert_tree_holds_together()
+        self._assert_tree_holds_together(self._now(outcome))
         listed = self._listed()
         assert self.lagging or listed <= self.project.read(), (
             "a folder counts as listed of which not every page was read"
@@ -250,15 +250,16 @@ class AccModel(Model):
             if id_ not in shown:
                 del self.last_shown[id_]
 
-    def _assert_tree_holds_together(self) -> None:
-        """A path is the folder's path and the name, all the way down."""
+    def _assert_tree_holds_together(self, now: datetime) -> None:
+        """A path is the folder's path and the name, all the way down; what is about to leave keeps its last one."""
         placed, folders = self._placed(), self.project.known
         for id_, path in placed.items():
             parent = folders[id_]["parent_external_id"]
             assert path == "/" if parent is None else path == _join(placed[parent], folders[id_]["folder_name"])
         for row in self.rows.values():
             if is_live(row) and row["parent_external_id"] in placed:
-                assert row["file_path"] == _join(placed[row["parent_external_id"]], row["file_name"]), row
+                path = _join(placed[row["parent_external_id"]], row["file_name"])
+                assert row["file_path"] == path or self._filters_out({**row, "file_path": path}, now), (row, path)
 
     def _placed(self) -> dict[str, str]:
         return {

@@ -13,7 +13,9 @@ A sync that was killed has no outcome; then `model.check(before, None)`.
 """
 
 import json
+import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -127,6 +129,7 @@ class Model:
         assert live.keys() - dark == expected.keys(), _difference(live, expected)
         wrong = [(row, live[id_]) for id_, row in expected.items() if not agree(row, live[id_])]
         assert not wrong, wrong
+        self._assert_search_finds_them()
 
     def has_database(self) -> bool:
         """Tell whether there are tables yet: the first sync may have been killed before it made them."""
@@ -170,6 +173,10 @@ class Model:
         assert "baseline" not in causes or not before.completed, changes
         assert "config" not in causes or self.config_changed, changes
         assert "access" not in causes or self.access_changed, changes
+
+    def _assert_search_finds_them(self) -> None:
+        with closing(sqlite3.connect(self.home.database)) as connection:
+            connection.execute("INSERT INTO files_search (files_search) VALUES ('integrity-check')")
 
     def _assert_ending(
         self, before: Before, outcome: Outcome, after: Mapping[str, Row], changes: Sequence[Row]
