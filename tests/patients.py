@@ -1,5 +1,6 @@
 """Homes for the doctor: a healthy one with both services and a crontab, copied for each test that breaks it."""
 
+import codecs
 import json
 import os
 import shutil
@@ -114,6 +115,22 @@ class Patient:
         if os.geteuid() == 0:
             for path in (self.path, *self.path.rglob("*")):
                 os.chown(path, SOMEBODY, SOMEBODY)
+
+
+@contextmanager
+def somebody() -> Iterator[None]:
+    """Be a user who is not root for the length of a block, as far as files are concerned; for root."""
+    groups = os.getgroups()
+    codecs.lookup("ascii")  # it is imported when it is first asked for, and the library may be root's
+    os.setgroups([])
+    os.setresgid(SOMEBODY, SOMEBODY, 0)
+    os.setresuid(SOMEBODY, SOMEBODY, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+        os.setresgid(0, 0, 0)
+        os.setgroups(groups)
 
 
 @contextmanager

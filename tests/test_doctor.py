@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +26,7 @@ from filesync.timers import crontab, systemd
 from filesync.timers.call import LENGTHS
 from tests.browsers import Person, callback_port
 from tests.homes import ROOT, Ended
-from tests.patients import SOMEBODY, Patient, copy_of, healthy
+from tests.patients import SOMEBODY, Patient, copy_of, healthy, somebody
 
 ALL = {(area, check) for area, checks in CHECKS.items() for check in checks}
 OF_SQLITE = ("-wal", "-shm")  # a reader makes them, too
@@ -233,6 +234,43 @@ def test_what_a_sync_as_root_left_behind_is_found(patient: Patient) -> None:
     (found,) = patient.see().of("paths", "logs")
     assert found["level"] == "FAIL"
     assert found["mend"].startswith(f"chown -R {SOMEBODY} ")
+
+
+@pytest.fixture
+def seen_by_all(well: Patient) -> Iterator[Patient]:
+    """Copy the home to where every user can see it: pytest's own folders are for their owner only."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        patient = copy_of(well, Path(folder))
+        patient.see()  # whatever is imported for it: that user may not be able to
+        yield patient
+
+
+@only_root
+def test_who_is_not_root_is_told_what_that_user_may_not_do(seen_by_all: Patient) -> None:
+    seen_by_all.give_away()
+    with somebody():
+        before = seen_by_all.see()
+    assert set(before.levels.values()) == {"OK"}
+    (seen_by_all.path / "data").chmod(0o555)
+    (seen_by_all.path / "logs" / "connector.log").chmod(0o400)
+    with somebody():
+        after = seen_by_all.see()
+    changed = {check for check, level in after.levels.items() if level == "FAIL"}
+    assert changed == {("paths", "data"), ("paths", "logs")}
+
+
+@only_root
+@pytest.mark.parametrize("mode", [0o700, 0o755])
+def test_who_looks_at_a_home_of_another_is_told_whose_it_is(seen_by_all: Patient, mode: int) -> None:
+    seen_by_all.path.chmod(mode)
+    with somebody():
+        seen = seen_by_all.see()
+    found = [each for each in seen.of("paths", "home") if "belongs to root" in each["detail"]]
+    assert [each["mend"] for each in found] == [f"sudo -u root filesync --home {seen_by_all.path} doctor"]
+    areas = {each["area"] for each in seen.document["findings"] + seen.document["skipped"]}
+    assert areas == set(CHECKS)
+    assert seen.ended.code == 1
 
 
 @only_root

@@ -178,6 +178,13 @@ def a_database_that_cannot_be_written(patient: Patient, _: pytest.MonkeyPatch) -
     patient.database.chmod(0o444)
 
 
+@breaks("paths", "locks", "FAIL", "is no folder")
+def a_file_in_the_place_of_the_locks(patient: Patient, _: pytest.MonkeyPatch) -> None:
+    locks = patient.path / "data" / "connector.db.locks"
+    locks.rename(patient.path / "old")
+    locks.touch()
+
+
 @breaks("paths", "locks", "FAIL", "use.lock: cannot be written by", given_away=True)
 def a_lock_that_cannot_be_written(patient: Patient, _: pytest.MonkeyPatch) -> None:
     (patient.path / "data" / "connector.db.locks" / "use.lock").chmod(0o400)

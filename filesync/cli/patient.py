@@ -70,16 +70,25 @@ class Patient:
     @cached_property
     def settings(self) -> Settings:
         """Read the variables; those that are wrong count as their defaults."""
-        try:
-            variables = read_variables(self.home, self.given.environ)
-        except ConfigError as error:
-            self.mistakes.append(str(error))
-            variables = Variables(self.given.environ, self.home)
+        variables = self._read_variables(self.given.environ)
         settings, mistakes = inspect_settings(self.home, variables)
         self.mistakes += mistakes
         for secret in settings.secrets():
             self.given.redactor.hide(secret)
         return settings
+
+    def _read_variables(self, environ: Mapping[str, str]) -> Variables:
+        try:
+            return read_variables(self.home, environ)
+        except ConfigError as error:
+            self._note(str(error))
+        except OSError as error:
+            self._note(f"{self.env}: {error.strerror}")
+        return Variables(environ, self.home)
+
+    def _note(self, mistake: str) -> None:
+        if mistake not in self.mistakes:
+            self.mistakes.append(mistake)
 
     @cached_property
     def config(self) -> Config | None:
@@ -102,10 +111,7 @@ class Patient:
     @cached_property
     def written(self) -> Mapping[str, str]:
         """Read `.env` alone; nothing where it cannot be read."""
-        try:
-            return read_variables(self.home, {})
-        except ConfigError:
-            return {}
+        return self._read_variables({})
 
     @cached_property
     def logins(self) -> Sequence[LoginState]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from filesync.doctor.finding import Finding, counted, fail, ok, warn
+from filesync.doctor.finding import CHECKS, Finding, Skipped, counted, fail, ok, warn
 from filesync.doctor.permissions import (
     ENTER,
     READ,
@@ -35,8 +35,14 @@ class Places:
     tokens: Path
 
 
-def check_places(places: Places, runner: Runner) -> Iterator[Finding]:
-    """Look at every path that a sync reads or writes."""
+def check_places(places: Places, runner: Runner) -> Iterator[Finding | Skipped]:
+    """Look at every path that a sync reads or writes; where it is another user who should look, at nothing else."""
+    if _is_anothers(places, runner):
+        owner = user_name(places.home.stat().st_uid)
+        detail = f"{places.home}: belongs to {owner}, and {runner.name} cannot run its syncs"
+        yield fail("paths", "home", detail, _as_owner(places.home, owner))
+        yield from (Skipped("paths", each, f"it is for {owner} to look") for each in CHECKS["paths"][1:7])
+        return
     yield _home(places.home, runner)
     if nearest(places.home) != places.home:
         return
@@ -52,12 +58,25 @@ def _home(home: Path, runner: Runner) -> Finding:
     if not home.is_dir():
         return fail("paths", "home", f"{home}: there is no such folder", f"filesync init {shlex.quote(str(home))}")
     if not runner.is_us:
-        mend = f"sudo -u {shlex.quote(runner.name)} filesync --home {shlex.quote(str(home))} doctor"
+        mend = _as_owner(home, runner.name)
         detail = f"{home}: belongs to {runner.name}, and a sync as root would leave files that {runner.name} cannot use"
         return warn("paths", "home", detail, mend)
     if problem := _unusable(home, runner, READ, ENTER):
         return fail("paths", "home", problem, permit(runner, home))
     return _open_to_all("home", home) or ok("paths", "home", f"{home}, of {user_name(home.stat().st_uid)}")
+
+
+def _is_anothers(places: Places, runner: Runner) -> bool:
+    """Tell whether the home is not this user's, and cannot be used by this user either."""
+    if not places.home.is_dir() or places.home.stat().st_uid == runner.uid:
+        return False
+    if refused(runner, places.home, READ, ENTER):
+        return True
+    return bool(refused(runner, nearest(places.database.parent), WRITE, ENTER))
+
+
+def _as_owner(home: Path, owner: str) -> str:
+    return f"sudo -u {shlex.quote(owner)} filesync --home {shlex.quote(str(home))} doctor"
 
 
 def _config(path: Path, runner: Runner) -> Finding:
@@ -97,6 +116,8 @@ def _files(check: str, folder: Path, runner: Runner, *, nothing: str) -> Finding
     """Look at a folder of small files that every process of the home opens to write."""
     if not os.path.lexists(folder):
         return ok("paths", check, f"{folder}: {nothing}")
+    if not folder.is_dir():
+        return fail("paths", check, f"{folder}: is no folder", f"mv {shlex.quote(str(folder))} somewhere else")
     if problem := _unusable(folder, runner, READ, WRITE, ENTER):
         return fail("paths", check, problem, permit(runner, folder))
     found = sorted(folder.iterdir())
