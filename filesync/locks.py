@@ -25,8 +25,8 @@ else:
     import fcntl  # noqa: TID251  this is the door
 
 _TAKEN = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
-_LOOKS = 50
-_A_LOOK = 0.001  # seconds: longer than any look
+_LOOKS = 500
+_A_LOOK = 0.002  # seconds: a look takes microseconds, but where a processor has much to do it is long until its end
 # 3: FLOCK  ADVISORY  WRITE 4711 fe:00:2171889 0 EOF
 _HELD = re.compile(r"\d+: FLOCK +ADVISORY +(?:WRITE|READ) +(\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) ")
 _ROOM = 16_384  # bytes: more than any login needs

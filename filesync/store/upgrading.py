@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from filesync.clock import SystemClock
 from filesync.errors import StoppedError, StoreError
 from filesync.locks import FileLock, SharedLock
 from filesync.store import copies, migrations
@@ -106,15 +107,15 @@ def restoring(path: Path) -> str:
 def _waited_for(
     lock: FileLock, is_stopped: Callable[[], bool], patience: float = float("inf"), otherwise: str = ""
 ) -> Iterator[None]:
-    waited = 0.0
+    clock = SystemClock()
+    until = clock.monotonic() + patience
     try:
         while not lock.acquire(blocking=False):
             if is_stopped():
                 raise StoppedError(f"{lock.path}: stopped by a signal while another process held it")
-            if waited >= patience:
+            if clock.monotonic() >= until:
                 raise StoreError(otherwise)
-            threading.Event().wait(_LOOK)
-            waited += _LOOK
+            clock.wait(threading.Event(), _LOOK)
     except OSError as exc:
         raise StoreError(f"{lock.path}: cannot be written: {exc.strerror}") from exc
     try:
