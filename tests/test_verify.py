@@ -1,6 +1,7 @@
 """`filesync verify`: it names whatever is wrong, calls nothing wrong that merely happened since, and makes it right."""
 
 import json
+import signal
 import sqlite3
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from filesync.clock import SystemClock
 from filesync.selection import Selection
 from filesync.simulators import faults
 from filesync.simulators.acc import AccSimulator
@@ -16,9 +18,10 @@ from filesync.simulators.drive import GoogleDrive
 from filesync.store.database import open_for_reading
 from filesync.store.states import TRACKED
 from filesync.store.verification import Kind, Verification
+from filesync.sync.choice import Choice
 from filesync.sync.slots import Locks
 from filesync.sync.verifying import EVERYTHING, Share
-from tests.homes import Acc, Drive, Ended, Home
+from tests.homes import READER, Acc, Drive, Ended, Home
 from tests.test_documents import COMMANDS, section
 
 FOLDER_COLUMNS = ("folder_name", "parent_external_id", "folder_path", "depth", "deleted_at")
@@ -171,6 +174,45 @@ def test_verifying_writes_nothing_also_when_something_drifted(acc_site: Site) ->
     }
     verify(acc_site.home, "--all", code=1)
     assert before == {table: acc_site.home.query(f"SELECT * FROM {table}") for table in before}
+
+
+def test_a_members_deep_folders_and_a_folder_of_a_project_have_no_differences(acc: Acc, acc_site: Site) -> None:
+    """Folders above what a member may open are known by name only, and cannot be looked up."""
+    user = acc.service.add_user("Ann")
+    acc.service.add_member(acc.project, user, [acc_site.folders[2], acc_site.folders[3]])
+    acc.home.configure(
+        {"name": "member", "endpoint_details": {"project_id": acc.project, "act_as_user": user}},
+        {"name": "folder", "endpoint_details": {"project_id": acc.project, "folder_id": acc_site.folders[1]}},
+    )
+    report = acc.home.start(Choice(names=("member", "folder"), accept_identity=True))
+    assert [outcome.status for outcome in report.outcomes] == ["success", "success"]
+    document = verify(acc.home, "--all", code=0)
+    assert document["differences"] == []
+    assert {row["endpoint"]: row["files_checked"] for row in document["endpoints"]} == {"member": 4, "folder": 4}
+
+
+def test_googles_own_documents_shortcuts_odd_names_and_what_is_shared_have_no_differences(drive: Drive) -> None:
+    state = drive.service.state
+    state.add_user("ann@example.com")
+    shared = state.add_folder(state.root_of("ann@example.com"), "from Ann")
+    loose = state.add_file(state.root_of("ann@example.com"), "loose.pdf", 3)
+    state.share_with(shared, READER)
+    state.share_with(loose, READER)
+    mine = state.add_folder(state.root_of(READER), "a / b")
+    for folder in (shared, mine):
+        state.add_native(folder, "minutes", "spreadsheet")
+        state.add_shortcut(folder, "link", loose)
+        for name in ("same.pdf", "same.pdf", "line\nbreak.txt", ".hidden", "\u202egnp.exe"):
+            state.add_file(folder, name, 5)
+    drive.home.configure({"name": "D", "endpoint_details": {"shared_with_me": True}})
+    drive.settle()
+    drive.home.sync()
+    document = verify(drive.home, "--all", code=0)
+    assert document["differences"] == []
+    assert document["endpoints"][0]["files_checked"] == 15
+    corrupt(drive.home, "files", loose, "parent_external_id", mine)
+    assert named(verify(drive.home, "--all")) == {(loose, "parent_external_id", "drift")}
+    assert_mended(drive.home)
 
 
 # --- check the checker ----------------------------------------------------------------------
@@ -493,6 +535,19 @@ def test_a_repair_keeps_other_endpoints_active(acc: Acc, acc_site: Site) -> None
     corrupt(acc.home, "files", acc_site.files[0], "file_size", 77)
     verify(acc.home, "--endpoint", "P", "--all", "--repair", code=1)
     assert [row["is_active"] for row in acc.home.query("SELECT is_active FROM endpoints")] == [1, 1]
+
+
+def test_a_signal_ends_it_within_five_seconds_while_the_service_does_not_answer(acc: Acc, acc_site: Site) -> None:
+    acc.service.faults.fail(faults.hang(), times=None)
+    process = acc.home.spawn("verify", "--all")
+    while not acc.service.faults.struck and process.poll() is None:
+        acc.home.clock.wait(acc.home.stop.event, 0)
+    began = SystemClock().monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 143, err
+    assert SystemClock().monotonic() - began < 5
+    assert "Traceback" not in err
 
 
 # --- samples and costs ----------------------------------------------------------------------

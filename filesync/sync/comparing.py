@@ -15,6 +15,8 @@ from filesync.store.database import open_for_reading
 from filesync.store.verification import Compared, Verification, find
 from filesync.sync.endpoint import OpenProvider, another_identity
 
+FEW = 100  # items that may cost a request each
+
 ChangedAt = dict[str, Timestamp | None]
 
 
@@ -57,8 +59,8 @@ class Comparison:
         return self.rows.compare([shown for shown in all_shown if shown.id not in folder_ids], folders)
 
     def compare_again(self, compared: Sequence[Compared]) -> list[Compared]:
-        """Compare these once more, each by a request of its own."""
-        return self.compare(self.rows.again(compared), singly=True)
+        """Compare these once more, each by a request of its own where they are few."""
+        return self.compare(self.rows.again(compared), singly=len(compared) <= FEW)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from filesync.model import Batch, Candidate, Corrected, RemoteFile, RemoteFolder, Shown
 from filesync.providers.base import Known, LooksUp, Provider
+from filesync.sync.comparing import FEW
 
 
 class Mending:
@@ -42,7 +43,7 @@ class Mending:
         folders = [item for item in self._items if item.is_folder]
         files = [item for item in self._items if not item.is_folder]
         for items in (folders, files):
-            for shown in self._provider.look_up(items, known, singly=True):
+            for shown in self._provider.look_up(items, known, singly=len(items) <= FEW):
                 yield _corrected(shown)
 
 

@@ -27,7 +27,7 @@ from filesync.sync.judging import Finding, Judge, Verdict
 from filesync.sync.mending import Mending
 from filesync.sync.start import Report, Start, failure_code, sync_due
 
-_CHUNK = 500  # rows that are looked up before they are compared
+_CHUNK: Mapping[Kind, int] = {Kind.LIVE: 500, Kind.DELETED: 500, Kind.FOLDERS: 25}  # looked up, then compared
 _LEAST: Mapping[Kind, int] = {Kind.LIVE: 20, Kind.DELETED: 5, Kind.FOLDERS: 10}  # of a sample, where there are so many
 _GUARD = "mass_delete"
 _PATIENCE = 600.0  # seconds that a repair waits for a sync that runs
@@ -141,9 +141,10 @@ class Verifier:
         total = sum(map(len, drawn.values()))
         self.say(verified.endpoint, _cost(comparison, drawn))
         for kind, rowids in drawn.items():
-            for start in range(0, len(rowids), _CHUNK):
-                yield from comparison.compare(rows.items(kind, rowids[start : start + _CHUNK]))
-                verified.checked[kind] = min(start + _CHUNK, len(rowids))
+            size = _CHUNK[kind]
+            for start in range(0, len(rowids), size):
+                yield from comparison.compare(rows.items(kind, rowids[start : start + size]))
+                verified.checked[kind] = min(start + size, len(rowids))
                 self.tick(verified.endpoint, sum(verified.checked.values()), total)
 
     def _judge(self, doors: Doors, differing: Sequence[Compared], changed_at: ChangedAt, verified: Verified) -> None:
