@@ -31,10 +31,12 @@ class Scene:
     full: bool
     assert_truth: Callable[[], None]
     undisturbed: list[dict[str, Any]] = field(default_factory=list)  # rows that a sync without trouble ends with
+    removed: set[str] = field(default_factory=set)  # ids that were removed before
 
     def keep(self) -> "Scene":
         """Make this the state to begin with, and see how an undisturbed sync ends."""
         self._put(self.home.path, self._kept)
+        self.removed = self._removed()
         self.home.sync(self.endpoint, full=self.full)
         self.assert_truth()
         self.undisturbed = self.home.query(_ROWS)
@@ -47,13 +49,12 @@ class Scene:
         self._put(self._kept, self.home.path)
 
     def assert_nothing_was_lost(self) -> None:
-        """Whatever happened: the database is intact, the feed agrees with it, and nothing is removed that is there."""
+        """Whatever happened: the database is intact, the feed agrees with it, and the removals are all there or none."""
         if not self.home.database.exists() or not self.home.query("SELECT 1 FROM sqlite_master WHERE name = 'files'"):
             return  # it struck before there were tables
         self.home.assert_sound()
-        alive = {row["external_file_id"] for row in self.undisturbed if row["is_alive"]}
-        removed = self.home.query("SELECT external_file_id AS id FROM files WHERE deleted_at IS NOT NULL")
-        assert not alive & {row["id"] for row in removed}
+        gone = {row["external_file_id"] for row in self.undisturbed if not row["is_alive"]}
+        assert self._removed() in (self.removed, gone)
 
     def assert_ends_right(self) -> None:
         """Sync without trouble: it ends as if nothing had ever happened."""
@@ -70,6 +71,10 @@ class Scene:
 
     def run(self) -> Ended:
         return self.home.run(*self.arguments)
+
+    def _removed(self) -> set[str]:
+        rows = self.home.query("SELECT external_file_id AS id FROM files WHERE deleted_at IS NOT NULL")
+        return {row["id"] for row in rows}
 
     @property
     def arguments(self) -> Sequence[str]:
