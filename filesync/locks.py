@@ -55,7 +55,7 @@ class FileLock:
         return True
 
     def _take(self, fd: int, *, blocking: bool) -> bool:
-        return _lock(fd, blocking=blocking)
+        return _lock(fd, blocking=blocking) or _outlast_looks(fd)
 
     def release(self) -> None:
         if self._fd is not None:
