@@ -162,11 +162,15 @@ class Rooted:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """These exist. Says nothing about what is absent; a crash may go on from `state`."""
+    """These exist. Says nothing about what is absent; a crash may go on from `state`.
+
+    `anew`: a listing of everything begins with this page, though none was asked for; it ends with ScopeListed.
+    """
 
     files: Sequence[RemoteFile] = ()
     folders: Sequence[RemoteFolder] = ()
     state: State | None = None
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)

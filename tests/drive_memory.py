@@ -96,6 +96,9 @@ class Memory:
             case Rooted():
                 self._root(batch)
             case Page():
+                if batch.anew:
+                    self.full, self._is_pending = True, False
+                    self._begin()
                 self._upsert(batch.files, batch.folders)
             case Changed():
                 self._upsert(batch.files, batch.folders)

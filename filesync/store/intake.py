@@ -113,6 +113,9 @@ class Intake:
         )
 
     def _page(self, batch: Page) -> None:
+        if batch.anew and not self._is_trial:
+            self._memory.begin_full(self._stamp(), anew=True)
+            self._tree.forget_cache()
         sighting = self.sighting(reconciled=self._is_relisting())
         self._put_folders(batch.folders, sighting, batch.files)
         self._put_files(batch.files, sighting)

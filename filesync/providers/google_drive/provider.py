@@ -66,6 +66,7 @@ class _Reading:
         self._known = known
         self._now = now
         self._memory = Memory.of(known.state).marked(now)
+        self._full = known.full
 
     def batches(self) -> Iterator[Batch]:
         self._look_at_root()
@@ -76,7 +77,7 @@ class _Reading:
             yield from self._list_tree(log)
         else:
             yield from self._list_flat(log)
-        if self._known.full:
+        if self._full:
             yield from self._follow_again()
 
     def _follow_again(self) -> Iterator[Batch]:
@@ -127,19 +128,22 @@ class _Reading:
         except DeadCursorError:
             # What happened since is known by nobody, so everything is listed; the rows stay and are compared.
             self._memory = log.memory.at(None)
-            self._place(find_root(self._drive, self._scope))
+            if self._scope.is_subtree:
+                self._place(find_root(self._drive, self._scope))
             yield from self._start(again=True)
 
     def _start(self, *, again: bool) -> Iterator[Batch]:
-        phase = Phase.TREE if self._scope.is_subtree else Phase.FOLDERS
-        is_fresh = phase is Phase.FOLDERS or not again  # a tree that was read in part is read from its root again
-        memory = self._memory.reading(Listing(phase, full=self._known.full and is_fresh))
-        self._memory = start_log(self._drive, self._scope, memory).marked(self._now)
-        yield Page(state=self._memory.state())
+        if self._scope.is_subtree:
+            # A tree that was read in part is read from its root again.
+            listing = Listing(Phase.TREE, full=self._known.full and not again)
+        else:
+            self._full, listing = True, Listing(Phase.FOLDERS, full=True)
+        self._memory = start_log(self._drive, self._scope, self._memory.reading(listing)).marked(self._now)
+        yield Page(state=self._memory.state(), anew=again and not self._scope.is_subtree)
 
     def _list_flat(self, log: Log) -> Iterator[Batch]:
         listing = self._memory.listing
-        if self._known.full and not (listing and listing.full):
+        if self._full and not (listing and listing.full):
             listing = Listing(Phase.FOLDERS, full=True)
         if listing:
             yield from self._list_all(listing)

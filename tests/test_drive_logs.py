@@ -1,4 +1,4 @@
-"""Folders that are endpoints and go to another drive: their changes are in another log from then on."""
+"""Change logs that are lost: a token that Drive does not know any more, a root that went to another drive."""
 
 import pytest
 
@@ -52,3 +52,36 @@ def test_a_listing_that_was_stopped_when_its_folder_went_to_another_drive_begins
     drive.service.faults.clear()
     assert drive.home.sync().status == "success"
     assert_drive_truth(drive.home, top)
+
+
+@pytest.mark.parametrize("scope", ["drive_id", "folder_id"])
+def test_what_vanished_while_no_log_told_of_it_is_removed_by_the_sync_that_finds_out(drive: Drive, scope: str) -> None:
+    state = drive.service.state
+    top = state.add_folder(drive.shared, "top")
+    file, kept = (state.add_file(top, name, 1) for name in ("gone.pdf", "kept.pdf"))
+    drive.home.configure({"name": "D", "endpoint_details": {scope: drive.shared if scope == "drive_id" else top}})
+    drive.settle()
+    drive.home.sync()
+    state.trash(file)
+    drive.service.kill_change_tokens()
+    drive.settle()
+    assert drive.home.sync().status == "success"
+    assert set(drive.home.files()) == {kept}
+    drive.home.assert_sound()
+
+
+def test_what_vanished_between_two_logs_is_removed_though_a_stopped_listing_had_shown_it(drive: Drive) -> None:
+    state = drive.service.state
+    files = [state.add_file(drive.shared, f"{number}.pdf", 1) for number in range(6)]
+    drive.settle()
+    drive.home.sync()
+    drive.service.largest_page = 2
+    drive.service.faults.fail(faults.status(500), nth=4, times=100, route="files.list")
+    assert drive.home.sync(full=True).status == "failed"
+    for file in files:
+        state.trash(file)
+    drive.service.faults.clear()
+    drive.service.kill_change_tokens()
+    drive.settle()
+    assert drive.home.sync().status == "success"
+    assert not drive.home.files()
