@@ -216,6 +216,22 @@ def test_a_broken_page_is_found_although_connector_yaml_is_broken_too(patient: P
 # --- permissions and disks --------------------------------------------------------------------
 
 
+def test_secrets_that_a_containers_engine_hands_in_have_the_mode_that_it_gives(
+    patient: Patient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_secrets = tmp_path / "run"
+    run_secrets.mkdir(mode=0o755)
+    secret = run_secrets / "client-secret"
+    secret.write_text(CLIENT_SECRET)
+    secret.chmod(0o444)
+    patient.write_env(CONNECTOR_AUTODESK_CLIENT_SECRET="", CONNECTOR_AUTODESK_CLIENT_SECRET_FILE=str(secret))
+    for kind, level in (("ext4", "FAIL"), ("tmpfs", "OK")):
+        mounts = tmp_path / "mountinfo"
+        mounts.write_text(f"1 0 254:0 / / rw - ext4 /dev/vda rw\n2 1 0:9 / {run_secrets} ro - {kind} none rw\n")
+        monkeypatch.setattr(disks, "MOUNTS", mounts)
+        assert patient.see().levels["secrets", "keys"] == level
+
+
 @only_root
 def test_root_in_the_home_of_another_looks_with_that_ones_permissions_and_asks_nobody(patient: Patient) -> None:
     patient.give_away()

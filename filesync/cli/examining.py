@@ -103,7 +103,7 @@ def _paths(patient: Patient, _: Wanted) -> Iterator[Result]:
 def _secrets(patient: Patient, _: Wanted) -> Iterator[Result]:
     held = [name for name, value in patient.written.items() if is_secret(name) and value]
     yield secrets.check_env(patient.env, held)
-    yield from secrets.check_keys(patient.key_files())
+    yield from secrets.check_keys(patient.key_files(), patient.home)
     yield from secrets.check_tokens(patient.tokens, patient.runner)
 
 

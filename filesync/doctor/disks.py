@@ -25,14 +25,21 @@ _FEW = 5_000
 
 def check_kind(folders: Iterable[Path]) -> Iterator[Finding | Skipped]:
     """Refuse what is shared over a network: neither SQLite's WAL nor the locks hold there."""
+    kinds = {folder: kind_of(folder) for folder in folders}
+    if not all(kinds.values()):
+        yield Skipped("paths", "disk", "this system does not tell on what file systems the paths are")
+        return
+    bad = [finding for folder, kind in kinds.items() if (finding := _judged(folder, kind))]
+    yield from bad or [ok("paths", "disk", f"local: {', '.join(dict.fromkeys(kinds.values()))}")]
+
+
+def kind_of(path: Path) -> str:
+    """Tell on what kind of file system a path is, or would be; '' where the system does not say."""
     try:
         mounts = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
-        yield Skipped("paths", "disk", "this system does not tell on what file systems the paths are")
-        return
-    kinds = {folder: file_system_of(nearest(folder).resolve(), mounts) for folder in folders}
-    bad = [finding for folder, kind in kinds.items() if (finding := _judged(folder, kind))]
-    yield from bad or [ok("paths", "disk", f"local: {', '.join(dict.fromkeys(kinds.values()))}")]
+        return ""
+    return file_system_of(nearest(path).resolve(), mounts)
 
 
 def check_room(folders: Sequence[Path], database: Path) -> Iterator[Finding]:

@@ -5,12 +5,14 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from filesync.doctor.disks import kind_of
 from filesync.doctor.finding import Finding, counted, fail, ok, warn
 from filesync.doctor.permissions import Runner, mode_of, user_name
 
 _OTHERS = 0o004
 _GROUP = 0o040
 _ANY_OTHER = 0o077
+_IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 
 
 def check_env(path: Path, secrets: Sequence[str]) -> Finding:
@@ -24,9 +26,12 @@ def check_env(path: Path, secrets: Sequence[str]) -> Finding:
     )
 
 
-def check_keys(paths: Iterable[Path]) -> Iterator[Finding]:
-    """Look at keys and other files that hold a secret; one that is not there is no matter of permissions."""
-    found = sorted({path for path in paths if path.is_file()})
+def check_keys(paths: Iterable[Path], home: Path) -> Iterator[Finding]:
+    """Look at keys and other files that hold a secret; one that is not there is no matter of permissions.
+
+    What a container's engine hands in, as a file system in memory beside the home, has the mode that it gives.
+    """
+    found = sorted({path for path in paths if path.is_file() and not _is_handed_in(path, home)})
     exposed = [finding for path in found if (finding := _judged("keys", path))]
     yield from exposed or [ok("secrets", "keys", f"{counted(len(found), 'file')}, of which others can read none")]
 
@@ -36,6 +41,10 @@ def check_tokens(folder: Path, runner: Runner) -> Iterator[Finding]:
     files = sorted(folder.glob("*.json")) if folder.is_dir() else []
     exposed = [finding for path in (folder, *files) if (finding := _refused(path, runner))]
     yield from exposed or [ok("secrets", "tokens", f"{counted(len(files), 'file')}, of which others can use none")]
+
+
+def _is_handed_in(path: Path, home: Path) -> bool:
+    return not path.is_relative_to(home) and kind_of(path) in _IN_MEMORY
 
 
 def _judged(check: str, path: Path) -> Finding | None:
