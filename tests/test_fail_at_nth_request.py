@@ -93,8 +93,8 @@ def test_whichever_request_fails_nothing_is_lost_and_the_next_sync_is_right(stag
 @pytest.mark.parametrize(("service", "way"), [(s, way) for s in ROUTES for way in ways_of(s)], ids=_id)
 def test_a_request_that_fails_in_any_way_ends_the_sync_as_it_should(stage_of: SetStage, service: str, way: Way) -> None:
     number, routes = ways_of(service).index(way), list(ROUTES[service])
-    # What is judged before anybody looks at the route is tried at one, a refusal at three, in turn.
-    for place in range(1 if way in COMMON else 3):
+    # What is judged before anybody looks at the route is tried at one, a refusal at two, in turn.
+    for place in range(1 if way in COMMON else 2):
         always = is_sensible(way, always=True) and (number + place) % 2 == 0
         route = routes[(number + 2 * place) % len(routes)]
         assert try_way(stage_of(ROUTES[service][route]), way, always=always, route=route)
