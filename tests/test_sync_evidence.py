@@ -19,6 +19,7 @@ from filesync.store.database import Database, open_for_writing
 from filesync.store.known import Pace
 from filesync.store.run import Plan, Run
 from filesync.sync.choice import Choice
+from filesync.sync.slots import Locks
 from tests.homes import READER, Acc, Drive, Home
 from tests.truth import assert_drive_truth
 
@@ -352,6 +353,18 @@ def test_a_write_that_the_system_refuses_is_said_in_one_line(tmp_path: Path) -> 
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, ignored)
         database.close()
+
+
+def test_endpoints_that_never_completed_leave_one_slot_to_the_others(tmp_path: Path) -> None:
+    ours, theirs = (Locks(tmp_path / "connector.db", 2) for _ in range(2))
+    first = ours.take_slot(newcomer=True)
+    assert first
+    assert theirs.take_slot(newcomer=True) is None
+    second = theirs.take_slot(newcomer=False)
+    assert second
+    assert ours.take_slot(newcomer=False) is None
+    first.release()
+    second.release()
 
 
 def test_newcomers_wait_for_the_slots_that_their_own_start_fills(tmp_path: Path) -> None:

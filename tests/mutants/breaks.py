@@ -397,7 +397,7 @@ BREAKS = (
         "filesync/sync/slots.py",
         "first = 1 if newcomer and self._slots > 1 else 0",
         "first = 0",
-        "test_single_instance.py test_sync_evidence.py",
+        "test_sync_evidence.py",
     ),
     Break(
         "running-for-ever",
