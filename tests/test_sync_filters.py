@@ -312,3 +312,21 @@ def test_an_acc_folder_that_a_rename_brings_into_the_filter_is_read_before_its_f
     acc.home.sync()
     assert acc.home.paths() == ["/Project Files/Active/kept.pdf", "/Project Files/news.pdf"]
     acc.home.assert_sound()
+
+
+def test_a_trial_with_other_filters_decides_nothing_for_later(acc: Acc) -> None:
+    plan = acc.service.add_file(acc.top, "plan.pdf")
+    model = acc.service.add_file(acc.top, "model.rvt")
+    about = {"name": "P", "endpoint_details": {"project_id": acc.project, "exclude": ["**/*.rvt"]}}
+    acc.home.configure(about)
+    acc.settle()
+    acc.home.sync()
+    acc.home.configure({"name": "P", "endpoint_details": {"project_id": acc.project, "exclude": ["**/*.pdf"]}})
+    acc.settle()
+    acc.home.sync("P", max_files=5)
+    acc.home.configure(about)
+    acc.settle()
+    acc.home.sync()
+    assert plan in acc.home.files()
+    assert model not in acc.home.files()
+    acc.home.assert_sound()

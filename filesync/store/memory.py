@@ -121,6 +121,10 @@ class Memory:
             (fingerprint, *bounds, self.endpoint_id),
         )
 
+    def forget_selection(self) -> None:
+        """Have the next sync decide all remembered files afresh."""
+        self._connection.execute("UPDATE sync_state SET selection = NULL WHERE endpoint_id = ?", (self.endpoint_id,))
+
     def live_files(self) -> int:
         return int(self._read("live_files"))
 

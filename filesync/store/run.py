@@ -126,7 +126,11 @@ class Run:
     def apply_filters(self) -> None:
         """Decide remembered files afresh where the filters changed or an age passed; no request."""
         fingerprint, memory = self.plan.selection.fingerprint, self._memory
-        if self._is_trial or (memory.selection, memory.bounds) == (fingerprint, self._bounds):
+        if (memory.selection, memory.bounds) == (fingerprint, self._bounds):
+            return
+        if self._is_trial:
+            with self._writing():
+                memory.forget_selection()  # what a trial decides by other filters is decided again
             return
         with self._writing():
             if memory.selection != fingerprint:
