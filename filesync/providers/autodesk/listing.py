@@ -156,7 +156,9 @@ class Queue:
     def _way(self, folder: KnownFolder) -> Iterator[tuple[str, str]]:
         """Climb to the root: give each folder above together with the one it should show."""
         one: KnownFolder | None = folder
-        while one and one.parent_id is not None:
+        passed: set[str] = set()
+        while one and one.parent_id is not None and one.id not in passed:  # parents may be named in a circle
+            passed.add(one.id)
             yield one.parent_id, one.id
             one = self._known.folder(one.parent_id)
 
