@@ -395,3 +395,27 @@ def test_a_folder_moved_out_of_one_that_was_then_deleted_stays_though_no_stamp_t
     assert_acc_truth(acc.home, acc.project)
     assert [c["external_file_id"] for c in acc.home.changes() if c["kind"] == "deleted"] == [gone]
     acc.home.assert_sound()
+
+
+def test_a_folder_that_shows_what_was_above_it_removes_nothing(acc: Acc) -> None:
+    acc.service.rules.folder_move_moves_rollup = False
+    outer = acc.service.add_folder(acc.top, "outer")
+    inner = acc.service.add_folder(outer, "inner")
+    acc.service.add_file(inner, "plan.pdf")
+    acc.settle()
+    acc.home.sync()
+    acc.service.clock.advance(3 * 3600)
+    acc.service.add_file(outer, "new.pdf")
+    acc.settle()
+    acc.home.sync()  # of all folders only inner was not listed now
+    acc.service.move_folder(inner, acc.top)
+    acc.service.move_folder(outer, inner)
+    acc.service.clock.advance(3 * 3600)
+    acc.service.reset()
+    assert acc.home.sync().status == "success"
+    assert [request.path.rsplit("/", 2)[-2] for request in acc.service.requests if request.route == "contents"] == [
+        inner
+    ]
+    assert_acc_truth(acc.home, acc.project)
+    assert {change["kind"] for change in acc.home.changes()} == {"created", "moved"}
+    acc.home.assert_sound()

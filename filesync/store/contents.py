@@ -73,6 +73,9 @@ class Contents:
         for file in latest.values():
             before = rows.get(file.id)
             parent = self._tree.home_of(file.parent_id, adopt_into)
+            if parent is None and self._tree.is_adrift(file.parent_id):
+                kept.append((file.id, facts_of(file, file.parent_id)))  # it waits with its folder
+                continue
             if parent is None:
                 if keep_strays:
                     kept.append((file.id, facts_of(file, file.parent_id)))

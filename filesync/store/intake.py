@@ -254,8 +254,17 @@ class Intake:
         placing = self._tree.put(folders, keep_strays=self.scope.keep_strays)
         self._tree.relist_below(self._removals.announced_among(placing.found))
         self._removals.seen_again(json.dumps(list(placing.found)))
-        self._removals.expect(placing.lost, sighting, Gone.OUT_OF_SCOPE, is_folder=True)
+        self._lose(placing.lost, folders, sighting)
         self._rehang(placing, frozenset(file.id for file in coming))
+
+    def _lose(self, lost: Sequence[str], folders: Sequence[RemoteFolder], sighting: Sighting) -> None:
+        """Take folders that hang nowhere by now for moved out, or ask where that hangs which they hang in."""
+        if not self._stamped:
+            self._removals.expect(lost, sighting, Gone.OUT_OF_SCOPE, is_folder=True)
+            return
+        # a folder that shows what is above it as below it was moved itself, and nothing has told of that yet
+        holders = {folder.parent_id for folder in folders if folder.id in lost and folder.parent_id}
+        self._removals.suspect(holders, sighting, is_folder=True)
 
     def _put_files(self, files: Sequence[RemoteFile], sighting: Sighting) -> None:
         adopt_into = self.scope.adopter

@@ -158,7 +158,7 @@ class Removals:
         return [
             Candidate(id_, bool(is_folder), parent)
             for id_, is_folder, parent in rows
-            if not self._is_below(parent, folders)
+            if not self._is_below(id_, parent, folders)
         ]
 
     def below_gone(self) -> list[Candidate]:
@@ -233,8 +233,8 @@ class Removals:
         turns = [Turn(id_, state, gone(state, now, fate), cause) for id_, state in states.items()]
         self._ledger.record(turns, now, reconciled=reconciled)
 
-    def _is_below(self, parent: str | None, folders: set[str]) -> bool:
-        passed: set[str] = set()
+    def _is_below(self, id_: str, parent: str | None, folders: set[str]) -> bool:
+        passed = {id_}
         while parent is not None and parent not in passed:
             if parent in folders:
                 return True

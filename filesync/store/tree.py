@@ -98,6 +98,11 @@ class Tree:
             return parent if parent.is_placed else None
         return self.place_of(adopt_into)
 
+    def is_adrift(self, folder_id: str | None) -> bool:
+        """Tell whether a live folder lost its place by what another one shows: where it hangs is to be asked."""
+        folder = self.get(folder_id)
+        return self._stamped and folder is not None and folder.deleted_at is None and not folder.is_placed
+
     def forget_cache(self) -> None:
         """Drop what was read; to be called when a transaction was rolled back."""
         self._cache.clear()
