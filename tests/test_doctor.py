@@ -153,6 +153,15 @@ def test_of_a_set_three_members_are_asked(patient: Patient) -> None:
     assert [each["subject"] for each in seen.of("services", "reach")] == ["Site 0", "Site 1", "Site 2"]
 
 
+def test_a_login_that_is_missing_is_said_once(patient: Patient) -> None:
+    patient.write_env(CONNECTOR_AUTODESK_CLIENT_ID="")
+    seen = patient.see_all()
+    assert {check for check, level in seen.levels.items() if level != "OK"} == {("logins", "login")}
+    skipped = [(each["check"], each["reason"]) for each in seen.document["skipped"]]
+    assert skipped == [("reach", "P: its login is not there"), ("clock", "no answer said what time it is there")]
+    assert not patient.acc.requests
+
+
 def test_an_answer_that_was_long_on_its_way_does_not_make_the_clock_wrong() -> None:
     apart = {"google": [timedelta(minutes=5), timedelta(seconds=2), timedelta(minutes=3)]}
     (found,) = services.check_clock(apart)

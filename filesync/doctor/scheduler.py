@@ -174,7 +174,7 @@ def _ended(starts: Starts, said: str) -> Finding:
 
 def _look_into(timer: Installed) -> str:
     if timer.kind == "systemd":
-        return f"systemctl {'' if 'system' in timer.option.split('--')[-1:] else '--user '}list-timers 'filesync-*'"
+        return f"systemctl {'' if timer.option.endswith('--system') else '--user '}list-timers 'filesync-*'"
     return "see whether cron runs (systemctl status cron) and what it says (journalctl -u cron, or your mail)"
 
 
