@@ -175,6 +175,8 @@ def open_for_reading(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Datab
     if version > migrations.CURRENT:
         raise StoreError(newer(path, version))
     if is_held(migration_lock(path)):
+        if not version:
+            raise StoreError(f"{path}: there is no database yet, it is just being created; try again in a moment")
         raise StoreError(f"{path}: is just being migrated to this filesync's schema; try again in a moment")
     raise StoreError(f"{path}: has schema version {version}, older than this filesync; run: filesync sync")
 
