@@ -247,7 +247,10 @@ def test_every_column_of_a_folder_that_is_written_over_is_named_and_mended(wide_
         last = len(broken) == len(FOLDER_COLUMNS)  # a path that is lost, not another
         corrupt(wide_site.home, "folders", id_, column, None if last else another(column, folders[id_][column]))
         broken.add((id_, column, "drift"))
-    assert {each for each in named(verify(wide_site.home, "--all")) if each[0] in wide_site.folders} == broken
+    found = named(verify(wide_site.home, "--all"))
+    assert {each for each in found if each[0] in wide_site.folders} == broken
+    in_lost_ones = {id_ for number, id_ in enumerate(wide_site.files) if number % len(wide_site.folders) in (7, 8)}
+    assert not in_lost_ones & {id_ for id_, _, _ in found}  # they are where they were, whatever their folder's row says
     assert_mended(wide_site.home)
     assert wide_site.home.paths() == paths
     assert folder_rows(wide_site.home) == folders
@@ -291,6 +294,16 @@ def test_a_live_file_that_is_marked_deleted_is_named_and_back_after_the_repair(s
     assert_mended(site.home)
     assert site.files[3] in site.home.files()
     assert site.home.changes(seq) == []  # the feed never said that it was gone
+
+
+def test_a_live_file_is_counted_once_when_the_feed_no_longer_knows_that_it_was_live(acc_site: Site) -> None:
+    write(acc_site.home, "DELETE FROM changes WHERE external_file_id = ?", acc_site.files[3])
+    write(acc_site.home, "UPDATE retention SET floor_seq = 1, floor_at = '2026-01-01T00:00:00.000Z'")
+    for column, value in (("deleted_at", "2026-01-01T00:00:00.000Z"), ("deleted_reason", "trashed")):
+        corrupt(acc_site.home, "files", acc_site.files[3], column, value)
+    assert named(verify(acc_site.home, "--all", "--repair")) == {(acc_site.files[3], "deleted_reason", "drift")}
+    assert named(verify(acc_site.home, "--all")) == set()
+    assert acc_site.home.query("SELECT live_files FROM sync_state") == [{"live_files": len(acc_site.home.files())}]
 
 
 def test_a_deleted_file_that_is_marked_live_is_named_and_gone_after_the_repair(site: Site) -> None:
@@ -381,6 +394,7 @@ def test_a_row_that_the_feed_agrees_with_drifted_when_nothing_changed_since(acc:
         "UPDATE changes SET after = json_set(after, '$.file_size', 77) WHERE external_file_id = ?",
         acc_site.files[0],
     )
+    acc.service.clock.advance(5.5 * 3600)  # so that its folder is about to be read again, which would mend it
     (row,) = verify(acc.home, "--all", code=1)["differences"]
     assert (row["verdict"], row["contradicts_feed"], row["inventory"], row["service"]) == ("drift", False, 77, 1)
     seq = acc.home.last_seq()
