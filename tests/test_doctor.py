@@ -253,6 +253,17 @@ def test_root_in_the_home_of_another_looks_with_that_ones_permissions_and_asks_n
 
 
 @only_root
+def test_root_starts_no_program_of_another_user(patient: Patient) -> None:
+    trace = patient.machine / "started"
+    (patient.machine / "bin" / "filesync").write_text(f"#!/bin/sh\necho {trace} >> {trace}\n")
+    assert patient.see().levels["scheduler", "program"] == "OK"
+    assert trace.read_text().count("\n") == 1
+    patient.give_away()
+    assert patient.see().levels["scheduler", "program"] == "OK"
+    assert trace.read_text().count("\n") == 1
+
+
+@only_root
 def test_what_a_sync_as_root_left_behind_is_found(patient: Patient) -> None:
     patient.give_away()
     os.chown(patient.path / "logs" / "connector.log", 0, 0)

@@ -121,7 +121,8 @@ def _scheduler(patient: Patient, _: Wanted) -> Iterator[Result]:
         yield from scheduler.check_installed(timers, starts)
     else:
         yield Skipped("scheduler", "installed", f"only {owner.name} can see the crontab of {owner.name}")
-    yield from (scheduler.check_program(each, patient.home) for each in timers)
+    for each in timers:  # root starts no program that may be another user's
+        yield scheduler.check_program(each, patient.home, may_start=owner.is_us)
     only_here = scheduler.only_here(patient.given.environ, patient.written, [*DEFAULTS])
     yield scheduler.check_variables(timers, only_here, patient.env)
     yield from scheduler.check_starts(timers, starts)

@@ -1,8 +1,8 @@
 """The scheduler: whether something starts `filesync sync` for this home, once, with a program that starts."""
 
-import os
 import re
 import shlex
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ _SLOTS = 3  # that may pass without a start
 _LONGEST_SLOT = timedelta(days=8)  # of an endpoint that is read once a week
 _UNKNOWN_LENGTH = timedelta(hours=1)  # of the slots of a timer that somebody changed, or of one that we do not know
 _CLOCK_TOLERANCE = timedelta(minutes=1)
+_PATH_OF_CRON = "/usr/bin:/bin"
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _CODES = {
     1: "an endpoint failed",
@@ -86,23 +87,24 @@ def check_installed(timers: Sequence[Installed], starts: Starts) -> Iterator[Fin
         yield ok("scheduler", "installed", timers[0].place)
 
 
-def check_program(timer: Installed, home: Path) -> Finding:
-    """Look whether what is installed is for this home, and starts."""
+def check_program(timer: Installed, home: Path, *, may_start: bool) -> Finding:
+    """Look whether what is installed is for this home, and, where it may be started, whether it starts."""
     mend = f"filesync schedule install {timer.option}"
     words = _words(timer)
     if words is None or "--home" not in words[1:-1]:
         return fail("scheduler", "program", f"{timer.place}: does not start filesync for a home", mend, timer.kind)
     at = words.index("--home")
-    if words[at + 1] != str(home):
+    if Path(words[at + 1]) != home:
         return fail("scheduler", "program", f"{timer.place}: is for another home, {words[at + 1]}", mend, timer.kind)
     if "sync" not in words[at:]:
         return fail("scheduler", "program", f"{timer.place}: does not call `sync`", mend, timer.kind)
     program = words[at - 3 : at] if words[at - 2 : at] == ["-m", "filesync"] else words[at - 1 : at]
-    if not os.access(program[0], os.X_OK):
+    if shutil.which(program[0], path=_PATH_OF_CRON) is None:
         detail = f"{timer.place}: {program[0]} is not there, or is no program"
         return fail("scheduler", "program", detail, mend, timer.kind)
     try:
-        try_out(program)
+        if may_start:
+            try_out(program)
     except SchedulerError as error:
         return fail("scheduler", "program", f"{timer.place}: {error}", mend, timer.kind)
     return ok("scheduler", "program", program[0], timer.kind)
