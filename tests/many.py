@@ -19,6 +19,7 @@ from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from tests.homes import READER, Ended, Home
 from tests.served import Visitor
+from tests.test_sync_processes import opened
 from tests.test_walks import AccWalk, DriveWalk
 
 DAY = 86400.0
@@ -120,7 +121,7 @@ class Crowd:
             thread.start()
         for thread in self._threads:
             thread.join()
-        assert self.wrong == []
+        assert not self.wrong, "\n".join(self.wrong)
 
     def blame(self, what: str) -> None:
         with self._lock:
@@ -182,8 +183,11 @@ class Crowd:
         with suppress(subprocess.TimeoutExpired):
             process.wait(chance.random() * 3)
             return
-        with suppress(ProcessLookupError):
-            os.kill(process.pid, chance.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGTERM, signal.SIGINT]))
+        number = chance.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGTERM, signal.SIGINT])
+        with suppress(OSError):  # it has just ended
+            if number == signal.SIGINT and not opened(process, self.site.home.database):
+                number = signal.SIGTERM  # while Python itself begins, Ctrl-C shows its own traceback
+            os.kill(process.pid, number)
         with self._lock:
             self.killed += 1
 

@@ -250,16 +250,17 @@ def test_killed_at_any_statement_a_migration_is_done_by_the_next_start(
 
 
 def test_of_processes_that_migrate_at_once_one_does_and_the_others_wait(old: Path, one_more: str) -> None:
-    heard = old.parent / "heard"
-    with FileLock(migration_lock(old)):
+    heard, begin = old.parent / "heard", old.parent / "begin"
 
-        def migrate() -> None:
-            open_for_writing(old, on_upgrade=lambda _: print("once", file=heard.open("a"))).close()
+    def migrate() -> None:
+        wait_until(begin.exists)
+        open_for_writing(old, on_upgrade=lambda _: print("once", file=heard.open("a"))).close()
 
-        pids = [forked(migrate) for _ in range(4)]
+    pids = [forked(migrate) for _ in range(4)]
+    begin.touch()
     assert [ended(pid) for pid in pids] == [0] * 4
     assert heard.read_text() == "once\n"
-    assert beside(old) == {"heard", f"connector.db.before-schema-{NEXT}"}
+    assert beside(old) == {"heard", "begin", f"connector.db.before-schema-{NEXT}"}
 
 
 def test_tables_are_rewritten_only_when_nobody_else_writes(
