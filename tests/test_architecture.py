@@ -77,6 +77,7 @@ CACHES = {
     ".mypy_cache",
     ".ruff_cache",
     ".pytest_cache",
+    ".hypothesis",
     ".venv",
     "node_modules",
     "build",

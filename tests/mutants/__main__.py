@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.mutants.breaks import BREAKS, Break
 
 ROOT = Path(__file__).parent.parent.parent
+TOO_LONG = 900.0  # seconds
 LEFT_OUT = (".git", ".venv", "__pycache__", "node_modules", "data", "logs", "*.egg-info", ".*_cache")
 
 
@@ -46,7 +47,10 @@ def _seen_by(each: Break, copy: Path) -> str | None:
 
 def _first_failure(copy: Path, tests: list[str]) -> str | None:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider", "--tb=no", *tests]
-    said = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    try:
+        said = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False, timeout=TOO_LONG)
+    except subprocess.TimeoutExpired:
+        return "a test that hangs"
     if said.returncode == 0:
         return None
     found = re.search(r"^(?:FAILED|ERROR) \S+?::(?:\w+::)?(\w+)", said.stdout, re.MULTILINE)

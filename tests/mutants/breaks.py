@@ -411,8 +411,8 @@ BREAKS = (
         "silence-for-ever",
         "ten minutes without an answer end a sync as stalled",
         "filesync/http/transport.py",
-        "if call.silent + self._clock.monotonic() - started >= LONGEST_SILENCE:",
-        "if call.silent + self._clock.monotonic() - started >= 100 * LONGEST_SILENCE:",
+        "LONGEST_SILENCE = 600.0",
+        "LONGEST_SILENCE = 900.0",
         "test_http_retry.py",
     ),
     # --- 7. Signals ----------------------------------------------------------------------------------------------
