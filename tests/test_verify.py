@@ -388,13 +388,16 @@ def test_drift_is_drift_also_amid_changes(site: Site) -> None:
 
 def test_a_row_that_the_feed_agrees_with_drifted_when_nothing_changed_since(acc: Acc, acc_site: Site) -> None:
     """As a mistake of ours would leave it: row and feed say the same, and the service never said that."""
-    corrupt(acc.home, "files", acc_site.files[0], "file_size", 77)
+    file = acc.service.add_file(acc.top, "uppermost.pdf", 1)
+    acc.service.clock.advance(3600)
+    acc.home.sync(full=True)
+    acc.service.clock.advance(5.5 * 3600)  # so that its folder is the next to be read again, which would mend it
+    corrupt(acc.home, "files", file, "file_size", 77)
     write(
         acc.home,
         "UPDATE changes SET after = json_set(after, '$.file_size', 77) WHERE external_file_id = ?",
-        acc_site.files[0],
+        file,
     )
-    acc.service.clock.advance(5.5 * 3600)  # so that its folder is about to be read again, which would mend it
     (row,) = verify(acc.home, "--all", code=1)["differences"]
     assert (row["verdict"], row["contradicts_feed"], row["inventory"], row["service"]) == ("drift", False, 77, 1)
     seq = acc.home.last_seq()
