@@ -147,9 +147,16 @@ def test_a_page_that_is_not_what_the_reference_says_is_an_error() -> None:
             to_changes_page({"changes": [entry], "newStartPageToken": "8"}, "there")
 
 
-def test_a_page_without_anything_is_the_end() -> None:
-    page = to_items_page({}, "there")
+@pytest.mark.parametrize("answer", [{"files": []}, {"incompleteSearch": False}])
+def test_a_page_without_items_and_token_is_the_end(answer: Mapping[str, Any]) -> None:
+    page = to_items_page(answer, "there")
     assert (page.items, page.next_token, page.is_incomplete) == ((), None, False)
+
+
+@pytest.mark.parametrize("answer", [{}, {"error": "none"}])
+def test_an_answer_with_none_of_a_pages_fields_is_no_page(answer: Mapping[str, Any]) -> None:
+    with pytest.raises(ResponseError, match="there: the answer is no list of files"):
+        to_items_page(answer, "there")
 
 
 def envelope(reason: str, **more: str) -> Mapping[str, Any]:
