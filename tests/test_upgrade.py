@@ -408,7 +408,6 @@ def test_steps_that_rewrite_tables_say_so() -> None:
         "changes",
         "changes --consumer bi --commit",
         "logs",
-        "endpoints",
         "snapshot copy.db",
         "prune",
         "consumers",
@@ -417,7 +416,7 @@ def test_steps_that_rewrite_tables_say_so() -> None:
         "notify status",
     ],
 )
-def test_a_newer_database_is_refused_in_one_line_by_every_command(tmp_path: Path, command: str) -> None:
+def test_a_newer_database_is_refused_in_one_line_by_every_command_that_opens_it(tmp_path: Path, command: str) -> None:
     home = Home(tmp_path)
     home.configure({"name": "D", "endpoint_details": {"drive_id": "0A"}})
     load(f"{dump_of(CURRENT)}PRAGMA user_version = {NEXT};", home.database)
