@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from filesync.simulators.acc.documents import Rules
 from filesync.simulators.clock import SimulatedClock
 from filesync.store.journal import Outcome
 from filesync.sync.choice import Choice
-from tests.homes import Home
+from tests.homes import Acc, Home
 from tests.model.acc import AccModel, Project, ShiftedClock
 from tests.model.filters import Filters
 from tests.model.inventory import Before
@@ -413,3 +414,27 @@ def test_after_any_history_of_acc_the_database_says_what_the_model_says() -> Non
 @pytest.mark.soak
 def test_after_thousands_of_histories_of_acc_the_database_says_what_the_model_says() -> None:
     run_state_machine_as_test(AccMachine, settings=settings(max_examples=3000, stateful_step_count=50))
+
+
+def test_a_member_who_gains_and_loses_folders_loses_no_file_that_he_is_shown(acc: Acc) -> None:
+    service, chance = acc.service, Random(5)
+    member = service.add_user("Bob Example")
+    details = {"project_id": acc.project, "act_as_user": member}
+    acc.home.configure({"name": "P", "endpoint_details": details, "max_delete_percent": 100})
+    folders = [acc.top]
+    for number in range(8):
+        folders.append(service.add_folder(chance.choice(folders), f"{number}"))
+        service.add_file(folders[-1], "plan.pdf")
+    model = AccModel(acc.home, "P", Project(service, acc.home, acc.project, user=member), access_changed=True)
+    model.max_delete_percent = 100
+    for number in range(16):
+        service.add_member(acc.project, member, chance.choice([None, chance.sample(folders, chance.randint(1, 3))]))
+        moved, target = service.folders[chance.choice(folders[1:])], service.folders[chance.choice(folders)]
+        if number % 2 and moved not in target.chain():
+            service.move_folder(moved.id, target.id)
+        acc.settle()
+        before = model.look()
+        outcome = acc.home.sync(full=number % 3 == 0)
+        model.check(before, outcome)
+        if number % 3 == 0:
+            model.check_clean(before, outcome)

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from filesync.clock import Clock
 from filesync.simulators.acc import AccSimulator
+from filesync.simulators.acc.accounts import may_open
 from filesync.simulators.acc.records import Folder
 from filesync.store.journal import Outcome
 from tests.homes import Home
@@ -45,10 +46,11 @@ class Project:
     id: str
     folder: str | None = None
     rescoped: bool = False
+    user: str | None = None  # as whom the endpoint reads; None: as the app, which sees everything
     known: Mapping[str, Row] = field(default_factory=dict)  # the rows of `folders`, as the model last read them
 
     def shown(self) -> Mapping[str, Row]:
-        return {told["id"]: _row(told) for told in self.acc.truth(self.id, self.folder)}
+        return {told["id"]: _row(told) for told in self.acc.truth(self.id, self.folder, user=self.user)}
 
     def reasons(self, row: Row) -> Collection[str]:
         """Ask the file, and every folder that it was known in, why it is not shown any more."""
@@ -113,7 +115,7 @@ class Project:
             return {"removed"}
         chain = folder.chain()
         found = {"trashed"} if any(one.hidden for one in chain) else set()
-        if any(one.revoked for one in chain):
+        if not may_open(folder, self.acc.users[self.user] if self.user else None):
             found |= {"access_lost", "out_of_scope"}
         if any(one.system for one in chain) or (self.folder and self.acc.folders.get(self.folder) not in chain):
             found.add("out_of_scope")
@@ -278,10 +280,10 @@ class AccModel(Model):
         return {id_: row["last_listed_at"] for id_, row in self.project.known.items()}
 
     def _listed(self) -> set[str]:
-        """Give the folders that the database says were listed by this sync; the project's own root never is."""
+        """Give the folders that this sync listed by their contents, says the database; a member knows some by name only."""
         top = self.project.acc.root_folder(self.project.id)
-        times = self._listing_times().items()
-        return {id_ for id_, at in times if at and at != self.listed_at.get(id_) and id_ != top}
+        times = {id_: at for id_, at in self._listing_times().items() if at and at != self.listed_at.get(id_)}
+        return {id_ for id_ in times if id_ != top and self.project.known[id_]["listable"]}
 
 
 def _join(folder: str, name: str) -> str:
