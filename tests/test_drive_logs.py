@@ -85,3 +85,25 @@ def test_what_vanished_between_two_logs_is_removed_though_a_stopped_listing_had_
     drive.settle()
     assert drive.home.sync().status == "success"
     assert not drive.home.files()
+
+
+def test_what_went_to_a_new_folder_while_everything_was_listed_is_not_removed(drive: Drive) -> None:
+    state = drive.service.state
+    folder = state.add_folder(drive.shared, "folder")
+    files = [state.add_file(state.add_folder(folder, "inner"), name, 1) for name in ("a.pdf", "b.pdf")]
+    for number in range(3):
+        state.add_folder(drive.shared, f"{number}")
+    drive.settle()
+    drive.home.sync()
+    drive.service.largest_page = 1
+
+    def move(answer: object) -> object:
+        state.move(folder, state.add_folder(drive.shared, "new"))
+        return answer
+
+    drive.service.faults.fail(faults.altered(move), nth=1, route="files.list")
+    assert drive.home.sync(full=True).status == "success"
+    assert not [change for change in drive.home.changes() if change["kind"] == "deleted"]
+    assert set(drive.home.files()) == set(files)
+    drive.home.sync()
+    assert_drive_truth(drive.home, drive.shared)

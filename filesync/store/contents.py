@@ -166,10 +166,14 @@ class Contents:
         rows = self._rows_of(json.dumps(list(facts)))
         turns: list[Turn] = []
         shown: list[str] = []
+        waiting: list[str] = []
         for id_, values in facts.items():
             parent = self._tree.place_of(parent_of(values))
-            if parent is None or parent.relist:
-                continue  # it waits for its folder's place, or for its folder to be read
+            if parent is None:
+                continue  # it waits for its folder's place
+            if parent.relist:
+                waiting.append(id_)  # for its folder to be read
+                continue
             path = join(str(parent.path), name_of(values))
             if self._matches(path, type_of(values), updated_at(values)):
                 shown.append(id_)
@@ -177,6 +181,7 @@ class Contents:
                 if before != after:
                     turns.append(Turn(id_, before, after, sighting.cause))
         self._removals.seen_again(json.dumps(shown))
+        self._removals.waiting(waiting)
         self._ledger.record(turns, sighting.now)
         self._release(shown)
 

@@ -82,6 +82,14 @@ class Removals:
             (self._endpoint_id, json.dumps(list(folder_ids))),
         )
 
+    def waiting(self, file_ids: Sequence[str]) -> None:
+        """Drop the files that hung in no known folder and hang in one again that is yet to be read."""
+        self._connection.execute(
+            """DELETE FROM candidates WHERE endpoint_id = ? AND NOT is_folder AND fate = 'out_of_scope' AND vanished
+               AND external_id IN (SELECT value FROM json_each(?))""",
+            (self._endpoint_id, json.dumps(list(file_ids))),
+        )
+
     def decide(self, id_: str, fate: Gone | None) -> None:
         """Take the answer of a look-up: gone and why, or (None) still there, and then its folder is read again."""
         if fate is not None:

@@ -67,6 +67,7 @@ class _Reading:
         self._now = now
         self._memory = Memory.of(known.state).marked(now)
         self._full = known.full
+        self._has_listed = False
 
     def batches(self) -> Iterator[Batch]:
         self._look_at_root()
@@ -77,14 +78,16 @@ class _Reading:
             yield from self._list_tree(log)
         else:
             yield from self._list_flat(log)
-        if self._full:
+        if self._full or self._has_listed:
             yield from self._follow_again()
 
     def _follow_again(self) -> Iterator[Batch]:
-        """Undo what a listing showed that lagged behind the log: every entry of the log is the present state."""
-        if not self._memory.trail or self._memory.trail[0][1] == self._memory.cursor:
-            return
-        log = Log(self._drive, self._scope, self._memory.at(self._memory.trail[0][1]), self._known)
+        """Hear what happened while things were listed: what went to a new folder meanwhile would seem to hang nowhere.
+
+        After a full listing, which may lag behind the log, from an hour ago: every entry is the present state.
+        """
+        oldest = self._memory.trail[0][1] if self._full and self._memory.trail else self._memory.cursor
+        log = Log(self._drive, self._scope, self._memory.at(oldest), self._known)
         with suppress(DeadCursorError):
             yield from log.follow()
             yield from log.limited()
@@ -148,11 +151,11 @@ class _Reading:
         if listing:
             yield from self._list_all(listing)
             yield from log.limited()
-            yield from self._tree().read()
+            yield from self._read_tree()
         else:
             yield FoldersKnown()
             yield from log.limited()
-            yield from self._tree().read()
+            yield from self._read_tree()
 
     def _list_all(self, listing: Listing) -> Iterator[Batch]:
         flat = FlatListing(self._drive, self._scope, self._memory.reading(listing), self._known)
@@ -164,15 +167,17 @@ class _Reading:
         yield from log.limited()
         listing = self._memory.listing
         if listing and not (self._known.full and listing.full):
-            yield from self._tree().read_afresh()
+            yield from self._read_tree(afresh=True)
         else:
-            yield from self._tree().read()
+            yield from self._read_tree()
         if listing:
             self._memory = self._memory.reading(None)
             yield Page(state=self._memory.state())
 
-    def _tree(self) -> Tree:
-        return Tree(self._drive, self._scope, self._memory, self._known)
+    def _read_tree(self, *, afresh: bool = False) -> Iterator[Batch]:
+        tree = Tree(self._drive, self._scope, self._memory, self._known)
+        yield from tree.read_afresh() if afresh else tree.read()
+        self._has_listed = self._has_listed or tree.has_read
 
 
 def open_provider(details: "DriveDetails", surroundings: Surroundings) -> GoogleDrive:

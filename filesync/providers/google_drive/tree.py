@@ -60,6 +60,11 @@ class Tree:
         self._met: set[str] = set()
         self._subfolders: dict[str, frozenset[str]] = {}  # of each folder that was read
 
+    @property
+    def has_read(self) -> bool:
+        """Tell whether any folder was listed."""
+        return bool(self._subfolders)
+
     def read(self) -> Iterator[Batch]:
         """List every folder that is not listed yet."""
         self._meet(map(_to_folder, self._known.unlisted()))
