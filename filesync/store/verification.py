@@ -273,7 +273,7 @@ def find(database: Database, endpoint_type: str, scope: Mapping[str, Any]) -> in
 
 
 def read_only_changes(database: Database, endpoint_id: int, now: datetime, doubted: Sequence[str]) -> None:
-    """Make the next sync of this (private) database read what the service says changed, and doubted folders with stamps."""
+    """Make the next sync of this private database read what the service says changed, and doubted folders."""
     with database.transaction() as connection:
         for sql in (
             "UPDATE sync_state SET full_listed_at = ? WHERE endpoint_id = ?",
