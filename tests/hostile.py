@@ -35,6 +35,7 @@ NAMES = (
     "/",
     "//",
     "a/b\\c.pdf",
+    "carriage\rreturn.pdf",
     "line\nbreak\r\n\u2028\u2029.pdf",
     "<script>alert(1)</script><img src=x onerror=alert(2)>.pdf",
     "\"quotes' &amp; `ticks`.pdf",

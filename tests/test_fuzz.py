@@ -8,7 +8,7 @@ from filesync.globs import Glob
 from tests.fuzz import targets
 from tests.fuzz.feed import FEED
 
-CHEAP, LONG = 60, 20_000
+CHEAP, LONG = 40, 20_000
 
 
 @pytest.mark.parametrize("name", FEED)

@@ -163,7 +163,7 @@ def _try_out(stage: Stage, route: str, place: Place, value: object) -> None:
     stage.assert_heals()
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(st.data())
 def test_whatever_stands_anywhere_in_an_answer_ends_in_a_clear_outcome_and_heals(
     stage: Stage, data: st.DataObject

@@ -18,6 +18,7 @@ Row = Mapping[str, Any]
 SCHEMA = 1  # of every JSON document; a field may be added under the same number, none renamed or removed
 
 
+_CSV_END = "\r\n"  # while a row is made: before 3.13 Python puts quotes only around the line ends that it knows of
 _encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
@@ -93,7 +94,7 @@ def _write_document(world: World, key: str, rows: Iterable[Row]) -> None:
 def _write_csv(world: World, fields: Sequence[str], rows: Iterable[Row]) -> None:
     """Write CSV with a heading; on a terminal also without what would steer it."""
     line = io.StringIO(newline="")
-    writer = csv.writer(line, lineterminator="\n")
+    writer = csv.writer(line, lineterminator=_CSV_END)
     writer.writerow(fields)
     for row in rows:
         world.write(_taken(line))
@@ -102,7 +103,8 @@ def _write_csv(world: World, fields: Sequence[str], rows: Iterable[Row]) -> None
 
 
 def _taken(line: io.StringIO) -> str:
-    text = line.getvalue()
+    """Take the row that was written; it ends as lines do here."""
+    text = line.getvalue().removesuffix(_CSV_END) + "\n"
     line.seek(0)
     line.truncate()
     return text

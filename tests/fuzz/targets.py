@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from filesync.addresses import address_problem
@@ -22,7 +23,9 @@ from filesync.auth.google import service as google_service
 from filesync.auth.logins import login_file
 from filesync.auth.loopback import Reception
 from filesync.auth.tokens import of_bytes, to_token
+from filesync.cli import World
 from filesync.cli.moments import parse_moment
+from filesync.cli.output import Form, View, show
 from filesync.cli.text import harmless, harmless_json, unlike_formula
 from filesync.clock import Stop, SystemClock
 from filesync.config import load_config
@@ -224,9 +227,18 @@ def shown(content: bytes) -> None:
 
 
 def _in_csv(text: str) -> None:
-    line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\n").writerow([unlike_formula(text), "next"])
-    (row,) = csv.reader(io.StringIO(line.getvalue(), newline=""))
+    out = io.StringIO()
+    world = World(
+        environ={},
+        cwd=_HOME,
+        clock=_CLOCK,
+        random=Random(1),
+        stdin=io.StringIO(),
+        stdout=out,
+        stderr=io.StringIO(),
+    )
+    show(world, Form.CSV, View("rows", fields=("name", "after")), [{"name": text, "after": "next"}])
+    _, row = csv.reader(io.StringIO(out.getvalue(), newline=""))
     assert row == [unlike_formula(text), "next"]
 
 
