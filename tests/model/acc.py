@@ -50,6 +50,8 @@ class Project:
     known: Mapping[str, Row] = field(default_factory=dict)  # the rows of `folders`, as the model last read them
 
     def shown(self) -> Mapping[str, Row]:
+        if self.folder is not None and self.folder not in self.acc.folders:
+            return {}
         return {told["id"]: _row(told) for told in self.acc.truth(self.id, self.folder, user=self.user)}
 
     def reasons(self, row: Row) -> Collection[str]:
