@@ -216,6 +216,7 @@ class DriveWalk(Walk):
             self.state.view(self.chance.choice(self.files))
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("scope", ["drive", "folder"])
 def test_every_clean_drive_sync_ends_with_the_truth(tmp_path: Path, scope: str) -> None:
     clock = SimulatedClock(frozen=True)
@@ -233,6 +234,7 @@ def test_every_clean_drive_sync_ends_with_the_truth(tmp_path: Path, scope: str) 
         home.assert_sound()
 
 
+@pytest.mark.soak
 def test_a_drive_whose_listings_lag_is_right_once_the_lag_has_drained(tmp_path: Path) -> None:
     clock = SimulatedClock(frozen=True)
     drive = GoogleDrive(clock, wall=clock, seed=4, harsh=True)

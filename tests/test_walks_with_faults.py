@@ -31,6 +31,7 @@ def last_seq(home: Home) -> int:
     return home.last_seq() if home.database.exists() else 0
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("largest_page", [1000, 2])
 @pytest.mark.parametrize("scope", ["drive", "folder"])
 def test_drive_syncs_that_fail_anywhere_remove_nothing_shown(tmp_path: Path, scope: str, largest_page: int) -> None:
