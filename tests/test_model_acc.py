@@ -174,8 +174,11 @@ class AccMachine(RuleBasedStateMachine):
         many=st.booleans(),
         lag=st.sampled_from([0, 0, 0, 90]),
         in_folder=st.booleans(),
+        known=st.sampled_from([True, True, False]),
     )
-    def begin(self, rules: Rules, page: int, percent: int, lag: int, *, many: bool, in_folder: bool) -> None:
+    def begin(
+        self, rules: Rules, page: int, percent: int, lag: int, *, many: bool, in_folder: bool, known: bool
+    ) -> None:
         acc = self.acc
         acc.rules, acc.largest_page = replace(rules, list_lag=lag), page
         project = acc.add_project(acc.add_hub())
@@ -192,6 +195,8 @@ class AccMachine(RuleBasedStateMachine):
             self.project.folder = acc.folders[inner].parent.id  # type: ignore[union-attr]
         self.top = top
         self.configure()
+        if known:
+            self.run()
 
     def configure(self) -> None:
         details = {"project_id": self.project.id, **self.model.filters.details}
