@@ -37,6 +37,8 @@ COMMANDS = [
     ["endpoints", "check", "--json"],
     ["doctor"],
     ["doctor", "--json"],
+    ["verify", "--all"],
+    ["verify", "--all", "--json"],
     ["config", "check"],
     ["config", "show"],
     ["config", "show", "--json"],

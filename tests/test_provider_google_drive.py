@@ -461,9 +461,7 @@ def test_a_listing_for_a_dead_token_that_was_stopped_is_not_forgotten(
         check(sim, memory, root)
 
 
-def test_a_full_listing_goes_on_from_the_one_that_a_dead_token_began(
-    sim: Simulator, drive: str, connect: Open
-) -> None:
+def test_a_full_listing_goes_on_from_the_one_that_a_dead_token_began(sim: Simulator, drive: str, connect: Open) -> None:
     grow(sim.state, drive, files=20, folders=5)
     memory = Memory()
     memory.sync(connect(drive))

@@ -140,6 +140,25 @@ def test_a_mass_deletion_stops_and_asks_and_additions_are_written(acc: Acc) -> N
     acc.home.assert_sound()
 
 
+def test_a_file_that_a_listing_missed_and_a_look_up_found_stays_and_its_folder_is_read_again(acc: Acc) -> None:
+    ids = [acc.service.add_file(acc.top, f"{number}.pdf", 1) for number in range(3)]
+    acc.settle()
+    acc.home.sync()
+
+    def without_the_first(contents: Any) -> Any:
+        return {**contents, "data": [entry for entry in contents["data"] if entry["id"] != ids[0]]}
+
+    acc.service.faults.fail(faults.altered(without_the_first), route="contents")
+    assert acc.home.sync(full=True).status == "success"
+    assert len(acc.home.files()) == 3
+    acc.settle()
+    assert acc.home.sync().status == "success"
+    assert acc.service.count("contents") == 1
+    acc.settle()
+    acc.home.sync()
+    assert acc.service.count("contents") == 0
+
+
 def test_deletions_are_accepted_once(acc: Acc) -> None:
     files = [acc.service.add_file(acc.top, f"{number}.pdf", 1) for number in range(100)]
     acc.settle()

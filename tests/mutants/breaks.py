@@ -208,7 +208,7 @@ BREAKS = (
         _REMOVALS,
         "UPDATE folders SET relist = 1 WHERE endpoint_id = ?1 AND external_folder_id IN (",
         "UPDATE folders SET relist = relist WHERE endpoint_id = ?1 AND external_folder_id IN (",
-        "test_sync_removals.py test_sync_evidence.py test_conformance_autodesk.py test_model_acc.py test_model_drive.py",
+        "test_sync_removals.py",
     ),
     Break(
         "a-file-that-comes-back-is-new",
