@@ -2,11 +2,11 @@
 
 import errno
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,46 +17,8 @@ from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from tests.browsers import Person, callback_port
 from tests.homes import ROOT, Acc, Ended, Home
+from tests.mortals import EXCHANGES, FILES, Mortals, to_keywords
 from tests.strikes import Countdown, file_operations, os_error
-
-# Runs the command and kills itself at the n-th step of the refresh: whatever touches the token folder, the disk or
-# the wire, from the moment the login was read.
-MORTAL = """
-import os, signal, sys
-
-last, taken, begun = int(sys.argv.pop(1)), 0, False
-
-def step(name):
-    global taken
-    taken += begun
-    if taken == last:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-def hook(event, arguments):
-    global begun
-    path = str(arguments[0]) if arguments else ""
-    begun = begun or (event == "open" and "three-legged" in path and path.endswith(".json"))
-    if event in ("os.rename", "os.remove", "tempfile.mkstemp", "socket.connect") or (event == "open" and "tokens" in path):
-        step(event)
-
-def fsync(number, real=os.fsync):
-    step("fsync")
-    real(number)
-    step("fsynced")
-
-import requests
-from filesync.__main__ import main
-
-def send(self, *arguments, real=requests.Session.send, **more):
-    step("send")
-    answer = real(self, *arguments, **more)
-    step("sent")
-    return answer
-
-os.fsync, requests.Session.send = fsync, send
-sys.addaudithook(hook)
-main()
-"""
 
 
 @pytest.fixture
@@ -118,37 +80,25 @@ def test_ten_processes_with_an_expired_access_token_refresh_once_and_all_succeed
 
 def test_killed_at_any_step_of_a_refresh_the_old_or_the_new_login_is_whole(acc: Acc) -> None:
     acc.home.configure({"name": "P", "endpoint_details": {"project_id": acc.project}})
+    tokens = acc.home.path / "tokens"
+    arguments, doors = ("sync", "--endpoint", "P"), (FILES, EXCHANGES)
     outcomes = []
-    for step in range(1, 60):
-        path = log_in(acc)
-        before = whole(path)
-        died = _run_mortal(acc, step)
-        if died == 0:
-            break
-        assert died == -signal.SIGKILL
-        outcomes.append((whole(path)["refresh_token"] != before["refresh_token"], _after(acc)))
-    else:
-        pytest.fail("the refresh took more steps than anybody would count")
-    assert len(outcomes) > 8
-    kinds = {kind for _, kind in outcomes}
-    assert kinds == {"works", "login needed"}
+    with Mortals() as mortals:
+        for step in count(1):
+            path = log_in(acc)
+            before = whole(path)
+            keywords = to_keywords(acc.home, arguments)
+            life = mortals.call("tests.mortals:command", keywords, tokens, doors=doors, step=step)
+            if not life.was_killed:
+                assert life.code == 0, life
+                break
+            outcomes.append((whole(path)["refresh_token"] != before["refresh_token"], _after(acc)))
+    assert len(outcomes) > 15
+    kinds = [kind for _, kind in outcomes]
+    assert {*kinds} == {"works", "login needed"}
     assert all(kind == "works" for is_new, kind in outcomes if is_new)
-    first_spent = [kind for _, kind in outcomes].index("login needed")
-    assert all(kind == "works" for _, kind in outcomes[:first_spent])
-    assert not [*(acc.home.path / "tokens").glob(".*")], "what killed processes left is swept up"
-
-
-def _run_mortal(acc: Acc, step: int) -> int:
-    process = subprocess.run(
-        [sys.executable, "-c", MORTAL, str(step), "sync", "--endpoint", "P"],
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)} | acc.home.environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert process.returncode in (0, -signal.SIGKILL), process.stderr
-    return process.returncode
+    assert [is_new for is_new, _ in outcomes] == sorted(is_new for is_new, _ in outcomes)
+    assert not [*tokens.glob(".*")], "what killed processes left is swept up"
 
 
 def _after(acc: Acc) -> str:

@@ -15,12 +15,14 @@ from filesync.testing import Ground, ProviderConformance
 class AccGround(Ground):
     """A project of a simulated hub; what ACC's stamps do not show, only a full sync does."""
 
+    page_size = 40
     root_path = "/Project Files"
     is_prompt = False
 
     def __init__(self, acc: AccSimulator) -> None:
         self.clock = acc.clock
         self.acc = acc
+        acc.largest_page = self.page_size
         self.project = acc.add_project(acc.add_hub())
         self.root = acc.project_files(self.project)
         self.variables = {

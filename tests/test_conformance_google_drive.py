@@ -17,7 +17,7 @@ READER = "reader@example.com"
 class SharedDriveGround(Ground):
     """A shared drive that the reader is a member of."""
 
-    page_size = 100
+    page_size = 40
     reasons_of_leaving = ("out_of_scope", "removed")  # the log of one drive does not tell moves to another from loss
 
     def __init__(self, drive: GoogleDrive, folder: Path) -> None:
