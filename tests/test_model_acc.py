@@ -413,7 +413,7 @@ class AccMachine(RuleBasedStateMachine):
 
 
 def test_after_any_history_of_acc_the_database_says_what_the_model_says() -> None:
-    run_state_machine_as_test(AccMachine, settings=settings(max_examples=30, stateful_step_count=25))
+    run_state_machine_as_test(AccMachine, settings=settings(max_examples=20, stateful_step_count=25))
 
 
 @pytest.mark.soak
