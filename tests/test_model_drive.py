@@ -249,6 +249,7 @@ class DriveMachine(RuleBasedStateMachine):
     def be_moody(self, *, empty: bool, names: bool, below: bool, loses: bool) -> None:
         self.drive.empty_change_pages, self.drive.unseen_parents = empty, names
         self.drive.grouped_parents_lose, self.people.state.descendant_entries = loses, below
+        self.part.log_tells_all |= below
 
     @rule(status=st.sampled_from([400, 410]))
     def kill_change_tokens(self, status: int) -> None:

@@ -88,7 +88,8 @@ class Eyes:
 class Part:
     """The service's side of an endpoint: its scope, as `email` sees it. `quiet`: nothing lags behind.
 
-    `rescoped`: what lies outside a new scope may be undecided.
+    `rescoped`: what lies outside a new scope may be undecided. `log_tells_all`: what happened to a folder was told of
+    everything below it too, so that a file which can no longer be seen is said to be removed.
     """
 
     home: Home
@@ -98,6 +99,7 @@ class Part:
     filters: Filters = field(default_factory=Filters)
     quiet: bool = True
     rescoped: bool = False
+    log_tells_all: bool = False
     _versions: dict[str, int] = field(default_factory=dict)  # of each item when it was last found in the scope
 
     @property
@@ -158,7 +160,7 @@ class Part:
         for id_ in (row["external_file_id"], *self._known_above(row)):
             item = self.state.items.get(id_)
             if item and self._is_closed(item):
-                return found
+                return found | ({"removed"} if self.log_tells_all else set())
             found |= self._why_not(item)
         return found
 
