@@ -67,12 +67,17 @@ class Settings:
 
 
 def find_home(given: str | None, environ: Mapping[str, str], cwd: Path) -> Path:
-    """Choose the home: --home, else $FILESYNC_HOME, else the nearest one at or above `cwd`, else `cwd`."""
+    """Choose the home: --home, else $FILESYNC_HOME, else the nearest one at or above `cwd`, else `cwd`.
+
+    Raises ConfigError for a `cwd` where everybody may write and somebody else did put a configuration.
+    """
     chosen = given or environ.get("FILESYNC_HOME")
     if chosen:
         return _absolute(cwd, chosen)
-    found = (folder for folder in (cwd, *cwd.parents) if _is_our_home(folder))
-    return _absolute(next(found, cwd), ".")
+    found = next((folder for folder in (cwd, *cwd.parents) if _is_our_home(folder)), None)
+    if found is None:
+        _refuse_what_is_planted(cwd)
+    return _absolute(found or cwd, ".")
 
 
 def load_settings(home: Path, environ: Mapping[str, str]) -> Settings:
@@ -143,13 +148,35 @@ def _is_our_home(folder: Path) -> bool:
     """Tell whether a folder is a home; one that somebody else could have put in our way is not."""
     file = folder / CONFIG_FILE
     try:
-        return file.is_file() and all(_is_ours(each) for each in (folder, file.parent, file))
+        return file.is_file() and _is_ours(folder) and all(map(_is_ours, _steering(folder)))
     except OSError:
         return False
 
 
+def _refuse_what_is_planted(folder: Path) -> None:
+    try:
+        planted = [each for each in _steering(folder) if folder.stat().st_mode & 0o002 and not _is_ours(each)]
+    except OSError:  # then it is not read either, and whoever reads it says why
+        return
+    if planted:
+        raise ConfigError(
+            f"{planted[0]}: is somebody else's, in a folder where everybody can write; go to a home of yours, or name "
+            "one with --home"
+        )
+
+
+def _steering(folder: Path) -> list[Path]:
+    """Name what is there of the files that decide who is asked, with which login, and which programs run."""
+    file = folder / CONFIG_FILE
+    return [each for each in (file.parent, file, folder / ".env") if os.path.lexists(each)]
+
+
 def _is_ours(path: Path) -> bool:
-    return not hasattr(os, "geteuid") or path.stat().st_uid in {0, os.geteuid()}
+    """Tell whether a path is this user's or root's: a link as well as what it leads to."""
+    if not hasattr(os, "geteuid"):
+        return True
+    ours = {0, os.geteuid()}
+    return path.lstat().st_uid in ours and path.stat().st_uid in ours
 
 
 def _database_file(url: str) -> str:

@@ -50,14 +50,41 @@ def test_a_tilde_is_the_users_own_folder(tmp_path: Path, monkeypatch: pytest.Mon
     assert find_home("~/inventory", {}, Path("/")) == tmp_path / "inventory"
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
-@pytest.mark.parametrize("part", ["", "config", "config/connector.yaml"])
+only_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+
+
+@only_root
+@pytest.mark.parametrize("part", ["", "config", "config/connector.yaml", ".env"])
 def test_a_home_that_is_partly_somebody_elses_is_passed_over(tmp_path: Path, part: str) -> None:
     ours = make_home(tmp_path)
     theirs = make_home(tmp_path / "theirs")
     (theirs / "below").mkdir()
+    (theirs / ".env").touch()
     os.chown(theirs / part, 12345, -1)
     assert find_home(None, {}, theirs / "below") == ours
+
+
+@only_root
+def test_somebody_elses_link_to_a_configuration_of_ours_makes_no_home(tmp_path: Path) -> None:
+    ours = make_home(tmp_path / "ours")
+    (tmp_path / "open" / "below").mkdir(parents=True)
+    link = tmp_path / "open" / "config"
+    link.symlink_to(ours / "config")
+    assert find_home(None, {}, tmp_path / "open" / "below") == tmp_path / "open"
+    os.chown(link, 12345, -1, follow_symlinks=False)
+    assert find_home(None, {}, tmp_path / "open" / "below") == tmp_path / "open" / "below"
+
+
+@only_root
+@pytest.mark.parametrize("part", ["config", "config/connector.yaml", ".env"])
+def test_what_somebody_else_put_where_everybody_can_write_is_no_configuration(tmp_path: Path, part: str) -> None:
+    (make_home(tmp_path) / ".env").touch()
+    tmp_path.chmod(0o1777)
+    assert find_home(None, {}, tmp_path) == tmp_path
+    os.chown(tmp_path / part, 12345, -1)
+    with pytest.raises(ConfigError, match="somebody else's, in a folder where everybody can write"):
+        find_home(None, {}, tmp_path)
+    assert find_home(str(tmp_path), {}, Path("/")) == tmp_path
 
 
 def test_defaults_are_those_of_the_manual(tmp_path: Path) -> None:
