@@ -144,6 +144,12 @@ def test_a_file_that_is_no_database_is_1(home: CliHome, command: str) -> None:
     one_line(filesync(home, command), 1, "is not a SQLite database")
 
 
+@pytest.mark.parametrize("command", ["files", "sync"])
+def test_a_folder_in_the_place_of_the_database_is_called_one(home: CliHome, command: str) -> None:
+    home.database.mkdir(parents=True)
+    one_line(filesync(home, command), 1, "is a folder")
+
+
 def test_a_newer_schema_is_refused(synced: CliHome) -> None:
     connection = sqlite3.connect(synced.database)
     connection.execute("PRAGMA user_version = 99")

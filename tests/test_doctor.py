@@ -125,6 +125,22 @@ def test_a_folder_that_is_no_home_is_said_without_a_traceback(patient: Patient, 
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_a_file_in_the_place_of_the_home_is_said_once(patient: Patient, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    patient.environ["FILESYNC_HOME"] = str(tmp_path / "file")
+    seen = patient.see()
+    assert [each["detail"] for each in seen.of("paths", "home")] == [f"{tmp_path}/file: is no folder"]
+    assert {check: level for (area, check), level in seen.levels.items() if area == "paths" and level != "OK"} == {
+        "home": "FAIL"
+    }
+
+
+def test_a_home_that_may_not_be_used_is_said_once(patient: Patient) -> None:
+    patient.environ["FILESYNC_HOME"] = "~nobody-of-that-name/home"
+    ended = patient.home.run("doctor", "--json")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (78, "", 1)
+
+
 # --- which services are asked -----------------------------------------------------------------
 
 

@@ -50,7 +50,7 @@ OF_CONFIG = frozenset(
 OF_SCHEMA = frozenset(
     {("database", each) for each in ("search", "totals", "feed")}
     | {("syncs", each) for each in CHECKS["syncs"]}
-    | {("notify", "target"), ("scheduler", "ended")}
+    | {("notify", "target"), ("scheduler", "alive"), ("scheduler", "ended")}
 )
 OF_DATABASE = OF_SCHEMA | {("database", each) for each in ("schema", "journal", "log", "pages", "references")}
 
@@ -168,6 +168,12 @@ def no_configuration(patient: Patient, _: pytest.MonkeyPatch) -> None:
     patient.config.unlink()
 
 
+@breaks("configuration", "file", "FAIL", "longer than 5 MB", hides=OF_CONFIG | {("logins", "login")})
+def a_configuration_beyond_measure(patient: Patient, _: pytest.MonkeyPatch) -> None:
+    with patient.config.open("a") as file:
+        file.write("# much of it\n" * 500_000)
+
+
 @breaks("paths", "data", "FAIL", "cannot be written by", given_away=True)
 def a_data_folder_that_cannot_be_written(patient: Patient, _: pytest.MonkeyPatch) -> None:
     (patient.path / "data").chmod(0o555)
@@ -176,6 +182,21 @@ def a_data_folder_that_cannot_be_written(patient: Patient, _: pytest.MonkeyPatch
 @breaks("paths", "database", "FAIL", "cannot be written by", given_away=True)
 def a_database_that_cannot_be_written(patient: Patient, _: pytest.MonkeyPatch) -> None:
     patient.database.chmod(0o444)
+
+
+@breaks(
+    "paths",
+    "database",
+    "FAIL",
+    "connector.db: is no file",
+    also={("database", "opens"): "FAIL"},
+    hides=OF_DATABASE,
+)
+def a_folder_in_the_place_of_the_database(patient: Patient, _: pytest.MonkeyPatch) -> None:
+    for path in (patient.path / "data").glob("connector.db-*"):
+        path.unlink()
+    patient.database.unlink()
+    patient.database.mkdir()
 
 
 @breaks("paths", "locks", "FAIL", "is no folder")
@@ -311,7 +332,7 @@ def a_key_that_is_no_key(patient: Patient, _: pytest.MonkeyPatch) -> None:
     "WARN",
     "no sync has run in this home yet",
     also={("scheduler", "alive"): "WARN"},
-    hides=OF_DATABASE - {("notify", "target")},
+    hides=OF_DATABASE - {("notify", "target"), ("scheduler", "alive")},
 )
 def no_database(patient: Patient, _: pytest.MonkeyPatch) -> None:
     for path in (patient.path / "data").glob("connector.db*"):
@@ -319,25 +340,19 @@ def no_database(patient: Patient, _: pytest.MonkeyPatch) -> None:
             path.unlink()
 
 
-@breaks(
-    "database", "opens", "FAIL", "is not a SQLite database", also={("scheduler", "alive"): "WARN"}, hides=OF_DATABASE
-)
+@breaks("database", "opens", "FAIL", "is not a SQLite database", hides=OF_DATABASE)
 def something_else_than_a_database(patient: Patient, _: pytest.MonkeyPatch) -> None:
     for path in (patient.path / "data").glob("connector.db-*"):
         path.unlink()
     patient.database.write_bytes(b"not a database at all" * 1000)
 
 
-@breaks(
-    "database", "schema", "WARN", "older than this filesync", also={("scheduler", "alive"): "WARN"}, hides=OF_SCHEMA
-)
+@breaks("database", "schema", "WARN", "older than this filesync", hides=OF_SCHEMA)
 def an_older_schema(patient: Patient, _: pytest.MonkeyPatch) -> None:
     patient.write("PRAGMA user_version = 1")
 
 
-@breaks(
-    "database", "schema", "FAIL", "newer than this filesync", also={("scheduler", "alive"): "WARN"}, hides=OF_SCHEMA
-)
+@breaks("database", "schema", "FAIL", "newer than this filesync", hides=OF_SCHEMA)
 def a_newer_schema(patient: Patient, _: pytest.MonkeyPatch) -> None:
     patient.write("PRAGMA user_version = 999")
 

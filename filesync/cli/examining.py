@@ -29,7 +29,7 @@ from filesync.doctor import (
     syncs,
 )
 from filesync.doctor.finding import CHECKS, Finding, Skipped, fail
-from filesync.errors import FilesyncError, StoreError, UsageError
+from filesync.errors import ConfigError, FilesyncError, StoreError, UsageError
 from filesync.http import Attempt
 from filesync.logs import nowhere
 from filesync.settings import DEFAULTS, LOG_FILE
@@ -56,8 +56,11 @@ class Wanted:
 
 
 def examine(world: World, wanted: Wanted) -> Iterator[Result]:
-    """Make every check there is, in the order of CHECKS; nothing is changed. Raises UsageError for an unknown name."""
-    patient = Patient(world)
+    """Make every check there is, in the order of CHECKS; nothing is changed.
+
+    Raises UsageError for an unknown name, ConfigError where there is no home to look at.
+    """
+    _, patient = world.home, Patient(world)
     if patient.config and not patient.config.sets:  # who is in a set its service tells
         check_names(wanted.endpoints, [each.name for each in patient.config.endpoints])
     for area, checks in CHECKS.items():
@@ -112,7 +115,12 @@ def _database(patient: Patient, _: Wanted) -> Iterator[Result]:
 
 
 def _logins(patient: Patient, _: Wanted) -> Iterator[Result]:
-    yield from logins.check_logins([logins.Known(state.to_row(), state.log_in) for state in patient.logins])
+    try:
+        states = patient.logins
+    except ConfigError:  # connector.yaml is no file that can be read, as was said above
+        yield Skipped("logins", "login", _NO_CONFIG)
+        return
+    yield from logins.check_logins([logins.Known(state.to_row(), state.log_in) for state in states])
 
 
 def _scheduler(patient: Patient, _: Wanted) -> Iterator[Result]:

@@ -162,6 +162,7 @@ class Patient:
         last: tuple[str | None, int | None] = (None, None)
         scheduled_at = None
         with self.reading() as found:
+            is_known = found is not None or not self.database.exists()
             if found:
                 last, scheduled_at = last_start(found), examination.last_scheduled(found)
         by_itself = any(not isinstance(each.schedule, ManualSchedule) for each in self.active)
@@ -171,6 +172,7 @@ class Patient:
             is_busy=bool(self.running),
             needed=by_itself or self.config is None,
             now=self.given.clock.now(),
+            is_known=is_known,
         )
 
     def key_files(self) -> Iterator[Path]:

@@ -1,5 +1,6 @@
 """The configuration: the variables, connector.yaml, what is odd in it, and what its endpoints' logins lack."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -26,7 +27,10 @@ def check_file(config: Config | None, error: ConfigError | None, path: Path) -> 
             "configuration", "file", f"{counted(number, 'mistake')}; the first: {first}", "filesync config check"
         )
     if error or config is None:
-        return fail("configuration", "file", str(error), "filesync init, then copy the example and fill it in")
+        mend = "filesync init, then copy the example and fill it in"
+        if os.path.lexists(path):
+            mend = "put a readable file there; then: filesync config check"
+        return fail("configuration", "file", str(error), mend)
     active = sum(each.is_active for each in config.endpoints)
     sets = [each for each in config.sets if each.template.is_active]
     if not active and not sets:

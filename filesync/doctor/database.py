@@ -190,6 +190,8 @@ def _mend(error: StoreError) -> str:
     said = str(error)
     if "permission" in said or "cannot be opened" in said:
         return "see what is said of its path above"
+    if "is a folder" in said:
+        return "set DATABASE_URL to a file in it, or move it away"
     if "was locked" in said:
         return "end the program that holds it, or wait for it"
     return _RESTORE if "damaged" in said else "set DATABASE_URL to another file, or move this one away"

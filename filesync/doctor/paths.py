@@ -44,7 +44,7 @@ def check_places(places: Places, runner: Runner) -> Iterator[Finding | Skipped]:
         yield from (Skipped("paths", each, f"it is for {owner} to look") for each in CHECKS["paths"][1:7])
         return
     yield _home(places.home, runner)
-    if nearest(places.home) != places.home:
+    if not places.home.is_dir():
         return
     yield _config(places.config, runner)
     yield _folder("data", places.database.parent, runner)
@@ -55,6 +55,8 @@ def check_places(places: Places, runner: Runner) -> Iterator[Finding | Skipped]:
 
 
 def _home(home: Path, runner: Runner) -> Finding:
+    if home.exists() and not home.is_dir():
+        return fail("paths", "home", f"{home}: is no folder", "name another home with --home, or move this away")
     if not home.is_dir():
         return fail("paths", "home", f"{home}: there is no such folder", f"filesync init {shlex.quote(str(home))}")
     if not runner.is_us:
@@ -105,6 +107,8 @@ def _folder(check: str, path: Path, runner: Runner) -> Finding:
 def _database(path: Path, runner: Runner) -> Finding:
     all_three = f"{shlex.quote(str(path))}*"  # SQLite gives what it puts beside a database the same mode
     for each in filter(os.path.lexists, (path.with_name(path.name + end) for end in ("", "-wal", "-shm"))):
+        if each.exists() and not each.is_file():
+            return fail("paths", "database", f"{each}: is no file", f"mv {shlex.quote(str(each))} somewhere else")
         if problem := _unusable(each, runner, READ, WRITE):
             return fail("paths", "database", problem, permit(runner, each, all_three))
         if finding := _open_to_all("database", each):

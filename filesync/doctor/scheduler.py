@@ -48,7 +48,8 @@ class Installed:
 class Starts:
     """The last start of `filesync sync`, and whether a sync is under way; `needed`: some endpoint runs by itself.
 
-    `scheduled_at` is when the newest sync began that nobody asked for by name.
+    `scheduled_at` is when the newest sync began that nobody asked for by name. Without `is_known` there is a database
+    that cannot tell.
     """
 
     last_at: str | None
@@ -57,6 +58,7 @@ class Starts:
     is_busy: bool
     needed: bool
     now: datetime
+    is_known: bool = True
 
     def is_alive(self, slot: timedelta) -> bool:
         if self.is_busy:
@@ -119,6 +121,9 @@ def check_variables(timers: Sequence[Installed], only_here: Sequence[str], env: 
 
 def check_starts(timers: Sequence[Installed], starts: Starts) -> Iterator[Finding | Skipped]:
     """Look at the last start: how long ago it was, and how it ended."""
+    if not starts.is_known:
+        yield from (Skipped("scheduler", each, "the database cannot tell") for each in ("alive", "ended"))
+        return
     slot = min((slot_of(timer) for timer in timers), default=_UNKNOWN_LENGTH)
     if starts.last_at is None:
         yield _never(slot) if starts.needed else Skipped("scheduler", "alive", "every endpoint is manual")
@@ -153,6 +158,9 @@ def _without_timer(starts: Starts) -> Finding:
     if starts.is_alive(_UNKNOWN_LENGTH):
         detail = "neither cron nor systemd starts this home; so far it was started by hand"
         return warn("scheduler", "installed", detail, "filesync schedule install, or filesync loop")
+    if not starts.is_known:
+        detail = "neither cron nor systemd starts this home; whether something else does the database cannot tell"
+        return warn("scheduler", "installed", detail, "put the database right; or: filesync schedule install")
     return fail("scheduler", "installed", "nothing starts `filesync sync` for this home", "filesync schedule install")
 
 

@@ -219,6 +219,8 @@ def problems_named(path: Path) -> Iterator[None]:
             problem = _KNOWN_PROBLEMS["SQLITE_CORRUPT"]
         if problem is None:
             raise
+        if path.is_dir():  # SQLite speaks of the disk then
+            problem = "is a folder; set DATABASE_URL to a file in it, or move it away"
         raise StoreError(f"{path}: {problem}") from exc
 
 
