@@ -6,9 +6,9 @@ import re
 from typing import get_args
 
 from filesync.model import Batch, Gone
-from filesync.providers.base import Known, Provider, ProviderKind, Surroundings
+from filesync.providers.base import Known, LooksUp, Provider, ProviderKind, Surroundings
 from filesync.testing import Ground
-from tests.example_provider import EXAMPLE, ShelfGround, ShelfKind
+from tests.example_provider import EXAMPLE, ShelfGround, ShelfKind, ShelfProvider
 
 PAGE = (EXAMPLE.parent / "add-a-provider.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.+?)\n```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -26,7 +26,7 @@ def test_every_statement_has_its_promise() -> None:
 
 
 def test_everything_that_a_provider_is_given_or_must_have_is_named() -> None:
-    for contract in (Provider, ProviderKind, Surroundings, Known):
+    for contract in (Provider, ProviderKind, Surroundings, Known, LooksUp):
         for name in public(contract) - {"root"}:
             assert re.search(rf"\b{name}\b", PAGE), f"{contract.__name__}.{name}"
 
@@ -59,3 +59,4 @@ def test_the_example_has_every_ability_so_that_nothing_of_the_suite_is_skipped()
     optional = {name for name, thing in vars(Ground).items() if callable(thing) and not name.startswith("_")}
     assert optional <= vars(ShelfGround).keys()
     assert public(ProviderKind) <= vars(ShelfKind).keys()
+    assert public(LooksUp) <= vars(ShelfProvider).keys()

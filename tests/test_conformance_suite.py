@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from filesync.model import (
     RemoteFolder,
     Resolved,
     Rooted,
+    Shown,
     Unreadable,
 )
 from filesync.providers.base import Known, Provider, Surroundings
@@ -31,6 +32,7 @@ from filesync.testing import Ground, ProviderConformance, Unsupported
 from tests.example_provider import ShelfGround, ShelfKind, ShelfProvider
 
 Break = Callable[[ShelfProvider, Iterator[Batch], Known], Iterator[Batch]]
+LookBreak = Callable[[Iterator[Shown], Sequence[Candidate]], Iterator[Shown]]
 
 
 class Broken:
@@ -63,6 +65,31 @@ class BrokenKind(ShelfKind):
         return Broken(provider, *self._breaks)
 
 
+class BrokenLook(Broken):
+    """The example's provider, with what it looks up put through a break; `singly`: only what is asked one by one."""
+
+    files_per_look_up = 1
+    look_ups_per_minute = 60
+
+    def __init__(self, provider: ShelfProvider, look: LookBreak, *, singly: bool) -> None:
+        super().__init__(provider, None, None)
+        self._look, self._singly = look, singly
+
+    def look_up(self, items: Sequence[Candidate], known: Known, *, singly: bool = False) -> Iterator[Shown]:
+        shown = self.provider.look_up(items, known, singly=singly)
+        return self._look(shown, items) if singly or not self._singly else shown
+
+
+class BrokenLookKind(ShelfKind):
+    def __init__(self, look: LookBreak, *, singly: bool = False) -> None:
+        self._look, self._singly = look, singly
+
+    def open(self, details: Any, surroundings: Surroundings) -> Provider:
+        provider = super().open(details, surroundings)
+        assert isinstance(provider, ShelfProvider)
+        return BrokenLook(provider, self._look, singly=self._singly)
+
+
 class Shelf(ProviderConformance):
     patience = 0.05
 
@@ -92,6 +119,14 @@ def each_file(change: Callable[[RemoteFile], RemoteFile]) -> Break:
 def each(change: Callable[[Batch], Batch | None]) -> Break:
     def broken(_provider: ShelfProvider, batches: Iterator[Batch], _known: Known) -> Iterator[Batch]:
         yield from (changed for batch in batches if (changed := change(batch)) is not None)
+
+    return broken
+
+
+def each_shown(change: Callable[[Shown, Candidate], Shown | None]) -> LookBreak:
+    def broken(all_shown: Iterator[Shown], items: Sequence[Candidate]) -> Iterator[Shown]:
+        asked = {item.id: item for item in items}
+        yield from (changed for shown in all_shown if (changed := change(shown, asked[shown.id])) is not None)
 
     return broken
 
@@ -265,6 +300,89 @@ def answers_something_else(batch: Batch) -> Batch:
     return FoldersKnown()
 
 
+def shows_files_without_their_versions(shown: Shown, _asked: Candidate) -> Shown:
+    return replace(shown, item=replace(shown.item, version=None)) if isinstance(shown.item, RemoteFile) else shown
+
+
+def shows_folders_in_capitals(shown: Shown, _asked: Candidate) -> Shown:
+    folder = shown.item
+    return replace(shown, item=replace(folder, name=folder.name.upper())) if isinstance(folder, RemoteFolder) else shown
+
+
+def passes_folders_over(shown: Shown, asked: Candidate) -> Shown | None:
+    return None if asked.is_folder else shown
+
+
+def shows_everything_twice(all_shown: Iterator[Shown], _items: Sequence[Candidate]) -> Iterator[Shown]:
+    for shown in all_shown:
+        yield from (shown, shown)
+
+
+def writes_times_of_change_of_its_own(shown: Shown, _asked: Candidate) -> Shown:
+    return replace(shown, changed_at=Timestamp("2026-03-01 10:00:00"))
+
+
+def remembers_what_it_showed() -> LookBreak:
+    first: dict[str, Shown] = {}
+    return each_shown(lambda shown, _asked: first.setdefault(shown.id, shown))
+
+
+def believes_the_row(shown: Shown, asked: Candidate) -> Shown:
+    return replace(shown, item=replace(shown.item, parent_id=asked.parent_id), way=()) if shown.item else shown
+
+
+def gives_no_way(shown: Shown, _asked: Candidate) -> Shown:
+    return replace(shown, way=())
+
+
+def gives_the_way_upside_down(shown: Shown, _asked: Candidate) -> Shown:
+    return replace(shown, way=shown.way[::-1])
+
+
+def shows_what_is_gone(shown: Shown, asked: Candidate) -> Shown:
+    return shown if shown.item else replace(shown, item=RemoteFile(asked.id, "ghost", asked.parent_id), gone=None)
+
+
+def says_not_why(shown: Shown, _asked: Candidate) -> Shown:
+    return replace(shown, gone=None)
+
+
+def says_of(fate: Gone, other: Gone) -> LookBreak:
+    return each_shown(lambda shown, _asked: replace(shown, gone=other) if shown.gone is fate else shown)
+
+
+def stops_at_what_it_cannot_see(shown: Shown, _asked: Candidate) -> Shown:
+    if shown.gone:
+        raise FilesyncError("no such item, or it is locked")
+    return shown
+
+
+def passes_over_what_it_cannot_see(shown: Shown, _asked: Candidate) -> Shown | None:
+    return shown if shown.item else None
+
+
+def takes_failures_for_removal(all_shown: Iterator[Shown], items: Sequence[Candidate]) -> Iterator[Shown]:
+    try:
+        yield from all_shown
+    except FilesyncError:
+        yield from (Shown(item.id, None, Gone.REMOVED) for item in items)
+
+
+def takes_failures_for_the_end(all_shown: Iterator[Shown], _items: Sequence[Candidate]) -> Iterator[Shown]:
+    with suppress(FilesyncError):
+        yield from all_shown
+
+
+def calls_everything_removed_and_fails(all_shown: Iterator[Shown], items: Sequence[Candidate]) -> Iterator[Shown]:
+    yield from takes_failures_for_removal(all_shown, items)
+    raise FilesyncError("some requests failed")
+
+
+def leaves_a_looking_thread(all_shown: Iterator[Shown], _items: Sequence[Candidate]) -> Iterator[Shown]:
+    threading.Thread(target=threading.Event().wait, args=(0.5,), daemon=True).start()
+    yield from all_shown
+
+
 EMPTY = "test_an_empty_scope_is_listed_without_complaint"
 SIZES = "test_folders_of_every_size_around_a_page_are_listed_whole"
 TWICE = "test_a_second_sync_writes_nothing"
@@ -310,10 +428,37 @@ RESOLVES: Mapping[Break, str] = {
     each(says_nothing): TRASHED,
     each(answers_something_else): TRASHED,
 }
+LOOKED_UP = "test_what_is_looked_up_is_what_a_listing_says_and_what_happened_since"
+UNSEEN = "test_what_is_gone_or_may_not_be_seen_is_looked_up_as_such_and_spoils_nothing"
+LOOK_DOWN = "test_a_look_up_of_a_service_that_is_down_fails_and_calls_nothing_gone"
+LOOKS: Sequence[tuple[LookBreak, str, str]] = (
+    (each_shown(shows_files_without_their_versions), LOOKED_UP, "rows when nothing happened: 6 differ"),
+    (each_shown(shows_folders_in_capitals), LOOKED_UP, "rows when nothing happened: 4 differ"),
+    (each_shown(passes_folders_over), LOOKED_UP, "said nothing of"),
+    (shows_everything_twice, LOOKED_UP, "answered twice"),
+    (each_shown(writes_times_of_change_of_its_own), LOOKED_UP, "no timestamp of ours"),
+    (remembers_what_it_showed(), LOOKED_UP, "items that changed: 3 differ"),
+    (each_shown(believes_the_row), LOOKED_UP, "items that moved: 3 differ"),
+    (each_shown(gives_no_way), LOOKED_UP, r"the way to b.dwg is \[\]"),
+    (each_shown(gives_the_way_upside_down), LOOKED_UP, "the way to b.dwg"),
+    (each_shown(stops_at_what_it_cannot_see), UNSEEN, "failed, although the service is well"),
+    (each_shown(passes_over_what_it_cannot_see), UNSEEN, "said nothing of"),
+    (each_shown(shows_what_is_gone), UNSEEN, "which never was, is there"),
+    (each_shown(says_not_why), UNSEEN, "and not both"),
+    (says_of(Gone.REMOVED, Gone.TRASHED), UNSEEN, "which never was, is trashed"),
+    (says_of(Gone.ACCESS_LOST, Gone.OUT_OF_SCOPE), UNSEEN, "which may not be seen, is out_of_scope"),
+    (says_of(Gone.REMOVED, Gone.ACCESS_LOST), UNSEEN, "items that are gone: 1 differ"),
+    (says_of(Gone.TRASHED, Gone.REMOVED), UNSEEN, "items that are gone: 2 differ"),
+    (says_of(Gone.OUT_OF_SCOPE, Gone.REMOVED), UNSEEN, "items that are gone: 2 differ"),
+    (takes_failures_for_removal, LOOK_DOWN, "was not said to be"),
+    (takes_failures_for_the_end, LOOK_DOWN, "was not said to be"),
+    (calls_everything_removed_and_fails, LOOK_DOWN, "items before it was down"),
+    (leaves_a_looking_thread, LOOK_DOWN, "lives on"),
+)
 
 
 def test_it_passes_a_provider_that_keeps_its_promises_in_every_test_that_a_break_must_fail() -> None:
-    for name in {*READS.values(), *RESOLVES.values()}:
+    for name in {*READS.values(), *RESOLVES.values(), *(name for _, name, _ in LOOKS)}:
         run(ShelfKind(), name)
 
 
@@ -327,6 +472,23 @@ def test_it_fails_a_provider_that_breaks_a_promise_while_reading(broken: Break, 
 def test_it_fails_a_provider_that_breaks_a_promise_while_resolving(broken: Break, name: str) -> None:
     with pytest.raises(AssertionError):
         run(BrokenKind(resolve=broken), name)
+
+
+@pytest.mark.parametrize(("broken", "name", "words"), LOOKS)
+def test_it_fails_a_provider_that_breaks_a_promise_while_looking_up(broken: LookBreak, name: str, words: str) -> None:
+    with pytest.raises(AssertionError, match=words):
+        run(BrokenLookKind(broken), name)
+
+
+def test_it_fails_a_provider_that_shows_items_one_by_one_as_something_else() -> None:
+    with pytest.raises(AssertionError, match="one by one"):
+        run(BrokenLookKind(each_shown(shows_folders_in_capitals), singly=True), LOOKED_UP)
+
+
+@pytest.mark.parametrize("name", [LOOKED_UP, UNSEEN, LOOK_DOWN])
+def test_a_provider_that_looks_nothing_up_is_skipped_with_a_reason(name: str) -> None:
+    with pytest.raises(SkipTest, match="does not look items up by id"):
+        run(BrokenKind(), name)
 
 
 def test_it_fails_a_provider_that_takes_a_service_that_is_down_for_one_that_is_empty() -> None:

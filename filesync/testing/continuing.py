@@ -13,8 +13,6 @@ _MOST_STARTS = 100
 class Continuing(Stage):
     """What closing `read` early promises."""
 
-    patience = 5.0  # seconds that a closed generator's threads have to end
-
     def test_a_first_listing_stopped_anywhere_ends_with_the_same_rows(self) -> None:
         self._grow_wide()
         self.there.settle()
@@ -74,14 +72,14 @@ class Continuing(Stage):
         for stop_after in (1, 2, 5):
             before = set(threading.enumerate())
             self.inventory(f"closed after {stop_after}").sync(stop_after=stop_after)
-            self._claim_ended(before, f"closed after {stop_after} batches")
+            self.claim_ended(before, f"closed after {stop_after} batches")
 
     def test_a_generator_that_came_to_its_end_leaves_no_thread_behind(self) -> None:
         self._grow_wide()
         self.there.settle()
         before = set(threading.enumerate())
         self.inventory().complete()
-        self._claim_ended(before, "at its end")
+        self.claim_ended(before, "at its end")
 
     def _stop_once(self, inventory: Inventory, stop_after: int) -> None:
         outcome = inventory.sync(stop_after=stop_after)
@@ -107,12 +105,6 @@ class Continuing(Stage):
         self.site.move(ids["b.dwg"], ids["Older"])
         self.site.move(ids["Older"], ids["Letters"])
         self.site.trash(ids["c.pdf"])
-
-    def _claim_ended(self, before: set[threading.Thread], when: str) -> None:
-        for thread in set(threading.enumerate()) - before:
-            thread.join(self.patience)
-        left = [thread.name for thread in set(threading.enumerate()) - before]
-        claim(not left, f"{when}: these threads live on: {left}")
 
 
 def _stops(batches: int) -> Iterator[int]:

@@ -1,7 +1,8 @@
 """Inventory: one database that a provider fills through the real sync, and what it says afterwards."""
 
 import random  # noqa: TID251  a seeded generator: the suite's runs are to repeat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from filesync.clock import Stop, to_timestamp
 from filesync.config import Endpoint
 from filesync.http import Connector, Counters
 from filesync.model import KnownFolder
-from filesync.providers.base import Provider, ProviderKind, Surroundings
+from filesync.providers.base import LooksUp, Provider, ProviderKind, Surroundings
 from filesync.providers.details import FilterDetails
 from filesync.schedule import IntervalSchedule
 from filesync.selection import Selection
@@ -20,9 +21,10 @@ from filesync.store.database import Database, open_for_reading, open_for_writing
 from filesync.store.endpoints import Declared, Stored, bring_in_line
 from filesync.store.journal import Outcome
 from filesync.store.queries import ChangeFilter, FileFilter, KnownEndpoint, Row
+from filesync.sync.comparing import Comparison, Doors, comparing
 from filesync.sync.endpoint import Attempt, Sync, sync_endpoint
 from filesync.testing.claims import claim, claim_same
-from filesync.testing.ground import Ground
+from filesync.testing.ground import Ground, Unsupported
 from filesync.testing.site import Site
 from filesync.testing.witness import Witness
 
@@ -112,6 +114,26 @@ class Inventory:
         told = [(change["kind"], change["file_path"], change["after"]) for change in self.changes(last)]
         claim(not told, f"{when}: a sync without any change wrote changes: {told[:3]}")
         claim_same(self.rows(), before, f"files {when}")
+
+    @contextmanager
+    def comparing(self) -> Iterator[Comparison]:
+        """Hold the rows against the service as `filesync verify` does. Skips the test of a provider that cannot."""
+        stop = Stop(self.scene.ground.clock)
+        connector = self.scene.connector(stop, Counters())
+
+        def open_provider(endpoint: Endpoint, _stop: Stop, _counters: Counters) -> Provider:
+            provider = self.scene.open(endpoint.details, connector)
+            if not isinstance(provider, LooksUp):
+                raise Unsupported("the provider does not look items up by id")
+            return provider
+
+        try:
+            with comparing(
+                Doors(self._endpoint(), self.scene.ground.clock, stop, open_provider, None), self.path
+            ) as comparison:
+                yield comparison
+        finally:
+            connector.close()
 
     def live(self) -> dict[str, Row]:
         return self._files(FileFilter())

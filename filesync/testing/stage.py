@@ -1,20 +1,26 @@
 """Stage: what every test of the suite stands on; pytest calls setup_method and teardown_method by their names."""
 
+import gc
+import threading
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from filesync.providers.base import ProviderKind
+from filesync.testing.claims import claim
 from filesync.testing.ground import Ground
 from filesync.testing.inventory import Inventory, Scene
 from filesync.testing.site import Site
+
+_MOMENT = 0.05  # seconds
 
 
 class Stage:
     """One test's service, its true state, and as many inventories of it as the test wants."""
 
     kind: ClassVar[ProviderKind]
+    patience = 5.0  # seconds that a closed generator's threads have to end
 
     def ground(self, folder: Path) -> AbstractContextManager[Ground]:
         """Make a fresh scope of the service; `folder` is empty and the test's own."""
@@ -33,3 +39,12 @@ class Stage:
 
     def inventory(self, name: str = "inventory", **filters: Any) -> Inventory:
         return Inventory(self.scene, name, filters)
+
+    def claim_ended(self, before: set[threading.Thread], when: str) -> None:
+        """Claim that every thread that was not there before ends by itself."""
+        while thread := next((each for each in threading.enumerate() if each not in before), None):
+            thread.join(_MOMENT)
+            if thread.is_alive():
+                gc.collect()  # a thread that ended may have left a connection, for which a simulated service has one
+                thread.join(self.patience)
+            claim(not thread.is_alive(), f"{when}: the thread {thread.name} lives on")

@@ -24,7 +24,7 @@ from filesync.providers.base import Known, Provider
 from filesync.testing.claims import claim
 
 MOST_FILES = 2000  # in one batch
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 class Witness:
@@ -116,7 +116,7 @@ def _check_file(file: RemoteFile) -> None:
         claim(value != "" or field.name == "name", f"{where}: {field.name} is ''; None says 'not known'")
     claim(file.size is None or file.size >= 0, f"{where}: size {file.size}")
     for moment in (file.created_at, file.updated_at):
-        claim(moment is None or _TIMESTAMP.fullmatch(moment), f"{where}: {moment!r} is no timestamp of ours")
+        claim(moment is None or TIMESTAMP.fullmatch(moment), f"{where}: {moment!r} is no timestamp of ours")
     _check_type(file, where)
     _check_extra(file, where)
 
