@@ -3,8 +3,11 @@
 import ipaddress
 from urllib.parse import urlsplit
 
-_METADATA = frozenset({"metadata.google.internal", "metadata"})
-_METADATA_IPS = frozenset({"fd00:ec2::254", "100.100.100.200"})
+_METADATA = frozenset({"metadata.google.internal", "metadata.goog", "metadata"})
+_METADATA_IPS = frozenset(
+    {"fd00:ec2::254", "fd20:ce::254", "fd00:c1::a9fe:a9fe", "100.100.100.200", "168.63.129.16", "192.0.0.192"}
+)
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # a gateway there takes the last four bytes for an IPv4 address
 
 
 def address_problem(url: str, *, allow_http: bool) -> str:
@@ -18,7 +21,7 @@ def address_problem(url: str, *, allow_http: bool) -> str:
         return "an address such as https://host/path is needed"
     if "@" in parts.netloc or parts.fragment:
         return "an address without user and # is needed"
-    if host.lower() in _METADATA or is_forbidden(host):
+    if host.lower().rstrip(".") in _METADATA or is_forbidden(host):
         return "an address of link-local or metadata services is not allowed"
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
         return "https is needed: http would show the messages to the network; allow_http: true allows it"
@@ -31,8 +34,17 @@ def is_forbidden(host: str) -> bool:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return False
-    mapped = getattr(address, "ipv4_mapped", None) or address
+    mapped = _ipv4_in(address) or address
     return mapped.is_link_local or mapped.is_multicast or mapped.is_unspecified or str(mapped) in _METADATA_IPS
+
+
+def _ipv4_in(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Give the IPv4 address that an IPv6 one stands for: written as one, by 6to4, by a NAT64 gateway."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour
 
 
 def _is_loopback(host: str) -> bool:

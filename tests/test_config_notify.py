@@ -136,12 +136,29 @@ def test_config_show_says_who_is_told_without_what_is_secret(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "address", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1%eth0", "fd00:ec2::254", "0.0.0.0", "224.0.0.1"]
+    "address",
+    [
+        "169.254.169.254",
+        "::ffff:169.254.169.254",
+        "64:ff9b::169.254.169.254",
+        "2002:a9fe:a9fe::1",
+        "fe80::1%eth0",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "168.63.129.16",
+        "0.0.0.0",
+        "224.0.0.1",
+    ],
 )
 def test_addresses_where_machines_keep_their_secrets_are_refused(address: str) -> None:
     assert is_forbidden(address)
     host = f"[{address}]" if ":" in address else address
     assert address_problem(f"http://{host}/", allow_http=True)
+
+
+@pytest.mark.parametrize("name", ["metadata.google.internal", "Metadata.Google.Internal.", "metadata.goog"])
+def test_names_where_machines_keep_their_secrets_are_refused_also_where_a_proxy_looks_them_up(name: str) -> None:
+    assert address_problem(f"http://{name}/", allow_http=True)
 
 
 @pytest.mark.parametrize(
