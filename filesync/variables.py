@@ -1,7 +1,9 @@
 """Variables: the environment, `.env` below it, and values kept in files that NAME_FILE points to."""
 
+import contextlib
 import io
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -99,6 +101,9 @@ def _line(string: str, line: int) -> int:
 
 
 def _read_value(name: str, path: Path) -> str:
+    with contextlib.suppress(OSError):  # reading it says then what is wrong
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe that nobody writes to would hold every start for ever
+            raise ConfigError(f"{name}: {path} is no regular file")
     return _read_text(name, path).rstrip("\r\n")
 
 

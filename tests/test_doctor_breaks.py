@@ -199,6 +199,11 @@ def a_folder_in_the_place_of_the_database(patient: Patient, _: pytest.MonkeyPatc
     patient.database.mkdir()
 
 
+@breaks("paths", "locks", "WARN", "everybody can write it (mode 0777)")
+def locks_for_everybody(patient: Patient, _: pytest.MonkeyPatch) -> None:
+    (patient.path / "data" / "connector.db.locks").chmod(0o777)
+
+
 @breaks("paths", "locks", "FAIL", "is no folder")
 def a_file_in_the_place_of_the_locks(patient: Patient, _: pytest.MonkeyPatch) -> None:
     locks = patient.path / "data" / "connector.db.locks"

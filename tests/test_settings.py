@@ -235,7 +235,7 @@ def test_secrets_are_known_by_name_and_never_too_short_to_mask(tmp_path: Path) -
     assert set(settings.secrets()) == {"hidden-one", "hidden-two", "hidden-three"}
 
 
-@pytest.mark.parametrize("make", [lambda p: p.write_bytes(b"x" * 70_000), lambda p: p.mkdir()])
+@pytest.mark.parametrize("make", [lambda p: p.write_bytes(b"x" * 70_000), lambda p: p.mkdir(), os.mkfifo])
 def test_what_is_no_small_file_is_no_value(tmp_path: Path, make: Callable[[Path], object]) -> None:
     make(tmp_path / "odd")
     with pytest.raises(ConfigError, match="CONNECTOR_LOG_LEVEL_FILE"):

@@ -162,7 +162,7 @@ class Patient:
         last: tuple[str | None, int | None] = (None, None)
         scheduled_at = None
         with self.reading() as found:
-            is_known = found is not None or not self.database.exists()
+            is_known = found is not None or not _is_there(self.database)
             if found:
                 last, scheduled_at = last_start(found), examination.last_scheduled(found)
         by_itself = any(not isinstance(each.schedule, ManualSchedule) for each in self.active)
@@ -183,6 +183,14 @@ class Patient:
         sets = [config.settings_for(name) for name in ("", *config.credentials)] if config else [self.settings]
         for settings in sets:
             yield from map(settings.path, _named_files(settings.variables))
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether a path is there, or may be: in a folder that cannot be entered nobody knows."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
 
 
 def _named_files(variables: Variables) -> Iterator[str]:

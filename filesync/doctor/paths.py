@@ -128,7 +128,7 @@ def _files(check: str, folder: Path, runner: Runner, *, nothing: str) -> Finding
     for each in found:
         if problem := _unusable(each, runner, READ, WRITE):
             return fail("paths", check, problem, permit(runner, each, shlex.quote(str(folder))))
-    return ok("paths", check, f"{folder}: {counted(len(found), 'file')}")
+    return _open_to_all(check, folder) or ok("paths", check, f"{folder}: {counted(len(found), 'file')}")
 
 
 def _log(path: Path, runner: Runner) -> Finding:
