@@ -313,6 +313,16 @@ def test_who_is_not_root_is_told_what_that_user_may_not_do(seen_by_all: Patient)
 
 
 @only_root
+def test_a_data_folder_that_cannot_be_entered_is_said_and_nothing_else_is_guessed(seen_by_all: Patient) -> None:
+    seen_by_all.give_away()
+    (seen_by_all.path / "data").chmod(0)
+    with somebody():
+        seen = seen_by_all.see()
+    failed = {check for check, level in seen.levels.items() if level != "OK"}
+    assert failed == {("paths", "data"), ("database", "opens")}
+
+
+@only_root
 @pytest.mark.parametrize("mode", [0o700, 0o755])
 def test_who_looks_at_a_home_of_another_is_told_whose_it_is(seen_by_all: Patient, mode: int) -> None:
     seen_by_all.path.chmod(mode)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from filesync.cli.choice import check_names
 from filesync.cli.endpoints import proofs
 from filesync.cli.notify import target_rows
-from filesync.cli.patient import Patient
+from filesync.cli.patient import Patient, may_be_there
 from filesync.cli.proof import Proof
 from filesync.cli.setup import missing_logins
 from filesync.cli.status import endpoint_statuses
@@ -154,7 +154,7 @@ def _syncs(patient: Patient, _: Wanted) -> Iterator[Result]:
 
 def _notify(patient: Patient, _: Wanted) -> Iterator[Result]:
     with patient.reading() as found:
-        is_readable = found is not None or not patient.database.exists()
+        is_readable = found is not None or not may_be_there(patient.database)
     if patient.config is None or not is_readable:
         yield Skipped("notify", "target", _NO_CONFIG if patient.config is None else "there is no database to look at")
         return

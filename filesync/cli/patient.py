@@ -130,7 +130,7 @@ class Patient:
     def reading(self) -> Iterator[Database | None]:
         """Open the database, where there is one that this program can read; what is wrong with it is said elsewhere."""
         opened: tuple[Database, int] | None = None
-        with contextlib.suppress(StoreError), damage_named(self.database):
+        with contextlib.suppress(StoreError, OSError), damage_named(self.database):
             opened = open_as_it_is(self.database, busy_seconds=_BUSY_SECONDS)
         try:
             yield opened[0] if opened and opened[1] == migrations.CURRENT else None
@@ -162,7 +162,7 @@ class Patient:
         last: tuple[str | None, int | None] = (None, None)
         scheduled_at = None
         with self.reading() as found:
-            is_known = found is not None or not _is_there(self.database)
+            is_known = found is not None or not may_be_there(self.database)
             if found:
                 last, scheduled_at = last_start(found), examination.last_scheduled(found)
         by_itself = any(not isinstance(each.schedule, ManualSchedule) for each in self.active)
@@ -185,7 +185,7 @@ class Patient:
             yield from map(settings.path, _named_files(settings.variables))
 
 
-def _is_there(path: Path) -> bool:
+def may_be_there(path: Path) -> bool:
     """Tell whether a path is there, or may be: in a folder that cannot be entered nobody knows."""
     try:
         return path.exists()

@@ -1,5 +1,6 @@
 """Disks: on what kind of file system a home is, and how much room there is."""
 
+import contextlib
 import os
 import re
 import sys
@@ -47,7 +48,9 @@ def check_room(folders: Sequence[Path], database: Path) -> Iterator[Finding]:
     disks: dict[int, Path] = {}
     for folder in map(nearest, (database.parent, *folders)):
         disks.setdefault(folder.stat().st_dev, folder)
-    size = database.stat().st_size if database.exists() else 0
+    size = 0
+    with contextlib.suppress(OSError):  # of what is not there, or cannot be entered
+        size = database.stat().st_size
     for number, folder in enumerate(disks.values()):
         yield _space(folder, size + _BESIDE if number == 0 else _LEAST)
         yield from _inodes(folder)

@@ -113,7 +113,7 @@ def _database(path: Path, runner: Runner) -> Finding:
             return fail("paths", "database", problem, permit(runner, each, all_three))
         if finding := _open_to_all("database", each):
             return finding
-    return ok("paths", "database", str(path) if path.exists() else f"{path}: not there yet")
+    return ok("paths", "database", str(path) if os.path.lexists(path) else f"{path}: not there yet")
 
 
 def _files(check: str, folder: Path, runner: Runner, *, nothing: str) -> Finding:
