@@ -330,3 +330,22 @@ def test_a_trial_with_other_filters_decides_nothing_for_later(acc: Acc) -> None:
     assert plan in acc.home.files()
     assert model not in acc.home.files()
     acc.home.assert_sound()
+
+
+def test_a_drive_that_was_left_is_not_taken_for_something_shared_when_the_scope_becomes_what_is_shared(
+    drive: Drive,
+) -> None:
+    state = drive.service.state
+    state.add_file(state.add_folder(drive.shared, "Plans"), "a.pdf", 1)
+    mine = state.add_file(state.users[READER].root_id, "mine.pdf", 1)
+    drive.settle()
+    drive.home.sync()
+    state.remove_member(drive.shared, READER)
+    drive.home.configure({"name": "D", "endpoint_details": {"shared_with_me": True}})
+    drive.settle()
+    assert drive.home.sync().status == "success"
+    assert drive.home.files().keys() == {mine}
+    (row,) = drive.home.query("SELECT deleted_reason FROM files WHERE file_name = 'a.pdf'")
+    assert row["deleted_reason"] == "out_of_scope"
+    assert drive.home.sync().status == "success"
+    drive.home.assert_sound()

@@ -155,7 +155,8 @@ class Intake:
 
     def _folders_known(self) -> None:
         if self.scope.adopt_into is not None:
-            self._rehang(self._tree.adopt(self.scope.adopt_into))
+            only_seen = self._memory.rescoping and self._memory.full and self._memory.track_seen
+            self._rehang(self._tree.adopt(self.scope.adopt_into, only_seen=only_seen))
 
     def _scope_listed(self) -> None:
         if self._is_trial:

@@ -141,14 +141,19 @@ class Tree:
             found=[id_ for id_ in ids if id_ not in homeless],
         )
 
-    def adopt(self, into: RemoteFolder) -> Placing:
-        """Hang below `into` the live folders whose parent nobody has ever named."""
+    def adopt(self, into: RemoteFolder, *, only_seen: bool) -> Placing:
+        """Hang below `into` the live folders whose parent nobody has ever named.
+
+        `only_seen`: of those that the listing under way has named; what another scope left behind is none of them.
+        """
         rows = self._connection.execute(
-            """SELECT f.external_folder_id FROM folders AS f WHERE f.endpoint_id = ? AND f.folder_path IS NULL
-               AND f.deleted_at IS NULL AND f.parent_external_id IS NOT ? AND NOT EXISTS (
-                   SELECT 1 FROM folders AS p WHERE p.endpoint_id = f.endpoint_id
-                   AND p.external_folder_id = f.parent_external_id AND p.deleted_at IS NULL)""",
-            (self._endpoint_id, into.id),
+            """SELECT f.external_folder_id FROM folders AS f WHERE f.endpoint_id = ?1 AND f.folder_path IS NULL
+               AND f.deleted_at IS NULL AND f.parent_external_id IS NOT ?2 AND NOT EXISTS (
+                   SELECT 1 FROM folders AS p WHERE p.endpoint_id = ?1
+                   AND p.external_folder_id = f.parent_external_id AND p.deleted_at IS NULL)
+               AND (NOT ?3 OR EXISTS (SELECT 1 FROM seen AS s
+                   WHERE s.endpoint_id = ?1 AND s.external_id = f.external_folder_id))""",
+            (self._endpoint_id, into.id, only_seen),
         ).fetchall()
         strays = [self._existing(row[0]) for row in rows]
         return self.put([RemoteFolder(s.id, s.name, into.id, s.change_stamp) for s in strays], keep_strays=True)
