@@ -135,10 +135,15 @@ def test_a_file_in_the_place_of_the_home_is_said_once(patient: Patient, tmp_path
     }
 
 
+@only_root
 def test_a_home_that_may_not_be_used_is_said_once(patient: Patient) -> None:
-    patient.environ["FILESYNC_HOME"] = "~nobody-of-that-name/home"
-    ended = patient.home.run("doctor", "--json")
-    assert (ended.code, ended.out, ended.err.count("\n")) == (78, "", 1)
+    patient.path.chmod(0o1777)
+    os.chown(patient.path / ".env", 12345, -1)
+    out, err = io.StringIO(), io.StringIO()
+    environ = {name: value for name, value in patient.home.environ.items() if name != "FILESYNC_HOME"}
+    world = World(environ, patient.path, patient.clock, Random(1), io.StringIO(), out, err, None)
+    assert run(["doctor", "--offline"], world) == 78
+    assert (out.getvalue(), err.getvalue().count("\n")) == ("", 1)
 
 
 # --- which services are asked -----------------------------------------------------------------
