@@ -20,9 +20,9 @@ settings.load_profile("default")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Run one more than there are processors: tests wait for processes and disks, too."""
+    """Run two more than there are processors: tests wait for processes and disks, too."""
     own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return own + 1
+    return own + 2
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ def test_a_sync_started_by_hand_prints_one_line(acc: Acc) -> None:
     assert "P: success; 200 added" in ended.err
 
 
-@pytest.mark.parametrize("after", [3, 10, 25])
+@pytest.mark.parametrize("after", [10])  # every n: test_crash_points.py
 def test_kill_9_in_the_middle_of_an_acc_listing_and_the_next_sync_goes_on(acc: Acc, after: int) -> None:
     acc.service.latency = 0.02
     process = acc.home.spawn("sync")
@@ -114,7 +114,7 @@ def test_kill_9_in_the_middle_of_an_acc_listing_and_the_next_sync_goes_on(acc: A
     assert statuses == ["interrupted", "success"]
 
 
-@pytest.mark.parametrize("after", [2, 4, 5])
+@pytest.mark.parametrize("after", [4])  # as above
 def test_kill_9_in_the_middle_of_a_drive_listing_and_the_next_sync_goes_on(drive: Drive, after: int) -> None:
     drive.service.latency = 0.1
     process = drive.home.spawn("sync")
