@@ -31,6 +31,7 @@ _CHUNK: Mapping[Kind, int] = {Kind.LIVE: 500, Kind.DELETED: 500, Kind.FOLDERS: 2
 _LEAST: Mapping[Kind, int] = {Kind.LIVE: 20, Kind.DELETED: 5, Kind.FOLDERS: 10}  # of a sample, where there are so many
 _GUARD = "mass_delete"
 _PATIENCE = 600.0  # seconds that a repair waits for a sync that runs
+_LOOK_AGAIN = 5.0  # seconds: each look is a whole start
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,7 @@ class Verifier:
         while not (report := self._start_mending(endpoint, items)).outcomes:
             if self.clock.monotonic() >= until:
                 raise TransientError(f"not repaired: {report.skipped[0][1] if report.skipped else 'it is no more'}")
-            self.stop.wait(1.0)
+            self.stop.wait(_LOOK_AGAIN)
         return report.outcomes[0]
 
     def _start_mending(self, endpoint: Endpoint, items: Sequence[Candidate]) -> Report:
