@@ -140,13 +140,22 @@ def test_a_callback_that_is_not_registered_is_shown_by_the_service_and_the_login
     assert stored(acc) == []
 
 
+# What a shell starts in the background ignores SIGINT, and so does all that it starts: tests too, when they run there.
+HEARING = """
+import signal
+from filesync.__main__ import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+
+
 class Terminal:
     """A login in a process of its own, with somebody who types."""
 
     def __init__(self, acc: Acc, *arguments: str) -> None:
         acc.service.consent = "allow"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "filesync", "auth", "autodesk", "login", *arguments],
+            [sys.executable, "-c", HEARING, "auth", "autodesk", "login", *arguments],
             env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "BROWSER": "/bin/false"} | acc.home.environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
