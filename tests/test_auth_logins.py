@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 import filesync
 from filesync.auth.autodesk import App, LoginService, TwoLegged, app_of
@@ -329,6 +329,15 @@ def test_a_key_file_that_cannot_be_used_is_named(
     ) as raised:
         google(world, key_path, tmp_path).headers()
     assert SECRET not in "".join(traceback.format_exception(raised.value))
+    assert service.logins == []
+
+
+def test_a_key_that_is_no_rsa_key_is_named(world: World, service: TokenGiver, key_path: Path, tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    key_path.write_text(json.dumps({**json.loads(key_path.read_text()), "private_key": pem.decode()}))
+    with pytest.raises(AuthError, match="its private_key cannot be read"):
+        google(world, key_path, tmp_path).headers()
     assert service.logins == []
 
 
