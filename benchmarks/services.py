@@ -1,20 +1,21 @@
-"""The simulated services, each in a process of its own, and the home that points to one."""
+"""The simulated services, each in a process of its own, and the homes that point to them."""
 
 import json
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.stopwatch import Measured, measure
+from benchmarks.stopwatch import Measured, measure_python
 
 _ROOT = Path(__file__).parent.parent
 _EMPTYING = 0.05  # seconds between two looks at the budgets
+_LOGINS = ("token", "introspect", "revoke")  # routes whose requests are not counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,35 +23,102 @@ class Home:
     """A folder with a configuration, and the environment that commands run in."""
 
     path: Path
-    environ: dict[str, str]
+    environ: Mapping[str, str]
 
     @property
     def database(self) -> Path:
         return self.path / "data" / "connector.db"
 
-    def configure(self, endpoints: Sequence[dict[str, Any]]) -> None:
+    def configure(self, endpoints: Sequence[Mapping[str, Any]], **more: Any) -> None:
+        """Write connector.yaml: these endpoints, and whatever else it may have at its top."""
         file = self.path / "config" / "connector.yaml"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"endpoints": endpoints}), encoding="utf-8")  # JSON is YAML
+        file.write_text(json.dumps({"endpoints": endpoints, **more}), encoding="utf-8")  # JSON is YAML
 
     def run(self, *arguments: str) -> Measured:
         """Run `filesync` and measure it."""
-        return measure(["filesync", *arguments], {"FILESYNC_HOME": str(self.path), **self.environ})
+        return measure_python(["-m", "filesync", *arguments], {**self.environ, "FILESYNC_HOME": str(self.path)})
+
+    @contextmanager
+    def budgets_lifted(self) -> Iterator[None]:
+        """Keep the request budgets empty: what is measured is our work, not the documented limits.
+
+        A budget file that is cut short counts as one without requests.
+        """
+        done = threading.Event()
+        thread = threading.Thread(target=_keep_empty, args=(self.path / "data" / "limits", done))
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+
+class Service:
+    """A process of ours that serves; `ids` is what it printed of itself."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.ids: Mapping[str, Any] = self._answer()
+
+    def order(self, verb: str, **about: Any) -> Mapping[str, Any]:
+        """Tell a simulator what to do, see filesync/simulators/orders.py."""
+        if self._process.stdin is None:
+            raise RuntimeError("the process takes no orders")
+        self._process.stdin.write(f"{json.dumps({'do': verb, **about})}\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def take_requests(self) -> int:
+        """Count the requests since the last time, without those for tokens."""
+        counts: Mapping[str, int] = self.order("count")["requests"]
+        return sum(count for route, count in counts.items() if route not in _LOGINS)
+
+    def cpu_seconds(self) -> float | None:
+        """Tell how long it has computed since it began; None where the system does not tell (it does on Linux)."""
+        try:
+            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def _answer(self) -> Mapping[str, Any]:
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        if not line:
+            raise RuntimeError(f"{' '.join(map(str, self._process.args))}: ended")  # type: ignore[arg-type]
+        answer: Mapping[str, Any] = json.loads(line)
+        return answer
+
+
+@contextmanager
+def serve(module: str, *arguments: str) -> Iterator[Service]:
+    """Run a module of ours in a process of its own as long as it is needed."""
+    command = [sys.executable, "-m", module, *arguments]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=_ROOT, stdin=pipe, stdout=pipe, text=True) as process:  # noqa: S603  our own
+        try:
+            yield Service(process)
+        finally:
+            process.terminate()
+            process.communicate()  # its last words
+
+
+@contextmanager
+def simulator(name: str, *options: str) -> Iterator[Service]:
+    """Serve ACC or Drive without their limits, ready for orders."""
+    with serve("filesync.simulators", name, "--no-limits", "--orders", *options) as service:
+        yield service
 
 
 @contextmanager
 def acc_home(path: Path, *options: str) -> Iterator[Home]:
     """Serve an ACC project; its home has it as the endpoint "P"."""
-    with _service("acc", *options) as ids:
-        environ = {
-            "CONNECTOR_AUTODESK_CLIENT_ID": ids["client_id"],
-            "CONNECTOR_AUTODESK_CLIENT_SECRET": ids["client_secret"],
-            "CONNECTOR_AUTODESK_BASE_URL": ids["base_url"],
-        }
-        home = Home(path, environ)
-        details = {"project_id": ids["project_id"], "hub_id": ids["hub_id"]}
+    with simulator("acc", *options) as service:
+        home = Home(path, acc_environ(service))
+        details = {"project_id": service.ids["project_id"], "hub_id": service.ids["hub_id"]}
         home.configure([{"name": "P", "endpoint_type": "autodesk_construction_cloud", "endpoint_details": details}])
-        with _budgets_lifted(path / "data" / "limits"):
+        with home.budgets_lifted():
             yield home
 
 
@@ -59,39 +127,21 @@ def drive_home(path: Path, *options: str) -> Iterator[Home]:
     """Serve a shared drive; its home has it as the endpoint "P"."""
     key = path / "credentials" / "google-service-account.json"
     key.parent.mkdir(parents=True)
-    with _service("drive", "--key-file", str(key), *options) as ids:
-        home = Home(path, {"CONNECTOR_GOOGLE_BASE_URL": ids["base_url"]})
-        details = {"drive_id": ids["drive_id"]}
+    with simulator("drive", "--key-file", str(key), *options) as service:
+        home = Home(path, {"CONNECTOR_GOOGLE_BASE_URL": service.ids["base_url"]})
+        details = {"drive_id": service.ids["drive_id"]}
         home.configure([{"name": "P", "endpoint_type": "google_drive", "endpoint_details": details}])
-        with _budgets_lifted(path / "data" / "limits"):
+        with home.budgets_lifted():
             yield home
 
 
-@contextmanager
-def _service(name: str, *options: str) -> Iterator[dict[str, str]]:
-    command = [sys.executable, "-m", "filesync.simulators", name, "--no-limits", *options]
-    with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  our own
-        try:
-            yield json.loads(process.stdout.readline() if process.stdout else "")
-        finally:
-            process.terminate()
-            process.communicate()  # its last words
-
-
-@contextmanager
-def _budgets_lifted(folder: Path) -> Iterator[None]:
-    """Keep the request budgets empty: what is measured is our work, not the documented limits.
-
-    A budget file that is cut short counts as one without requests.
-    """
-    done = threading.Event()
-    thread = threading.Thread(target=_keep_empty, args=(folder, done))
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+def acc_environ(service: Service) -> dict[str, str]:
+    """Point filesync to a simulated ACC."""
+    return {
+        "CONNECTOR_AUTODESK_CLIENT_ID": service.ids["client_id"],
+        "CONNECTOR_AUTODESK_CLIENT_SECRET": service.ids["client_secret"],
+        "CONNECTOR_AUTODESK_BASE_URL": service.ids["base_url"],
+    }
 
 
 def _keep_empty(folder: Path, done: threading.Event) -> None:

@@ -30,20 +30,26 @@ class Measured:
 
 
 def measure(command: Sequence[str], environ: Mapping[str, str]) -> Measured:
-    """Run `python -m COMMAND` to its end, in a bare environment as cron's."""
+    """Run a command to its end, in a bare environment as cron's; what it says goes to files: no reader holds it up."""
     with TemporaryDirectory(prefix="stopwatch-") as folder:
-        result = Path(folder) / "result.json"
-        stopwatch = [sys.executable, "-S", "-m", "benchmarks.stopwatch", str(result)]
-        ended = subprocess.run(  # noqa: S603  our own command
-            [*stopwatch, sys.executable, "-m", *command],
-            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(_ROOT), **environ},
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return Measured(out=ended.stdout, err=ended.stderr, **json.loads(result.read_text()))
+        result, out, err = (Path(folder) / name for name in ("result.json", "out", "err"))
+        with out.open("wb") as to_out, err.open("wb") as to_err:
+            subprocess.run(  # noqa: S603  our own command
+                [sys.executable, "-S", "-m", "benchmarks.stopwatch", str(result), *command],
+                env={"PATH": "/usr/bin:/bin", "HOME": folder, "PYTHONPATH": str(_ROOT), **environ},
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=to_out,
+                stderr=to_err,
+                check=True,
+            )
+        facts = json.loads(result.read_text())
+        return Measured(out=out.read_text(errors="replace"), err=err.read_text(errors="replace"), **facts)
+
+
+def measure_python(arguments: Sequence[str], environ: Mapping[str, str]) -> Measured:
+    """Run this Python with these arguments."""
+    return measure([sys.executable, *arguments], environ)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 It prints one JSON line with its address and ids, serves until SIGTERM or SIGINT, and prints a
 second one with the requests it got. With --truth it first writes what a right inventory holds.
+With --orders it reads what else to do from its standard input, see `orders.py`.
 A login of a person shows its consent page in the browser, unless --consent decides.
 """
 
@@ -9,8 +10,9 @@ import argparse
 import json
 import signal
 import sys
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -18,9 +20,11 @@ from typing import Any, get_args
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET, AccSimulator
 from filesync.simulators.consent import Consent
 from filesync.simulators.drive import GoogleDrive
+from filesync.simulators.drive.gateway import METADATA_READONLY
 from filesync.simulators.keys import write_private
+from filesync.simulators.orders import Orders
 from filesync.simulators.server import Loopback
-from filesync.simulators.trees import Ground, grow
+from filesync.simulators.trees import Ground, Tree, grow, grow_evenly
 
 _STOPPERS = (signal.SIGTERM, signal.SIGINT)
 _READER = "reader@example.com"
@@ -33,6 +37,7 @@ class _Site:
     simulator: Loopback
     ids: Mapping[str, str]
     truth: Callable[[], Iterable[Mapping[str, Any]]]
+    orders: Orders
     when_started: Callable[[], None] = lambda: None
 
 
@@ -49,6 +54,8 @@ def main() -> None:
     with simulator:
         site.when_started()
         _print({"base_url": simulator.base_url, **site.ids})
+        if wanted.orders:
+            threading.Thread(target=site.orders.obey, args=(sys.stdin, _print), daemon=True).start()
         signal.sigwait(_STOPPERS)
     _print({"requests": dict(Counter(request.route for request in simulator.requests))})
 
@@ -59,14 +66,27 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--files", type=int, default=100)
     parser.add_argument("--folders", type=int, default=0, help="0: one per 25 files")
     parser.add_argument("--depth", type=int, default=6)
+    parser.add_argument(
+        "--even",
+        type=_numbers,
+        metavar="FAN_OUT,DEPTH,FILES",
+        help="a regular tree instead",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--port", type=int, default=0, help="of 127.0.0.1; 0: any free one")
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--no-limits", action="store_true")
+    parser.add_argument("--orders", action="store_true", help="read what to do from standard input")
     parser.add_argument("--consent", choices=get_args(Consent), default="ask", help="ask: show the page")
+    parser.add_argument(
+        "--projects", type=int, default=1, help="acc: each with such a tree; the ids are the first one's"
+    )
     parser.add_argument("--callback", action="append", default=[], metavar="URI", help="acc: one more of the app's")
     parser.add_argument("--service-account", type=Path, metavar="FILE", help="acc: where to write one with its key")
     parser.add_argument("--key-file", type=Path, help="drive: where to write a service account's key")
+    parser.add_argument("--my-drive", action="store_true", help="drive: the files are in no shared drive")
+    parser.add_argument("--whole-groups", action="store_true", help="drive: a query for several folders misses nothing")
+    parser.add_argument("--user-file", type=Path, help="drive: where to write an authorised user's login")
     parser.add_argument("--client-file", type=Path, help="drive: where to write an OAuth client's secrets")
     parser.add_argument("--truth", type=Path, help="where to write, as JSON lines, the files that are there at first")
     return parser
@@ -75,46 +95,63 @@ def _parser() -> argparse.ArgumentParser:
 def _acc(wanted: argparse.Namespace) -> _Site:
     acc = AccSimulator(seed=wanted.seed)
     hub = acc.add_hub()
-    project = acc.add_project(hub)
-    folder = acc.project_files(project)
-    _grow(acc, folder, wanted)
-    _let_in(acc, project, wanted)
+    projects = [
+        acc.add_project(hub, f"Example Tower {number}" if number else "Example Tower")
+        for number in range(wanted.projects)
+    ]
+    trees = [_grow(acc, acc.project_files(project), wanted) for project in projects]
+    _let_in(acc, projects, wanted)
     login = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    ids = {**login, "hub_id": hub, "project_id": project, "folder_id": folder}
-    return _Site(acc, ids, lambda: acc.truth(project))
+    ids = {**login, "hub_id": hub, "project_id": projects[0], "folder_id": trees[0].root}
+    files = [file for tree in trees for file in tree.files]
+    return _Site(acc, ids, lambda: acc.truth(projects[0]), Orders(acc, files, acc.add_version))
 
 
-def _let_in(acc: AccSimulator, project: str, wanted: argparse.Namespace) -> None:
+def _let_in(acc: AccSimulator, projects: Sequence[str], wanted: argparse.Namespace) -> None:
     """Prepare every login: of the app, of its user, and of a service account."""
     acc.consent = wanted.consent
-    acc.add_member(project, acc.signed_in)
+    for project in projects:
+        acc.add_member(project, acc.signed_in)
     for callback in wanted.callback:
         acc.register_callback(CLIENT_ID, callback)
     if wanted.service_account:
         account = acc.add_service_account(CLIENT_ID)
-        acc.add_member(project, account["service_account_id"])
+        acc.add_member(projects[0], account["service_account_id"])
         write_private(wanted.service_account, account)
 
 
 def _drive(wanted: argparse.Namespace) -> _Site:
     drive = GoogleDrive(seed=wanted.seed)
+    drive.grouped_parents_lose = not wanted.whole_groups
     drive.state.add_user(_READER)
     shared = drive.state.add_drive("Example Tower", _READER)
+    top = drive.state.root_of(_READER) if wanted.my_drive else shared
     drive.consent, drive.signed_in = wanted.consent, _READER
-    _grow(drive.state, shared, wanted)
+    tree = _grow(drive.state, top, wanted)
 
     def write_files() -> None:
         if wanted.key_file:
             drive.make_key_file(wanted.key_file, _READER)
         if wanted.client_file:
             drive.make_client_file(wanted.client_file)
+        if wanted.user_file:
+            drive.tokens.make_user_file(wanted.user_file, _READER, [METADATA_READONLY])
 
-    ids = {"drive_id": shared, "user": _READER}
-    return _Site(drive, ids, lambda: drive.truth(_READER, shared), write_files)
+    ids = {"drive_id": shared, "user": _READER, "root_id": top}
+    orders = Orders(drive, tree.files, drive.state.new_revision)
+    return _Site(drive, ids, lambda: drive.truth(_READER, top), orders, write_files)
 
 
-def _grow(ground: Ground, root: str, wanted: argparse.Namespace) -> None:
-    grow(ground, root, files=wanted.files, folders=wanted.folders, depth=wanted.depth, seed=wanted.seed)
+def _numbers(text: str) -> tuple[int, int, int]:
+    fan_out, depth, files = map(int, text.split(","))
+    return fan_out, depth, files
+
+
+def _grow(ground: Ground, root: str, wanted: argparse.Namespace) -> Tree:
+    if wanted.even:
+        fan_out, depth, files = wanted.even
+        return grow_evenly(ground, root, fan_out=fan_out, depth=depth, files=files)
+    return grow(ground, root, files=wanted.files, folders=wanted.folders, depth=wanted.depth, seed=wanted.seed)
 
 
 def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -68,6 +68,23 @@ def grow(
     return Tree(root, made, grower.grow_files([root, *made], files))
 
 
+def grow_evenly(ground: Ground, root: str, *, fan_out: int, depth: int, files: int) -> Tree:
+    """Put `files` files in the root and in every folder, `fan_out` folders in each, down to `depth`.
+
+    A depth of 0 is one flat folder, a fan-out of 1 a chain. The folders are 1 + fan_out + fan_out² + ….
+    """
+    folders, level = [], [root]
+    for _ in range(depth):
+        level = [ground.add_folder(parent, f"Folder {number}") for parent in level for number in range(fan_out)]
+        folders += level
+    made = [
+        ground.add_file(folder, f"Sheet {number:05d}.pdf", 1000 + number)
+        for folder in (root, *folders)
+        for number in range(files)
+    ]
+    return Tree(root, folders, made)
+
+
 class _Grower:
     def __init__(self, ground: Ground, chance: random.Random, *, hostile: bool) -> None:
         self._ground = ground

@@ -50,7 +50,7 @@ def below(mask: Mask | None, field: str) -> Mask | None:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        if not text or _TOKEN.sub("", text):
+        if not text or _TOKEN.sub("", text).strip(" "):  # Google's quickstarts have blanks behind their commas
             raise _refused(text)
         self._tokens: Iterator[str] = iter(_TOKEN.findall(text))
         self.peek: str | None = next(self._tokens, None)

@@ -91,6 +91,7 @@ class Gateway(Loopback):
         authorize = Authorize(self.tokens.clients, self._desk, self._person)
         return (
             Route("token", "POST", "/token", self.tokens.reply, token=True),
+            Route("token", "POST", "/oauth2/v4/token", self.tokens.reply, token=True),  # the older address
             Route("revoke", "POST", "/revoke", self.tokens.reply_revoke, token=True),
             Route("authorize", "GET", _AUTH, authorize.reply, token=True),
             Route("decision", "POST", f"{_AUTH}/decision", self._desk.decide, token=True),
