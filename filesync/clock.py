@@ -49,11 +49,40 @@ class SystemClock:
         return True
 
 
+class _Work(threading.local):
+    """What the present thread works for: `over` is set once nobody waits for it any more."""
+
+    over: threading.Event | None = None
+
+
+class _Either(threading.Event):
+    """A stop, or the end of what a thread works for; the latter is heard within a turn of the clock's waiting."""
+
+    def __init__(self, stop: threading.Event, over: threading.Event) -> None:
+        super().__init__()
+        self._both = (stop, over)
+
+    def is_set(self) -> bool:
+        return any(event.is_set() for event in self._both)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._both[0].wait(timeout) or self.is_set()
+
+
+_work = _Work()
+
+
+def work_until(over: threading.Event) -> None:
+    """From now on no stop lets this thread go on once `over` is set."""
+    _work.over = over
+
+
 class Stop:
     """One request to stop, shared by all workers of a sync, and an optional deadline.
 
-    `check` and `wait` raise StoppedError once `request` was called, here or on the parent,
-    and TimeLimitError once the deadline (in the clock's monotonic seconds) has passed.
+    `check` and `wait` raise StoppedError once `request` was called, here or on the parent, or nobody waits any more
+    for what the thread does (`work_until`), and TimeLimitError once the deadline (in the clock's monotonic seconds)
+    has passed.
     """
 
     def __init__(self, clock: Clock, *, deadline: float | None = None, parent: "Stop | None" = None) -> None:
@@ -71,6 +100,8 @@ class Stop:
     def check(self) -> None:
         if self.event.is_set():
             raise StoppedError("stopped by a signal")
+        if _work.over is not None and _work.over.is_set():
+            raise StoppedError("nobody waits for this any more")
         if self._deadline is not None and self._clock.monotonic() >= self._deadline:
             raise TimeLimitError("time limit reached; the next start goes on from here")
 
@@ -80,7 +111,7 @@ class Stop:
         until = self._clock.monotonic() + seconds
         if self._deadline is not None and until > self._deadline:
             raise TimeLimitError("time limit reached while waiting for the service; the next start goes on from here")
-        self._clock.wait(self.event, seconds)
+        self._clock.wait(_Either(self.event, _work.over) if _work.over else self.event, seconds)
         self.check()
 
 

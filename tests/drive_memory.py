@@ -1,5 +1,6 @@
 """A store in memory that keeps the rules of the real one: what is stated is taken, and nothing else."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -80,6 +81,8 @@ class Memory:
             self.put(batch)
         if batches is not None:
             reading.close()  # type: ignore[attr-defined]
+            for thread in [thread for thread in threading.enumerate() if thread.name == "crew"]:
+                thread.join(5)  # so that nothing that was left is under way when requests are counted
             return
         for batch in provider.resolve(list(self._undecided()), self):
             self.put(batch)

@@ -1,12 +1,9 @@
-"""In which order folders are read, how often, and by whom."""
-
-import threading
+"""In which order folders are read, and how often."""
 
 import pytest
 
 from filesync.model import FolderListed, KnownFolder, RemoteFolder, Rooted
 from filesync.providers.autodesk.listing import Queue
-from filesync.providers.autodesk.workers import Workers
 from tests.autodesk_memory import Memory
 
 
@@ -63,33 +60,3 @@ def test_what_lies_below_an_unreadable_or_a_vanished_folder_is_left_alone(memory
     queue = Queue(memory, [FolderListed("root", (), [RemoteFolder("B", "B", "root")])])
     assert pop(queue).id == "B"
     assert queue.pop() is None
-
-
-def test_workers_that_are_left_begin_nothing_new() -> None:
-    release, begun = threading.Event(), threading.Semaphore(0)
-    done: list[int] = []
-
-    def work(job: int) -> None:
-        begun.release()
-        release.wait()
-        done.append(job)
-
-    with Workers(work, count=1) as workers:
-        for job in range(3):
-            workers.submit(job)
-        begun.acquire()
-    release.set()
-    workers._threads[0].join()
-    assert done == [0]
-
-
-def test_what_goes_wrong_in_a_worker_is_raised_where_its_result_is_asked_for() -> None:
-    def work(job: int) -> float:
-        return 1 / job
-
-    with Workers(work, count=2) as workers:
-        workers.submit(0)
-        outcome = workers.next()
-    assert outcome.job == 0
-    with pytest.raises(ZeroDivisionError):
-        outcome.result()

@@ -10,8 +10,8 @@ from filesync.providers.autodesk.routes import is_about_login
 from filesync.providers.autodesk.service import Service
 from filesync.providers.autodesk.tops import SystemFolders
 from filesync.providers.autodesk.translate import Contents, to_contents
-from filesync.providers.autodesk.workers import Outcome, Workers
 from filesync.providers.base import Known
+from filesync.providers.crew import Crew, Done
 
 WORKERS = 8
 IN_FLIGHT = 2 * WORKERS  # asked for or waiting to be taken: what bounds the memory
@@ -44,18 +44,18 @@ class Crawl:
         change stamp has become another meanwhile.
         """
         todo = Queue(known, tops)
-        with Workers(self._ask, WORKERS) as workers:
-            self._fill(workers, todo)
+        with Crew(self._ask, WORKERS) as crew:
+            self._fill(crew, todo)
             while todo.reading:
-                yield from self._take(workers.next(), workers, todo)
-                self._fill(workers, todo)
+                yield from self._take(crew.take(), crew, todo)
+                self._fill(crew, todo)
 
-    def _fill(self, workers: Workers[Reading, Contents], todo: "Queue") -> None:
+    def _fill(self, crew: Crew[Reading, Contents], todo: "Queue") -> None:
         while len(todo.reading) < IN_FLIGHT and (folder := todo.pop()):
-            workers.submit(Reading(folder))
+            crew.give(Reading(folder))
 
     def _ask(self, reading: Reading) -> Contents:
-        """Read one page; runs in a worker."""
+        """Read one page; runs in the crew's threads."""
         folder_id = reading.folder.id
         if reading.href is None:
             answer = self.service.contents(folder_id)
@@ -68,12 +68,10 @@ class Crawl:
     def _without_system(self, contents: Contents) -> Contents:
         return replace(contents, folders=[f for f in contents.folders if not self.system.leaves_out(f.name)])
 
-    def _take(
-        self, outcome: Outcome[Reading, Contents], workers: Workers[Reading, Contents], todo: "Queue"
-    ) -> Iterator[Batch]:
-        reading = outcome.job
+    def _take(self, done: Done[Reading, Contents], crew: Crew[Reading, Contents], todo: "Queue") -> Iterator[Batch]:
+        reading = done.task
         try:
-            contents = outcome.result()
+            contents = done.result()
         except (ForbiddenError, NotFoundError) as error:
             if reading.folder.parent_id is None or is_about_login(error):
                 raise
@@ -85,7 +83,7 @@ class Crawl:
             return
         reading.href = contents.next
         reading.earlier.update(_ids(contents))
-        workers.submit(reading)
+        crew.give(reading)
         yield Page(contents.files, contents.folders)
 
     def _finish(self, reading: Reading, contents: Contents, todo: "Queue") -> Iterator[Batch]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from filesync.errors import RefusedError, ResponseError
 from filesync.model import Batch, Changed, Gone, Unreadable
 from filesync.providers.base import Known
+from filesync.providers.crew import Errand
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.memory import Memory
 from filesync.providers.google_drive.routes import is_about_one_item, is_dead_token
@@ -20,13 +21,19 @@ class DeadCursorError(Exception):
 
 
 class Log:
-    """Follows the log from the remembered cursor to its end; `memory` is where it stands."""
+    """Follows the log from the remembered cursor to its end; `memory` is where it stands.
 
-    def __init__(self, drive: Drive, scope: Scope, memory: Memory, known: Known) -> None:
+    `first` is the first page, where it was asked for already.
+    """
+
+    def __init__(
+        self, drive: Drive, scope: Scope, memory: Memory, known: Known, first: Errand[ChangesPage] | None = None
+    ) -> None:
         self._drive = drive
         self._scope = scope
         self._places = scope.places(known)
         self._limited: list[str] = []
+        self._first = first
         self.memory = memory
 
     def follow(self) -> Iterator[Batch]:
@@ -47,7 +54,10 @@ class Log:
         return (Unreadable(folder_id, LIMITED) for folder_id in self._limited if self._places.has(folder_id))
 
     def _page(self) -> ChangesPage:
+        first, self._first = self._first, None
         try:
+            if first:
+                return first.result()
             return self._drive.changes(self.memory.cursor or "", self._scope.reach(self.memory))
         except RefusedError as error:
             if is_dead_token(error) or is_about_one_item(error):

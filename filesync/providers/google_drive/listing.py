@@ -1,79 +1,117 @@
 """A flat listing of a whole drive: two disjoint queries, folders first, so that every file's place is known."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 
-from filesync.errors import RefusedError, ResponseError
-from filesync.model import Batch, FoldersKnown, Page, ScopeListed, Unreadable
+from filesync.model import Batch, Candidate, FoldersKnown, Gone, Page, ScopeListed, Unreadable
 from filesync.providers.base import Known
+from filesync.providers.google_drive.ahead import TACTICS, Ahead, PartsRefusedError, Turn
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.changes import LIMITED
 from filesync.providers.google_drive.memory import Listing, Memory, Phase
-from filesync.providers.google_drive.routes import is_dead_token
+from filesync.providers.google_drive.parts import Part
+from filesync.providers.google_drive.resolving import look_up_all
 from filesync.providers.google_drive.scope import Scope
-from filesync.providers.google_drive.translate import FILES_PAGE_FIELDS, FOLDER_TYPE, FOLDERS_PAGE_FIELDS, ItemsPage
 
-_QUERIES = {
-    Phase.FOLDERS: (f"mimeType = '{FOLDER_TYPE}' and trashed = false", FOLDERS_PAGE_FIELDS),
-    Phase.FILES: (f"mimeType != '{FOLDER_TYPE}' and trashed = false", FILES_PAGE_FIELDS),
-}
 _NEXT = {Phase.FOLDERS: Phase.FILES, Phase.FILES: Phase.READ}
 
 
 class FlatListing:
-    """Lists everything, going on from `memory.listing`; `memory` is how far it came."""
+    """Lists everything, going on from `memory.listing`; `memory` is how far it came.
 
-    def __init__(self, drive: Drive, scope: Scope, memory: Memory, known: Known) -> None:
+    Files are asked for while folders are still coming, but not stated before every folder was. Those of a first
+    listing are read in parts, several at once, when there are many of them.
+    """
+
+    def __init__(self, drive: Drive, scope: Scope, memory: Memory, known: Known, now: datetime) -> None:
         self._drive = drive
+        self._scope = scope
         self._places = scope.places(known)
         self._reach = scope.reach(memory)
-        self._restarted = False
+        self._now = now
         self._listing = memory.listing or Listing(Phase.FOLDERS)
         self.memory = memory
 
-    def read(self) -> Iterator[Batch]:
-        yield from self._read_phase(Phase.FOLDERS)
-        yield FoldersKnown()
-        yield from self._name_limited()
-        yield from self._read_phase(Phase.FILES)
+    def read(self, when_through: Callable[[], None]) -> Iterator[Batch]:
+        """List; `when_through` is called when every page was read, which may be before the last one is stated."""
+        while self._listing.phase is not Phase.READ:
+            try:
+                yield from self._read_ahead(when_through)
+            except PartsRefusedError:
+                self._forget_parts()
         yield self._conclude()
 
-    def _read_phase(self, phase: Phase) -> Iterator[Page]:
-        seen: set[str] = set()
-        while self._listing.phase is phase:
-            page = self._page(phase)
-            if any(item.is_folder is not (phase is Phase.FOLDERS) for item in page.items):  # a row of the wrong kind
-                raise ResponseError(f"{page.where}: a listing of {phase} names something else")
-            if page.next_token in seen:
-                raise ResponseError(f"{page.where}: the same page of a listing is named twice")
-            seen.update([page.next_token] if page.next_token else [])
-            yield self._take(page)
+    def _read_ahead(self, when_through: Callable[[], None]) -> Iterator[Batch]:
+        with Ahead(self._drive, self._reach, self._now, self._listing.witnesses) as ahead:
+            self._begin(ahead)
+            for phase in (Phase.FOLDERS, Phase.FILES):
+                while self._listing.phase is phase and not self._is_to_be_proved:
+                    page = self._take(ahead.take(phase))
+                    if ahead.is_through:
+                        when_through()
+                    yield page
+                if phase is Phase.FOLDERS:
+                    yield FoldersKnown()
+                    yield from self._name_limited()
+        if self._is_to_be_proved:
+            self._prove()
 
-    def _page(self, phase: Phase) -> ItemsPage:
-        query, fields = _QUERIES[phase]
-        try:
-            return self._drive.items(query, self._reach, fields=fields, token=self._listing.token)
-        except RefusedError as error:
-            if self._restarted or self._listing.token is None or not is_dead_token(error):
-                raise
-        # A list token lives for some hours; what it had shown is stored, so only requests are spent twice.
-        # https://developers.google.com/workspace/drive/api/reference/rest/v3/files/list
-        self._restarted = True
-        return self._drive.items(query, self._reach, fields=fields, token=None)
+    def _begin(self, ahead: Ahead) -> None:
+        listing = self._listing
+        limit = TACTICS.probe if listing.first else 0
+        if listing.phase is Phase.FOLDERS:
+            ahead.begin(Phase.FOLDERS, [Part(token=listing.token)])
+            ahead.begin(Phase.FILES, [Part(limit=limit)])
+        elif listing.parts:
+            ahead.begin(Phase.FILES, listing.parts, of_cut=True)
+        elif not listing.witnesses:
+            ahead.begin(Phase.FILES, [Part(limit=limit, token=listing.token)])
 
-    def _take(self, page: ItemsPage) -> Page:
-        items = [item for item in page.items if not item.is_trashed and item.id != self.memory.root_id]
+    def _take(self, turn: Turn) -> Page:
+        items = [item for item in turn.page.items if not item.is_trashed and item.id != self.memory.root_id]
         limited = [item.id for item in items if item.is_limited]
-        self._listing = replace(
-            self._listing,
-            phase=self._listing.phase if page.next_token else _NEXT[self._listing.phase],
-            token=page.next_token,
-            incomplete=self._listing.incomplete or page.is_incomplete,
+        listing = self._listing = replace(
+            self._after_part(turn) if turn.of_cut else self._after_whole(turn),
+            incomplete=self._listing.incomplete or turn.page.is_incomplete,
             limited=(*self._listing.limited, *limited),
         )
-        self.memory = replace(self.memory, listing=self._listing)
+        self.memory = replace(self.memory, listing=listing)
         files, folders = self._places.entries(items)
         return Page(files, folders, self.memory.state())
+
+    def _after_whole(self, turn: Turn) -> Listing:
+        listing, token = self._listing, turn.page.next_token
+        if token is None:
+            return replace(listing, phase=_NEXT[listing.phase], token=None)
+        if turn.is_cut:
+            return replace(listing, token=token, parts=tuple(turn.left), witnesses=turn.witnesses)
+        may_be_cut = listing.phase is Phase.FOLDERS or any(part.limit for part in turn.left)
+        return replace(listing, token=token, first=listing.first and may_be_cut)
+
+    def _after_part(self, turn: Turn) -> Listing:
+        shown = turn.shown()
+        witnesses = tuple(id_ for id_ in self._listing.witnesses if id_ not in shown)
+        listing = replace(self._listing.replaced(turn.part, turn.left), witnesses=witnesses)
+        return listing if listing.parts or witnesses else _read(listing)
+
+    @property
+    def _is_to_be_proved(self) -> bool:
+        """Tell whether all parts were read, and did not show everything that was shown before they were cut."""
+        return bool(self._listing.witnesses) and not self._listing.parts
+
+    def _prove(self) -> None:
+        """Find out whether what no part showed is gone by now; if not, the parts are not the whole."""
+        asked = [Candidate(id_, is_folder=False, parent_id=None) for id_ in self._listing.witnesses]
+        gone = (isinstance(seen, Gone) or seen.is_trashed for _, seen in look_up_all(self._drive, asked))
+        if all(gone):
+            self._listing = _read(self._listing)
+        else:
+            self._forget_parts()
+
+    def _forget_parts(self) -> None:
+        """Go on where the listing was cut, as if it had not been."""
+        self._listing = replace(self._listing, first=False, parts=(), witnesses=())
 
     def _name_limited(self) -> Iterator[Unreadable]:
         for folder_id in self._listing.limited:
@@ -86,3 +124,7 @@ class FlatListing:
             reason = "Drive said that it had not searched everything (incompleteSearch)"
             return Unreadable(self.memory.root_id, reason, self.memory.state())
         return ScopeListed(self.memory.state())
+
+
+def _read(listing: Listing) -> Listing:
+    return replace(listing, phase=Phase.READ, token=None, parts=(), witnesses=())

@@ -1,12 +1,13 @@
 """What the provider remembers between syncs: the JSON that is committed with every batch that advances."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from filesync.model import State
+from filesync.providers.google_drive.parts import Part
 
 # new content was seen in listings after "perhaps 10 minutes": googleapis/google-api-go-client issue 906
 LONGEST_LAG = timedelta(hours=1)
@@ -29,6 +30,9 @@ class Listing:
     `full`: the store began to note what it shows; else a lost cursor made it necessary, and what was listed before
     says nothing of now. `incomplete`: Drive
     said that it had not searched everything. `limited`: folders that may be seen but not opened.
+
+    `first`: nothing is known yet, so that the files may be read in parts. `parts` are those that are not at their end;
+    `token` then stands where the listing was cut. `witnesses` are files shown before that, which no part has shown yet.
     """
 
     phase: Phase
@@ -36,6 +40,14 @@ class Listing:
     full: bool = False
     incomplete: bool = False
     limited: tuple[str, ...] = ()
+    first: bool = False
+    parts: tuple[Part, ...] = ()
+    witnesses: tuple[str, ...] = ()
+
+    def replaced(self, part: Part, by: Sequence[Part]) -> "Listing":
+        """Put what is left of a part in its place."""
+        at = self.parts.index(part)
+        return replace(self, parts=(*self.parts[:at], *by, *self.parts[at + 1 :]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +112,15 @@ class Memory:
 def _to_listing(state: Mapping[str, Any] | None) -> Listing | None:
     if state is None:
         return None
-    limited = tuple(state.get("limited", ()))
-    flags = {key: state.get(key, False) for key in ("full", "incomplete")}
-    return Listing(Phase(state["phase"]), state.get("token"), **flags, limited=limited)
+    flags = {key: state.get(key, False) for key in ("full", "incomplete", "first")}
+    limited, witnesses = (tuple(state.get(key, ())) for key in ("limited", "witnesses"))
+    parts = tuple(map(Part.of, state.get("parts", ())))
+    phase, token = Phase(state["phase"]), state.get("token")
+    return Listing(phase, token, **flags, limited=limited, parts=parts, witnesses=witnesses)
 
 
 def _to_json(listing: Listing) -> Mapping[str, Any]:
-    facts = {**asdict(listing), "limited": list(listing.limited)}
+    facts = {field.name: getattr(listing, field.name) for field in fields(listing)}
+    facts |= {key: list(facts[key]) for key in ("limited", "witnesses")}
+    facts["parts"] = [part.state() for part in listing.parts]
     return {key: facts[key] for key in facts if facts[key]}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from filesync.model import Batch, Candidate, FoldersKnown, Identity, Page, Rooted, Shown
 from filesync.providers.base import Known, Surroundings
+from filesync.providers.crew import Errand
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.changes import DeadCursorError, Log, start_log
 from filesync.providers.google_drive.listing import FlatListing
@@ -17,7 +18,7 @@ from filesync.providers.google_drive.opening import connect
 from filesync.providers.google_drive.resolving import Resolver
 from filesync.providers.google_drive.routes import FILE
 from filesync.providers.google_drive.scope import Scope, find_root
-from filesync.providers.google_drive.translate import Item
+from filesync.providers.google_drive.translate import ChangesPage, Item
 from filesync.providers.google_drive.tree import Tree
 
 if TYPE_CHECKING:
@@ -68,8 +69,17 @@ class _Reading:
         self._memory = Memory.of(known.state).marked(now)
         self._full = known.full
         self._has_listed = False
+        self._is_first = self._memory.listing is None and (known.root() is None or bool(self._memory.root_id))
+        self._taken: Memory | None = None  # with the cursor, where it was taken while the root was looked up
+        self._heard: Errand[ChangesPage] | None = None  # the log, where it was asked for before it is to be followed
 
     def batches(self) -> Iterator[Batch]:
+        try:
+            yield from self._statements()
+        finally:
+            self._leave_log()
+
+    def _statements(self) -> Iterator[Batch]:
         self._look_at_root()
         yield self._rooted()
         log = Log(self._drive, self._scope, self._memory, self._known)
@@ -86,18 +96,41 @@ class _Reading:
 
         After a full listing, which may lag behind the log, from an hour ago: every entry is the present state.
         """
-        oldest = self._memory.trail[0][1] if self._full and self._memory.trail else self._memory.cursor
-        log = Log(self._drive, self._scope, self._memory.at(oldest), self._known)
+        log = Log(self._drive, self._scope, self._memory.at(self._oldest_cursor), self._known, self._heard)
         with suppress(DeadCursorError):
             yield from log.follow()
             yield from log.limited()
             self._memory = log.memory
 
+    @property
+    def _oldest_cursor(self) -> str | None:
+        return self._memory.trail[0][1] if self._full and self._memory.trail else self._memory.cursor
+
+    def _hear(self) -> None:
+        """Ask already for what happened while things were listed; what was listed last is being stored meanwhile."""
+        self._leave_log()
+        cursor, reach = self._oldest_cursor or "", self._scope.reach(self._memory)
+        self._heard = Errand(lambda: self._drive.changes(cursor, reach))
+
+    def _leave_log(self) -> None:
+        if self._heard:
+            self._heard.leave()
+            self._heard = None
+
     def _look_at_root(self) -> None:
         """Find the root once; before a listing make sure that it can be read."""
         if self._memory.root_id and not self._known.full:
             return
-        self._place(find_root(self._drive, self._scope))
+        if self._scope.is_subtree or self._memory.cursor is not None:
+            self._place(find_root(self._drive, self._scope))
+            return
+        # Where a whole drive's log ends does not depend on its root: both are asked for at once.
+        with Errand(self._take_cursor) as taken:
+            self._place(find_root(self._drive, self._scope))
+            self._taken = taken.result()
+
+    def _take_cursor(self) -> Memory:
+        return start_log(self._drive, self._scope, Memory(drive_id=self._scope.drive_id))
 
     def _place(self, root: Item) -> None:
         """Note where the root is; in another drive than before it has another log."""
@@ -140,9 +173,12 @@ class _Reading:
             # A tree that was read in part is read from its root again.
             listing = Listing(Phase.TREE, full=self._known.full and not again)
         else:
-            self._full, listing = True, Listing(Phase.FOLDERS, full=True)
-        self._memory = start_log(self._drive, self._scope, self._memory.reading(listing)).marked(self._now)
+            self._full, listing = True, Listing(Phase.FOLDERS, full=True, first=self._is_first and not again)
+        self._memory = self._begin_log(self._memory.reading(listing)).marked(self._now)
         yield Page(state=self._memory.state(), anew=again and not self._scope.is_subtree)
+
+    def _begin_log(self, memory: Memory) -> Memory:
+        return memory.at(self._taken.cursor) if self._taken else start_log(self._drive, self._scope, memory)
 
     def _list_flat(self, log: Log) -> Iterator[Batch]:
         listing = self._memory.listing
@@ -158,8 +194,8 @@ class _Reading:
             yield from self._read_tree()
 
     def _list_all(self, listing: Listing) -> Iterator[Batch]:
-        flat = FlatListing(self._drive, self._scope, self._memory.reading(listing), self._known)
-        yield from flat.read()
+        flat = FlatListing(self._drive, self._scope, self._memory.reading(listing), self._known, self._now)
+        yield from flat.read(self._hear)
         self._memory = flat.memory
 
     def _list_tree(self, log: Log) -> Iterator[Batch]:
@@ -177,7 +213,9 @@ class _Reading:
     def _read_tree(self, *, afresh: bool = False) -> Iterator[Batch]:
         tree = Tree(self._drive, self._scope, self._memory, self._known)
         yield from tree.read_afresh() if afresh else tree.read()
-        self._has_listed = self._has_listed or tree.has_read
+        if tree.has_read:
+            self._has_listed = True
+            self._leave_log()  # it may have been asked before something that was listed now
 
 
 def open_provider(details: "DriveDetails", surroundings: Surroundings) -> GoogleDrive:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from filesync.errors import NotFoundError, RefusedError
 from filesync.model import Batch, Candidate, Gone, Page, Resolved
 from filesync.providers.base import Known
+from filesync.providers.crew import Crew
 from filesync.providers.google_drive.api import Drive
-from filesync.providers.google_drive.crew import Crew
 from filesync.providers.google_drive.routes import is_about_one_item
 from filesync.providers.google_drive.scope import Scope
 from filesync.providers.google_drive.translate import Item
@@ -23,9 +23,9 @@ def look_up_all(drive: Drive, items: Sequence[Candidate]) -> Iterator[Sighting]:
         for item in items:
             crew.give(item)
             if crew.is_full:
-                yield crew.take()
+                yield crew.take().result()
         while crew.busy:
-            yield crew.take()
+            yield crew.take().result()
 
 
 def look_up(drive: Drive, item_id: str) -> Item | Gone:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from filesync.errors import RefusedError, ResponseError
 from filesync.model import Batch, FolderListed, KnownFolder, Page, Unreadable
 from filesync.providers.base import Known
+from filesync.providers.crew import Crew
 from filesync.providers.google_drive.api import Drive, Reach, children_of
 from filesync.providers.google_drive.changes import LIMITED
-from filesync.providers.google_drive.crew import Crew
 from filesync.providers.google_drive.memory import Memory
 from filesync.providers.google_drive.routes import is_about_one_item, is_dead_token
 from filesync.providers.google_drive.scope import Scope, fail_unseen
@@ -80,7 +80,7 @@ class Tree:
             while self._waiting or self._alone or crew.busy:
                 self._give(crew)
                 if crew.busy:
-                    yield from self._take(crew.take(), afresh=afresh)
+                    yield from self._take(crew.take().result(), afresh=afresh)
         # Only now is it known whether the folders above still show them.
         yield from (Unreadable(folder.id, str(refusal)) for folder, refusal in self._still_shown())
 
