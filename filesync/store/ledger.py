@@ -19,8 +19,8 @@ _PUT_CHANGE = """
                          file_name, file_path, detected_at, before, after)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-# The search index takes a batch's new files at once: fed by a trigger, it is flushed after each of them, which costs more
-# than everything else that is written of a file. New rows have the highest ids.
+# The search index takes a batch's new files at once: fed by a trigger, it is flushed after each of them, which costs
+# more than everything else that is written of a file. New rows have the highest ids.
 _MAKE_SEARCHABLE = """
     INSERT INTO files_search (rowid, file_name, file_path) SELECT id, file_name, file_path FROM files WHERE id > ?
 """
