@@ -35,7 +35,7 @@ class _Site:
     """A service with a tree in it, what a client needs to know of it, and what it must find there."""
 
     simulator: Loopback
-    ids: Mapping[str, str]
+    ids: Mapping[str, Any]
     truth: Callable[[], Iterable[Mapping[str, Any]]]
     orders: Orders
     when_started: Callable[[], None] = lambda: None
@@ -102,9 +102,10 @@ def _acc(wanted: argparse.Namespace) -> _Site:
     trees = [_grow(acc, acc.project_files(project), wanted) for project in projects]
     _let_in(acc, projects, wanted)
     login = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    ids = {**login, "hub_id": hub, "project_id": projects[0], "folder_id": trees[0].root}
-    files = [file for tree in trees for file in tree.files]
-    return _Site(acc, ids, lambda: acc.truth(projects[0]), Orders(acc, files, acc.add_version))
+    ids = {**login, "hub_id": hub, "project_id": projects[0], "project_ids": projects, "folder_id": trees[0].root}
+    folders = [folder for tree in trees for folder in (tree.root, *tree.folders)]
+    everything = Tree(folders[0], folders[1:], [file for tree in trees for file in tree.files])
+    return _Site(acc, ids, lambda: acc.truth(projects[0]), Orders(acc, everything, acc.add_version))
 
 
 def _let_in(acc: AccSimulator, projects: Sequence[str], wanted: argparse.Namespace) -> None:
@@ -138,7 +139,7 @@ def _drive(wanted: argparse.Namespace) -> _Site:
             drive.tokens.make_user_file(wanted.user_file, _READER, [METADATA_READONLY])
 
     ids = {"drive_id": shared, "user": _READER, "root_id": top}
-    orders = Orders(drive, tree.files, drive.state.new_revision)
+    orders = Orders(drive, tree, drive.state.new_revision)
     return _Site(drive, ids, lambda: drive.truth(_READER, top), orders, write_files)
 
 
