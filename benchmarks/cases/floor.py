@@ -61,8 +61,8 @@ def _beyond_start(ours: Filesync) -> Callable[[], Sample]:
 _READING = (
     "2,551 folders with 40 files each. CPU a file is user and system seconds of the first sync, less those of a start "
     "with nothing due, by the number of files. The floor is json.loads of the very same answers and executemany of the "
-    "very same rows of files, folders and changes, into a database of the same schema, triggers and settings, in as "
-    "many commits as there were answers; its wall and CPU seconds are those of the two steps alone."
+    "very same rows of files, folders, changes and search index, into a database of the same schema and settings, in "
+    "as many commits as there were answers; its wall and CPU seconds are those of the two steps alone."
 )
 
 CASES = (

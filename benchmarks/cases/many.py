@@ -47,8 +47,8 @@ def _all_due(bench: Bench) -> Iterator[Race]:
 CASES = (
     Case(
         "all-due",
-        "200 endpoints in one home, all due: ACC projects with 3 folders and 30 files each, and folders of one My Drive "
-        "with 10 files each, at no latency.",
+        "200 endpoints in one home, all due: ACC projects with 3 folders and 30 files each, and folders of one My "
+        "Drive with 10 files each, at no latency.",
         _all_due,
     ),
 )

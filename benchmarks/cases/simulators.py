@@ -90,9 +90,9 @@ _GOALS = [Goal("pages_a_second", _BARE), Goal("MB_a_second", _BARE), Goal("share
 CASES = (
     Case(
         "simulator",
-        "What the simulated services give a client that only reads (pages and megabytes a second, one after the other, "
-        "uncompressed), without and with the proxy; and which share of a first sync's time, at no latency, they and the "
-        "proxy compute, mostly on another core. Their first answers take longer: what they have written once they keep.",
+        "What the simulated services give a client that only reads (pages and megabytes a second, one by one and not "
+        "compressed), without and with the proxy; and which share of a first sync's time, at no latency, they and the "
+        "proxy compute, mostly on another core. Their first answers take longer: what they wrote once they keep.",
         _races,
     ),
 )

@@ -1,8 +1,9 @@
 """The floor: the same answers through json.loads and the same rows through executemany, and nothing else.
 
 `python -m benchmarks.contestants.floor ANSWERS SYNCED NEW`: reads the recorded answers, one a line, and writes to the
-new database what the synced one holds of files, folders and changes, in as many commits as there were answers. It has
-the same schema, the same triggers and the same settings, because filesync opens it. What it prints is JSON.
+new database what the synced one holds of files, folders and changes, and of files in its search index, in as many
+commits as there were answers. It has the same schema, triggers and settings, because filesync opens it. What it prints
+is JSON.
 """
 
 import json
@@ -22,6 +23,7 @@ from filesync.store.database import open_for_writing
 NAME = "floor: json.loads and executemany"
 
 _ROWS = ("folders", "files", "changes")
+_SEARCH = ("files_search (rowid, file_name, file_path)", "id, file_name, file_path FROM files")
 _BEFORE = ("endpoints", "sync_logs")  # what the rows refer to
 
 
@@ -59,16 +61,17 @@ def main() -> None:
     answers, synced, new = map(Path, sys.argv[1:])
     lines = answers.read_bytes().splitlines()
     with closing(sqlite3.connect(synced)) as connection:
-        before, tables = ([_read(connection, name) for name in names] for names in (_BEFORE, _ROWS))
+        before, tables = ([_read(connection, name, f"* FROM {name}") for name in names] for names in (_BEFORE, _ROWS))
+        tables.append(_read(connection, *_SEARCH))
     told = {"files": len(tables[1].rows), "json": _timed(lambda: _parse(lines))}
     told["insert"] = _timed(lambda: _write(new, before, tables, len(lines)))
     sys.stdout.write(json.dumps(told))
 
 
-def _read(connection: sqlite3.Connection, name: str) -> _Table:
-    found = connection.execute(f"SELECT * FROM {name}")  # noqa: S608  names of ours
+def _read(connection: sqlite3.Connection, into: str, what: str) -> _Table:
+    found = connection.execute(f"SELECT {what}")
     marks = ",".join("?" * len(found.description))
-    return _Table(f"INSERT INTO {name} VALUES ({marks})", found.fetchall())  # noqa: S608  names of ours
+    return _Table(f"INSERT INTO {into} VALUES ({marks})", found.fetchall())  # noqa: S608  names of ours
 
 
 def _parse(lines: Sequence[bytes]) -> None:
