@@ -1,6 +1,6 @@
 """All cases, in the order in which they run; each module holds those of one kind."""
 
-from benchmarks.cases import acc, drive, floor, many, simulators, start
+from benchmarks.cases import acc, drive, floor, limits, many, simulators, start
 from benchmarks.racing import Case
 
 CASES: tuple[Case, ...] = (
@@ -8,6 +8,7 @@ CASES: tuple[Case, ...] = (
     *many.CASES,
     *drive.CASES,
     *acc.CASES,
+    *limits.CASES,
     *floor.CASES,
     *simulators.CASES,
 )

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET, AccSimulator
+from filesync.simulators.clock import HurriedClock, SimulatedClock
 from filesync.simulators.consent import Consent
 from filesync.simulators.drive import GoogleDrive
 from filesync.simulators.drive.gateway import METADATA_READONLY
@@ -75,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--port", type=int, default=0, help="of 127.0.0.1; 0: any free one")
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument(
+        "--hurry", type=_hurried, metavar="FACTOR,SINCE", help="acc: let time pass faster, see HurriedClock"
+    )
     parser.add_argument("--no-limits", action="store_true")
     parser.add_argument("--orders", action="store_true", help="read what to do from standard input")
     parser.add_argument("--consent", choices=get_args(Consent), default="ask", help="ask: show the page")
@@ -93,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _acc(wanted: argparse.Namespace) -> _Site:
-    acc = AccSimulator(seed=wanted.seed)
+    acc = AccSimulator(wanted.hurry, seed=wanted.seed)
     hub = acc.add_hub()
     projects = [
         acc.add_project(hub, f"Example Tower {number}" if number else "Example Tower")
@@ -146,6 +150,11 @@ def _drive(wanted: argparse.Namespace) -> _Site:
 def _numbers(text: str) -> tuple[int, int, int]:
     fan_out, depth, files = map(int, text.split(","))
     return fan_out, depth, files
+
+
+def _hurried(text: str) -> SimulatedClock:
+    factor, since = map(float, text.split(","))
+    return SimulatedClock(system=HurriedClock(factor, since))
 
 
 def _grow(ground: Ground, root: str, wanted: argparse.Namespace) -> Tree:
