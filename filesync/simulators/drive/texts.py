@@ -5,7 +5,6 @@ A page of a big listing then costs a join, so that a simulator is not what a ben
 
 import json
 from collections.abc import Iterable, Iterator
-from functools import partial
 
 from filesync.simulators.drive.fields import Mask
 from filesync.simulators.drive.items import Item
@@ -15,7 +14,7 @@ _MOST = 300_000  # texts that are kept, some 700 bytes each
 
 _Key = tuple[str, bool, str]  # who asks, whether unseen parents are told, and for which fields
 
-_encode = partial(json.dumps, separators=(",", ":"))
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class FileTexts:
