@@ -51,8 +51,9 @@ CASES = (
     Case(
         "acc-limits",
         "A first sync of ACC at Autodesk's documented limits, which the simulator enforces; for both, time runs "
-        f"{_FACTOR} times as fast. The limit's time is what as many folder listings take at 300 a minute. A sync may be "
-        "faster than that, since the first 300 leave at once; later it is a little slower: a minute is 61 s for filesync.",
+        f"{_FACTOR} times as fast. The limit's time is what as many folder listings take at 300 a minute. A sync may "
+        "be faster than that, since the first 300 leave at once; later it is a little slower: filesync takes 61 s for "
+        "a minute.",
         _first_sync,
         long=True,
     ),
