@@ -174,7 +174,11 @@ def _what(goal: Json) -> str:
 
 def _plain(figure: str) -> str:
     headings = {column.figure: column.heading for column in _COLUMNS}
-    return headings.get(figure, figure.replace("_", " ")).removesuffix(" s").removesuffix(" MiB")
+    return (
+        headings.get(figure, figure.replace("_", " ").replace(" us ", " µs ").replace("cpu", "CPU"))
+        .removesuffix(" s")
+        .removesuffix(" MiB")
+    )
 
 
 def _ratio(value: float) -> str:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 from benchmarks.stopwatch import Measured, measure_python
 
@@ -142,6 +144,16 @@ def acc_environ(service: Service) -> dict[str, str]:
         "CONNECTOR_AUTODESK_CLIENT_SECRET": service.ids["client_secret"],
         "CONNECTOR_AUTODESK_BASE_URL": service.ids["base_url"],
     }
+
+
+def acc_token(environ: Mapping[str, str]) -> str:
+    """Log in as the app."""
+    names = {"client_id": "CONNECTOR_AUTODESK_CLIENT_ID", "client_secret": "CONNECTOR_AUTODESK_CLIENT_SECRET"}
+    proof = {name: environ[variable] for name, variable in names.items()}
+    form = urlencode({"grant_type": "client_credentials", "scope": "data:read", **proof}).encode()
+    address = f"{environ['CONNECTOR_AUTODESK_BASE_URL']}/authentication/v2/token"
+    with urlopen(address, form) as answer:  # noqa: S310  the simulator's address
+        return str(json.load(answer)["access_token"])
 
 
 def _keep_empty(folder: Path, done: threading.Event) -> None:

@@ -1,5 +1,6 @@
 """Time: the only door to now, to waiting, and to being told to stop waiting."""
 
+import re
 import threading
 import time
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ Thing = TypeVar("Thing")
 # Only the main thread handles signals, and one that comes just before it falls asleep does not wake it (where the C
 # library goes on waiting after a signal, none does). So it never sleeps for long.
 _TURN = 0.5  # seconds
+_USUAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d\.\d{3,}Z", re.ASCII)  # of either service
 
 
 class Clock(Protocol):
@@ -126,8 +128,14 @@ def take(queue: SimpleQueue[Thing]) -> Thing:
 
 def to_timestamp(moment: datetime) -> Timestamp:
     """Write an aware time the way the database stores it. Raises OverflowError beyond the years 1 to 9999 of UTC."""
-    utc = moment.astimezone(UTC).replace(tzinfo=None)  # strftime would write the year 999 with three digits
-    return Timestamp(f"{utc.isoformat(timespec='milliseconds')}Z")
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    text = utc.isoformat(timespec="milliseconds")  # strftime would write the year 999 with three digits
+    return Timestamp(f"{text.removesuffix('+00:00')}Z")
+
+
+def as_timestamp(text: str, moment: datetime) -> Timestamp:
+    """Write the time that was read from this text as `to_timestamp` does: what services send is cut, not built anew."""
+    return Timestamp(f"{text[:23]}Z") if _USUAL_TIME.fullmatch(text) else to_timestamp(moment)
 
 
 def from_timestamp(text: str) -> datetime:

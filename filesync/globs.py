@@ -13,6 +13,9 @@ from functools import lru_cache
 
 _ANY_DEPTH = "**"
 _STAR = "*"
+_WILD = "\0"  # stands where a pattern leaves a character open
+# A word behind ASCII that is neither letter nor digit, and what leaves open whether it goes on.
+_WORD = re.compile(r"(?:^|(?<=[\x01-/:-@\[-`{-\x7f]))([0-9A-Za-z]+)([\0\x80-\U0010ffff]?)")
 _CHARACTERS = {"*": _STAR, "?": "[^/]"}
 
 
@@ -41,6 +44,14 @@ class Glob:
 
     def matches(self, path: str) -> bool:
         return self._whole.fullmatch(_composed(path)) is not None
+
+    def words(self) -> Iterator[tuple[str, bool]]:
+        """Give words that stand in whatever the last segment matches, each with whether it is whole there.
+
+        Only those of ASCII letters and digits: where others begin and end, and how they are written, is not certain.
+        """
+        for found in _WORD.finditer(_without_wildcards(self.segments[-1])):
+            yield found[1], not found[2]
 
     def may_match_below(self, folder: Sequence[str]) -> bool:
         """Tell whether some path below the folder (its segments) can match."""
@@ -139,6 +150,16 @@ def _characters(part: str) -> Iterator[str]:
         end = _set_end(part, at) if part[at] == "[" else at
         yield _set(part[at + 1 : end]) if end > at else _CHARACTERS.get(part[at], re.escape(part[at]))
         at = end + 1
+
+
+def _without_wildcards(part: str) -> str:
+    """Put one mark in the place of stars, question marks and sets."""
+    text, at = "", 0
+    while at < len(part):
+        end = _set_end(part, at) if part[at] == "[" else at
+        text += _WILD if end > at or part[at] in _CHARACTERS else part[at]
+        at = end + 1
+    return text
 
 
 def _set_end(part: str, start: int) -> int:

@@ -169,11 +169,19 @@ def put_in_place(temporary: Path, path: Path) -> None:
     _sync_folder(path.parent)
 
 
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock on a file for the length of a block."""
-    with FileLock(path):
-        yield
+def open_alone(path: Path) -> BinaryIO:
+    """Open a private file for reading and writing, an empty one if need be; nobody else does until it is closed."""
+    file = open(path, "r+b", buffering=0, opener=_open_or_make)  # noqa: SIM115  the caller closes it
+    try:
+        _lock(file.fileno(), blocking=True)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _open_or_make(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CREAT, 0o600)
 
 
 def _lock(fd: int, *, blocking: bool) -> bool:

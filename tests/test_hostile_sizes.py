@@ -101,7 +101,7 @@ def assert_named(error: object, service: Service) -> None:
 
 
 DEEP = {
-    "lists": b'{"data": ' + b"[" * 1000 + b"]" * 1000 + b"}",
+    "lists": b'{"data": ' + b"[" * 1100 + b"]" * 1100 + b"}",
     "lists far deeper": b'{"data": ' + b"[" * 10**6 + b"]" * 10**6 + b"}",
     "objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
     "brackets that never close": b'{"data": ' + b"[" * 10**6,

@@ -61,6 +61,22 @@ def test_globs_match_whole_paths(pattern: str, path: str, matches: bool) -> None
 
 
 @pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("A-17 Plan*.pdf", [("A", True), ("17", True), ("Plan", False), ("pdf", True)]),
+        ("*Plan", []),
+        ("*-Plan", [("Plan", True)]),
+        ("a?b-c[de]f", [("a", False), ("c", False)]),
+        ("Grundri\u00df plan\u0301s x", [("Grundri", False), ("pla", False), ("x", True)]),
+        ("**/a b", [("a", True), ("b", True)]),
+        ("[a b", [("a", True), ("b", True)]),
+    ],
+)
+def test_a_pattern_knows_the_words_of_whatever_it_matches(pattern: str, words: list[tuple[str, bool]]) -> None:
+    assert list(Glob(pattern).words()) == words
+
+
+@pytest.mark.parametrize(
     ("written", "instead"),
     [("a\\b", "a/b"), ("a/", "a/**"), ("", "empty"), ("a//b", "empty"), ("[z-a]", "backwards")],
 )

@@ -120,6 +120,27 @@ def test_names_and_paths_are_searched_without_regard_to_accents(drive: Drive) ->
     assert (found("101"), found("202")) == (0, 1)
 
 
+def test_the_search_stays_sound_when_another_program_puts_rows_in(drive: Drive) -> None:
+    drive.service.state.add_file(drive.shared, "plan.pdf", 1)
+    drive.settle()
+    drive.home.sync()
+    database = open_for_writing(drive.home.database)
+    with database.transaction() as connection:
+        columns = "endpoint_id, parent_external_id, file_path, first_seen_at, changed_at"
+        connection.executemany(
+            f"INSERT INTO files (external_file_id, file_name, {columns}) SELECT ?, ?, {columns} FROM files WHERE id = 1",
+            [("a", "stranger.pdf"), ("b", "intruder.pdf")],
+        )
+    with database.transaction() as connection:
+        connection.execute("UPDATE files SET file_name = 'guest.pdf' WHERE external_file_id = 'a'")
+        connection.execute("DELETE FROM files WHERE external_file_id = 'b'")
+        connection.execute("INSERT INTO files_search (files_search, rank) VALUES ('integrity-check', 1)")
+    assert database.connection.execute("SELECT id FROM files_search_docsize").fetchall() == [(1,), (2,)]
+    found = database.connection.execute("SELECT rowid FROM files_search WHERE files_search MATCH 'guest'").fetchall()
+    assert found == [(2,)]
+    database.close()
+
+
 def test_file_history_tells_each_state_and_until_when_it_held(drive: Drive) -> None:
     state = drive.service.state
     file = state.add_file(drive.shared, "plan.pdf", 1)

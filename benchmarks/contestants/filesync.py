@@ -13,8 +13,8 @@ from benchmarks.racing import Sample
 from benchmarks.services import Home, Service
 from benchmarks.stopwatch import Measured
 
-_DRIVE = "google_drive"
-_ACC = "autodesk_construction_cloud"
+DRIVE = "google_drive"
+ACC = "autodesk_construction_cloud"
 
 NAME = "filesync"
 
@@ -31,7 +31,7 @@ class Filesync:
         settle: Callable[[], None] = lambda: None,
     ) -> None:
         self._make_home = make_home
-        self._service = service
+        self.service = service
         self._cpu_seconds = cpu_seconds
         self._settle = settle
         self._home: Home | None = None
@@ -57,7 +57,7 @@ class Filesync:
         """Give the run that changes so many of the files and syncs."""
 
         def run() -> Sample:
-            changed = self._service.order("change", share=share)["changed"]
+            changed = self.service.order("change", share=share)["changed"]
             self._settle()
             sample = self.sync()
             found = stored_changes(self.home)
@@ -71,12 +71,12 @@ class Filesync:
         """Run `filesync sync` in the present home."""
         home = self.home
         before = self._cpu_seconds()
-        self._service.take_requests()
+        self.service.take_requests()
         with home.budgets_lifted():
             measured = checked(home.run("sync", "--all", "--json", *options))
         after = self._cpu_seconds()
         busy = None if before is None or after is None else after - before
-        return to_sample(measured, home, requests=self._service.take_requests(), service_seconds=busy)
+        return to_sample(measured, home, requests=self.service.take_requests(), service_seconds=busy)
 
     def _new_home(self) -> Home:
         if self._home is not None:
@@ -88,16 +88,21 @@ class Filesync:
 
 def on_drive(drive: Drive, folder: Path) -> Filesync:
     """Sync the whole My Drive, over TLS and through the proxy as everybody."""
-    environ = {
+    environ = drive_environ(drive)
+
+    def make_home() -> Home:
+        return made(folder, environ, [endpoint("P", DRIVE, {})])
+
+    return Filesync(make_home, drive.service, cpu_seconds=drive.cpu_seconds)
+
+
+def drive_environ(drive: Drive) -> dict[str, str]:
+    """Point filesync to the proxy and the login; the address stays Google's."""
+    return {
         "GOOGLE_CREDENTIALS_PATH": str(drive.user_file),
         "HTTPS_PROXY": drive.address,
         "REQUESTS_CA_BUNDLE": drive.authority,
     }
-
-    def make_home() -> Home:
-        return _made(folder, environ, [endpoint("P", _DRIVE, {})])
-
-    return Filesync(make_home, drive.service, cpu_seconds=drive.cpu_seconds)
 
 
 def on_acc(service: Service, folder: Path, environ: dict[str, str], settle: Callable[[], None]) -> Filesync:
@@ -105,7 +110,7 @@ def on_acc(service: Service, folder: Path, environ: dict[str, str], settle: Call
     details = {"project_id": service.ids["project_id"], "hub_id": service.ids["hub_id"]}
 
     def make_home() -> Home:
-        return _made(folder, environ, [endpoint("P", _ACC, details)])
+        return made(folder, environ, [endpoint("P", ACC, details)])
 
     return Filesync(make_home, service, cpu_seconds=service.cpu_seconds, settle=settle)
 
@@ -148,7 +153,7 @@ def count(database: Path, query: str) -> int:
         return int(connection.execute(query).fetchone()[0])
 
 
-def _made(folder: Path, environ: dict[str, str], endpoints: Sequence[dict[str, Any]]) -> Home:
+def made(folder: Path, environ: dict[str, str], endpoints: Sequence[dict[str, Any]]) -> Home:
     home = Home(folder, environ)
     home.configure(endpoints)
     return home

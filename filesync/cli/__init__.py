@@ -14,6 +14,7 @@ import typer  # noqa: TID251  the command layer
 from typer.core import TyperGroup  # noqa: TID251  the command layer
 
 from filesync import __version__
+from filesync.cli.plain import read_plainly
 from filesync.cli.world import ReaderGoneError, World
 from filesync.errors import FilesyncError
 
@@ -94,6 +95,7 @@ class _LazyGroup(TyperGroup):
         taken = {option for param in command.params for option in param.opts}
         shared = (param for param in self.params if param.name in _SETTERS and taken.isdisjoint(param.opts))
         command.params.extend(_shared(param) for param in shared)
+        read_plainly(command)
         for name, child in getattr(command, "commands", {}).items():
             command.commands[name] = self._with_global_options(child)
         return command
@@ -132,7 +134,9 @@ def _set_option(ctx: Any, param: Any, value: Any) -> Any:
 def _command() -> Any:
     app = typer.Typer(cls=_LazyGroup, **_PLAIN)
     app.callback(context_settings={"help_option_names": ["-h", "--help"]})(_global_options)
-    return typer.main.get_command(app)
+    command = typer.main.get_command(app)
+    read_plainly(command)
+    return command
 
 
 def _show_version(ctx: typer.Context, asked: bool) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from itertools import chain, islice
+from itertools import islice
 from typing import Annotated
 
 import typer  # noqa: TID251  the command layer
@@ -19,7 +19,8 @@ from filesync.errors import UsageError
 from filesync.globs import Glob, check_glob
 from filesync.store import queries
 from filesync.store.database import Database
-from filesync.store.queries import ChangeFilter, FileFilter
+from filesync.store.finding import FILE_COLUMNS, FileFilter, find
+from filesync.store.queries import ChangeFilter
 
 _LATEST = 50  # changes that a table shows when it is not told where to begin
 _PAST = 20  # syncs that `logs` shows
@@ -90,8 +91,7 @@ def files(  # noqa: PLR0913  one parameter for each option
         pending_removal=pending_removal,
     )
     with world.reading() as database:
-        chosen = chosen_endpoints(database, endpoint)
-        rows = chain.from_iterable(queries.files(database, each, wanted, limit) for each in chosen)
+        rows = find(database, chosen_endpoints(database, endpoint), wanted, limit)
         show(world, form, _files_view(wanted), islice(rows, limit))
 
 
@@ -139,11 +139,11 @@ def changes(  # noqa: PLR0913  one parameter for each option
         wanted = _change_filter(world, since, chosen_ids(database, endpoint), kind or ())
         if consumer is not None:
             turn = begin(world, database, consumer, wanted)
-            show(world, form, _CHANGES, turn.rows(queries.changes(database, turn.wanted), limit))
+            show(world, form, _CHANGES, turn.rows(queries.changes(database, turn.wanted, limit), limit))
         elif form is Form.TABLE and since is None and limit is None:
             show(world, form, _CHANGES, _latest(world, database, wanted))
         else:
-            show(world, form, _CHANGES, islice(queries.changes(database, wanted), limit))
+            show(world, form, _CHANGES, islice(queries.changes(database, wanted, limit), limit))
     if consumer is not None and commit:
         finish(world, turn)
 
@@ -226,7 +226,7 @@ def _files_view(wanted: FileFilter) -> View:
         more = ("pending_reason", "missing_since")
     else:
         columns = (*_FILE_COLUMNS, _column("MODIFIED UTC", "updated_at", spare=True), _MODIFIED_BY)
-    return View("files", (*columns, _PATH), ("endpoint", *queries.FILE_COLUMNS, *more), "no such file is known")
+    return View("files", (*columns, _PATH), ("endpoint", *FILE_COLUMNS, *more), "no such file is known")
 
 
 def _pending_reason(row: Row) -> str:

@@ -11,14 +11,15 @@ import struct
 import threading
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from filesync.clock import Clock
 from filesync.errors import LocalFileError
-from filesync.locks import locked, make_private_folder
+from filesync.locks import make_private_folder, open_alone
 
 WINDOW = 61.0  # seconds: the service's minute, and one for what the network bunches up
 LONGEST_WAIT = 600.0  # seconds of one Retry-After that are obeyed before asking again
@@ -42,7 +43,7 @@ class Sent:
     """What a lane's file says, in seconds since 1970; the times are ascending."""
 
     blocked_until: float
-    times: tuple[float, ...]
+    times: Sequence[float]
 
 
 class Lane:
@@ -56,29 +57,29 @@ class Lane:
 
     def claim(self) -> Wait | None:
         """Take a place and return None, or tell how long to wait before asking again."""
-        with self._lock, _exclusive(self._path):
-            sent, now = self._read()
+        with self._lock, _alone(self._path) as file:
+            sent, now = self._read(file)
             wait = self._wait(sent, now)
             if self._limit is not None or sent.blocked_until:
-                stamp = (now,) if wait is None and self._limit is not None else ()
-                self._write(replace(sent, times=sent.times + stamp))
+                taken = [now] if wait is None and self._limit is not None else []
+                _write(file, replace(sent, times=[*sent.times, *taken]))
         return wait
 
     def postpone(self, seconds: float) -> None:
         """Date the place that was taken that long ago to now: the service may have seen the request only now."""
-        with self._lock, _exclusive(self._path):
-            sent, now = self._read()
+        with self._lock, _alone(self._path) as file:
+            sent, now = self._read(file)
             taken = min(sent.times, key=lambda time: abs(time - (now - seconds)), default=None)
             if taken is not None:
                 index = sent.times.index(taken)
-                self._write(replace(sent, times=(*sent.times[:index], *sent.times[index + 1 :], now)))
+                _write(file, replace(sent, times=[*sent.times[:index], *sent.times[index + 1 :], now]))
 
     def block(self, seconds: float) -> None:
         """Let nobody through for that long."""
-        with self._lock, _exclusive(self._path):
-            sent, now = self._read()
+        with self._lock, _alone(self._path) as file:
+            sent, now = self._read(file)
             until = now + min(seconds, LONGEST_WAIT)
-            self._write(replace(sent, blocked_until=max(sent.blocked_until, until)))
+            _write(file, replace(sent, blocked_until=max(sent.blocked_until, until)))
 
     def _wait(self, sent: Sent, now: float) -> Wait | None:
         if sent.blocked_until > now:
@@ -87,17 +88,10 @@ class Lane:
             return None
         return Wait(sent.times[-self._limit] + WINDOW - now, f"limit of {self._limit} a minute")
 
-    def _read(self) -> tuple[Sent, float]:
-        content = self._path.read_bytes()  # the lock has created it
-        now = self._clock.now().timestamp()
+    def _read(self, file: BinaryIO) -> tuple[Sent, float]:
+        content = file.read()
+        now = self._clock.now().timestamp()  # behind the lock, or somebody who waited would bring an older time
         return _at(_parse(content), now), now
-
-    def _write(self, sent: Sent) -> None:
-        # In place: no reader is without the lock, and a process that dies halfway leaves what _parse survives.
-        content = _HEADER.pack(_MAGIC, sent.blocked_until) + array("d", sent.times).tobytes()
-        with self._path.open("r+b", buffering=0) as file:
-            file.write(content)
-            file.truncate()
 
 
 def lane_path(folder: Path, *names: str) -> Path:
@@ -110,13 +104,23 @@ def share(per_minute: int | None, percent: int) -> int | None:
     return None if per_minute is None else max(1, per_minute * percent // 100)
 
 
+def _write(file: BinaryIO, sent: Sent) -> None:
+    # In place: no reader is without the lock, and a process that dies halfway leaves what _parse survives.
+    content = _HEADER.pack(_MAGIC, sent.blocked_until) + array("d", sent.times).tobytes()
+    file.seek(0)
+    file.write(content)
+    if file.read(1):  # it was longer before
+        file.truncate(len(content))
+
+
 def _parse(content: bytes) -> Sent:
     if len(content) < _HEADER.size or not content.startswith(_MAGIC):
         return Sent(0.0, ())
     _, blocked_until = _HEADER.unpack_from(content)
     whole = (len(content) - _HEADER.size) // _STAMP_SIZE * _STAMP_SIZE
     times = array("d", content[_HEADER.size : _HEADER.size + whole])
-    return Sent(blocked_until, tuple(times)) if all(map(math.isfinite, (blocked_until, *times))) else Sent(0.0, ())
+    is_ours = math.isfinite(sum(times, blocked_until))  # one odd number makes the sum odd
+    return Sent(blocked_until, sorted(times)) if is_ours else Sent(0.0, ())
 
 
 def _at(sent: Sent, now: float) -> Sent:
@@ -124,18 +128,24 @@ def _at(sent: Sent, now: float) -> Sent:
 
     Counting them as now is the careful way: they were sent, it is only unknown when.
     """
-    times = sorted(sent.times)
-    old, past = bisect_right(times, now - WINDOW), bisect_right(times, now)
-    recent = (*times[old:past], *[now] * (len(times) - past))
+    old, past = bisect_right(sent.times, now - WINDOW), bisect_right(sent.times, now)
+    recent = [*sent.times[old:past], *[now] * (len(sent.times) - past)]
     blocked_until = min(sent.blocked_until, now + LONGEST_WAIT) if sent.blocked_until > now else 0.0
     return Sent(blocked_until, recent)
 
 
 @contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
+def _alone(path: Path) -> Iterator[BinaryIO]:
     try:
-        make_private_folder(path.parent)
-        with locked(path):
-            yield
+        with _opened(path) as file:
+            yield file
     except OSError as error:
         raise LocalFileError(f"{path}: the request budget cannot be kept: {error.strerror}") from error
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return open_alone(path)
+    except FileNotFoundError:  # it is made when it is missed: looking for it each time costs more than all the rest
+        make_private_folder(path.parent)
+        return open_alone(path)

@@ -105,10 +105,12 @@ class Connection:
 
     def _address(self, url: str, params: Mapping[str, str] | None) -> str:
         whole = url if url.startswith(("https://", "http://")) else f"{self._base}/{url.lstrip('/')}"
+        request = requests.PreparedRequest()
         try:
-            return requests.Request("GET", whole, params=params).prepare().url or ""
+            request.prepare_url(whole, params)
         except (ValueError, requests.RequestException) as error:
             raise ResponseError(f"{self._redactor.line(without_query(whole))}: not an address") from error
+        return request.url or ""
 
     def _is_published(self, route: Route, method: str, address: str) -> bool:
         path = urllib.parse.urlsplit(address).path

@@ -10,7 +10,8 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import requests
 import requests.adapters
@@ -29,6 +30,14 @@ LOGIN_GRACE = 3.0  # seconds that a login's answer is awaited after a stop; shor
 LARGEST_BODY = 32 * 2**20  # bytes, decoded: ten times a page of 1,000 items with names of 1,000 characters
 LARGEST_REFUSAL = 2**20  # bytes, decoded, of an answer whose status says enough
 
+_HEADERS = {
+    # Drive compresses only for a User-Agent that contains "gzip":
+    # https://developers.google.com/workspace/drive/api/guides/performance
+    "User-Agent": f"filesync/{filesync.__version__} (gzip)",
+    "Accept": "application/json, application/vnd.api+json",
+    "Accept-Encoding": "gzip, deflate",
+    "Connection": "keep-alive",
+}
 _PIECE = 64 * 2**10  # bytes
 _SAY_ENOUGH = {401, 408, 429}  # and those from 500 on: statuses that need no body
 _GLANCE = 0.1  # seconds between two looks at the stop while an answer is awaited
@@ -40,13 +49,13 @@ class Transport:
     def __init__(self, clock: Clock, stop: Stop) -> None:
         self._clock = clock
         self._stop = stop
-        self._session = _session()
+        self._wire = _Wire()
 
     def send(self, call: Call) -> Reply:
         """Raise Again for what may pass, FilesyncError for what will not."""
         self._stop.check()
         started = self._clock.monotonic()
-        exchange = _Exchange(self._session, call)
+        exchange = _Exchange(self._wire, call)
         try:
             reply = self._await(exchange, call, started)
         except Again:
@@ -58,7 +67,7 @@ class Transport:
         return reply
 
     def close(self) -> None:
-        self._session.close()
+        self._wire.close()
 
     def _await(self, exchange: "_Exchange", call: Call, started: float) -> Reply:
         patience = _Patience(self._clock, self._stop)
@@ -93,10 +102,10 @@ class _Patience:
 class _Exchange:
     """One attempt in a thread of its own."""
 
-    def __init__(self, session: requests.Session, call: Call) -> None:
+    def __init__(self, wire: "_Wire", call: Call) -> None:
         self.is_over = threading.Event()
         self.is_left = threading.Event()
-        self._session = session
+        self._wire = wire
         self._call = call
         self._reply: Reply | None = None
         self._error: BaseException | None = None
@@ -117,7 +126,7 @@ class _Exchange:
 
     def _exchange(self) -> Reply:
         try:
-            with self._open() as response:
+            with self._wire.open(self._call) as response:
                 return Reply(response.status_code, response.headers, self._read(response))
         except (requests.exceptions.InvalidHeader, UnicodeError):  # their texts hold the header: from None
             raise ResponseError(f"{self._call.where}: a header cannot be sent") from None
@@ -127,18 +136,6 @@ class _Exchange:
             raise _meaning(error, self._call) from error
         except OSError as error:  # requests' own check of the bundle
             raise ConfigError(f"{self._call.where}: REQUESTS_CA_BUNDLE names a file that cannot be read") from error
-
-    def _open(self) -> requests.Response:
-        call = self._call
-        return self._session.request(
-            call.route.method,
-            call.url,
-            data=call.content,
-            headers={**call.headers, **call.authorisation},
-            timeout=TIMEOUT,
-            stream=True,
-            allow_redirects=False,
-        )
 
     def _read(self, response: requests.Response) -> bytes:
         try:
@@ -174,28 +171,37 @@ def _declared_size(response: requests.Response) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
 
 
-def _session() -> requests.Session:
-    session = requests.Session()
-    adapter = requests.adapters.HTTPAdapter(pool_connections=WORKERS, pool_maxsize=WORKERS)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    session.auth = _as_it_is
-    session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-    session.headers.update(
-        {
-            # Drive compresses only for a User-Agent that contains "gzip":
-            # https://developers.google.com/workspace/drive/api/guides/performance
-            "User-Agent": f"filesync/{filesync.__version__} (gzip)",
-            "Accept": "application/json, application/vnd.api+json",
-            "Accept-Encoding": "gzip, deflate",
-        }
-    )
-    return session
+class _Wire:
+    """The open sockets of one session, and the ways to each host; safe to share between threads.
 
+    The requests are prepared and sent as `Session.request` would, but without what it looks up again each time: the
+    environment, which stays as it is, and a line of ~/.netrc, which would replace our Authorization header.
+    """
 
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keep requests from replacing our Authorization header with a line of ~/.netrc."""
-    return request
+    def __init__(self) -> None:
+        self._session = requests.Session()
+        adapter = requests.adapters.HTTPAdapter(pool_connections=WORKERS, pool_maxsize=WORKERS)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+        self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+        self._ways: dict[str, Mapping[str, Any]] = {}
+
+    def open(self, call: Call) -> requests.Response:
+        request = requests.PreparedRequest()
+        headers = {**_HEADERS, **call.headers, **call.authorisation}
+        request.prepare(call.route.method, call.url, headers=headers, data=call.content)
+        way = self._way(call.url)
+        return self._session.send(request, timeout=TIMEOUT, allow_redirects=False, **way)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _way(self, url: str) -> Mapping[str, Any]:
+        """Tell the proxy and the certificates that the environment names for a host."""
+        host = url[: url.index("/", url.index("://") + 3)]
+        if host not in self._ways:
+            self._ways[host] = {**self._session.merge_environment_settings(url, {}, True, None, None)}
+        return self._ways[host]
 
 
 def _meaning(error: Exception, call: Call) -> Exception:

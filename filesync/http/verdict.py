@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NoReturn
 
+import orjson
+
 from filesync.clock import Clock
 from filesync.errors import (
     AuthError,
@@ -83,18 +85,27 @@ def to_object(call: Call, content: bytes) -> Mapping[str, Any]:
     """Parse an answer that must be a JSON object. A lone surrogate is let through: it is its reader's concern."""
     _check_count(call, content)
     try:
-        body = json.loads(content, parse_constant=_refuse_constant, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
-        raise _not_json(call, content, error) from error
+        body = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        body = _parse_slowly(call, content)
     if not isinstance(body, dict):
         raise ResponseError(f"{call.where}: the answer is JSON, but no JSON object")
     return body
 
 
+def _parse_slowly(call: Call, content: bytes) -> Any:
+    """Read what orjson will not, or tell why it cannot be read: lone surrogates, a byte order mark, deep nesting."""
+    try:
+        return json.loads(content, parse_constant=_refuse_constant, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise _not_json(call, content, error) from error
+
+
 def _check_count(call: Call, content: bytes) -> None:
     """Refuse what would take far more memory as values than as text: `[[],[],…` thirty times as much."""
-    if _count(content) <= MOST_VALUES:  # names may hold commas, too: look closer
+    if len(content) <= MOST_VALUES or _count(content) <= MOST_VALUES:
         return
+    # names may hold commas, too: look closer
     plain = content.replace(b"\\\\", b"").replace(b'\\"', b"")
     texts = plain.count(b'"') // 2
     if texts > MOST_VALUES or _count(b"".join(plain.split(b'"')[::2])) > MOST_VALUES:

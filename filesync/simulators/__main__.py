@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET, AccSimulator
+from filesync.simulators.clock import HurriedClock, SimulatedClock
 from filesync.simulators.consent import Consent
 from filesync.simulators.drive import GoogleDrive
 from filesync.simulators.drive.gateway import METADATA_READONLY
@@ -35,7 +36,7 @@ class _Site:
     """A service with a tree in it, what a client needs to know of it, and what it must find there."""
 
     simulator: Loopback
-    ids: Mapping[str, str]
+    ids: Mapping[str, Any]
     truth: Callable[[], Iterable[Mapping[str, Any]]]
     orders: Orders
     when_started: Callable[[], None] = lambda: None
@@ -75,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--port", type=int, default=0, help="of 127.0.0.1; 0: any free one")
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument(
+        "--hurry", type=_hurried, metavar="FACTOR,SINCE", help="acc: let time pass faster, see HurriedClock"
+    )
     parser.add_argument("--no-limits", action="store_true")
     parser.add_argument("--orders", action="store_true", help="read what to do from standard input")
     parser.add_argument("--consent", choices=get_args(Consent), default="ask", help="ask: show the page")
@@ -93,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _acc(wanted: argparse.Namespace) -> _Site:
-    acc = AccSimulator(seed=wanted.seed)
+    acc = AccSimulator(wanted.hurry, seed=wanted.seed)
     hub = acc.add_hub()
     projects = [
         acc.add_project(hub, f"Example Tower {number}" if number else "Example Tower")
@@ -102,9 +106,10 @@ def _acc(wanted: argparse.Namespace) -> _Site:
     trees = [_grow(acc, acc.project_files(project), wanted) for project in projects]
     _let_in(acc, projects, wanted)
     login = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    ids = {**login, "hub_id": hub, "project_id": projects[0], "folder_id": trees[0].root}
-    files = [file for tree in trees for file in tree.files]
-    return _Site(acc, ids, lambda: acc.truth(projects[0]), Orders(acc, files, acc.add_version))
+    ids = {**login, "hub_id": hub, "project_id": projects[0], "project_ids": projects, "folder_id": trees[0].root}
+    folders = [folder for tree in trees for folder in (tree.root, *tree.folders)]
+    everything = Tree(folders[0], folders[1:], [file for tree in trees for file in tree.files])
+    return _Site(acc, ids, lambda: acc.truth(projects[0]), Orders(acc, everything, acc.add_version))
 
 
 def _let_in(acc: AccSimulator, projects: Sequence[str], wanted: argparse.Namespace) -> None:
@@ -138,13 +143,18 @@ def _drive(wanted: argparse.Namespace) -> _Site:
             drive.tokens.make_user_file(wanted.user_file, _READER, [METADATA_READONLY])
 
     ids = {"drive_id": shared, "user": _READER, "root_id": top}
-    orders = Orders(drive, tree.files, drive.state.new_revision)
+    orders = Orders(drive, tree, drive.state.new_revision)
     return _Site(drive, ids, lambda: drive.truth(_READER, top), orders, write_files)
 
 
 def _numbers(text: str) -> tuple[int, int, int]:
     fan_out, depth, files = map(int, text.split(","))
     return fan_out, depth, files
+
+
+def _hurried(text: str) -> SimulatedClock:
+    factor, since = map(float, text.split(","))
+    return SimulatedClock(system=HurriedClock(factor, since))
 
 
 def _grow(ground: Ground, root: str, wanted: argparse.Namespace) -> Tree:

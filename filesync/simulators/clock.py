@@ -1,11 +1,33 @@
 """Time as the simulated services see it."""
 
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from filesync.clock import Clock, SystemClock
 
 _REAL = 0.002  # seconds: other threads do real work meanwhile, and who looks for a lock again must not outrun them
+
+
+class HurriedClock:
+    """Real time, made faster: since a moment in the past `factor` times as much of it has passed.
+
+    A client and a service in different processes agree on the time when both are given the same.
+    """
+
+    def __init__(self, factor: float, since: float, system: Clock | None = None) -> None:
+        """`since` is in seconds since 1970."""
+        self._factor = factor
+        self._since = datetime.fromtimestamp(since, UTC)
+        self._system = system or SystemClock()
+
+    def now(self) -> datetime:
+        return self._since + (self._system.now() - self._since) * self._factor
+
+    def monotonic(self) -> float:
+        return self._system.monotonic() * self._factor
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        return self._system.wait(event, seconds / self._factor)
 
 
 class SimulatedClock:

@@ -3,28 +3,37 @@
 {"do": "count"}                     the requests since the last count, by route
 {"do": "latency", "seconds": 0.1}   real time before every answer from now on
 {"do": "change", "share": 0.01}     so many of its files get new content, spread evenly
+{"do": "folders"}                   the ids of its folders, in the order they were made
+{"do": "record", "to": "PATH"}      every answer from now on is written there, one a line; null: no longer
 """
 
+import gzip
 import json
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
+from filesync.simulators.messages import Answer
 from filesync.simulators.server import Loopback
+from filesync.simulators.trees import Tree
 
 
 class Orders:
-    """`files` are the ids that may change, in the order they were made; `change` gives one new content."""
+    """`change` gives a file of the tree new content."""
 
-    def __init__(self, simulator: Loopback, files: Sequence[str], change: Callable[[str], object]) -> None:
+    def __init__(self, simulator: Loopback, tree: Tree, change: Callable[[str], object]) -> None:
         self._simulator = simulator
-        self._files = files
+        self._tree = tree
         self._change_file = change
         self._changed = 0  # times; each time it is others
         self._verbs: Mapping[str, Callable[..., Mapping[str, Any]]] = {
             "count": self._count,
             "latency": self._latency,
             "change": self._change,
+            "folders": self._folders,
+            "record": self._record,
         }
 
     def obey(self, lines: Iterable[str], answer: Callable[[Mapping[str, Any]], None]) -> None:
@@ -44,8 +53,30 @@ class Orders:
 
     def _change(self, share: float) -> Mapping[str, Any]:
         apart = round(1 / share)
-        wanted = self._files[self._changed % apart :: apart]
+        wanted = self._tree.files[self._changed % apart :: apart]
         self._changed += 1
         for file in wanted:
             self._change_file(file)
         return {"changed": len(wanted)}
+
+    def _folders(self) -> Mapping[str, Any]:
+        return {"folders": [self._tree.root, *self._tree.folders]}
+
+    def _record(self, to: str | None) -> Mapping[str, Any]:
+        self._simulator.witness = None if to is None else _Recorder(Path(to))
+        return {"recording": to}
+
+
+class _Recorder:
+    """Writes what the JSON answers said; nothing of a login is among them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        path.write_bytes(b"")
+
+    def __call__(self, answer: Answer) -> None:
+        packed = answer.headers.get("Content-Encoding") == "gzip"
+        body = gzip.decompress(answer.body) if packed else answer.body
+        with self._lock, self._path.open("ab") as file:
+            file.write(body + b"\n")

@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from email.utils import format_datetime
 from http import HTTPStatus
@@ -41,6 +41,7 @@ class Loopback(ABC):
         self.limits = Limits(self.clock, per_minute or {})
         self.requests: list[Request] = []
         self.crashes: list[BaseException] = []
+        self.witness: Callable[[Answer], None] | None = None  # is shown every answer, but for those of the login
         self.stopping = threading.Event()
         self._routes: tuple[Route, ...] = ()
         self._server: _Server | None = None
@@ -202,6 +203,8 @@ class _Connection(BaseHTTPRequestHandler):
         answer, call = self._answer(found if isinstance(found, Answer) else found[0], call, fault)
         self._log(call, route, 0 if answer is None else answer.status)
         if answer is not None:
+            if service.witness and not (route and route.token):
+                service.witness(answer)
             self._send(answer, fault)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _serve  # noqa: N815 - http.server's names

@@ -3,6 +3,7 @@
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from filesync.clock import Timestamp
 from filesync.store.states import TRACKED, FileState, Step, first_step, name_of, path_of, step
@@ -17,6 +18,11 @@ _PUT_CHANGE = """
     INSERT INTO changes (sync_log_id, endpoint_id, external_file_id, kind, cause, content_changed,
                          file_name, file_path, detected_at, before, after)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+# The search index takes a batch's new files at once: fed by a trigger, it is flushed after each of them, which costs
+# more than everything else that is written of a file. New rows have the highest ids.
+_MAKE_SEARCHABLE = """
+    INSERT INTO files_search (rowid, file_name, file_path) SELECT id, file_name, file_path FROM files WHERE id > ?
 """
 
 
@@ -33,8 +39,7 @@ class Tally:
     folders_skipped: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """A file's next state; `before` is None for a file that was never there."""
 
     external_id: str
@@ -56,12 +61,19 @@ class Ledger:
         """Write turns, all of different files; one that changes nothing must not be among them."""
         if not turns:
             return
-        self._connection.executemany(_PUT_FILE, (self._file_row(turn, now) for turn in turns))
-        steps = [(turn, _to_step(turn)) for turn in turns]
-        self._connection.executemany(_PUT_CHANGE, (self._change_row(turn, to, now) for turn, to in steps))
-        self._count(to.kind for _, to in steps)
+        newest = self._newest()
+        self._connection.executemany(_PUT_FILE, [self._file_row(turn, now) for turn in turns])
+        self._connection.execute(_MAKE_SEARCHABLE, (newest,))
+        steps = [_to_step(turn) for turn in turns]
+        changes = [self._change_row(turn, to, now) for turn, to in zip(turns, steps, strict=True)]
+        self._connection.executemany(_PUT_CHANGE, changes)
+        self._count(to.kind for to in steps)
         if reconciled:
             self._tally.found_by_reconcile += len(steps)
+
+    def _newest(self) -> int:
+        row = self._connection.execute("SELECT coalesce(max(id), 0) FROM files").fetchone()
+        return int(row[0])
 
     def _file_row(self, turn: Turn, now: Timestamp) -> tuple[object, ...]:
         return (self._endpoint_id, turn.external_id, *turn.after, now, now)
@@ -73,7 +85,7 @@ class Ledger:
             turn.external_id,
             to.kind,
             turn.cause,
-            int(to.content_changed),
+            to.content_changed,
             name_of(turn.after),
             path_of(turn.after),
             now,

@@ -18,6 +18,7 @@ _STEPS = (
     "0004_retention.sql",
     "0005_notify.sql",
     "0006_set_identity.sql",
+    "0007_search.sql",
 )
 CURRENT = len(_STEPS)
 _REWRITES = "-- rewrites:"

@@ -7,40 +7,18 @@ import json
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from filesync.clock import Timestamp
 from filesync.errors import FeedCutError, StoreError
-from filesync.globs import Glob
 from filesync.model import Identity
 from filesync.store.database import Database
 from filesync.store.stored import from_json, identity_of
 
 Row = dict[str, Any]
 
-FILE_COLUMNS = (
-    "id", "endpoint_id", "external_file_id", "file_name", "file_path", "file_link", "file_size", "file_type",
-    "mime_type", "version", "version_number", "checksum", "checksum_algorithm", "parent_external_id", "created_by",
-    "modified_by", "modified_by_id", "created_at", "updated_at", "first_seen_at", "changed_at", "deleted_at",
-    "deleted_reason", "extra",
-)  # fmt: skip
-_PAGE = 1000  # rows that are read at once; between two pages no transaction is open
-_SEARCH_PAGE = 20_000  # each page of a search looks the words up again
-_PENDING = """
-    WITH RECURSIVE below (id, fate, found_at) AS (
-        SELECT external_id, fate, found_at FROM candidates WHERE endpoint_id = :endpoint_id AND is_folder
-        UNION
-        SELECT f.external_folder_id, below.fate, below.found_at FROM below
-        JOIN folders AS f ON f.endpoint_id = :endpoint_id AND f.parent_external_id = below.id
-        WHERE f.deleted_at IS NULL),
-    waiting (external_file_id, fate, found_at) AS (
-        SELECT external_id, fate, found_at FROM candidates WHERE endpoint_id = :endpoint_id AND NOT is_folder
-        UNION ALL
-        SELECT f.external_file_id, below.fate, below.found_at FROM below
-        JOIN files AS f ON f.endpoint_id = :endpoint_id AND f.parent_external_id = below.id),
-    pending (external_file_id, pending_reason, missing_since) AS (
-        SELECT external_file_id, max(fate), min(found_at) FROM waiting GROUP BY external_file_id)
-"""
+PAGE = 1000  # rows that are read at once; between two pages no transaction is open
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +28,6 @@ class KnownEndpoint:
     id: int
     name: str
     is_active: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FileFilter:
-    """Which files are asked for. `search` are words: each must begin a word of the name or path."""
-
-    name: Glob | None = None
-    search: str | None = None
-    file_types: tuple[str, ...] = ()
-    modified_since: Timestamp | None = None
-    deleted: bool = False
-    pending_removal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,33 +58,18 @@ def endpoints(database: Database) -> list[KnownEndpoint]:
         return [KnownEndpoint(row[0], row[1], bool(row[2])) for row in rows]
 
 
-def files(database: Database, endpoint: KnownEndpoint, wanted: FileFilter, most: int | None = None) -> Iterator[Row]:
-    """Read an endpoint's files in the order of their paths; `most` is how many the caller will take."""
-    if wanted.name is not None:
-        _offer_glob(database, wanted.name)
-    sql, parameters = _file_query(wanted)
-    size = _page_size(wanted, most)
-    last: tuple[str, int] = ("", 0)
-    while True:
-        values = {**parameters, "endpoint_id": endpoint.id, "path": last[0], "id": last[1], "page": size}
-        page = _rows(database, sql, values)
-        for row in page:
-            row["extra"] = _from_json(row["extra"])
-            yield {"endpoint": endpoint.name, **row}
-        if len(page) < size:
-            return
-        last = (page[-1]["file_path"], page[-1]["id"])
+def changes(database: Database, wanted: ChangeFilter, most: int | None = None) -> Iterator[Row]:
+    """Read the feed in the order of `seq`; `most` is how many the caller will take.
 
-
-def changes(database: Database, wanted: ChangeFilter) -> Iterator[Row]:
-    """Read the feed in the order of `seq`. Raises FeedCutError when some of what is asked for was dropped."""
-    seq = _start(database, wanted)
+    Raises FeedCutError when some of what is asked for was dropped.
+    """
+    seq, size = _start(database, wanted), page_size(most)
     where, parameters = _change_condition(wanted)
-    sql = f"{_CHANGES} WHERE c.seq > :seq AND {where} ORDER BY c.seq LIMIT {_PAGE}"
+    sql = f"{_CHANGES} WHERE c.seq > :seq AND {where} ORDER BY c.seq LIMIT :size"
     while True:
-        page = [_change(row) for row in _whole_page(database, sql, {**parameters, "seq": seq})]
+        page = [_change(row) for row in _whole_page(database, sql, {**parameters, "seq": seq, "size": size})]
         yield from page
-        if len(page) < _PAGE:
+        if len(page) < size:
             return
         seq = page[-1]["seq"]
 
@@ -131,8 +82,13 @@ def latest_changes(database: Database, wanted: ChangeFilter, count: int) -> list
 def newest_changes(database: Database, wanted: ChangeFilter, count: int) -> list[Row]:
     """Read the end of the feed, in the order of `seq`; `before` and `after` are JSON text."""
     where, parameters = _change_condition(wanted)
-    sql = f"{_CHANGES} WHERE {where} ORDER BY c.seq DESC LIMIT :count"
-    return _rows(database, sql, {**parameters, "count": count})[::-1]
+    parameters["count"] = count
+    if wanted.endpoint_ids is None:
+        return _rows(database, f"{_CHANGES} WHERE {where} ORDER BY c.seq DESC LIMIT :count", parameters)[::-1]
+    sql = f"{_CHANGES_BY_SYNC} AND {where} ORDER BY l.id DESC, c.seq DESC LIMIT :count"
+    with database.reading() as connection:
+        found = [rows_of(connection, sql, {**parameters, "endpoint": each}) for each in wanted.endpoint_ids]
+    return sorted(chain.from_iterable(found), key=lambda row: int(row["seq"]))[-count:]
 
 
 def logs(database: Database, endpoint_ids: Sequence[int] | None, *, limit: int, only_failed: bool = False) -> list[Row]:
@@ -177,54 +133,20 @@ def sizes(database: Database) -> dict[str, Size]:
     return {row["name"]: Size(row["folders"], row["files"]) for row in _rows(database, sql, {})}
 
 
-def _page_size(wanted: FileFilter, most: int | None) -> int:
-    size = _PAGE if wanted.search is None else _SEARCH_PAGE
-    return size if most is None else max(1, min(size, most))
+_CHANGES_OF = """
+    SELECT c.seq, c.sync_log_id, c.endpoint_id, e.name AS endpoint, c.external_file_id, c.kind, c.cause,
+           c.content_changed, c.file_name, c.file_path, c.detected_at, c.before, c.after"""
+_CHANGES = f"""{_CHANGES_OF}
+    FROM changes AS c JOIN endpoints AS e ON e.id = c.endpoint_id"""
+# An endpoint's syncs come one after the other, so its changes, too, have the order of their syncs.
+_CHANGES_BY_SYNC = f"""{_CHANGES_OF}
+    FROM sync_logs AS l CROSS JOIN changes AS c ON c.sync_log_id = l.id JOIN endpoints AS e ON e.id = c.endpoint_id
+    WHERE l.endpoint_id = :endpoint"""
 
 
-def _file_query(wanted: FileFilter) -> tuple[str, dict[str, Any]]:
-    conditions = ["f.endpoint_id = :endpoint_id", "(f.file_path, f.id) > (:path, :id)"]
-    conditions.append(f"f.deleted_at IS {'NOT ' if wanted.deleted else ''}NULL")
-    parameters: dict[str, Any] = {}
-    if wanted.name is not None:
-        conditions.append("glob_matches(f.file_name)")
-    if wanted.search is not None:
-        conditions.append("f.id IN (SELECT rowid FROM files_search WHERE files_search MATCH :words)")
-        parameters["words"] = _fts_words(wanted.search)
-    if wanted.file_types:
-        conditions.append("f.file_type IN (SELECT value FROM json_each(:types))")
-        parameters["types"] = json.dumps(wanted.file_types)
-    if wanted.modified_since is not None:
-        conditions.append("f.updated_at >= :since")
-        parameters["since"] = wanted.modified_since
-    begin, source, more = _file_source(wanted)
-    columns = ", ".join([*(f"f.{name}" for name in FILE_COLUMNS), *more])
-    sql = f"{begin} SELECT {columns} FROM {source} WHERE {' AND '.join(conditions)} ORDER BY f.file_path, f.id"  # noqa: S608
-    return f"{sql} LIMIT :page", parameters
-
-
-def _file_source(wanted: FileFilter) -> tuple[str, str, Sequence[str]]:
-    if not wanted.pending_removal:
-        return "", "files AS f", ()
-    source = "files AS f JOIN pending AS p ON p.external_file_id = f.external_file_id"
-    return _PENDING, source, ("p.pending_reason", "p.missing_since")
-
-
-def _offer_glob(database: Database, glob: Glob) -> None:
-    """Let SQL ask the glob; a `/` inside a name is matched as paths write it."""
-    database.connection.create_function(
-        "glob_matches", 1, lambda name: glob.matches(name.replace("/", "\uff0f")), deterministic=True
-    )
-
-
-def _fts_words(text: str) -> str:
-    """Quote words for FTS5, so that none of its operators is one; each also finds what it begins."""
-    return " ".join(f'"{word.replace(chr(34), chr(34) * 2)}"*' for word in text.replace("\0", " ").split())
-
-
-_CHANGES = """SELECT c.seq, c.sync_log_id, c.endpoint_id, e.name AS endpoint, c.external_file_id, c.kind, c.cause,
-                     c.content_changed, c.file_name, c.file_path, c.detected_at, c.before, c.after
-              FROM changes AS c JOIN endpoints AS e ON e.id = c.endpoint_id"""
+def page_size(most: int | None, whole: int = PAGE) -> int:
+    """Tell how many rows to read at once for somebody who takes `most`; None: all of them."""
+    return whole if most is None else max(1, min(whole, most))
 
 
 def _change_condition(wanted: ChangeFilter) -> tuple[str, dict[str, Any]]:
@@ -246,7 +168,10 @@ def _kind_condition(kinds: Sequence[str]) -> str:
 
 
 def _start(database: Database, wanted: ChangeFilter) -> int:
-    """Find after which `seq` to begin; the index on the times answers it."""
+    """Find after which `seq` to begin.
+
+    The index on the times answers that: the plus sign keeps SQLite from walking along `seq` until it meets the time.
+    """
     if wanted.after_seq is not None:
         return wanted.after_seq
     since = wanted.detected_since
@@ -256,8 +181,10 @@ def _start(database: Database, wanted: ChangeFilter) -> int:
             return int(floor)
         if floor_at is not None and since <= floor_at:
             raise _cut(connection, floor)
-        first = connection.execute("SELECT min(seq) FROM changes WHERE detected_at >= ?", (since,)).fetchone()[0]
-        return int(floor if first is None else first - 1)
+        first, last = connection.execute(
+            "SELECT min(+seq), (SELECT max(seq) FROM changes) FROM changes WHERE detected_at >= ?", (since,)
+        ).fetchone()
+        return int(first - 1 if first else last or floor)
 
 
 def _whole_page(database: Database, sql: str, parameters: dict[str, Any]) -> list[Row]:
@@ -266,7 +193,7 @@ def _whole_page(database: Database, sql: str, parameters: dict[str, Any]) -> lis
         floor = connection.execute("SELECT floor_seq FROM retention").fetchone()[0]
         if parameters["seq"] < floor:
             raise _cut(connection, floor)
-        return _rows_of(connection, sql, parameters)
+        return rows_of(connection, sql, parameters)
 
 
 def _cut(connection: sqlite3.Connection, floor: int) -> FeedCutError:
@@ -302,10 +229,10 @@ def _if_readable(text: str | None) -> Any:
 
 def _rows(database: Database, sql: str, parameters: dict[str, Any]) -> list[Row]:
     with database.reading() as connection:
-        return _rows_of(connection, sql, parameters)
+        return rows_of(connection, sql, parameters)
 
 
-def _rows_of(connection: sqlite3.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
+def rows_of(connection: sqlite3.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
     cursor = connection.execute(sql, parameters)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, values, strict=True)) for values in cursor]

@@ -1,8 +1,9 @@
 """What a file's row says at one moment, and what a step from one such state to the next is called in the feed."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
+
+import orjson
 
 from filesync.clock import Timestamp
 from filesync.model import Gone, RemoteFile
@@ -42,8 +43,7 @@ _PATH = TRACKED.index("file_path")
 _DELETED = TRACKED.index("deleted_at")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """A change as the feed tells it: its kind, and the columns that differ, as JSON text."""
 
     kind: str
@@ -155,4 +155,4 @@ def _folder_of(state: FileState) -> str:
 
 
 def _to_json(columns: Mapping[str, Value]) -> str:
-    return json.dumps(columns, ensure_ascii=False, separators=(",", ":"))
+    return orjson.dumps(columns).decode()

@@ -19,8 +19,9 @@ from filesync.selection import Selection
 from filesync.store import queries
 from filesync.store.database import Database, open_for_reading, open_for_writing
 from filesync.store.endpoints import Declared, Stored, bring_in_line
+from filesync.store.finding import FileFilter, find
 from filesync.store.journal import Outcome
-from filesync.store.queries import ChangeFilter, FileFilter, KnownEndpoint, Row
+from filesync.store.queries import ChangeFilter, KnownEndpoint, Row
 from filesync.sync.comparing import Comparison, Doors, comparing
 from filesync.sync.endpoint import Attempt, Sync, sync_endpoint
 from filesync.testing.claims import claim, claim_same
@@ -197,7 +198,7 @@ class Inventory:
 
     def _files(self, wanted: FileFilter) -> dict[str, Row]:
         endpoint = KnownEndpoint(1, _NAME, is_active=True)
-        rows = self._read(lambda database: list(queries.files(database, endpoint, wanted)))
+        rows = self._read(lambda database: list(find(database, [endpoint], wanted)))
         return {row["external_file_id"]: row for row in rows}
 
     def _read(self, question: Callable[[Database], list[Row]]) -> list[Row]:

@@ -46,7 +46,7 @@ from filesync.providers.google_drive import routes as drive_routes
 from filesync.providers.google_drive import translate as drive
 from filesync.schedule import CronSchedule, History, decide
 from filesync.settings import load_settings
-from filesync.store.queries import _fts_words
+from filesync.store.finding import beginnings
 from filesync.timers import crontab
 from tests.fuzz.matching import matches
 
@@ -245,7 +245,7 @@ def _in_csv(text: str) -> None:
 def search(content: bytes) -> None:
     """Words to look for are words, whatever FTS5 would make of them."""
     text = content.decode("utf-8", "replace")
-    words = _fts_words(text)
+    words = beginnings(text)
     if words:
         _SEARCH.execute("SELECT * FROM names WHERE names MATCH ?", (words,)).fetchall()
 

@@ -294,8 +294,8 @@ BREAKS = (
         "the-feed-leaves-something-out",
         "the feed agrees with the table",
         "filesync/store/ledger.py",
-        "self._connection.executemany(_PUT_CHANGE, (self._change_row(turn, to, now) for turn, to in steps))",
-        "self._connection.executemany(_PUT_CHANGE, (self._change_row(turn, to, now) for turn, to in steps[:50]))",
+        "self._connection.executemany(_PUT_CHANGE, changes)",
+        "self._connection.executemany(_PUT_CHANGE, changes[:50])",
         "test_sync_requests.py test_model_acc.py test_model_drive.py",
     ),
     # --- 5. Due --------------------------------------------------------------------------------------------------

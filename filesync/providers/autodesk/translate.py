@@ -6,13 +6,12 @@ https://aps.autodesk.com/en/docs/data/v2/reference/http/projects-project_id-fold
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from filesync.clock import Timestamp, to_timestamp
+from filesync.clock import Timestamp, as_timestamp
 from filesync.errors import ResponseError
 from filesync.http import Answer
 from filesync.model import RemoteFile, RemoteFolder
@@ -20,8 +19,8 @@ from filesync.model import RemoteFile, RemoteFolder
 Entry = Mapping[str, Any]  # one JSON:API resource
 
 _NOTHING: Mapping[str, Any] = {}
+_to_extra = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
 _DELETED_VERSION = "versions:autodesk.core:Deleted"  # the tip of a file deleted through the API
-_USUAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d(?:\.\d+)?Z", re.ASCII)
 _SETTLED_AFTER = timedelta(seconds=2)  # stamps have whole seconds: a younger one may stand for two states
 
 
@@ -49,7 +48,7 @@ def to_contents(answer: Answer, folder_id: str) -> Contents:
 def to_entries(answer: Answer) -> Sequence[Entry]:
     """Give the resources of a list; a list that holds anything else is refused whole, for it may be cut."""
     entries = answer.body.get("data")
-    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ResponseError(f"{answer.url}: no list of resources under 'data'")
     return entries
 
@@ -57,7 +56,7 @@ def to_entries(answer: Answer) -> Sequence[Entry]:
 def to_entry(answer: Answer) -> Entry:
     """Give the one resource of an answer."""
     entry = answer.body.get("data")
-    if not isinstance(entry, Mapping):
+    if not isinstance(entry, dict):
         raise ResponseError(f"{answer.url}: no resource under 'data'")
     return entry
 
@@ -74,7 +73,7 @@ def has_outage(answer: Answer) -> bool:
     https://aps.autodesk.com/en/docs/data/v2/reference/http/hubs-GET/
     """
     warnings = _at(answer.body, "meta").get("warnings")
-    entries = [entry for entry in warnings if isinstance(entry, Mapping)] if isinstance(warnings, list) else []
+    entries = [entry for entry in warnings if isinstance(entry, dict)] if isinstance(warnings, list) else []
     return any(str(entry.get("HttpStatusCode", "")).startswith("5") for entry in entries)
 
 
@@ -87,7 +86,7 @@ class Tips:
     """The tip versions that came along with items, found by their own id or by their item's."""
 
     def __init__(self, included: Any) -> None:
-        versions = [entry for entry in included if isinstance(entry, Mapping)] if isinstance(included, list) else []
+        versions = [entry for entry in included if isinstance(entry, dict)] if isinstance(included, list) else []
         self._by_id = {id_of(version): version for version in versions}
         self._by_item = {related_id(version, "item"): version for version in versions}
 
@@ -105,7 +104,7 @@ def to_listed_items(answer: Answer) -> tuple[Mapping[str, Entry], Tips]:
     command = to_entry(answer)
     resources = _at(_at(command, "relationships"), "resources").get("data")
     found = (
-        [_at(entry, "meta") for entry in resources if isinstance(entry, Mapping)] if isinstance(resources, list) else []
+        [_at(entry, "meta") for entry in resources if isinstance(entry, dict)] if isinstance(resources, list) else []
     )
     items = {item_id: item for item in found if (item_id := id_of(item))}
     return items, Tips(answer.body.get("included") or command.get("included"))
@@ -223,7 +222,7 @@ def text_of(value: Any) -> str | None:
 def _listed_parents(folder: Entry) -> Sequence[tuple[str, str]]:
     """Give (id, name) of each ancestor, topmost first, linked by their parents' ids where these agree."""
     parents = _at(extension(folder), "data").get("folderParents")
-    known = [parent for parent in parents if isinstance(parent, Mapping)] if isinstance(parents, list) else []
+    known = [parent for parent in parents if isinstance(parent, dict)] if isinstance(parents, list) else []
     named = {
         urn: parent for parent in known if (urn := id_of({"id": parent.get("urn")})) and text_of(parent.get("title"))
     }
@@ -256,8 +255,8 @@ def _extra(item: Entry, tip: Entry) -> str | None:
         "reserved_by": _person(about_item.get("reservedUserName")),
         "reserved_at": _time(about_item.get("reservedTime")),
     }
-    facts = {name: fact for name, fact in facts.items() if fact is not None}
-    return json.dumps(facts, sort_keys=True, ensure_ascii=False) if facts else None
+    known = {name: fact for name, fact in facts.items() if fact is not None}
+    return _to_extra(known) if known else None
 
 
 def _file_type(name: str, about_tip: Mapping[str, Any]) -> str | None:
@@ -269,14 +268,12 @@ def _file_type(name: str, about_tip: Mapping[str, Any]) -> str | None:
 
 
 def _time(value: Any) -> Timestamp | None:
-    """Give a time in the database's form; the usual '2026-01-05T08:24:24.0000000Z' without building a date."""
+    """Give a time in the database's form."""
     moment = _moment(value)
     if moment is None:
         return None
-    if _USUAL_TIME.fullmatch(value):
-        return Timestamp(f"{value[:19]}.{moment.microsecond // 1000:03d}Z")
     try:
-        return to_timestamp(moment)
+        return as_timestamp(value, moment)
     except OverflowError:  # in UTC it lies in the year 10000
         return None
 
@@ -308,7 +305,7 @@ def _person(value: Any) -> str | None:
 def _at(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Give the object under that name, empty where there is none."""
     value = fields.get(name)
-    return value if isinstance(value, Mapping) else _NOTHING
+    return value if isinstance(value, dict) else _NOTHING
 
 
 def required(answer: Answer, entry: Entry, value: str | None, what: str) -> str:

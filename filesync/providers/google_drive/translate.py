@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from filesync.clock import Timestamp, to_timestamp
+from filesync.clock import Timestamp, as_timestamp
 from filesync.errors import ResponseError
 from filesync.model import RemoteFile, RemoteFolder
 
@@ -37,23 +37,24 @@ _GOOGLE_TYPES = {
     "drawing": "gdraw",
     "shortcut": "shortcut",
 }
+_NOTHING: dict[str, Any] = {}
 _LONGEST_SIZE = 19  # digits of 2**63
 _GOOGLE_PREFIX = "application/vnd.google-apps."
 
 # Facts of the file itself; `version` and thumbnails move without anybody doing anything.
-_EXTRA = {
-    "sha256": "sha256Checksum",
-    "sha1": "sha1Checksum",
-    "shortcutDetails": "shortcutDetails",
-    "driveId": "driveId",
-    "ownedByMe": "ownedByMe",
-    "shared": "shared",
-    "resourceKey": "resourceKey",
-}
+_EXTRA = (
+    ("sha256", "sha256Checksum"),
+    ("sha1", "sha1Checksum"),
+    ("shortcutDetails", "shortcutDetails"),
+    ("driveId", "driveId"),
+    ("ownedByMe", "ownedByMe"),
+    ("shared", "shared"),
+    ("resourceKey", "resourceKey"),
+)
+_to_extra = json.JSONEncoder(sort_keys=True).encode
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """A file or folder as Drive sent it, its identity checked; `where` names the request it came with."""
 
     id: str
@@ -171,20 +172,20 @@ def to_item(facts: Any, where: str) -> Item:
 
     https://developers.google.com/workspace/drive/api/reference/rest/v3/files
     """
-    if not isinstance(facts, Mapping):
+    if not isinstance(facts, dict):
         raise ResponseError(f"{where}: a file that is not an object")
-    if not isinstance(facts.get("name"), str):
+    name = facts.get("name")
+    if not isinstance(name, str):
         raise ResponseError(f"{where}: a file without a name")
     is_folder = facts.get("mimeType") == FOLDER_TYPE
-    capabilities = _mapping(facts, "capabilities", where)
     return Item(
         id=_required(facts, "id", where),
-        name=_clean(facts["name"]),
+        name=_clean(name),
         parents=_to_parents(facts, where),
         drive_id=_text(facts, "driveId", where),
         is_folder=is_folder,
         is_trashed=_flag(facts, "trashed", where) is True,
-        is_limited=is_folder and _flag(capabilities, "canListChildren", where) is False,
+        is_limited=_flag(_mapping(facts, "capabilities", where), "canListChildren", where) is False and is_folder,
         facts=facts,
         where=where,
     )
@@ -253,9 +254,15 @@ def _lost_drives(entries: Sequence[Mapping[str, Any]], where: str) -> list[str]:
 
 def _to_parents(facts: Mapping[str, Any], where: str) -> tuple[str, ...]:
     parents = facts.get("parents", ())
-    if not isinstance(parents, list | tuple) or not all(isinstance(parent, str) for parent in parents):
+    if not isinstance(parents, list | tuple):
         raise ResponseError(f"{where}: parents that are not a list of ids")
-    return tuple(_sound_id(_clean(parent), parent, "parents", where) for parent in parents)
+    return tuple([_to_parent(parent, where) for parent in parents])
+
+
+def _to_parent(parent: Any, where: str) -> str:
+    if not isinstance(parent, str):
+        raise ResponseError(f"{where}: parents that are not a list of ids")
+    return _sound_id(_clean(parent), parent, "parents", where)
 
 
 def _first_owner(facts: Mapping[str, Any], where: str) -> Mapping[str, Any]:
@@ -267,15 +274,23 @@ def _person(user: Mapping[str, Any], where: str) -> str | None:
 
 
 def _extra(facts: Mapping[str, Any]) -> str | None:
-    known = {name: fact for name, field in _EXTRA.items() if (fact := _fact(facts.get(field))) not in (None, "", {})}
-    return json.dumps(known, sort_keys=True) if known else None
+    known = {name: fact for name, field in _EXTRA if field in facts and _is_telling(fact := _fact(facts[field]))}
+    return _to_extra(known) if known else None
+
+
+def _is_telling(fact: Any) -> bool:
+    return fact is not None and fact not in ("", {})
 
 
 def _fact(value: Any) -> Any:
     """Keep what these facts are made of: text, yes or no, and texts under their names."""
-    if isinstance(value, Mapping):
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, dict):
         return {_clean(name): _clean(part) for name, part in value.items() if isinstance(part, str)}
-    return _clean(value) if isinstance(value, str) else value if isinstance(value, bool) else None
+    return None
 
 
 def _size(facts: Mapping[str, Any], where: str) -> int | None:
@@ -294,7 +309,7 @@ def _moment(facts: Mapping[str, Any], key: str, where: str) -> Timestamp | None:
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is not None:
-            return to_timestamp(moment)
+            return as_timestamp(text, moment)
     except (ValueError, OverflowError) as exc:
         raise ResponseError(f"{where}: {key} is not a time") from exc
     raise ResponseError(f"{where}: {key} has no time zone")
@@ -302,14 +317,17 @@ def _moment(facts: Mapping[str, Any], key: str, where: str) -> Timestamp | None:
 
 def _entries(answer: Mapping[str, Any], key: str, where: str) -> Sequence[Mapping[str, Any]]:
     entries = answer.get(key, ())
-    if not isinstance(entries, list | tuple) or not all(isinstance(entry, Mapping) for entry in entries):
+    if not isinstance(entries, list | tuple):
         raise ResponseError(f"{where}: {key} is not a list of objects")
+    for entry in entries:
+        if not isinstance(entry, dict):
+            raise ResponseError(f"{where}: {key} is not a list of objects")
     return entries
 
 
 def _mapping(facts: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
-    value = facts.get(key, {})
-    if not isinstance(value, Mapping):
+    value = facts.get(key, _NOTHING)
+    if not isinstance(value, dict):
         raise ResponseError(f"{where}: {key} is not an object")
     return value
 
@@ -338,9 +356,11 @@ def _sound_id(value: str, given: str, key: str, where: str) -> str:
 def _text(facts: Mapping[str, Any], key: str, where: str) -> str | None:
     """Read a text; an empty one says nothing."""
     value = facts.get(key)
-    if value is not None and not isinstance(value, str):
+    if value is None:
+        return None
+    if not isinstance(value, str):
         raise ResponseError(f"{where}: {key} is not a text")
-    return _clean(value) if value else None
+    return _clean(value) or None
 
 
 def _web_link(facts: Mapping[str, Any], where: str) -> str | None:

@@ -12,6 +12,7 @@ from filesync.simulators.acc.documents import Documents, Rules
 from filesync.simulators.acc.granting import Granting
 from filesync.simulators.acc.records import User
 from filesync.simulators.acc.service_accounts import ServiceAccounts
+from filesync.simulators.acc.texts import FileTexts
 from filesync.simulators.acc.tokens import Login, Tokens
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.consent import Consent, ConsentDesk, ConsentRequest
@@ -54,6 +55,7 @@ class Gateway(Documents, Loopback):
         self.largest_page = 200  # entries; a test makes it small to have many pages of a small folder
         self.echoes_secrets = False
         self.tokens = Tokens(self.clock)
+        self.texts = FileTexts()
         self._service_accounts = ServiceAccounts(lambda: f"{self.base_url}{_LOGIN}/token", lambda: self.wall)
         self._desk = ConsentDesk(lambda: self.consent, f"{_LOGIN}/authorize/decision", self._approve)
 

@@ -82,9 +82,11 @@ class AccSimulator(Gateway):
             page = [node for node in paging.cut(children) if keep(node)]
             files = [(node, tip) for node in page if isinstance(node, File) and (tip := listing.tip_at(node, horizon))]
             data = [bodies.to_folder(node, self.base_url) for node in page if isinstance(node, Folder)]
-            data += [entries.to_item(file, tip, self.base_url) for file, tip in files]
+            base = self.base_url
+            texts = [self.texts.write(file, tip, base) for file, tip in files]
+            data += [item for item, _ in texts]
             # in another order than the items: a client joins them by id
-            tips = [entries.to_version(file, tip, self.base_url) for file, tip in reversed(files)]
+            tips = [version for _, version in reversed(texts)]
             return self._page(call, paging, data, len(children), included=tips)
 
     def _item(self, call: Call) -> Answer:

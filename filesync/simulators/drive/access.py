@@ -8,15 +8,22 @@ Look = Callable[[str], Item | None]
 
 
 class Access:
-    """Answers from the items as they are; what was worked out for folders is kept until `forget`."""
+    """Answers from the items as they are; what was worked out for folders is kept until `forget`.
+
+    `era` counts how often that was: what depends on no more than an item and this is still so in the same era.
+    """
 
     def __init__(self, items: Mapping[str, Item], drives: Mapping[str, SharedDrive]) -> None:
         self._items = items
         self._drives = drives
         self._open: dict[str, frozenset[str]] = {}
+        self._owning: dict[tuple[str | None, str], frozenset[str]] = {}
+        self.era = 0
 
     def forget(self) -> None:
         self._open.clear()
+        self._owning.clear()
+        self.era += 1
 
     def may_open(self, folder_id: str) -> frozenset[str]:
         """Name those who may list the folder's children.
@@ -46,8 +53,16 @@ class Access:
     def _own(self, item: Item) -> frozenset[str]:
         if item.is_root and item.home in self._drives:
             return self._drives[item.home].members
+        if item.shared_with:
+            return self._owners(item) | item.shared_with.keys()
+        known = self._owning.get((item.owner, item.home))
+        if known is None:
+            known = self._owning[item.owner, item.home] = self._owners(item)
+        return known
+
+    def _owners(self, item: Item) -> frozenset[str]:
         landlord = self._items[item.home].owner if item.home in self._items else None
-        return frozenset(name for name in (item.owner, landlord, *item.shared_with) if name)
+        return frozenset(name for name in (item.owner, landlord) if name)
 
 
 def is_trashed(item: Item, look: Look) -> bool:

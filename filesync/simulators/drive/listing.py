@@ -99,7 +99,7 @@ class Listing:
         test = compile_query(self._node, self._reader) if self._node else None
         extra = sorted((number for number in recent if position is None or number < position), reverse=True)
         last = None
-        for number in heapq.merge(corpus.candidates(position), extra, reverse=True):
+        for number in _newest_first(corpus.candidates(position), *([extra] if extra else [])):
             item = self._reader.look(self._state.id_at(number))
             if number == last or item is None or item.is_root:
                 continue
@@ -113,7 +113,7 @@ class Listing:
         orders = [self._state.children[parent] for parent in self._parents]
         if not orders or not _needs_a_parent(self._node):
             orders = list(self._wide_orders())
-        return Corpus(lambda below: heapq.merge(*(order.below(below) for order in orders), reverse=True), holds)
+        return Corpus(lambda below: _newest_first(*(order.below(below) for order in orders)), holds)
 
     def _wide_orders(self) -> Iterator[Order]:
         corpora = self._given["corpora"]
@@ -173,6 +173,11 @@ class Listing:
             if folder is None or hidden or not self._state.may_see(folder, self._user.email):
                 raise file_not_found("")
         return ids
+
+
+def _newest_first(*orders: Iterable[int]) -> Iterator[int]:
+    """Merge descending numbers; those of one order cost nothing."""
+    return iter(orders[0]) if len(orders) == 1 else heapq.merge(*orders, reverse=True)
 
 
 def page_size(asked: int, mask: Mask | None) -> int:

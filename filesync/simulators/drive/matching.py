@@ -8,7 +8,7 @@ from typing import Any
 
 from filesync.simulators.drive.access import Look, is_trashed
 from filesync.simulators.drive.items import Item, User
-from filesync.simulators.drive.query import And, Node, Not, Term
+from filesync.simulators.drive.query import And, Node, Not, Or, Term
 
 Test = Callable[[Item], bool]
 
@@ -38,6 +38,9 @@ def compile_query(node: Node, reader: Reader) -> Test:
     if isinstance(node, Not):
         inner = compile_query(node.term, reader)
         return lambda item: not inner(item)
+    parents = _parents_only(node)
+    if parents:
+        return _in_any(parents, reader)
     left, right = compile_query(node.left, reader), compile_query(node.right, reader)
     if isinstance(node, And):
         return lambda item: left(item) and right(item)
@@ -75,6 +78,26 @@ def _membership(term: Term, reader: Reader) -> Test:
     if term.field == "owners":
         return lambda item: item.owner == email
     return lambda item: item.owner == email or email in item.shared_with
+
+
+def _parents_only(node: And | Or) -> list[str]:
+    """Name the folders of `… in parents or … in parents or …`, however many; none where anything else is asked."""
+    found = []
+    waiting: list[Node] = [node]
+    while waiting:
+        at = waiting.pop()
+        if isinstance(at, Or):
+            waiting += [at.left, at.right]
+        elif isinstance(at, Term) and at.field == "parents":
+            found.append(str(at.value))
+        else:
+            return []
+    return found
+
+
+def _in_any(parents: list[str], reader: Reader) -> Test:
+    wanted = {reader.user.root_id if name == "root" else name for name in parents} - reader.dropped
+    return lambda item: item.parent_id in wanted
 
 
 def _contains(term: Term) -> Test:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from filesync.simulators.drive.refusals import invalid
 
@@ -67,6 +68,7 @@ class Or:
 Node = Term | Not | And | Or
 
 
+@lru_cache(256)
 def parse(text: str) -> Node:
     """Read a query, or refuse it as the service does."""
     parser = _Parser(text)

@@ -98,6 +98,8 @@ class Shelves:
         with self.lock:
             old, before = self.items[item_id], self._corpus[item_id]
             self._replace(replace(old, version=old.version + 1, **news))
+            if old.is_folder:
+                self.access.forget()
             if _MOVES_ACCESS & news.keys():
                 self._rehouse(item_id)
                 self._see_again(item_id)

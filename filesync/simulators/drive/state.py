@@ -30,6 +30,7 @@ class DriveState(Shelves):
             root_id = self.ids.root()
             user = User(email, name or email.partition("@")[0].title(), root_id, self.ids.permission(), shows_email)
             self.users[email] = user
+            self.access.forget()
             self.user_logs[email] = self._new_log()
             self._put_new("My Drive", FOLDER, None, item_id=root_id, owner=email)
             return user

@@ -1,0 +1,21 @@
+"""filesync with a clock that runs faster: python -m benchmarks.accelerated FACTOR SINCE COMMAND ….
+
+Nothing else is different. A simulator that is started with `--hurry FACTOR,SINCE` keeps the same time.
+"""
+
+import sys
+
+from filesync.__main__ import this_process
+from filesync.cli import run
+from filesync.simulators.clock import HurriedClock
+
+
+def main() -> None:
+    factor, since, *command = sys.argv[1:]
+    world = this_process()
+    world.clock = HurriedClock(float(factor), float(since))
+    sys.exit(run(command, world))
+
+
+if __name__ == "__main__":
+    main()
