@@ -81,7 +81,7 @@ class Memory:
             self.put(batch)
         if batches is not None:
             reading.close()  # type: ignore[attr-defined]
-            for thread in [thread for thread in threading.enumerate() if thread.name == "crew"]:
+            for thread in [thread for thread in threading.enumerate() if thread.name.startswith(("crew", "filesync "))]:
                 thread.join(5)  # so that nothing that was left is under way when requests are counted
             return
         for batch in provider.resolve(list(self._undecided()), self):

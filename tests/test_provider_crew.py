@@ -39,7 +39,7 @@ def test_every_task_is_done_and_handed_over_with_what_was_found() -> None:
 def test_no_more_threads_are_hired_than_there_are_tasks_or_places() -> None:
     release = threading.Event()
     before = set(threads_of_crews())
-    with Crew(lambda _: release.wait(), 3) as crew:
+    with Crew[None, bool](lambda _: release.wait(), 3) as crew:
         for size in (1, 2, 3, 3):
             assert crew.is_full == (crew.busy >= 3)
             crew.give(None)
@@ -134,7 +134,7 @@ def test_a_stop_ends_what_a_crew_waits_for() -> None:
 def test_an_errand_gives_its_result_or_raises_what_went_wrong() -> None:
     with Errand(lambda: 7) as errand:
         assert errand.result() == 7
-    with Errand[float](lambda: 1 / 0) as errand, pytest.raises(ZeroDivisionError):  # type: ignore[assignment]
+    with Errand[float](lambda: 1 / 0) as errand, pytest.raises(ZeroDivisionError):
         errand.result()
 
 

@@ -32,10 +32,10 @@ class Tactics:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Files created from `since` on and before `until` (None: no bound); after `read` pages `token` is the next.
+    """Files created from `since` on and before `until` (None: no bound); `token` is the next page.
 
-    When `limit` pages are not the end of it, it may be cut again, into parts that are guessed to hold `worth` pages each;
-    `limit` 0: it is read to its end.
+    When `limit` pages are not the end of it, it may be cut again, into parts that are guessed to hold `worth` pages
+    each; `limit` 0: it is read to its end. `read` pages of it were read.
     """
 
     since: Timestamp | None = None
