@@ -52,19 +52,6 @@ def _races(ground: Ground) -> Callable[[Bench], Iterator[Race]]:
     return races
 
 
-def _sweep(ground: Ground) -> Callable[[Bench], Iterator[Race]]:
-    """Give the first sync at several latencies, and no more."""
-
-    def races(bench: Bench) -> Iterator[Race]:
-        with _served(ground, bench) as served:
-            ours = on_drive(served, bench.folder / "home")
-            for latency in ground.latencies:
-                served.service.order("latency", seconds=latency)
-                yield _first(f"first sync, {latency * 1000:g} ms", ground, bench, served, ours)
-
-    return races
-
-
 def _served(ground: Ground, bench: Bench) -> AbstractContextManager[Drive]:
     shape = f"{ground.fan_out},{ground.depth},{bench.sized(ground.files)}"
     return drive(bench.folder / "drive", "--even", shape)
@@ -133,13 +120,13 @@ CASES = (
     Case(
         "drive-latency",
         f"The tree of `drive-tree` by how long the service takes for every answer. {_READING}",
-        _sweep(Ground(8, 3, 10, latencies=_SWEEP)),
+        _races(Ground(8, 3, 10, latencies=_SWEEP)),
         long=True,
     ),
     Case(
         "drive-latency-flat",
         f"10,000 files in one folder by how long the service takes for every answer. {_READING}",
-        _sweep(Ground(0, 0, 10_000, latencies=_SWEEP)),
+        _races(Ground(0, 0, 10_000, latencies=_SWEEP)),
         long=True,
     ),
 )
