@@ -54,10 +54,10 @@ class Drive:
 
 @contextmanager
 def drive(folder: Path, *options: str) -> Iterator[Drive]:
-    """Serve a Drive; `options` are the simulator's."""
+    """Serve a Drive that grew over three years; `options` are the simulator's."""
     folder.mkdir(parents=True, exist_ok=True)
     login = folder / "login.json"
-    mood = ("--my-drive", "--whole-groups", "--user-file", str(login))
+    mood = ("--my-drive", "--whole-groups", "--years", "3", "--user-file", str(login))
     with simulator("drive", *mood, *options) as service:
         port = service.ids["base_url"].rpartition(":")[2]
         with serve("benchmarks.proxy", port, str(folder)) as proxy:

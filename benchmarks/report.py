@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import median
 from typing import Any
 
 from benchmarks.racing import Goal, Outcome, Sample
@@ -75,13 +76,12 @@ def _to_race(outcome: Outcome) -> Json:
 def _to_figures(samples: Sequence[Sample]) -> Json:
     taken = [sample.figures() for sample in samples]
     names = dict.fromkeys(name for one in taken for name in one)
-    values = {name: sorted(one[name] for one in taken if name in one) for name in names}
-    return {name: {"median": _middle(found), "min": found[0], "max": found[-1]} for name, found in values.items()}
+    values = {name: [one[name] for one in taken if name in one] for name in names}
+    return {name: _spread(found) for name, found in values.items()}
 
 
-def _middle(ascending: Sequence[float]) -> float:
-    half = len(ascending) // 2
-    return ascending[half] if len(ascending) % 2 else (ascending[half - 1] + ascending[half]) / 2
+def _spread(values: Sequence[float]) -> Json:
+    return {"median": median(values), "min": min(values), "max": max(values), "runs": list(values)}
 
 
 def _to_goal(goal: Goal, outcome: Outcome) -> Json:

@@ -1,5 +1,6 @@
 """The process: what it was started with, handed to the command layer."""
 
+import gc
 import os
 import random  # noqa: TID251  this is the door
 import sys
@@ -11,9 +12,12 @@ from typing import Any, TextIO
 from filesync.cli import World, run
 from filesync.clock import SystemClock
 
+_GARBAGE = (50_000, 50, 100)  # a sync makes a million objects and hardly a circle of them: looked for less often
+
 
 def main() -> None:
     """Run the command of this process and exit with its code."""
+    gc.set_threshold(*_GARBAGE)
     world = this_process()
     sys.excepthook = lambda *raised: _show(raised, world)
     threading.excepthook = lambda raised: _show((raised.exc_type, raised.exc_value, raised.exc_traceback), world)

@@ -1,9 +1,11 @@
 """The benchmark itself: that it measures what it says, of everybody alike; small, without peers, never timed."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ import pytest
 import requests
 
 from benchmarks.cases import CASES
+from benchmarks.contestants.filesync import on_drive
+from benchmarks.contestants.floor import floor
 from benchmarks.drive import Drive, drive
 from benchmarks.racing import Bench, Case, Contestant, Goal, Missing, Outcome, Race, Sample, run
 from benchmarks.report import to_document, to_markdown
@@ -100,9 +104,27 @@ def test_everybody_reaches_the_same_drive_at_googles_address(served: Drive) -> N
     assert served.service.take_requests() == 0
 
 
+def test_the_floor_parses_the_same_answers_and_writes_the_same_rows(served: Drive, tmp_path: Path) -> None:
+    ours, answers, new = on_drive(served, tmp_path / "home"), tmp_path / "answers.jsonl", tmp_path / "new.db"
+    served.service.order("record", to=str(answers))
+    requests_of_sync = ours.first().requests
+    served.service.order("record", to=None)
+    said = [json.loads(line) for line in answers.read_text().splitlines()]
+    assert len(said) > (requests_of_sync or 0)  # the check of the endpoint asked, too
+    assert sum(len(page.get("files", ())) for page in said) >= 3
+    assert floor(answers, ours.home.database, new)().rows == 3
+    for query in ("* FROM files", "* FROM changes", "* FROM folders", "count(*) FROM files_search('sheet')"):
+        assert rows(new, query) == rows(ours.home.database, query) != []
+
+
+def rows(database: Path, query: str) -> list[Any]:
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute(f"SELECT {query}").fetchall()
+
+
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Drive]:
-    with drive(tmp_path, "--even", "0,0,1") as served:
+    with drive(tmp_path, "--even", "0,0,3") as served:
         yield served
 
 

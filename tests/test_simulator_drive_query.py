@@ -173,3 +173,30 @@ def test_any_name_can_be_asked_for(anna: Client, name: str) -> None:
     escaped = name.replace("\\", "\\\\").replace("'", "\\'")
     assert parse(f"name = '{escaped}'") == Term("name", "=", name)
     assert anna.names(f"name = '{escaped}'") == []
+
+
+@pytest.mark.parametrize("days", [[1, 2, 2, 3, 4], [3, 1, 4, 2, 2]], ids=["in turn", "out of turn"])
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("createdTime >= '{2}' and createdTime < '{4}'", {2, 3}),
+        ("createdTime > '{2}' and createdTime <= '{4}'", {3, 4}),
+        ("createdTime < '{2}' or createdTime > '{3}'", {1, 4}),
+        ("not createdTime < '{3}'", {3, 4}),
+        ("createdTime < '{3}' and not createdTime < '{2}'", {2}),
+        ("createdTime = '{2}'", {2}),
+        ("createdTime < '{1}'", set()),
+    ],
+)
+def test_a_span_of_time_holds_what_was_made_in_it(days: list[int], q: str, found: set[int]) -> None:
+    with GoogleDrive(SimulatedClock(datetime(2026, 3, 1, tzinfo=UTC), frozen=True)) as drive:
+        root = drive.state.add_user(ANNA).root_id
+        for number, day in enumerate(days):
+            drive.state.add_file(root, f"{day} {number}", created_at=datetime(2026, 3, day, tzinfo=UTC))
+        client = Client(drive, ANNA)
+        times = [""] + [f"2026-03-0{day}T00:00:00Z" for day in range(1, 5)]
+        asked = f"({q.format(*times)}) and trashed=false and 'me' in owners"
+        wanted = sorted(f"{day} {number}" for number, day in enumerate(days) if day in found)
+        pages = client.pages("files", q=asked, pageSize=1, fields="nextPageToken,files(name)")
+        assert sorted(file["name"] for page in pages for file in page["files"]) == wanted
+        client.session.close()

@@ -14,9 +14,11 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
 
+from filesync.clock import SystemClock
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET, AccSimulator
 from filesync.simulators.clock import HurriedClock, SimulatedClock
 from filesync.simulators.consent import Consent
@@ -25,7 +27,7 @@ from filesync.simulators.drive.gateway import METADATA_READONLY
 from filesync.simulators.keys import write_private
 from filesync.simulators.orders import Orders
 from filesync.simulators.server import Loopback
-from filesync.simulators.trees import Ground, Tree, grow, grow_evenly
+from filesync.simulators.trees import Aging, Ground, Tree, grow, grow_evenly
 
 _STOPPERS = (signal.SIGTERM, signal.SIGINT)
 _READER = "reader@example.com"
@@ -72,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
         type=_numbers,
         metavar="FAN_OUT,DEPTH,FILES",
         help="a regular tree instead",
+    )
+    parser.add_argument(
+        "--years", type=float, default=0.0, help="drive: over which all was made, one by one, up to now"
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--port", type=int, default=0, help="of 127.0.0.1; 0: any free one")
@@ -126,13 +131,15 @@ def _let_in(acc: AccSimulator, projects: Sequence[str], wanted: argparse.Namespa
 
 
 def _drive(wanted: argparse.Namespace) -> _Site:
-    drive = GoogleDrive(seed=wanted.seed)
+    span = timedelta(days=365 * wanted.years)
+    drive = GoogleDrive(SimulatedClock(SystemClock().now() - span), seed=wanted.seed)
     drive.grouped_parents_lose = not wanted.whole_groups
     drive.state.add_user(_READER)
     shared = drive.state.add_drive("Example Tower", _READER)
     top = drive.state.root_of(_READER) if wanted.my_drive else shared
     drive.consent, drive.signed_in = wanted.consent, _READER
-    tree = _grow(drive.state, top, wanted)
+    step = span.total_seconds() / _count(wanted)
+    tree = _grow(Aging(drive.state, lambda: drive.clock.advance(step)), top, wanted)
 
     def write_files() -> None:
         if wanted.key_file:
@@ -155,6 +162,15 @@ def _numbers(text: str) -> tuple[int, int, int]:
 def _hurried(text: str) -> SimulatedClock:
     factor, since = map(float, text.split(","))
     return SimulatedClock(system=HurriedClock(factor, since))
+
+
+def _count(wanted: argparse.Namespace) -> float:
+    """Tell how many files and folders a tree is."""
+    if not wanted.even:
+        return float(wanted.files + (wanted.folders or wanted.files // 25)) or 1.0
+    even: tuple[int, int, int] = wanted.even
+    fan_out, depth, files = even
+    return sum(float(fan_out**level) for level in range(depth + 1)) * (files + 1)
 
 
 def _grow(ground: Ground, root: str, wanted: argparse.Namespace) -> Tree:

@@ -1,7 +1,7 @@
 """Trees of any size that look like a construction team's, the same for the same seed."""
 
 import random  # noqa: TID251 - seeded: the door is for chance, and here nothing is left to it
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,6 +44,22 @@ class Ground(Protocol):
     def add_folder(self, parent: str, name: str) -> str: ...
 
     def add_file(self, parent: str, name: str, size: int) -> str: ...
+
+
+class Aging:
+    """Lets time pass before each thing that is added, so that a tree is as old as one that people made."""
+
+    def __init__(self, ground: Ground, pass_time: Callable[[], object]) -> None:
+        self._ground = ground
+        self._pass_time = pass_time
+
+    def add_folder(self, parent: str, name: str) -> str:
+        self._pass_time()
+        return self._ground.add_folder(parent, name)
+
+    def add_file(self, parent: str, name: str, size: int) -> str:
+        self._pass_time()
+        return self._ground.add_file(parent, name, size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from filesync.clock import known_time, to_timestamp
+from filesync.clock import to_timestamp
 from filesync.model import KnownFolder, State
 from filesync.store.stored import object_of
 from filesync.store.tree import Tree
@@ -20,18 +20,19 @@ class Pace:
     every: timedelta
     gap: timedelta
 
-    def overdue(self, ages: Sequence[timedelta]) -> int:
+    def overdue(self, ages: Sequence[float]) -> int:
         """Count how many of the oldest listings an even pace would have renewed by now.
 
-        `ages` are sorted, oldest first. Renewing one folder every `every`/n, the i-th oldest comes up in time
+        `ages` are seconds, oldest first. Renewing one folder every `every`/n, the i-th oldest comes up in time
         only if at most `every` - its age is left for the i before it. At most twice the fair share of one start.
         """
         if not ages:
             return 0
-        period = self.every * _MARGIN
-        share = len(ages) * min(1.0, self.gap / period)
-        needed = max(i + 1 - len(ages) * ((period - age) / period) for i, age in enumerate(ages))
-        return max(0, min(int(needed), int(2 * share) or 1, len(ages)))
+        period, number = self.every.total_seconds() * _MARGIN, len(ages)
+        share = number * min(1.0, self.gap.total_seconds() / period)
+        rate = number / period
+        needed = max(i + age * rate for i, age in enumerate(ages, 1)) - number
+        return max(0, min(int(needed), int(2 * share) or 1, number))
 
 
 class StoredKnowledge:
@@ -101,24 +102,20 @@ class StoredKnowledge:
             return []
         now = self._now()
         rows = self._connection.execute(
-            """SELECT coalesce(last_tried_at, last_listed_at) FROM folders
+            """SELECT (julianday(?) - julianday(coalesce(last_tried_at, last_listed_at))) * 86400 FROM folders
                WHERE endpoint_id = ? AND deleted_at IS NULL AND folder_path IS NOT NULL AND listable AND NOT excluded
-               AND coalesce(last_tried_at, last_listed_at) IS NOT NULL
-               ORDER BY 1""",
-            (self._endpoint_id,),
-        ).fetchall()
-        count = self._pace.overdue(sorted((self._age(row[0], now) for row in rows), reverse=True))
+               AND coalesce(last_tried_at, last_listed_at) IS NOT NULL""",
+            (to_timestamp(now), self._endpoint_id),
+        )
+        every = self._pace.every.total_seconds()
+        # a time that is damaged, or that lies ahead because the clock was set back, counts as overdue
+        ages = (every if age is None or age < 0 else age for (age,) in rows)
+        count = self._pace.overdue(sorted(ages, reverse=True))
         if not count:
             return []
         tried = "coalesce(last_tried_at, last_listed_at)"
         oldest_first = f"{tried} IS NOT NULL ORDER BY {tried} <= ?, {tried}, depth LIMIT ?"
         return self._folders(oldest_first, [to_timestamp(now), count])
-
-    def _age(self, tried_at: str, now: datetime) -> timedelta:
-        """Tell how long ago that was; what lies ahead, because the clock was set back, counts as overdue."""
-        tried = known_time(tried_at)
-        age = self._pace.every if tried is None else now - tried
-        return age if age >= timedelta(0) else self._pace.every
 
     def _is_expected_gap(self, folder: KnownFolder) -> bool:
         return folder.path is not None and self._is_expected_unreadable(folder.path)

@@ -97,9 +97,13 @@ class Listing:
         """Walk the candidates once, from the newest or from where the last page ended."""
         corpus = self._corpus()
         test = compile_query(self._node, self._reader) if self._node else None
-        extra = sorted((number for number in recent if position is None or number < position), reverse=True)
+        made = self._state.numbers_made(*query.span(self._node, "createdTime"))
+        below = made.stop if position is None else min(made.stop, position)
+        extra = sorted((number for number in recent if number < below), reverse=True)
         last = None
-        for number in _newest_first(corpus.candidates(position), *([extra] if extra else [])):
+        for number in _newest_first(corpus.candidates(below), *([extra] if extra else [])):
+            if number < made.start:
+                return
             item = self._reader.look(self._state.id_at(number))
             if number == last or item is None or item.is_root:
                 continue

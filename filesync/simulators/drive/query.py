@@ -89,6 +89,22 @@ def terms(node: Node) -> Iterator[Term]:
             waiting += [at.term] if isinstance(at, Not) else [at.left, at.right]
 
 
+def span(node: Node | None, field: str) -> tuple[datetime | None, datetime | None]:
+    """Tell within which times whatever matches must lie: from the first on, before the second; None: no bound."""
+    since = until = None
+    waiting = [node] if node else []
+    while waiting:
+        at = waiting.pop()
+        if isinstance(at, And):
+            waiting += [at.left, at.right]
+        elif isinstance(at, Term) and at.field == field and isinstance(at.value, datetime):
+            if at.operator in (">", ">="):
+                since = max(filter(None, (since, at.value)))
+            elif at.operator == "<":
+                until = min(filter(None, (until, at.value)))
+    return since, until
+
+
 @dataclass(frozen=True, slots=True)
 class _Token:
     kind: str  # text, word, sign

@@ -1,9 +1,11 @@
 """Where everything of a Drive is kept: items, the orders they are read in, and the logs of what happened."""
 
 import threading
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from filesync.clock import Clock
@@ -39,6 +41,8 @@ class Shelves:
         self.drive_logs: dict[str, ChangeLog] = {}
         self._clock = clock
         self._by_number: list[str] = []
+        self._made_at: list[datetime] = []  # by number, too
+        self._made_in_turn = True  # nobody gave a thing a time before that of an older one
         self._corpus: dict[str, frozenset[str]] = {}
 
     def root_of(self, email: str) -> str:
@@ -49,6 +53,12 @@ class Shelves:
 
     def id_at(self, number: int) -> str:
         return self._by_number[number]
+
+    def numbers_made(self, since: datetime | None, until: datetime | None) -> range:
+        """Tell among which numbers everything is that was made from since on and before until; None: no bound."""
+        in_turn, times = self._made_in_turn, self._made_at
+        low = bisect_left(times, since) if since and in_turn else 0
+        return range(low, bisect_left(times, until) if until and in_turn else len(times))
 
     def look_listed(self, item_id: str) -> Item | None:
         """Give the item as files.list knows it: maybe not yet, maybe as it was."""
@@ -89,6 +99,8 @@ class Shelves:
         home = self.items[parent_id].home if parent_id else new_id
         item = Item(new_id, len(self._by_number), name, mime_type, parent_id, home, created_at, modified_at, **about)
         self._by_number.append(new_id)
+        self._made_in_turn &= not self._made_at or self._made_at[-1] <= created_at
+        self._made_at.append(created_at)
         self.history.remember(new_id, None)
         self.items[new_id] = item
         self._file_under(item)
