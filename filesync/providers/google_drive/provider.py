@@ -108,9 +108,9 @@ class _Reading:
 
     def _hear(self) -> None:
         """Ask already for what happened while things were listed; what was listed last is being stored meanwhile."""
-        self._leave_log()
-        cursor, reach = self._oldest_cursor or "", self._scope.reach(self._memory)
-        self._heard = Errand(lambda: self._drive.changes(cursor, reach))
+        if self._heard is None:
+            cursor, reach = self._oldest_cursor or "", self._scope.reach(self._memory)
+            self._heard = Errand(lambda: self._drive.changes(cursor, reach))
 
     def _leave_log(self) -> None:
         if self._heard:
