@@ -37,9 +37,23 @@ class Viewer:
 
 def to_file(item: Item, viewer: Viewer, mask: Mask | None) -> dict[str, Any]:
     """Give the file's wanted fields; those it does not have are absent."""
-    wanted: Mapping[str, Mask | None] = _EVERYTHING if mask is None else mask
-    found = ((name, part, _FILE[name](item, viewer)) for name, part in wanted.items() if name in _FILE)
-    return {name: value if part is None else cut(value, part) for name, part, value in found if value is not None}
+    return translator(mask)(item, viewer)
+
+
+def translator(mask: Mask | None) -> Callable[[Item, Viewer], dict[str, Any]]:
+    """Give `to_file` for one mask, which is read once for many files."""
+    fields: Mapping[str, Mask | None] = _EVERYTHING if mask is None else mask
+    wanted = [(name, part, _FILE[name]) for name, part in fields.items() if name in _FILE]
+
+    def translate(item: Item, viewer: Viewer) -> dict[str, Any]:
+        told = {}
+        for name, part, read in wanted:
+            value = read(item, viewer)
+            if value is not None:
+                told[name] = value if part is None else cut(value, part)
+        return told
+
+    return translate
 
 
 def to_drive(drive: SharedDrive) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 
 from filesync.simulators.drive.fields import Mask
 from filesync.simulators.drive.items import Item
-from filesync.simulators.drive.resources import Viewer, to_file
+from filesync.simulators.drive.resources import Viewer, translator
 
-_MOST = 300_000  # texts that are kept, some 700 bytes each
+_MOST = 600_000  # texts that are kept, some 700 bytes each
 
 _Key = tuple[str, bool, str]  # who asks, whether unseen parents are told, and for which fields
 
@@ -27,14 +27,15 @@ class FileTexts:
 
     def write(self, items: Iterable[Item], viewer: Viewer, mask: Mask | None, fields: str) -> Iterator[str]:
         """Write each file's wanted fields; `fields` is the text that the mask was read from."""
+        translate = translator(mask)
         if viewer.look != viewer.state.items.get:  # a listing that lags is of this moment only
-            yield from (_encode(to_file(item, viewer, mask)) for item in items)
+            yield from (_encode(translate(item, viewer)) for item in items)
             return
         known = self._known(viewer, fields)
         for item in items:
             kept = known.get(item.id)
             if kept is None or kept[0] is not item:
-                kept = known[item.id] = (item, _encode(to_file(item, viewer, mask)))
+                kept = known[item.id] = (item, _encode(translate(item, viewer)))
                 self._kept += 1
             yield kept[1]
 
