@@ -82,6 +82,8 @@ def expand(explicit: Sequence[Endpoint], sets: Sequence[EndpointSet], known: Kno
 
     A member that an explicit endpoint, or a set before, reads as a whole is left out; so is one whose ids are none.
     """
+    if not sets:
+        return [*explicit]
     places = _places(explicit, sets, known)
     names = _names(places, {endpoint.name for endpoint in explicit})
     made = [_to_endpoint(place, names[at]) for at, place in enumerate(places)]
