@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # a Saturday; slots of any length are counted from here
 _FIRST_RETRY = timedelta(minutes=5)
@@ -148,10 +147,16 @@ def _slot_after(schedule: IntervalSchedule | CronSchedule, started: datetime) ->
 def _slots(schedule: CronSchedule, after: datetime) -> Iterator[datetime]:
     from cronsim import CronSim  # noqa: PLC0415  only cron schedules need it
 
-    slots = CronSim(schedule.expression, after.astimezone(ZoneInfo(schedule.timezone)))
+    slots = CronSim(schedule.expression, after.astimezone(_zone(schedule)))
     for slot in (each.astimezone(UTC) for each in slots):
         if slot > after:  # in the hour that autumn repeats, CronSim goes back to its first pass
             yield slot
+
+
+def _zone(schedule: CronSchedule) -> tzinfo:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415  as above
+
+    return ZoneInfo(schedule.timezone)
 
 
 def _failed_temporarily(history: History) -> bool:
@@ -169,5 +174,5 @@ def _times(failures: int) -> str:
 def _said(moment: datetime, schedule: IntervalSchedule | CronSchedule | None = None) -> str:
     """Say a time as the schedule's author thinks of it; the table's column NEXT has it in UTC."""
     if isinstance(schedule, CronSchedule) and schedule.timezone != "UTC":
-        return f"{moment.astimezone(ZoneInfo(schedule.timezone)):%Y-%m-%d %H:%M} {schedule.timezone}"
+        return f"{moment.astimezone(_zone(schedule)):%Y-%m-%d %H:%M} {schedule.timezone}"
     return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -1,13 +1,15 @@
 """Which files of an endpoint belong to the inventory: the filters, bound to an instant, asked file by file."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from filesync.clock import Timestamp, to_timestamp
-from filesync.globs import glob
+
+if TYPE_CHECKING:
+    from filesync.globs import Glob
 
 Bound = datetime | timedelta  # an instant, or an age counted back from now
 
@@ -41,14 +43,38 @@ class Selection:
             _written(self.modified_after),
             _written(self.modified_before),
         ]
+        import hashlib  # noqa: PLC0415  a start with nothing due has no files to select
+
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
     def may_contain(self, folder_path: str) -> bool:
         """Tell whether anything below the folder could be selected; False means it need not be listed."""
         folder = [name for name in folder_path.split("/") if name]
-        if any(glob(pattern).matches_all_below(folder) for pattern in self.exclude):
+        if any(_glob(pattern).matches_all_below(folder) for pattern in self.exclude):
             return False
-        return not self.include or any(glob(pattern).may_match_below(folder) for pattern in self.include)
+        return not self.include or any(_glob(pattern).may_match_below(folder) for pattern in self.include)
+
+
+@dataclass(frozen=True, slots=True)
+class NameGlobs:
+    """Which names are meant: globs on the whole name, in which `/` and a backslash are characters like any other."""
+
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+
+    def match(self, name: str) -> bool:
+        """Tell whether a name is meant; case counts."""
+        text = as_segment(name)
+        return _any_matches(self.include, text) and not _any_matches(self.exclude, text)
+
+
+def as_segment(text: str) -> str:
+    """Write a name, or a glob on one, as a single part of a path."""
+    return text.replace("/", "\uff0f")
+
+
+def _any_matches(patterns: Iterable[str], text: str) -> bool:
+    return any(_glob(as_segment(pattern)).matches(text) for pattern in patterns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +100,15 @@ class BoundSelection:
 
     def _has_path(self, path: str) -> bool:
         include, exclude = self.selection.include, self.selection.exclude
-        if include and not any(glob(pattern).matches(path) for pattern in include):
+        if include and not any(_glob(pattern).matches(path) for pattern in include):
             return False
-        return not any(glob(pattern).matches(path) for pattern in exclude)
+        return not any(_glob(pattern).matches(path) for pattern in exclude)
+
+
+def _glob(pattern: str) -> "Glob":
+    from filesync.globs import glob  # noqa: PLC0415  as above
+
+    return glob(pattern)
 
 
 def _since(bound: Bound | None, now: datetime) -> Timestamp | None:

@@ -1,6 +1,5 @@
 """Settings: where home is, and what the variables of the environment mean."""
 
-import ipaddress
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -212,6 +211,8 @@ def _base_url(url: str) -> str:
 
 
 def _is_loopback(host: str) -> bool:
+    import ipaddress  # noqa: PLC0415  only an address without https needs it
+
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from filesync.config import Config, Endpoint, load_config, schema
+from filesync.config import Config, Endpoint, load_config
+from filesync.config.schema import schema
 from filesync.providers import kinds
 from filesync.providers.autodesk.details import AutodeskDetails, ProjectSetDetails
 from filesync.providers.google_drive.details import DriveDetails, DriveSetDetails

@@ -159,6 +159,9 @@ def test_a_login_that_ends_soon_is_told_once(drive: Drive, receiver: Receiver, m
     tell(drive, {"mine": hook(receiver, "login_expiring")}, ops=hook(receiver))
     warnings = {("google", ""): "the login at Google ends 2026-12-01 08:00 UTC; run: filesync auth google login"}
     monkeypatch.setattr("filesync.cli.logins.login_warnings", lambda world: warnings)
+    tokens = drive.home.path / "tokens"
+    tokens.mkdir(mode=0o700, exist_ok=True)
+    (tokens / "google-user-somebody.json").write_text('{"refused": "it is a person\'s"}')  # only such a login ends
     for _ in range(3):
         start(drive)
     assert receiver.events == ["login_expiring"] * 2

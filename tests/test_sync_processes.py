@@ -214,19 +214,40 @@ def test_two_processes_side_by_side_do_all_endpoints_once(acc: Acc) -> None:
     acc.home.assert_sound()
 
 
-def test_a_start_with_nothing_due_imports_neither_the_network_nor_tables(acc: Acc) -> None:
-    acc.home.cli("sync")
+def modules_after(home: Home, *argv: str) -> set[str]:
+    """Name what a command that ends well has imported when it does."""
     code = (
         "import sys\n"
         "from filesync.__main__ import this_process\n"
         "from filesync.cli import run\n"
-        "code = run(['sync'], this_process())\n"
-        "heavy = {'requests', 'google', 'googleapiclient', 'rich.table', 'rich.live', 'sqlite_utils', 'tenacity'}\n"
-        "print(code, sorted(heavy & sys.modules.keys()))\n"
+        "if run(sys.argv[1:], this_process()) == 0:\n"
+        "    for name, module in sorted(sys.modules.items()):\n"
+        "        print(name, 'site-packages' in (getattr(module, '__file__', None) or ''))\n"
     )
-    environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)} | acc.home.environ
-    ended = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
-    assert ended.stdout == "0 []\n"
+    environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)} | home.environ
+    ended = subprocess.run([sys.executable, "-c", code, *argv], env=environ, capture_output=True, text=True, check=True)
+    found = dict(line.rsplit(" ", 1) for line in ended.stdout.splitlines() if line.endswith(("True", "False")))
+    assert found, ended.stderr
+    installed = {name.partition(".")[0] for name, is_installed in found.items() if is_installed == "True"}
+    assert {name for name in installed if not name.startswith("_")} <= MAY_BE_IMPORTED
+    return {name for name in found if found[name] == "False"}
+
+
+# What is installed beside us: only the command line itself. pydantic, yaml, requests, rich and the others are not in it.
+MAY_BE_IMPORTED = {"typer", "click", "annotated_doc", "shellingham", "typing_extensions", "filesync"}
+TOO_MUCH = {  # for a start with nothing due: what comes with Python, and what of ours
+    *("asyncio", "concurrent.futures", "csv", "email", "html", "http", "http.client", "importlib.metadata", "logging"),
+    *("socket", "ssl", "urllib.request", "xml", "zoneinfo"),
+    *("filesync.alerts", "filesync.auth", "filesync.globs", "filesync.http", "filesync.model", "filesync.notify"),
+    *("filesync.cli.notifying", "filesync.config.loading", "filesync.providers.base", "filesync.providers.details"),
+    *("filesync.store.queries", "filesync.store.run", "filesync.sync.endpoint", "filesync.sync.expansion"),
+}
+
+
+def test_a_start_with_nothing_due_imports_next_to_nothing(acc: Acc) -> None:
+    acc.home.cli("sync")
+    assert sorted(TOO_MUCH & modules_after(acc.home, "sync")) == []
+    assert sorted(TOO_MUCH & modules_after(acc.home, "--home", str(acc.home.path), "sync")) == []  # as cron calls it
 
 
 def test_a_dry_run_tells_and_changes_nothing(acc: Acc, tmp_path: Path) -> None:

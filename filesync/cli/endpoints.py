@@ -139,7 +139,7 @@ def _asked_as(world: "World", declared: EndpointSet) -> "Identity | None":
 def set_to_row(declared: EndpointSet) -> Mapping[str, Any]:
     """Write a set as its effective settings."""
     ability = declared.ability
-    names = declared.names.model_dump(mode="json")
+    names = {"include": [*declared.names.include], "exclude": [*declared.names.exclude]}
     details = {**declared.template.details_text, ability.set_key: names}
     return {**to_row(declared.template), "is_set": True, "endpoint_details": details}
 

@@ -12,13 +12,14 @@ from filesync.signals import stopping
 
 IDLE = timedelta(days=7)  # Autodesk's logins die after 15 days that nobody used them
 _LOOK_AGAIN = timedelta(days=1)  # at one that nobody could refresh
+_COPIES = "google-authorized-user-*.json"  # of logins that are kept alive by whoever made them
 _LOGINS = ("autodesk-three-legged-*.json", "google-user-*.json")
 
 
 def has_logins(world: World) -> bool:
-    """Tell whether there is any login of a person."""
+    """Tell whether there is any login of a person: no other can end by itself."""
     folder = world.settings.path("tokens")
-    return any(path for pattern in _LOGINS for path in folder.glob(pattern))
+    return any(path for pattern in (*_LOGINS, _COPIES) for path in folder.glob(pattern))
 
 
 def keep_logins_alive(world: World) -> int | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from filesync.alerts import PING, Event, Ping, Target, to_rid
 from filesync.cli.world import World
 from filesync.clock import Stop, to_timestamp
-from filesync.errors import DeliveryError, FilesyncError, StoppedError, StoreError, TransientError
+from filesync.errors import DeliveryError, FilesyncError, StoppedError, TransientError
 from filesync.signals import stopping
 
 if TYPE_CHECKING:
@@ -31,15 +31,14 @@ _STOPPED = 128  # exit codes from here on are signals
 
 
 class Notifier:
-    """Tells about one start. With nobody to tell, in a dry run and in a trial it does nothing at all."""
+    """Tells about one start those whom the configuration names."""
 
-    def __init__(self, world: World, choice: "Choice", *, dry_run: bool) -> None:
+    def __init__(self, world: World, choice: "Choice") -> None:
         self._world = world
         self._is_scheduled = not choice.by_hand
         self._began_at = world.clock.now()
         self._threads: list[threading.Thread] = []
-        self._is_silent = dry_run or choice.max_files is not None
-        self._targets = () if self._is_silent else world.config.targets()
+        self._targets = world.config.targets()
         self.abandoned = False
 
     @contextmanager
@@ -57,7 +56,7 @@ class Notifier:
 
     def begin_endpoint(self, endpoint: "Endpoint", _endpoint_id: int) -> None:
         """Tell an endpoint's own dead-man switches that its sync began; waits for nobody."""
-        for target in endpoint.notify if self._targets else ():
+        for target in endpoint.notify:
             if isinstance(target.way, Ping) and target.own:
                 self._ping_start(target)
 
@@ -66,11 +65,7 @@ class Notifier:
 
         A start that was stopped delivers nothing: the next one does.
         """
-        if code >= _STOPPED or self._is_silent:
-            return code
-        if not self._targets:
-            with suppress(StoreError):  # the next start tries again
-                self._forget_all()
+        if code >= _STOPPED:
             return code
         stop = Stop(self._world.clock)
         with stopping(stop.request) as caught:
@@ -95,22 +90,6 @@ class Notifier:
             for target in self._switches():
                 with suppress(DeliveryError, StoppedError):  # then its silence tells
                     try_once(desk(world, stop, self._began_at), target, Letter("fail", PING, facts))
-
-    def _forget_all(self) -> None:
-        """Forget the targets of a file that names none any more: changes would be kept for them for ever."""
-        from filesync.store import outbox  # noqa: PLC0415  as everywhere
-
-        with self._world.reading() as database:
-            known = outbox.known_targets(database)
-        if known:
-            from filesync.store.database import open_for_writing  # noqa: PLC0415  as everywhere
-
-            writer = open_for_writing(self._world.database_path)
-            try:
-                outbox.forget_targets(writer, known)
-                outbox.drop(writer, {}, self._world.clock.now())
-            finally:
-                writer.close()
 
     def _tell(self, report: "Report", code: int, stop: Stop) -> None:
         from filesync.notify.delivery import deliver  # noqa: PLC0415  only who has somebody to tell
@@ -240,11 +219,11 @@ def addressees(world: World, endpoints: "Sequence[Endpoint]") -> "list[Addressee
 
 def _login_notes(world: World, watch: "Watch", endpoints: "Sequence[Endpoint]") -> "Iterator[Note]":
     """Tell global targets of every login that ends soon, and an endpoint's own of the one that it uses."""
-    from filesync.cli.logins import login_warnings  # noqa: PLC0415  the network's libraries are there by now
+    from filesync.cli.idle import has_logins  # noqa: PLC0415  as above
     from filesync.config.file import service_of  # noqa: PLC0415  as above
     from filesync.store.notices import NO_ENDPOINT  # noqa: PLC0415  as above
 
-    warnings, ids = login_warnings(world), _endpoint_ids(world)
+    warnings, ids = _login_warnings(world) if has_logins(world) else {}, _endpoint_ids(world)
     for target in world.config.notify:
         yield from watch.logins(target, NO_ENDPOINT, [*warnings.values()])
     for each in endpoints:
@@ -252,6 +231,12 @@ def _login_notes(world: World, watch: "Watch", endpoints: "Sequence[Endpoint]") 
         for target in each.notify if each.name in ids else ():
             if target.own:
                 yield from watch.logins(target, ids[each.name], [own] if own else [])
+
+
+def _login_warnings(world: World) -> Mapping[tuple[str | None, str], str]:
+    from filesync.cli.logins import login_warnings  # noqa: PLC0415  only a person's login can end
+
+    return login_warnings(world)
 
 
 def _statuses(world: World, database: "Database", endpoints: "Sequence[Endpoint]") -> "Sequence[Status]":

@@ -7,12 +7,10 @@ import typer  # noqa: TID251  the command layer
 from filesync.cli.options import AsJson
 from filesync.cli.output import Form, View, choose, show, show_document
 from filesync.cli.table import Column
+from filesync.cli.upkeep import breathe, log_pruned
 from filesync.cli.world import World
 from filesync.store import pruning
 from filesync.store.pruning import Pruned
-
-_BUDGET = 30.0  # seconds of pruning in passing; the rest waits for the next start
-_BREATH = 0.005  # seconds between two transactions, in which whoever waits to write gets its turn
 
 
 def prune(
@@ -41,42 +39,10 @@ def prune(
         pruned = pruning.plan(database, policy, now, ignore_readers=ignore_consumers)
     if not dry_run:
         with world.writing() as database:
-            pruned = pruning.prune(
-                database, policy, now, ignore_readers=ignore_consumers, go_on=lambda: _breathe(world)
-            )
-        _log(world, pruned)
+            pruned = pruning.prune(database, policy, now, ignore_readers=ignore_consumers, go_on=lambda: breathe(world))
+        log_pruned(world, pruned)
     _show(world, form, pruned, dry_run=dry_run)
     _name_readers(world, form, pruned, ignored=ignore_consumers)
-
-
-def prune_now_and_then(world: World) -> None:
-    """Drop old rows when none were looked for since a day, for a limited time; says nothing."""
-    with world.writing() as database:
-        now = world.clock.now()
-        if not pruning.is_due(database, now):
-            return
-        until = world.clock.monotonic() + _BUDGET
-        _log(world, pruning.prune(database, world.config.retention, now, go_on=lambda: _breathe(world, until)))
-
-
-def _breathe(world: World, until: float | None = None) -> bool:
-    """Let others write; False when the time is over."""
-    from threading import Event  # noqa: PLC0415  only where there is something to wait for
-
-    world.clock.wait(Event(), _BREATH)
-    return until is None or world.clock.monotonic() < until
-
-
-def _log(world: World, pruned: Pruned) -> None:
-    if pruned.sync_logs or pruned.changes or pruned.deleted_files or pruned.held_by or not pruned.is_done:
-        world.log.info(
-            "prune",
-            sync_logs=pruned.sync_logs,
-            changes=pruned.changes,
-            deleted_files=pruned.deleted_files,
-            held_by=[holder.reader for holder in pruned.held_by],
-            done=pruned.is_done,
-        )
 
 
 def _show(world: World, form: Form, pruned: Pruned, *, dry_run: bool) -> None:

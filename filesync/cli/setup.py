@@ -121,7 +121,7 @@ def show(ctx: typer.Context, *, json: AsJson = False) -> None:
 
 def schema(ctx: typer.Context) -> None:
     """Print the JSON Schema of connector.yaml, for editors and other checkers."""
-    from filesync.config import schema as make_schema  # noqa: PLC0415  pydantic only where it is needed
+    from filesync.config.schema import schema as make_schema  # noqa: PLC0415  pydantic only where it is needed
 
     ctx.obj.write(json_module.dumps(make_schema(), ensure_ascii=False, indent=2) + "\n")
 

@@ -18,7 +18,6 @@ from filesync.config.file import service_of
 from filesync.schedule import ManualSchedule
 from filesync.status import Status, describe, describe_set, schedule_in_words, type_in_words
 from filesync.store import queries
-from filesync.sync.expansion import next_due_at
 
 _ERROR_WIDTH = 36  # of the table; a longer error is said in full below it
 _MOODS: Mapping[str, str] = {
@@ -99,6 +98,10 @@ def _documents(statuses: Sequence[Status], warnings: Mapping[str, str]) -> list[
 
 def _set_statuses(world: World) -> list[Status]:
     """Describe the sets that nobody knows the members of yet, and those whose service was last asked in vain."""
+    if not world.config.sets:
+        return []
+    from filesync.sync.expansion import next_due_at  # noqa: PLC0415  few files have sets
+
     answered, now = world.answered(), world.clock.now()
     statuses = []
     for each in world.config.sets:

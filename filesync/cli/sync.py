@@ -1,7 +1,6 @@
 """`filesync sync`: run what is due, or what was named, once; and say about it only what helps."""
 
 import os
-import tempfile
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer  # noqa: TID251  the command layer
 
 from filesync.cli.choice import check_names
-from filesync.cli.idle import keep_logins_alive
-from filesync.cli.notifying import Notifier
+from filesync.cli.idle import has_logins, keep_logins_alive
+from filesync.cli.nobody import Nobody
 from filesync.cli.options import AsJson, EndpointNames
 from filesync.cli.start_log import StartLog
 from filesync.cli.world import World
@@ -28,6 +27,7 @@ _MOST_NAMED = 10  # of the endpoints that are new in a set
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from filesync.cli.notifying import Notifier
     from filesync.config import Endpoint, EndpointSet
     from filesync.http.counters import Counters
     from filesync.model import Member
@@ -83,12 +83,14 @@ def sync(  # noqa: PLR0913  one parameter for each option
     with StartLog(world, by_hand=choice.by_hand, dry_run=dry_run) as start_log:
         if not world.config.sets:  # else more names are known once the sets were asked for
             check_names(choice.names, [e.name for e in world.config.endpoints])
-        notifier = Notifier(world, choice, dry_run=dry_run)
+        notifier = _notifier(world, choice, dry_run=dry_run)
         with notifier.watching(), _database_for(world, dry_run=dry_run) as path:
             report, code = _run(world, choice, path, _Watchers(start_log, notifier))
     _tell(world, choice, report, dry_run=dry_run)
     if not dry_run and code < _STOPPED:
         code = keep_logins_alive(world) or code
+    if not dry_run:
+        world.keep_config()
     if json:
         _show_json(world, report, code, dry_run=dry_run)
     code = notifier.finish(report, code)
@@ -105,12 +107,22 @@ class _Watchers:
     """Who follows a start: its lines in the log, and those who are told about it."""
 
     log: StartLog
-    notifier: Notifier
+    notifier: "Notifier | Nobody"
+
+
+def _notifier(world: World, choice: Choice, *, dry_run: bool) -> "Notifier | Nobody":
+    """Choose who tells about this start."""
+    is_silent = dry_run or choice.max_files is not None
+    if is_silent or not world.config.targets():
+        return Nobody(world, is_silent=is_silent)
+    from filesync.cli.notifying import Notifier  # noqa: PLC0415  most starts have nobody to tell
+
+    return Notifier(world, choice)
 
 
 def _prune(world: World) -> None:
     """Drop old rows now and then; that it fails is said, and fails no sync."""
-    from filesync.cli.prune import prune_now_and_then  # noqa: PLC0415  a start with nothing due has nothing to drop
+    from filesync.cli.upkeep import prune_now_and_then  # noqa: PLC0415  a start with nothing due has nothing to drop
 
     try:
         prune_now_and_then(world)
@@ -139,6 +151,8 @@ def _database_for(world: World, *, dry_run: bool) -> "Iterator[Path]":
     if not dry_run:
         yield path
         return
+    import tempfile  # noqa: PLC0415  only a dry run needs it
+
     with tempfile.TemporaryDirectory(prefix="filesync-dry-run-") as folder:
         copy = Path(folder) / path.name
         if path.exists():
@@ -181,11 +195,13 @@ def _run(world: World, choice: Choice, path: Path, watchers: "_Watchers") -> tup
 
 def _log(world: World, report: Report) -> None:
     """Leave a line for each set that was asked for, and for each login that ends soon."""
-    from filesync.cli.logins import login_warnings  # noqa: PLC0415  the network's libraries are there by now
-
     for expansion in report.expansions:
         write = world.log.error if expansion.error_type else world.log.info
         write("set_asked", **_to_news(expansion))
+    if not has_logins(world):
+        return
+    from filesync.cli.logins import login_warnings  # noqa: PLC0415  only a person's login can end
+
     for warning in login_warnings(world).values():
         world.log.warning("login_warning", message=warning)
 

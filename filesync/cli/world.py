@@ -19,6 +19,7 @@ from filesync.sync.slots import Locks
 
 if TYPE_CHECKING:
     from filesync.config import Config, Endpoint
+    from filesync.config.kept import Keeper
     from filesync.model import Identity, SetSource
     from filesync.store.database import Database
     from filesync.store.sets import Answered
@@ -83,11 +84,19 @@ class World:
 
     @cached_property
     def config(self) -> "Config":
-        from filesync.config import load_config  # noqa: PLC0415  YAML and pydantic only where the file is needed
-
-        config = load_config(self.config_path, self.settings)
+        config = self._keeper.config()
         self._hide(config.secrets())
         return config
+
+    @cached_property
+    def _keeper(self) -> "Keeper":
+        from filesync.config.kept import Keeper  # noqa: PLC0415  not every command needs the file
+
+        return Keeper(self.config_path, self.settings)
+
+    def keep_config(self) -> None:
+        """Spare the starts that follow from checking the configuration again."""
+        self._keeper.keep(self.config)
 
     @cached_property
     def run_id(self) -> str:

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from filesync.config.models import CredentialsModel
 from filesync.variables import holds_key
+
+if TYPE_CHECKING:
+    from filesync.config.models import CredentialsModel
 
 # Every variable that says who logs in. A set replaces them all: what it does not give is '', never the environment's.
 VARIABLES: Mapping[str, str] = {
@@ -42,6 +44,6 @@ def _is_secret(key: str, text: str) -> bool:
     return key == _SECRET or "{" in bare or holds_key(bare)  # a ${NAME:-default} may have a key as its default
 
 
-def to_set(name: str, model: CredentialsModel, text: Mapping[str, Any]) -> CredentialSet:
+def to_set(name: str, model: "CredentialsModel", text: Mapping[str, Any]) -> CredentialSet:
     """Make a set of what the file says."""
     return CredentialSet(name, {variable: getattr(model, key) or "" for key, variable in VARIABLES.items()}, text)

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from filesync.alerts import Target
 from filesync.clock import Timestamp
-from filesync.model import SetSource, State
-from filesync.providers.base import ProviderKind
 from filesync.schedule import Schedule
 from filesync.selection import Selection
+
+if TYPE_CHECKING:
+    from filesync.alerts import Target
+    from filesync.model import SetSource, State
+    from filesync.providers.base import ProviderKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +23,9 @@ class Membership:
     """
 
     set_name: str
-    source: SetSource
+    source: "SetSource"
     member_id: str
-    state: State
+    state: "State"
     archived_at: Timestamp | None = None
 
 
@@ -50,10 +52,10 @@ class Endpoint:
     max_delete_percent: float
     time_limit: timedelta
     expected_unreadable: tuple[str, ...]
-    kind: ProviderKind
+    kind: "ProviderKind"
     credentials: str = ""  # name of the set of credentials, '' for the environment's
     membership: Membership | None = None  # None: the file names it
-    notify: tuple[Target, ...] = ()  # who is told about it, also of those that are told about all
+    notify: "tuple[Target, ...]" = ()  # who is told about it, also of those that are told about all
 
     @property
     def archived_at(self) -> Timestamp | None:

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from filesync.addresses import without_path
-from filesync.alerts import Command, Target, Webhook
 from filesync.config.credentials import CredentialSet
 from filesync.config.endpoint import Endpoint
-from filesync.config.mistakes import Mistake
 from filesync.config.sets import EndpointSet, KnownMembers, expand
-from filesync.providers.base import ProviderKind, TakesCredentials
 from filesync.retention import Retention
 from filesync.settings import Settings
 from filesync.variables import Variables
+
+if TYPE_CHECKING:
+    from filesync.alerts import Target
+    from filesync.config.mistakes import Mistake
+    from filesync.providers.base import ProviderKind
 
 _SHORTEST_CAPABILITY = 12  # characters of a path or an argument that could be a secret
 
@@ -27,8 +29,9 @@ class Config:
     rate_limit_percent: int = 100
     retention: Retention = field(default_factory=Retention)
     credentials: Mapping[str, CredentialSet] = field(default_factory=dict)
-    notices: tuple[Mistake, ...] = ()
-    notify: tuple[Target, ...] = ()  # who is told about every endpoint that does not say otherwise
+    notices: "tuple[Mistake, ...]" = ()
+    notify: "tuple[Target, ...]" = ()  # who is told about every endpoint that does not say otherwise
+    variables: frozenset[str] = frozenset()  # names that the file has values of
 
     def expanded(self, known: KnownMembers) -> list[Endpoint]:
         """Give every endpoint, those of sets too, by what was last answered for each set."""
@@ -55,19 +58,24 @@ class Config:
         told = (secret for target in self.targets() for secret in _secrets_of(target))
         return (*self.settings.secrets(), *(secret for secret in (*own, *told) if secret))
 
-    def targets(self) -> tuple[Target, ...]:
+    def targets(self) -> "tuple[Target, ...]":
         """Give everybody who is told about anything, once."""
         declared = (*self.endpoints, *(each.template for each in self.sets))
         return tuple(dict.fromkeys([*self.notify, *(target for each in declared for target in each.notify)]))
 
 
-def service_of(kind: ProviderKind) -> str | None:
+def service_of(kind: "ProviderKind") -> str | None:
     """Name the service whose login a kind of endpoint needs."""
+    from filesync.providers.base import TakesCredentials  # noqa: PLC0415  no start with nothing due asks
+
     return kind.service if isinstance(kind, TakesCredentials) else None
 
 
-def _secrets_of(target: Target) -> tuple[str, ...]:
+def _secrets_of(target: "Target") -> tuple[str, ...]:
     """Name what must not be shown of a target: its signing secret, and a path or an argument that may be one."""
+    from filesync.addresses import without_path  # noqa: PLC0415  few files name targets
+    from filesync.alerts import Command, Webhook  # noqa: PLC0415  as above
+
     if isinstance(target.way, Command):
         return tuple(each for each in target.way.secrets if len(each) >= _SHORTEST_CAPABILITY)
     url = target.way.url.reveal()

@@ -48,12 +48,12 @@ def load_config(path: Path, settings: Settings, kind_of: KindOf = kinds.kind_of)
     """Read connector.yaml. Raises ConfigMistakes with everything that is wrong, ConfigError when there is no file."""
     mistakes: list[Mistake] = []
     root = read_document(path, mistakes)
-    fill(root, settings.variables, path, mistakes)
+    named = fill(root, settings.variables, path, mistakes)
     loader = _Loader(Checker(path, settings, mistakes), kind_of)
     config = loader.config(root)
     if mistakes:
         raise ConfigMistakes(loader.named(mistakes))
-    return replace(config, notices=loader.named(config.notices))
+    return replace(config, notices=loader.named(config.notices), variables=named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ class _Loader:
         return EndpointSet(
             template=template,
             ability=ability,
-            names=getattr(template.details, ability.set_key),
+            names=getattr(template.details, ability.set_key).globs(),
             values={key: value for key, value in to_value(shared).items() if value is not None},
             text=as_written(shared),
             settings=self._settings_for(draft.credentials),

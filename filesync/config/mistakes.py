@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from filesync.errors import ConfigError
@@ -69,6 +68,8 @@ def shown(value: object) -> str:
 
 def did_you_mean(found: str, allowed: Iterable[str]) -> str:
     """Make `did you mean x? ` of the nearest allowed word, '' when none is near."""
+    from difflib import get_close_matches  # noqa: PLC0415  only a mistake needs it
+
     words = {word.lower().replace("-", "_"): word for word in allowed}
     close = get_close_matches(found.lower().replace("-", "_"), words, n=1)
     return f"did you mean {words[close[0]]}? " if close else ""

@@ -2,22 +2,30 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, count
-from typing import Any
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from filesync.config.endpoint import Endpoint, Membership
 from filesync.errors import ResponseError
-from filesync.model import KnownMember, Member, SetSource
-from filesync.providers.base import MakesSets
-from filesync.providers.details import FilterDetails, Names
+from filesync.selection import NameGlobs, Selection
 from filesync.settings import Settings
+
+if TYPE_CHECKING:
+    from filesync.model import KnownMember, Member, SetSource
+    from filesync.providers.base import MakesSets
 
 LONGEST_NAME = 200  # characters of an endpoint's name
 _ID_START = 8  # characters of an id that tell two members of one name apart
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A member's details as its kind's model made them, and what follows from them."""
+
+    details: Any
+    scope: Mapping[str, Any]
+    selection: Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +33,31 @@ class EndpointSet:
     """A set as the file declares it.
 
     `template` is what its members have in common: `details` are the set's own, `scope` is what is asked for.
-    `values` and `text` are the details that members inherit, filled in and as written.
+    `values` and `text` are the details that members inherit, filled in and as written. `checked` remembers members
+    that were checked, by their own details as JSON; None: no endpoint can be made of those.
     """
 
     template: Endpoint
-    ability: MakesSets
-    names: Names
+    ability: "MakesSets"
+    names: NameGlobs
     values: Mapping[str, Any]
     text: Mapping[str, Any]
     settings: Settings
+    checked: dict[str, Checked | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def name(self) -> str:
         return self.template.name
 
     @property
-    def source(self) -> SetSource:
+    def source(self) -> "SetSource":
+        from filesync.model import SetSource  # noqa: PLC0415  few files have sets
+
         question = json.dumps(self.template.scope, sort_keys=True, ensure_ascii=False)
         return SetSource(self.template.endpoint_type, self.template.credentials, question)
 
 
-KnownMembers = Mapping[SetSource, Sequence[KnownMember]]
+KnownMembers = Mapping["SetSource", Sequence["KnownMember"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +65,8 @@ class _Place:
     """A member in the set that it falls to."""
 
     owner: EndpointSet
-    known: KnownMember
-    details: BaseModel
+    known: "KnownMember"
+    checked: Checked
 
     def order(self) -> tuple[str, str, str]:
         """Who has had its name for longest keeps it."""
@@ -70,6 +82,8 @@ def expand(explicit: Sequence[Endpoint], sets: Sequence[EndpointSet], known: Kno
 
     A member that an explicit endpoint, or a set before, reads as a whole is left out; so is one whose ids are none.
     """
+    if not sets:
+        return [*explicit]
     places = _places(explicit, sets, known)
     names = _names(places, {endpoint.name for endpoint in explicit})
     made = [_to_endpoint(place, names[at]) for at, place in enumerate(places)]
@@ -90,15 +104,11 @@ def free_name(name: str, member_id: str, taken: Collection[str]) -> str:
     return next(each for each in names if each not in taken)
 
 
-def check_members(owner: EndpointSet, members: Sequence[Member]) -> None:
+def check_members(owner: EndpointSet, members: "Sequence[Member]") -> None:
     """Raise ResponseError when no endpoint can be made of some member: then the answer is not to be relied on."""
     for member in members:
-        try:
-            _details(owner, member)
-        except ValidationError as exc:
-            raise ResponseError(
-                f"the service named {member.id[:100]!r}, which is no id, so its answer is not used"
-            ) from exc
+        if _checked(owner, member) is None:
+            raise ResponseError(f"the service named {member.id[:100]!r}, which is no id, so its answer is not used")
 
 
 def _places(explicit: Sequence[Endpoint], sets: Sequence[EndpointSet], known: KnownMembers) -> Sequence[_Place]:
@@ -112,18 +122,37 @@ def _places(explicit: Sequence[Endpoint], sets: Sequence[EndpointSet], known: Kn
                 continue
             first = places.get(key)
             if first is None or (first.known.archived_at and not member.archived_at):
-                with suppress(ValidationError):  # stored by a version that did not check answers
-                    places[key] = _Place(each, member, _details(each, member.member))
+                checked = _checked(each, member.member)
+                if checked is not None:  # else stored by a version that did not check answers
+                    places[key] = _Place(each, member, checked)
     return [*places.values()]
 
 
-def _details(owner: EndpointSet, member: Member) -> BaseModel:
-    """Make the details of a member's endpoint. Raises ValidationError."""
-    model = owner.template.kind.details()
-    return model.model_validate({**owner.values, **member.details}, context=owner.settings)
+def _checked(owner: EndpointSet, member: "Member") -> Checked | None:
+    """Make the details of a member's endpoint, once; None when they are wrong."""
+    key = json.dumps(member.details, sort_keys=True, ensure_ascii=False)
+    if key not in owner.checked:
+        owner.checked[key] = _check(owner, member)
+    return owner.checked[key]
+
+
+def _check(owner: EndpointSet, member: "Member") -> Checked | None:
+    from pydantic import ValidationError  # noqa: PLC0415  only a member that nobody checked yet needs it
+
+    from filesync.providers.details import FilterDetails  # noqa: PLC0415  as above
+
+    kind = owner.template.kind
+    try:
+        details = kind.details().model_validate({**owner.values, **member.details}, context=owner.settings)
+    except ValidationError:
+        return None
+    selection = details.selection() if isinstance(details, FilterDetails) else owner.template.selection
+    return Checked(details, kind.scope(details), selection)
 
 
 def _whole(endpoint: Endpoint) -> tuple[str, str | None]:
+    from filesync.providers.base import MakesSets  # noqa: PLC0415  as above
+
     kind = endpoint.kind
     return endpoint.endpoint_type, kind.stands_for(endpoint.scope) if isinstance(kind, MakesSets) else None
 
@@ -166,14 +195,14 @@ def _fitted(template: str, placeholders: Sequence[str], name: str, suffix: str) 
 
 
 def _to_endpoint(place: _Place, name: str) -> Endpoint:
-    owner, member, details = place.owner, place.known.member, place.details
+    owner, member, checked = place.owner, place.known.member, place.checked
     template = owner.template
     return replace(
         template,
         name=name,
-        details=details,
+        details=checked.details,
         details_text={**owner.text, **member.details},
-        scope=template.kind.scope(details),
-        selection=details.selection() if isinstance(details, FilterDetails) else template.selection,
+        scope=checked.scope,
+        selection=checked.selection,
         membership=Membership(owner.name, owner.source, member.id, member.state, place.known.archived_at),
     )

@@ -17,17 +17,20 @@ _NOTHING = ("", "~", "null", "Null", "NULL")
 _YES_NO = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
-def fill(root: Node, variables: Mapping[str, str], file: Path, mistakes: list[Mistake]) -> None:
-    """Fill `${NAME}` and `${NAME:-default}` in everywhere; `$${` stands for a plain `${`."""
+def fill(root: Node, variables: Mapping[str, str], file: Path, mistakes: list[Mistake]) -> frozenset[str]:
+    """Fill `${NAME}` and `${NAME:-default}` in everywhere, and give the names; `$${` stands for a plain `${`."""
     room = _Room()
+    names: set[str] = set()
     for scalar, path in _scalars(root, ""):
         if "$" not in scalar.text:
             scalar.filled = scalar.text
             continue
+        names.update(found[1] for found in _VARIABLE.finditer(scalar.text) if found[1])
         try:
             scalar.filled = _VARIABLE.sub(lambda found: room.take(_value_of(found, variables)), scalar.text)
         except ConfigError as exc:
             mistakes.append(Mistake(scalar.line, scalar.column, path, str(exc), file=file))
+    return frozenset(names)
 
 
 def is_broken(node: Node | None) -> bool:

@@ -12,8 +12,8 @@ from urllib.parse import unquote
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from filesync.durations import parse_duration
-from filesync.globs import Glob, check_glob, glob
-from filesync.selection import Bound, Selection
+from filesync.globs import Glob, check_glob
+from filesync.selection import Bound, NameGlobs, Selection, as_segment
 from filesync.settings import Settings
 
 
@@ -79,12 +79,8 @@ def to_name_glob(value: Any) -> Any:
     if isinstance(value, str):
         if not value:
             raise ValueError("an empty pattern")
-        Glob(_as_segment(value))
+        Glob(as_segment(value))
     return value
-
-
-def _as_segment(text: str) -> str:
-    return text.replace("/", "\uff0f")
 
 
 NamePattern = Annotated[str, BeforeValidator(to_name_glob)]
@@ -98,12 +94,11 @@ class Names(Section):
 
     def match(self, name: str) -> bool:
         """Tell whether a member of that name belongs to the set."""
-        text = _as_segment(name)
-        return _any_matches(self.include, text) and not _any_matches(self.exclude, text)
+        return self.globs().match(name)
 
-
-def _any_matches(patterns: tuple[str, ...], text: str) -> bool:
-    return any(glob(_as_segment(pattern)).matches(text) for pattern in patterns)
+    def globs(self) -> NameGlobs:
+        """Give what is asked of each name."""
+        return NameGlobs(self.include, self.exclude)
 
 
 class FilterDetails(Section):

@@ -1,13 +1,15 @@
 """The table of providers: which endpoint types exist, and where each one's code is."""
 
 import importlib
-from difflib import get_close_matches
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from filesync.errors import ConfigError
-from filesync.providers.base import ProviderKind
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from filesync.providers.base import ProviderKind
 
 _GROUP = "filesync.providers"  # other people's packages; the entry's name is the endpoint_type
 _BUILT_IN = {
@@ -17,7 +19,7 @@ _BUILT_IN = {
 
 
 @lru_cache
-def kind_of(endpoint_type: str) -> ProviderKind:
+def kind_of(endpoint_type: str) -> "ProviderKind":
     """Load the provider of an endpoint type. Raises ConfigError when there is none or it cannot be loaded."""
     address = _BUILT_IN.get(endpoint_type)
     if address is not None:
@@ -36,16 +38,20 @@ def known_types() -> tuple[str, ...]:
     return (*_BUILT_IN, *sorted(_installed().keys() - _BUILT_IN.keys()))
 
 
-def _load(address: str) -> ProviderKind:
+def _load(address: str) -> "ProviderKind":
     module, _, name = address.partition(":")
     return cast("ProviderKind", getattr(importlib.import_module(module), name))
 
 
-def _installed() -> dict[str, EntryPoint]:
+def _installed() -> "dict[str, EntryPoint]":
+    from importlib.metadata import entry_points  # noqa: PLC0415  our own kinds need none
+
     return {entry.name: entry for entry in entry_points(group=_GROUP)}
 
 
 def _unknown(endpoint_type: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415  only a mistake needs it
+
     types = known_types()
     close = get_close_matches(endpoint_type, types, n=1)
     guess = f"did you mean {close[0]}? " if close else ""

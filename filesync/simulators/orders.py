@@ -11,7 +11,7 @@ import gzip
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +52,19 @@ class Orders:
         return {"latency": seconds}
 
     def _change(self, share: float) -> Mapping[str, Any]:
-        apart = round(1 / share)
-        wanted = self._tree.files[self._changed % apart :: apart]
+        wanted = list(self._one_of_each(round(1 / share)))
         self._changed += 1
         for file in wanted:
             self._change_file(file)
         return {"changed": len(wanted)}
+
+    def _one_of_each(self, many: int) -> Iterator[str]:
+        """Choose one of so many neighbours, not always the same: trees repeat themselves."""
+        files = self._tree.files
+        for number, start in enumerate(range(0, len(files), many)):
+            at = start + (37 * number + self._changed) % many
+            if at < len(files):
+                yield files[at]
 
     def _folders(self) -> Mapping[str, Any]:
         return {"folders": [self._tree.root, *self._tree.folders]}

@@ -66,6 +66,7 @@ class Contents:
         rows = self._rows_of(ids)
         withheld = self._withheld_among(ids)
         self._removals.seen_again(ids)
+        self._tree.meet(file.parent_id for file in latest.values())
         turns: list[Turn] = []
         shown: list[str] = []
         kept: list[tuple[str, Facts]] = []

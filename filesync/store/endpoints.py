@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filesync.clock import LONG_AGO, Timestamp, known_time
-from filesync.model import State
 from filesync.schedule import History
 from filesync.store.database import Database
+
+if TYPE_CHECKING:
+    from filesync.model import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Declared:
     is_active: bool
     is_member: bool = False
     archived_at: Timestamp | None = None
-    state: State = field(default_factory=dict)
+    state: "State" = field(default_factory=dict)
 
     def row(self) -> tuple[object, ...]:
         return (

@@ -5,10 +5,13 @@ import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from filesync.clock import Timestamp, to_timestamp
 from filesync.store.database import Database
-from filesync.store.ledger import Tally
+
+if TYPE_CHECKING:
+    from filesync.store.ledger import Tally
 
 MESSAGE_LIMIT = 2000
 
@@ -34,7 +37,7 @@ class Outcome:
     trigger: str
     started_at: datetime
     finished_at: datetime
-    tally: Tally
+    tally: "Tally"
     usage: Usage
     error_type: str | None = None
     error_message: str | None = None
@@ -79,7 +82,7 @@ def begin(connection: sqlite3.Connection, beginning: Beginning) -> int:
     return int(row[0])
 
 
-def note_progress(connection: sqlite3.Connection, log_id: int, tally: Tally, now: Timestamp) -> None:
+def note_progress(connection: sqlite3.Connection, log_id: int, tally: "Tally", now: Timestamp) -> None:
     """Let other processes see how far a sync is."""
     connection.execute(
         """UPDATE sync_logs SET heartbeat_at = ?, files_seen = ?, files_added = ?, files_updated = ?,

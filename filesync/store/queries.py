@@ -8,13 +8,15 @@ import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filesync.clock import Timestamp
 from filesync.errors import FeedCutError, StoreError
-from filesync.model import Identity
 from filesync.store.database import Database
 from filesync.store.stored import from_json, identity_of
+
+if TYPE_CHECKING:
+    from filesync.model import Identity
 
 Row = dict[str, Any]
 
@@ -116,7 +118,7 @@ def statuses(database: Database) -> list[Row]:
     return rows
 
 
-def identities(database: Database) -> list[tuple[str, Row, Identity]]:
+def identities(database: Database) -> "list[tuple[str, Row, Identity]]":
     """Tell as whom every endpoint was read that was: type, service ids, identity."""
     sql = """SELECT e.endpoint_type, s.scope, s.identity FROM endpoints AS e
              JOIN sync_state AS s ON s.endpoint_id = e.id WHERE s.identity IS NOT NULL"""

@@ -1,10 +1,12 @@
 """What rows hold, read back: a value that somebody else's program damaged is a clear error, a lost time is unknown."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filesync.errors import StoreError
-from filesync.model import Identity
+
+if TYPE_CHECKING:
+    from filesync.model import Identity
 
 
 def from_json(text: str) -> Any:
@@ -23,8 +25,10 @@ def object_of(text: str) -> dict[str, Any]:
     return found
 
 
-def identity_of(text: str) -> Identity:
+def identity_of(text: str) -> "Identity":
     """Read a column that holds an identity. Raises StoreError."""
+    from filesync.model import Identity  # noqa: PLC0415  most rows hold none
+
     try:
         return Identity(**object_of(text))
     except TypeError as exc:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from filesync.clock import Timestamp
 from filesync.model import KnownFolder, RemoteFolder
 
+_MOST = 5_000  # folders that are kept in memory when others are met: some megabytes
 _SLASH_IN_A_NAME = "\uff0f"  # as rclone writes it
 _COLUMNS = (
     "external_folder_id, parent_external_id, folder_name, folder_path, depth, readable, deleted_at,"
@@ -83,6 +84,13 @@ class Tree:
             self._load([folder_id])
         return self._cache.get(folder_id)
 
+    def meet(self, folder_ids: Iterable[str | None]) -> None:
+        """Read at once the folders that are about to be asked for; where many are known by now, forget those first."""
+        self._make_room()
+        unknown = {id_ for id_ in folder_ids if id_ is not None and id_ not in self._cache}
+        if unknown:
+            self._load([*unknown])
+
     def place_of(self, folder_id: str | None) -> Folder | None:
         """Find a folder that is live and has a path."""
         folder = self.get(folder_id)
@@ -125,6 +133,7 @@ class Tree:
     def put(self, folders: Sequence[RemoteFolder], *, keep_strays: bool) -> Placing:
         """Take folders as the service shows them now, and give each its place where there is one."""
         ids = [folder.id for folder in folders]
+        self._make_room()
         self._load([*ids, *(folder.parent_id for folder in folders if folder.parent_id)])
         had_place = {id_ for id_ in ids if self.place_of(id_)}
         new = {id_ for id_ in ids if self.get(id_) is None}
@@ -351,6 +360,10 @@ class Tree:
         )
         for folder_id in folder_ids:
             self._cache.pop(folder_id, None)
+
+    def _make_room(self) -> None:
+        if len(self._cache) > _MOST:  # all that is in there is in the rows, too
+            self._cache.clear()
 
     def _existing(self, folder_id: str) -> Folder:
         folder = self.get(folder_id)

@@ -1,10 +1,12 @@
 """Locks beside the database: one per endpoint, and as many slots as syncs may run at once in this home."""
 
-import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filesync.locks import FileLock, is_held
-from filesync.model import SetSource
+
+if TYPE_CHECKING:
+    from filesync.model import SetSource
 
 
 class Locks:
@@ -17,8 +19,10 @@ class Locks:
     def endpoint(self, endpoint_id: int) -> FileLock:
         return FileLock(self.folder / f"endpoint-{endpoint_id}.lock")
 
-    def source(self, source: SetSource) -> FileLock:
+    def source(self, source: "SetSource") -> FileLock:
         """Give the lock of what sets are made of: one start asks, the others wait for its answer."""
+        import hashlib  # noqa: PLC0415  few starts ask for a set
+
         words = f"{source.endpoint_type}\0{source.credentials}\0{source.question}"
         digest = hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         return FileLock(self.folder / f"set-{digest}.lock")

@@ -13,19 +13,18 @@ from filesync.errors import FilesyncError, LocalFileError, StoppedError, TimeLim
 from filesync.logs import Log, nowhere
 from filesync.schedule import TEMPORARY, decide
 from filesync.store import journal
-from filesync.store import sets as stored_sets
 from filesync.store.database import Database, open_for_writing, problems_named
 from filesync.store.endpoints import Stored, bring_in_line, find, note_end, note_start
-from filesync.store.journal import Outcome
 from filesync.store.upgrading import OnUpgrade
 from filesync.sync.choice import Choice
 from filesync.sync.declaring import to_declared
-from filesync.sync.expansion import Asking, Expansion, FindMembers, expanded
 from filesync.sync.slots import Locks
 
 if TYPE_CHECKING:
     from filesync.locks import FileLock
+    from filesync.store.journal import Outcome
     from filesync.sync.endpoint import Attempt, OpenProvider, Sync
+    from filesync.sync.expansion import Expansion, FindMembers
 
 _TICK = 0.2  # seconds between two looks at the running syncs
 _HEARTBEAT = 5.0  # seconds between two notes of progress
@@ -38,7 +37,7 @@ class Running:
 
     name: str
     attempt: "Attempt | None" = None
-    outcome: Outcome | None = None
+    outcome: "Outcome | None" = None
     skipped: str | None = None
     has_slot: bool = False
     bug: BaseException | None = None
@@ -50,10 +49,10 @@ class Running:
 class Report:
     """What a start did; `abandoned` tells that threads still hang in a request and the process should just end."""
 
-    outcomes: tuple[Outcome, ...] = ()
+    outcomes: "tuple[Outcome, ...]" = ()
     skipped: tuple[tuple[str, str], ...] = ()  # (endpoint, why)
     abandoned: bool = False
-    expansions: tuple[Expansion, ...] = ()  # of the sets that were asked for
+    expansions: "tuple[Expansion, ...]" = ()  # of the sets that were asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Start:
     on_tick: Callable[[Sequence[Running]], None] = field(default=lambda _: None)
     code_of: Callable[[Report], int] | None = None  # default: exit_code
     sets: Sequence[EndpointSet] = ()
-    find_members: FindMembers | None = None  # None: nobody asks, the members are those of the last answer
+    find_members: "FindMembers | None" = None  # None: nobody asks, the members are those of the last answer
     check_names: Callable[[Sequence[str]], None] = field(default=lambda _: None)
     log: Log = field(default_factory=nowhere)
     run_id: str = ""
@@ -140,6 +139,8 @@ class _Crew:
 
     def _expand(self) -> None:
         """Ask for the sets that are due, and make their endpoints of what is known then."""
+        from filesync.sync.expansion import Asking, expanded  # noqa: PLC0415  few files have sets
+
         start, asking = self._start, None
         if start.find_members:
             asking = Asking(self._database, self._locks, start.clock, start.stop, start.find_members)
@@ -256,11 +257,13 @@ class _Crew:
 
     def _archived_or_not(
         self, endpoint: Endpoint, stored: Stored, running: Running, database: Database
-    ) -> Outcome | None:
+    ) -> "Outcome | None":
         """Let a set's member rest whose project is archived, which is no failure; or wake one that could be read."""
         outcome, member = running.outcome, endpoint.membership
         if outcome is None or member is None or outcome.trigger == "trial":
             return outcome
+        from filesync.store import sets as stored_sets  # noqa: PLC0415  as above
+
         if outcome.error_type == "archived" and running.attempt is not None:
             now = to_timestamp(self._start.clock.now())
             stored_sets.mark_archived(database, member.source, member.member_id, stored.id, now)
@@ -356,7 +359,7 @@ def failure_code(error_type: str | None) -> int:
     return 75 if error_type in {*TEMPORARY, TimeLimitError.error_type} else 1
 
 
-def _code_of(outcome: Outcome) -> int:
+def _code_of(outcome: "Outcome") -> int:
     if outcome.trigger == "trial" and outcome.status == "partial":
         return 0
     if outcome.status == "partial":

@@ -383,7 +383,7 @@ BREAKS = (
         "cron-in-utc",
         "cron slots are in the endpoint's time zone",
         _SCHEDULE,
-        "after.astimezone(ZoneInfo(schedule.timezone))",
+        "after.astimezone(_zone(schedule))",
         "after.astimezone(UTC)",
         "test_schedule.py",
     ),

@@ -131,7 +131,7 @@ def to_file(answer: Answer, item: Entry, tip: Entry, parent_id: str | None) -> R
         modified_by_id=text_of(newest.get("lastModifiedUserId")),
         created_at=_time(about_item.get("createTime")),
         updated_at=_time(newest.get("lastModifiedTime")) or _time(newest.get("createTime")),
-        extra=_extra(item, tip),
+        extra=_extra(item, tip, about_item, about_tip),
     )
 
 
@@ -237,13 +237,13 @@ def _climb(parents: Mapping[str, Entry], start: str | None) -> Iterator[str]:
         urn = text_of(left.pop(urn).get("parentUrn"))
 
 
-def _extra(item: Entry, tip: Entry) -> str | None:
+def _extra(item: Entry, tip: Entry, about_item: Entry, about_tip: Entry) -> str | None:
     """Write down what decides nothing but somebody may look for."""
-    about_item, about_tip = attributes(item), attributes(tip)
-    details = _at(extension(tip), "data")
+    kind = _at(about_tip, "extension")
+    details = _at(kind, "data")
     facts = {
-        "item_type": text_of(extension(item).get("type")),
-        "version_type": text_of(extension(tip).get("type")),
+        "item_type": text_of(_at(about_item, "extension").get("type")),
+        "version_type": text_of(kind.get("type")),
         "version_id": id_of(tip),
         "storage_id": related_id(tip, "storage"),
         "process_state": text_of(details.get("processState")),
@@ -261,7 +261,7 @@ def _extra(item: Entry, tip: Entry) -> str | None:
 
 def _file_type(name: str, about_tip: Mapping[str, Any]) -> str | None:
     stem, _, suffix = name.rpartition(".")
-    if stem and suffix and not any(c.isspace() for c in suffix):
+    if stem and suffix.split() == [suffix]:  # no blanks in it
         return suffix.lower()
     given = text_of(about_tip.get("fileType"))
     return given.lower() if given else None
@@ -299,7 +299,8 @@ def _count(value: Any) -> int | None:
 
 
 def _person(value: Any) -> str | None:
-    return (text_of(value) or "").strip() or None
+    name = text_of(value)
+    return name and (name.strip() or None)
 
 
 def _at(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:

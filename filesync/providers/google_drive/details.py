@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from filesync.providers.details import FilterDetails, Names, check_id, settings_of
+from filesync.providers.google_drive import DEFAULT_CREDENTIALS
 from filesync.settings import Settings
 
-DEFAULT_CREDENTIALS = "credentials/google-service-account.json"
 _ID = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _IN_LINK = re.compile(r"(?:/folders/|[?&]id=)([A-Za-z0-9_-]+)", re.ASCII)
 _SCOPES = ("drive_id", "folder_id", "shared_with_me", "subject")

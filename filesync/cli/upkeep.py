@@ -1,0 +1,38 @@
+"""Upkeep in passing: `sync` drops old rows by itself, once a day, and says nothing."""
+
+from threading import Event
+
+from filesync.cli.world import World
+from filesync.store import pruning
+from filesync.store.pruning import Pruned
+
+_BUDGET = 30.0  # seconds of pruning in passing; the rest waits for the next start
+_BREATH = 0.005  # seconds between two transactions, in which whoever waits to write gets its turn
+
+
+def prune_now_and_then(world: World) -> None:
+    """Drop old rows when none were looked for since a day, for a limited time; says nothing."""
+    with world.writing() as database:
+        now = world.clock.now()
+        if not pruning.is_due(database, now):
+            return
+        until = world.clock.monotonic() + _BUDGET
+        log_pruned(world, pruning.prune(database, world.config.retention, now, go_on=lambda: breathe(world, until)))
+
+
+def breathe(world: World, until: float | None = None) -> bool:
+    """Let others write; False when the time is over."""
+    world.clock.wait(Event(), _BREATH)
+    return until is None or world.clock.monotonic() < until
+
+
+def log_pruned(world: World, pruned: Pruned) -> None:
+    if pruned.sync_logs or pruned.changes or pruned.deleted_files or pruned.held_by or not pruned.is_done:
+        world.log.info(
+            "prune",
+            sync_logs=pruned.sync_logs,
+            changes=pruned.changes,
+            deleted_files=pruned.deleted_files,
+            held_by=[holder.reader for holder in pruned.held_by],
+            done=pruned.is_done,
+        )
