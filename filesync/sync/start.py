@@ -158,19 +158,24 @@ class _Crew:
         return [e for e in active if decide(e.schedule, stored[e.name].history(), now).due]
 
     def _serve(self) -> None:
-        """Take endpoints from the queue until it is empty; one thread of the crew."""
-        while True:
-            with self._queue_lock:
-                if not self._queue:
-                    return
-                endpoint, stored, running = self._queue.pop(0)
-            try:
-                with _problems_named(self._start.database_path):
-                    self._run_one(endpoint, stored, running)
-            except BaseException as exc:  # noqa: BLE001  a bug is raised by the main thread, after the others ended
-                self._note_bug(running, exc)
-            running.done = True
-            self._progress.set()
+        """Take endpoints from the queue until it is empty, all with one connection; one thread of the crew."""
+        with _kept(self._open_database) as database:
+            while True:
+                with self._queue_lock:
+                    if not self._queue:
+                        return
+                    endpoint, stored, running = self._queue.pop(0)
+                try:
+                    with _problems_named(self._start.database_path):
+                        self._run_one(endpoint, stored, running, database)
+                except BaseException as exc:  # noqa: BLE001  a bug is raised by the main thread, after the others ended
+                    self._note_bug(running, exc)
+                running.done = True
+                running.attempt = None  # what it knows of its folders is no longer needed
+                self._progress.set()
+
+    def _open_database(self) -> Database:
+        return open_for_writing(self._start.database_path, lambda: self._start.stop.requested)
 
     def _note_bug(self, running: Running, bug: BaseException) -> None:
         running.bug = bug
@@ -179,7 +184,7 @@ class _Crew:
             kind, message = bug.error_type, str(bug)
         running.log.error("sync_ended", status="failed", error_type=kind, error_message=message)
 
-    def _run_one(self, endpoint: Endpoint, stored: Stored, running: Running) -> None:
+    def _run_one(self, endpoint: Endpoint, stored: Stored, running: Running, database: Callable[[], Database]) -> None:
         try:
             slot = self._wait_for_slot(stored, running)
         except StoppedError:
@@ -193,7 +198,7 @@ class _Crew:
             if not lock.acquire(blocking=False):
                 running.skipped = "another run holds this endpoint"
                 return
-            self._run_locked(endpoint, stored, running)
+            self._run_locked(endpoint, stored, running, database())
         finally:
             lock.release()
             with self._queue_lock:
@@ -213,34 +218,30 @@ class _Crew:
                 return None
             self._start.stop.wait(_TICK)
 
-    def _run_locked(self, endpoint: Endpoint, stored: Stored, running: Running) -> None:
+    def _run_locked(self, endpoint: Endpoint, stored: Stored, running: Running, database: Database) -> None:
         from filesync.sync.endpoint import sync_endpoint  # noqa: PLC0415  a start with nothing due needs no HTTP
 
         start = self._start
-        database = open_for_writing(start.database_path, lambda: start.stop.requested)
-        try:
-            stored = find(database, stored.id)
-            if not start.choice.by_hand and not decide(endpoint.schedule, stored.history(), start.clock.now()).due:
-                running.skipped = "another start has just run it"
-                return
-            deadline = None
-            if not start.choice.by_hand:
-                deadline = start.clock.monotonic() + endpoint.time_limit.total_seconds()
-            stop = Stop(start.clock, deadline=deadline, parent=start.stop)
-            start.on_begin(endpoint, stored.id)
-            running.outcome = sync_endpoint(
-                self._to_sync(endpoint),
-                stored,
-                database,
-                start.clock,
-                stop,
-                start.open_provider,
-                lambda attempt: self._begin(running, attempt),
-            )
-            running.outcome = self._archived_or_not(endpoint, stored, running, database)
-            self._tell_ending(running)
-        finally:
-            database.close()
+        stored = find(database, stored.id)
+        if not start.choice.by_hand and not decide(endpoint.schedule, stored.history(), start.clock.now()).due:
+            running.skipped = "another start has just run it"
+            return
+        deadline = None
+        if not start.choice.by_hand:
+            deadline = start.clock.monotonic() + endpoint.time_limit.total_seconds()
+        stop = Stop(start.clock, deadline=deadline, parent=start.stop)
+        start.on_begin(endpoint, stored.id)
+        running.outcome = sync_endpoint(
+            self._to_sync(endpoint),
+            stored,
+            database,
+            start.clock,
+            stop,
+            start.open_provider,
+            lambda attempt: self._begin(running, attempt),
+        )
+        running.outcome = self._archived_or_not(endpoint, stored, running, database)
+        self._tell_ending(running)
 
     def _begin(self, running: Running, attempt: "Attempt") -> None:
         from filesync.sync.telling import tell_beginning  # noqa: PLC0415  as above
@@ -309,17 +310,18 @@ class _Crew:
         self._start.on_tick(self._all)
 
     def _note_progress(self) -> None:
-        for running in self._all:
-            if running.attempt is not None and not running.done:
-                attempt = running.attempt
-                journal.note_usage(self._database, attempt.run.log_id, attempt.usage(), self._start.clock.now())
+        for _, attempt in self._under_way():
+            journal.note_usage(self._database, attempt.run.log_id, attempt.usage(), self._start.clock.now())
 
     def _abandon(self) -> None:
         """Close the rows of syncs that hang in a request; what they committed stays, the next start goes on."""
-        for running in self._all:
-            if running.attempt is not None and not running.done:
-                journal.close_interrupted(self._database, running.attempt.run.log_id, self._start.clock.now())
-                running.log.warning("sync_ended", status="interrupted", error_type="signal")
+        for running, attempt in self._under_way():
+            journal.close_interrupted(self._database, attempt.run.log_id, self._start.clock.now())
+            running.log.warning("sync_ended", status="interrupted", error_type="signal")
+
+    def _under_way(self) -> "list[tuple[Running, Attempt]]":
+        pairs = ((running, running.attempt) for running in self._all if not running.done)
+        return [(running, attempt) for running, attempt in pairs if attempt is not None]
 
     def _report(self) -> Report:
         bug = next((running.bug for running in self._all if running.bug is not None), None)
@@ -328,9 +330,26 @@ class _Crew:
         return Report(
             tuple(running.outcome for running in self._all if running.outcome),
             tuple((running.name, running.skipped) for running in self._all if running.skipped),
-            abandoned=any(not running.done and running.attempt is not None for running in self._all),
+            abandoned=bool(self._under_way()),
             expansions=tuple(self._expansions),
         )
+
+
+@contextmanager
+def _kept(opened: Callable[[], Database]) -> Iterator[Callable[[], Database]]:
+    """Give what opens a database when it is first asked for, and from then on gives that one."""
+    found: list[Database] = []
+
+    def once() -> Database:
+        if not found:
+            found.append(opened())
+        return found[0]
+
+    try:
+        yield once
+    finally:
+        for database in found:
+            database.close()
 
 
 @contextmanager
