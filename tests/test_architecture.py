@@ -16,6 +16,7 @@ FOUNDATION = {
     *(
         "filesync",
         "ages",
+        "arenas",
         "clock",
         "durations",
         "errors",
@@ -57,6 +58,7 @@ DOORS = {
     "sqlite3": ("store",),
     "sqlite_utils": ("store",),
     "fcntl": ("locks",),
+    "ctypes": ("arenas",),
     "typer": ("cli",),
     "click": ("cli",),
     "rich": ("cli",),

@@ -1,7 +1,10 @@
 """Large first syncs by the real command, against a service in a process of its own: counted, not timed."""
 
 import json
+import platform
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -47,3 +50,38 @@ def test_a_large_first_sync_ends_with_the_truth_in_little_memory(
         assert len(expected) == files
         assert stored(home.database, to_stored_row) == expected
         assert measured.peak_bytes < 115 * MIB  # 80 before the first file; all files at once would take 30 more
+
+
+POOLS = """
+import ctypes, sys, threading
+from filesync.arenas import use_one_arena
+
+if sys.argv[1] == "one":
+    use_one_arena()
+held, everybody = [], threading.Barrier(8)
+
+def hold():
+    held.append(bytes(50_000))
+    everybody.wait()
+
+threads = [threading.Thread(target=hold) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+stdout = ctypes.c_void_p(libc.fopen(b"/dev/stdout", b"a"))
+libc.malloc_info(0, stdout)
+libc.fclose(stdout)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_threads_share_one_pool_of_memory() -> None:
+    def pools(wanted: str) -> int:
+        command = [sys.executable, "-c", POOLS, wanted]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.count("<heap nr=")
+
+    assert pools("one") == 1
+    assert pools("own") > 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filesync.arenas import use_one_arena
 from filesync.clock import Clock, Stop, to_timestamp
 from filesync.config import Endpoint, EndpointSet
 from filesync.errors import FilesyncError, LocalFileError, StoppedError, TimeLimitError
@@ -128,6 +129,8 @@ class _Crew:
             self._all.append(running)
             self._queue.append((endpoint, stored[endpoint.name], running))
         self._queue.sort(key=lambda entry: entry[1].completed_at is None)  # newcomers last
+        if self._queue:
+            use_one_arena()
         threads = [
             threading.Thread(target=self._serve, name=f"sync-{number}", daemon=True)
             for number in range(min(start.concurrency, len(self._queue)))
