@@ -19,6 +19,10 @@ from filesync.redaction import Secret
 from filesync.settings import Settings
 
 _SHORTEST = 4  # characters: a shorter value of a variable is no secret, and stands in other texts by chance
+_BARE = frozenset({int, float, bool, type(None)})  # what stands for itself
+_SHARED = frozenset(
+    {"CronSchedule", "IntervalSchedule", "ManualSchedule", "Selection", "Target", "frozenset", "timedelta"}
+)
 _PLAIN = (str, int, float, bool, type(None))
 _NOUNS: Mapping[str, tuple[str, ...]] = {
     "filesync.alerts": ("Command", "Event", "Ping", "Target", "Webhook"),
@@ -71,7 +75,7 @@ class _Writer:
         declared = (*config.endpoints, *(each.template for each in config.sets))
         self._config = config
         self._kinds = {id(each.kind): each.endpoint_type for each in declared}
-        self._told: dict[int, int] = {}  # targets that were written, by their order
+        self._same: dict[Any, int] = {}  # what was written and may come again, by its order
         self._masked = _Masks(values).masked
         self._plain: Mapping[str, Callable[[Any], Iterable[Any]]] = {
             "Event": lambda event: [event.value],
@@ -83,7 +87,8 @@ class _Writer:
         }
 
     def form(self) -> dict[str, Any]:
-        names = [each.name for each in fields(Config) if each.name != "settings"]
+        names = {"credentials": None, **{each.name: None for each in fields(Config)}}  # others refer to credentials
+        del names["settings"]
         return {name: self._written(getattr(self._config, name)) for name in names}
 
     def _written(self, value: Any) -> Any:
@@ -93,7 +98,16 @@ class _Writer:
             return value
         if isinstance(value, Mapping):
             return {self._masked(key): self._written(each) for key, each in value.items()}
-        return [*self._named(value)]
+        return self._shared(value) if type(value).__name__ in _SHARED else [*self._named(value)]
+
+    def _shared(self, value: Any) -> list[Any]:
+        """Write what many endpoints have in common once; a target stays the same one, whoever is told by it."""
+        key = id(value) if type(value).__name__ == "Target" else (type(value), value)
+        if key in self._same:
+            return ["same", self._same[key]]
+        form = [*self._named(value)]
+        self._same[key] = len(self._same)
+        return ["new", form]
 
     def _named(self, value: Any) -> Iterable[Any]:
         name = type(value).__name__
@@ -101,16 +115,12 @@ class _Writer:
             yield from (name, *map(self._written, value))
         elif isinstance(value, frozenset):
             yield from (name, *map(self._written, sorted(value)))
-        elif id(value) in self._told:
-            yield from ("told", self._told[id(value)])
         elif id(value) in self._kinds:
             yield from ("kind", self._kinds[id(value)])
         elif name in self._plain:
             yield from (name, *self._plain[name](value))
         elif is_dataclass(value):
             yield from (name, *(self._written(getattr(value, each.name)) for each in fields(value)))
-            if name == "Target":  # one of the file is the same one wherever it is told something
-                self._told[id(value)] = len(self._told)
         else:
             yield from ("details", self._written(_facts(value)))
 
@@ -129,39 +139,45 @@ class _Reader:
     def __init__(self, settings: Settings, values: Mapping[str, str]) -> None:
         self._settings = settings
         self._credentials: Mapping[str, Any] = {}
-        self._told: list[Any] = []
+        self._new: list[Any] = []
+        self._bare = _BARE if values else _BARE | {str}
         self._shown = _Masks(values).shown
         self._makers: Mapping[str, Callable[..., Any]] = {
             "CronSchedule": _to_cron,
             "PosixPath": Path,
             "Secret": Secret,
-            "Target": self._target,
             "Settings": self._settings_for,
             "datetime": datetime.fromisoformat,
             "details": lambda facts: SimpleNamespace(**facts),
             "frozenset": lambda *items: frozenset(items),
             "kind": _kind_of,
             "list": lambda *items: [*items],
+            "new": self._noted,
+            "same": self._new.__getitem__,
             "timedelta": timedelta,
-            "told": self._told.__getitem__,
             "tuple": lambda *items: items,
         }
 
     def config(self, form: Mapping[str, Any]) -> Config:
-        self._credentials = self._made(form["credentials"])  # first: others refer to them
-        return Config(self._settings, **{name: self._made(value) for name, value in form.items()})
+        parts: dict[str, Any] = {}
+        for name, value in form.items():
+            parts[name] = self._made(value)
+            self._credentials = parts["credentials"]
+        return Config(self._settings, **parts)
 
     def _made(self, value: Any) -> Any:
         if isinstance(value, list):
             name, *parts = value
-            return (self._makers.get(name) or _noun(name))(*map(self._made, parts))
+            make = self._makers.get(name) or _noun(name)
+            return make(*[each if each.__class__ in self._bare else self._made(each) for each in parts])
         if isinstance(value, dict):
-            return {self._shown(key): self._made(each) for key, each in value.items()}
+            made = ((key, each if each.__class__ in self._bare else self._made(each)) for key, each in value.items())
+            return {self._shown(key): each for key, each in made}
         return self._shown(value) if isinstance(value, str) else value
 
-    def _target(self, *parts: Any) -> Any:
-        self._told.append(_noun("Target")(*parts))
-        return self._told[-1]
+    def _noted(self, value: Any) -> Any:
+        self._new.append(value)
+        return value
 
     def _settings_for(self, credentials: str) -> Settings:
         if not credentials:
