@@ -27,6 +27,7 @@ _RUN = "filesync/store/run.py"
 _ENDPOINT = "filesync/sync/endpoint.py"
 _START = "filesync/sync/start.py"
 _SCHEDULE = "filesync/schedule.py"
+_KEPT = "filesync/config/kept.py"
 _ACC = "filesync/providers/autodesk/listing.py"
 _FLAT = "filesync/providers/google_drive/listing.py"
 _LOG = "filesync/providers/google_drive/changes.py"
@@ -601,5 +602,78 @@ BREAKS = (
         "        if exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:\n                return False\n",
         "        if exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:\n                raise\n",
         "test_sync_evidence.py test_sync_processes.py test_store_database.py test_many_at_once.py",
+    ),
+    # --- 13. Quick starts ----------------------------------------------------------------------------------------
+    Break(
+        "kept-whatever-changed",
+        "the kept configuration counts only while everything is the same that it follows from",
+        _KEPT,
+        "if digest != basis.digest(text):",
+        "if not digest:",
+        "test_config_kept.py",
+    ),
+    Break(
+        "kept-whatever-a-variable-says",
+        "another value of a variable has the file read anew",
+        _KEPT,
+        "            *([name, settings.variables.get(name)] for name in names),\n",
+        "",
+        "test_config_kept.py",
+    ),
+    Break(
+        "kept-whoever-logs-in",
+        "another login has the file checked anew, where a check looked at it",
+        _KEPT,
+        "            *([path, _fingerprint(Path(path))] for path in sorted(looked_at)),\n",
+        "",
+        "test_config_kept.py",
+    ),
+    Break(
+        "kept-whoever-wrote-it",
+        "what somebody else could have put in the place of the kept configuration is not used",
+        _KEPT,
+        " or found.st_mode & 0o022:",
+        ":",
+        "test_config_kept.py",
+    ),
+    Break(
+        "kept-through-a-link",
+        "a link in the place of the kept configuration is not followed",
+        _KEPT,
+        'os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)',
+        "os.O_RDONLY",
+        "test_config_kept.py",
+    ),
+    Break(
+        "secrets-are-kept-too",
+        "no value of a variable is written down with the kept configuration",
+        "filesync/config/forms.py",
+        'return self._any.sub(lambda found: f"\\0{self._names[found[0]]}\\0", text)',
+        "return text",
+        "test_config_kept.py",
+    ),
+    Break(
+        "kept-targets-are-others",
+        "a target of the kept configuration is the same one, whoever is told by it",
+        "filesync/config/forms.py",
+        '"Selection", "Target", ',
+        '"Selection", ',
+        "test_config_kept.py test_notify.py",
+    ),
+    Break(
+        "numbers-without-bounds",
+        "options that are read without pydantic mean what Typer makes of them",
+        "filesync/cli/plain.py",
+        "return _UNCLEAR if is_low or is_high else number",
+        "return number",
+        "test_cli_plain.py",
+    ),
+    Break(
+        "an-address-of-our-own",
+        "Drive is asked at the addresses that Google's own client writes",
+        "filesync/providers/google_drive/api.py",
+        "quote(file_id, safe='')",
+        "quote(file_id)",
+        "test_provider_google_drive_addresses.py",
     ),
 )
