@@ -105,16 +105,17 @@ def test_everybody_reaches_the_same_drive_at_googles_address(served: Drive) -> N
 
 
 def test_the_floor_parses_the_same_answers_and_writes_the_same_rows(served: Drive, tmp_path: Path) -> None:
-    ours, answers, new = on_drive(served, tmp_path / "home"), tmp_path / "answers.jsonl", tmp_path / "new.db"
+    ours, answers, folder = on_drive(served, tmp_path / "home"), tmp_path / "answers.jsonl", tmp_path / "floor"
     served.service.order("record", to=str(answers))
     requests_of_sync = ours.first().requests
     served.service.order("record", to=None)
     said = [json.loads(line) for line in answers.read_text().splitlines()]
     assert len(said) > (requests_of_sync or 0)  # the check of the endpoint asked, too
     assert sum(len(page.get("files", ())) for page in said) >= 3
-    assert floor(answers, ours.home.database, new)().rows == 3
+    run = floor(answers, ours.home.database, folder)
+    assert [run().rows, run().rows] == [3, 3]  # each in a new database
     for query in ("* FROM files", "* FROM changes", "* FROM folders", "count(*) FROM files_search('sheet')"):
-        assert rows(new, query) == rows(ours.home.database, query) != []
+        assert rows(folder / "floor.db", query) == rows(ours.home.database, query) != []
 
 
 def rows(database: Path, query: str) -> list[Any]:

@@ -37,7 +37,7 @@ def _race(bench: Bench, ours: Filesync) -> Race:
     ours.service.order("record", to=str(answers))
     ours.first()
     ours.service.order("record", to=None)
-    least = floor.floor(answers, ours.home.database, bench.folder / "floor.db")
+    least = floor.floor(answers, ours.home.database, bench.folder / "floor")
     contestants = [Contestant(NAME, _beyond_start(ours), _A_FEW), Contestant(floor.NAME, least, _A_FEW)]
     goals = [
         Goal("cpu_us_a_file", NAME, at_most=45, words="CPU µs a file beyond start-up"),
