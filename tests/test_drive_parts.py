@@ -80,9 +80,16 @@ def assert_no_thread_is_left() -> None:
 @pytest.mark.parametrize("age", AGES.values(), ids=AGES)
 def test_a_first_listing_in_parts_shows_everything(drive: Drive, age: Ages) -> None:
     fill(drive, age=age)
-    assert drive.home.sync().status == "success"
+    outcome = drive.home.sync()
+    assert (outcome.status, outcome.tally.files_added) == ("success", FILES)
     assert len(parts_asked(drive)) > 1
     assert_drive_truth(drive.home, drive.shared)
+
+
+def test_a_file_that_was_shown_before_the_cut_is_stated_once(drive: Drive) -> None:
+    fill(drive, age=AGES["in no order"])
+    assert drive.home.sync().tally.files_seen == FILES
+    assert len(queries(drive)) > FILES / PAGE
 
 
 @pytest.mark.parametrize("pages", range(TACTICS.probe + 1))

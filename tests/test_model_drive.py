@@ -108,11 +108,14 @@ class DriveMachine(RuleBasedStateMachine):
         self.drive.stop()
         self.folder.cleanup()
 
-    @initialize(is_new=st.booleans(), name=N)
-    def begin(self, *, is_new: bool, name: int) -> None:
+    @initialize(is_new=st.booleans(), name=N, size=st.sampled_from([1, 1000, 1000]))
+    def begin(self, *, is_new: bool, name: int, size: int) -> None:
+        """Make some files; where each is a page, the first listing is read in parts."""
+        self.drive.largest_page = size
         self.configure()
         open_for_writing(self.home.database).close()
         for number in range(2):
+            self.pass_time(60)
             self.make_full_folder(number, name, number)
         if not is_new:
             self.sync()

@@ -13,6 +13,7 @@ from filesync.providers.google_drive.memory import Listing, Memory, Phase
 from filesync.providers.google_drive.parts import Part
 from filesync.providers.google_drive.resolving import look_up_all
 from filesync.providers.google_drive.scope import Scope
+from filesync.providers.google_drive.translate import Item
 
 _NEXT = {Phase.FOLDERS: Phase.FILES, Phase.FILES: Phase.READ}
 
@@ -31,6 +32,7 @@ class FlatListing:
         self._reach = scope.reach(memory)
         self._now = now
         self._listing = memory.listing or Listing(Phase.FOLDERS)
+        self._stated: dict[str, Item] = {}  # on pages of what was, or probably will be, cut
         self.memory = memory
 
     def read(self, when_through: Callable[[], None]) -> Iterator[Batch]:
@@ -69,16 +71,22 @@ class FlatListing:
             ahead.begin(Phase.FILES, [Part(limit=limit, token=listing.token)])
 
     def _take(self, turn: Turn) -> Page:
-        items = [item for item in turn.page.items if not item.is_trashed and item.id != self.memory.root_id]
+        items = [item for item in turn.page.items if self._is_news(item)]
         limited = [item.id for item in items if item.is_limited]
         listing = self._listing = replace(
             self._after_part(turn) if turn.of_cut else self._after_whole(turn),
             incomplete=self._listing.incomplete or turn.page.is_incomplete,
             limited=(*self._listing.limited, *limited),
         )
+        if turn.part.is_open or (listing.first and not turn.of_cut):
+            self._stated.update((item.id, item) for item in items if not item.is_folder)
         self.memory = replace(self.memory, listing=listing)
         files, folders = self._places.entries(items)
         return Page(files, folders, self.memory.state())
+
+    def _is_news(self, item: Item) -> bool:
+        """Tell what is to be stated: parts show again, and as it was, what was shown before the listing was cut."""
+        return not item.is_trashed and item.id != self.memory.root_id and self._stated.get(item.id) != item
 
     def _after_whole(self, turn: Turn) -> Listing:
         listing, token = self._listing, turn.page.next_token

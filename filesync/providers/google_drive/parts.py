@@ -95,25 +95,26 @@ class Sample:
 def cut(part: Part, samples: Sequence[Sample], tactics: Tactics, now: datetime) -> tuple[Part, ...]:
     """Cut what these samples are of, its last pages in the order in which they came; nothing when no cut would help.
 
-    What is to come is taken to look like the last page. Where the pages move along the time axis (Drive may list the
-    newest first) they are taken to go on moving: then the part towards which they move may hold anything; it comes
-    first, and is cut again after few pages.
+    What is to come is taken to look like them. Where the pages move along the time axis (Drive may list the newest
+    first) they are taken to go on moving: then the part towards which they move may hold anything; it comes first, and
+    is cut again after few pages.
     """
     worth = max(part.worth, tactics.probe)
     drift = _drift([sample.times for sample in samples])
-    low, high = _seconds(part.since) or _DAWN.timestamp(), _seconds(part.until) or now.timestamp()
-    expected = [time for time in _expected(samples[-1], drift, part.read, worth * tactics.parts) if low < time < high]
+    newest = max(time for sample in samples for time in sample.times)  # clocks differ
+    low, high = _seconds(part.since) or _DAWN.timestamp(), _seconds(part.until) or max(now.timestamp(), newest) + 1
+    expected = [time for time in _expected(samples, drift, part.read, worth * tactics.parts) if low < time < high]
     at = (len(expected) * number // tactics.parts for number in range(1, tactics.parts))
     cuts = sorted({_timestamp(expected[each]) for each in at} if expected else ())
     cuts = [each for each in cuts if each > _timestamp(expected[0])]  # nothing is expected before that
     return _parts(part, cuts, worth, drift, tactics) if cuts else ()
 
 
-def _expected(last: Sample, drift: float, read: int, pages: int) -> list[float]:
+def _expected(samples: Sequence[Sample], drift: float, read: int, pages: int) -> list[float]:
     """Guess how the files of that many pages, of which some were read, lie in time; in ascending order."""
     if not drift:
-        return sorted(last.times)
-    return sorted(median(last.times) - drift * number for number in range(1 - read, pages + 1 - read))
+        return sorted(time for sample in samples for time in sample.times)
+    return sorted(median(samples[-1].times) - drift * number for number in range(1 - read, pages + 1 - read))
 
 
 def _parts(part: Part, cuts: Sequence[Timestamp], worth: int, drift: float, tactics: Tactics) -> tuple[Part, ...]:
