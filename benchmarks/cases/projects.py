@@ -43,8 +43,8 @@ CASES = (
         "A hub of 1,000 projects with 100 folders each, as one set of endpoints; reconciliation is not due, and the "
         "budgets are kept empty. Autodesk's own figures for such a crawl are about 100,000 calls by brute force, 6,500 "
         "when 5 % is dirty and 1,007 when nothing changed. Once an hour filesync also asks what the set is made of: "
-        "one request for the hub and one for each page of its projects, which the first sync includes. How many requests "
-        "5 % costs depends on where they are: each changed folder, and each one above it, is read once.",
+        "one request for the hub and one for each page of its projects, which the first sync includes. How many "
+        "requests 5 % costs depends on where they are: each changed folder, and each one above it, is read once.",
         _hub,
         long=True,
     ),
