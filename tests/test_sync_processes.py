@@ -240,7 +240,13 @@ TOO_MUCH = {  # for a start with nothing due: what comes with Python, and what o
     *("socket", "ssl", "urllib.request", "xml", "zoneinfo"),
     *("filesync.alerts", "filesync.auth", "filesync.globs", "filesync.http", "filesync.model", "filesync.notify"),
     *("filesync.cli.notifying", "filesync.config.loading", "filesync.providers.base", "filesync.providers.details"),
-    *("filesync.store.queries", "filesync.store.run", "filesync.sync.endpoint", "filesync.sync.expansion"),
+    *(
+        "filesync.store.outbox",
+        "filesync.store.queries",
+        "filesync.store.run",
+        "filesync.sync.endpoint",
+        "filesync.sync.expansion",
+    ),
 }
 
 

@@ -1,6 +1,6 @@
 """All cases, in the order in which they run; each module holds those of one kind."""
 
-from benchmarks.cases import acc, drive, floor, limits, many, simulators, start
+from benchmarks.cases import acc, drive, floor, large, limits, many, projects, simulators, start
 from benchmarks.racing import Case
 
 CASES: tuple[Case, ...] = (
@@ -8,7 +8,9 @@ CASES: tuple[Case, ...] = (
     *many.CASES,
     *drive.CASES,
     *acc.CASES,
+    *projects.CASES,
     *limits.CASES,
+    *large.CASES,
     *floor.CASES,
     *simulators.CASES,
 )

@@ -53,14 +53,15 @@ class Filesync:
         """Sync the same home once more."""
         return self.sync()
 
-    def after_change(self, share: float) -> Callable[[], Sample]:
-        """Give the run that changes so many of the files and syncs."""
+    def after_change(self, share: float, *, together: bool = False) -> Callable[[], Sample]:
+        """Give the run that changes so many of the files, evenly or `together` in a few places, and syncs."""
 
         def run() -> Sample:
-            changed = self.service.order("change", share=share)["changed"]
+            changed = self.service.order("change", share=share, together=together)["changed"]
             self._settle()
+            last = stored_changes(self.home)
             sample = self.sync()
-            found = stored_changes(self.home)
+            found = stored_changes(self.home) - last
             if found != changed:
                 sys.exit(f"{changed} files were changed, and the sync found {found}")
             return sample
@@ -139,8 +140,8 @@ def to_sample(measured: Measured, home: Home, **about: Any) -> Sample:
 
 
 def stored_changes(home: Home) -> int:
-    """Tell how many changes the last sync found."""
-    return count(home.database, "SELECT count(*) FROM changes WHERE sync_log_id = (SELECT max(id) FROM sync_logs)")
+    """Tell how many changes all syncs found so far."""
+    return count(home.database, "SELECT count(*) FROM changes")
 
 
 def database_bytes(home: Home) -> int:

@@ -38,11 +38,13 @@ class Nobody:
 
     def _forget_all(self) -> None:
         """Forget the targets of a file that names none any more: changes would be kept for them for ever."""
-        from filesync.store import outbox  # noqa: PLC0415  not every command needs SQLite
+        from filesync.store.told import is_anybody_known  # noqa: PLC0415  not every command needs SQLite
 
         with self._world.reading() as database:
-            known = outbox.known_targets(database)
-        if known:
-            with self._world.writing() as writer:
-                outbox.forget_targets(writer, known)
-                outbox.drop(writer, {}, self._world.clock.now())
+            if not is_anybody_known(database):
+                return
+        from filesync.store import outbox  # noqa: PLC0415  as above
+
+        with self._world.writing() as writer:
+            outbox.forget_targets(writer, outbox.known_targets(writer))
+            outbox.drop(writer, {}, self._world.clock.now())

@@ -2,14 +2,16 @@
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filesync.alerts import Alert, Ended, Event, Target, Told, judge, payload, recovery, sentence
 from filesync.clock import Timestamp, from_timestamp
 from filesync.config import Endpoint, EndpointSet
 from filesync.status import Status
 from filesync.store.notices import NO_ENDPOINT, Note
-from filesync.store.sets import Answered
+
+if TYPE_CHECKING:
+    from filesync.store.sets import Answered
 
 _LATE = frozenset({"stale", "never"})
 _WELL = frozenset({"ok", "partial", "manual", "archived", "inactive"})
@@ -39,14 +41,14 @@ class Watch:
         if Event.LOGIN_EXPIRING in target.events:
             yield from self._logins(target.key(endpoint_id), endpoint_id, warnings)
 
-    def sets(self, answers: Collection[tuple[EndpointSet, Answered]]) -> Iterator[Note]:
+    def sets(self, answers: "Collection[tuple[EndpointSet, Answered]]") -> Iterator[Note]:
         """Tell that the service did not say who is in a set, three times in a row, and once that it does again."""
         for wanted, answered in answers:
             for target in wanted.template.notify:
                 if not target.own:
                     yield from self._set(wanted.name, answered, target)
 
-    def _set(self, name: str, answered: Answered, target: Target) -> Iterator[Note]:
+    def _set(self, name: str, answered: "Answered", target: Target) -> Iterator[Note]:
         subject, at = _subject(name), from_timestamp(self._at)
         status = "failed" if answered.error_type else "success"
         ended = Ended(status, at, answered.error_type, answered.error_message, answered.failures_in_a_row)

@@ -2,7 +2,8 @@
 
 {"do": "count"}                     the requests since the last count, by route
 {"do": "latency", "seconds": 0.1}   real time before every answer from now on
-{"do": "change", "share": 0.01}     so many of its files get new content, spread evenly
+{"do": "change", "share": 0.01}     so many of its files get new content, spread evenly; with "together": true
+                                    those that were made first, a project of ACC after the other
 {"do": "folders"}                   the ids of its folders, in the order they were made
 {"do": "record", "to": "PATH"}      every answer from now on is written there, one a line; null: no longer
 """
@@ -51,8 +52,9 @@ class Orders:
         self._simulator.latency = seconds
         return {"latency": seconds}
 
-    def _change(self, share: float) -> Mapping[str, Any]:
-        wanted = list(self._one_of_each(round(1 / share)))
+    def _change(self, share: float, *, together: bool = False) -> Mapping[str, Any]:
+        files = self._tree.files
+        wanted = files[: round(len(files) * share)] if together else list(self._one_of_each(round(1 / share)))
         self._changed += 1
         for file in wanted:
             self._change_file(file)

@@ -6,11 +6,10 @@ A batch, its changes and its state are one commit. All removals of a sync, and i
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from filesync.alerts import Audience
 from filesync.clock import Timestamp, to_timestamp
 from filesync.model import Batch, Candidate, Identity, Resolved
 from filesync.selection import Selection, is_within
@@ -22,10 +21,12 @@ from filesync.store.journal import Beginning, Outcome
 from filesync.store.known import Pace, StoredKnowledge
 from filesync.store.ledger import Ledger, Tally
 from filesync.store.memory import Memory
-from filesync.store.notices import Closed, note_ending
 from filesync.store.removals import Removals
 from filesync.store.surrogates import without_surrogates
 from filesync.store.tree import Tree
+
+if TYPE_CHECKING:
+    from filesync.alerts import Audience
 
 _FEWEST_GUARDED = 20  # files; smaller endpoints may lose them all
 
@@ -41,7 +42,7 @@ class Plan:
     trigger: Literal["schedule", "manual", "trial"]
     full: bool = False
     expected_unreadable: tuple[str, ...] = ()
-    audience: Audience = field(default_factory=Audience)  # who is told how it ended
+    audience: "Audience | None" = None  # who is told how it ended; None: nobody
 
 
 @dataclass(slots=True)
@@ -209,8 +210,13 @@ class Run:
                     outcome.started_at, outcome.finished_at, self._oldest_listing(), rescoped=self._is_scope_read()
                 )
             journal.conclude(connection, self.plan.endpoint_id, self.log_id, outcome, next_due_at)
-            closed = Closed(self.plan.endpoint_id, self.log_id, self._host, outcome)
-            note_ending(connection, closed, self.plan.audience)
+            if self.plan.audience is not None:
+                self._note_ending(connection, outcome, self.plan.audience)
+
+    def _note_ending(self, connection: sqlite3.Connection, outcome: Outcome, audience: "Audience") -> None:
+        from filesync.store.notices import Closed, note_ending  # noqa: PLC0415  most syncs have nobody to tell
+
+        note_ending(connection, Closed(self.plan.endpoint_id, self.log_id, self._host, outcome), audience)
 
     def _take_over(self, identity: Identity, before: Identity | None) -> None:
         if before is None:

@@ -5,9 +5,8 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from filesync.alerts import Audience
 from filesync.clock import Clock, Stop
 from filesync.config import Endpoint
 from filesync.errors import AuthError, FilesyncError, MassDeleteError, StoppedError, StoreError
@@ -20,6 +19,9 @@ from filesync.store.endpoints import Stored
 from filesync.store.journal import Outcome, Usage
 from filesync.store.known import Pace
 from filesync.store.run import Guard, Plan, Run
+
+if TYPE_CHECKING:
+    from filesync.alerts import Audience
 
 _NAMED_GAPS = 5
 OpenProvider = Callable[[Endpoint, Stop, Counters], Provider]
@@ -220,8 +222,16 @@ def _plan(sync: Sync, stored: Stored, provider: Provider, now: datetime) -> Plan
         trigger=sync.trigger,
         full=sync.full,
         expected_unreadable=endpoint.expected_unreadable,
-        audience=Audience(endpoint.notify, sync.run_id),
+        audience=_audience(sync),
     )
+
+
+def _audience(sync: Sync) -> "Audience | None":
+    if not sync.endpoint.notify:
+        return None
+    from filesync.alerts import Audience  # noqa: PLC0415  most syncs have nobody to tell
+
+    return Audience(sync.endpoint.notify, sync.run_id)
 
 
 def _open(open_provider: OpenProvider, endpoint: Endpoint, stop: Stop, counters: Counters) -> Provider:
