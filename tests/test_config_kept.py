@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from filesync.alerts import Command, Ping, Webhook
+from filesync.alerts import Command, Event, Ping, Webhook
 from filesync.clock import Timestamp
 from filesync.config import Config, ConfigMistakes, load_config
 from filesync.config.kept import Keeper
@@ -27,7 +27,7 @@ PROJECT = "b.00000000-0000-4000-8000-0000000000bb"
 LONG = Timestamp("2026-01-01T00:00:00.000Z")
 KEY = "credentials/google-service-account.json"
 RICH = f"""\
-defaults: {{reconcile_every: 12h, endpoint_details: {{file_types: [PDF, rvt], exclude: ["**/old/**"]}}}}
+defaults: {{reconcile_every: 12h, endpoint_details: {{file_types: [changes], exclude: ["**/old/**"]}}}}
 rate_limit_percent: 40
 retention: {{changes: {{keep_for: 90d}}, deleted_files: {{keep_rows: 5}}}}
 credentials:
@@ -35,7 +35,7 @@ credentials:
   unused: {{google_credentials_path: "keys/${{NOTHING:-none}}.json"}}
 notify:
   switch: {{type: ping, url: "https://hc.example/ping/${{PING_KEY}}", timeout: 3s}}
-  hook: {{type: webhook, url: "${{HOOK_URL}}", secret: "${{HOOK_SECRET}}", events: [failure, recovered, changes]}}
+  hook: {{type: webhook, url: "${{HOOK_URL}}", secret: "${{HOOK_SECRET}}", events: [changes]}}
   tool: {{type: command, command: [./bin/tell, "--token=${{TOOL_TOKEN}}", "${{TOOL_TOKEN}}"], give_up_after: 2h}}
 endpoints:
   - name: Cron
@@ -146,6 +146,8 @@ def test_what_is_kept_is_what_the_file_says(place: Place) -> None:
     assert kept.settings_for("other").variables == fresh.settings_for("other").variables
     assert {type(each.way) for each in kept.targets()} == {Ping, Webhook, Command}
     assert len(kept.targets()) == len(fresh.targets()) == 4
+    assert {type(event) for target in kept.targets() for event in target.events} == {Event}
+    assert {type(each) for endpoint in kept.endpoints for each in endpoint.selection.file_types} == {str}
     switch, hook, tool = kept.notify  # the same ones, for a target is known by itself
     cron = kept.endpoints[0]
     assert (cron.notify[0] is hook, cron.notify[1] is tool, switch in cron.notify) == (True, True, False)

@@ -8,6 +8,8 @@ import pytest
 
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
+from filesync.simulators.trees import grow_evenly
+from filesync.sync.choice import Choice
 from tests.homes import Acc, Home
 
 MANY = 40
@@ -104,3 +106,27 @@ def test_a_project_that_no_list_names_is_still_asked_for_by_its_id(acc: Acc) -> 
     assert "B: failed: " in ended.err
     assert "archived or closed" in ended.err
     assert ended.err.count("\n") == 1
+
+
+def test_a_set_costs_a_request_for_each_project_and_one_for_each_folder_that_changed(acc: Acc) -> None:
+    """Ten projects of ten folders; a thousand of a hundred in benchmarks/cases/projects.py."""
+    projects = [acc.project, *(acc.service.add_project(acc.hub, f"P{number}") for number in range(9))]
+    trees = [
+        grow_evenly(acc.service, acc.service.project_files(each), fan_out=9, depth=1, files=1) for each in projects
+    ]
+    acc.home.configure(
+        {"name": "{project_name}", "endpoint_details": {"hub_id": acc.hub, "projects": {"include": ["*"]}}}
+    )
+    everything = Choice(everything=True)
+    acc.settle()
+    acc.home.start(everything)
+    assert (acc.service.count("top_folders"), acc.service.count("contents")) == (10, 100)
+    acc.settle()
+    acc.home.start(everything)
+    assert acc.service.count() == 10
+    for file in trees[7].files:
+        acc.service.add_version(file)
+    acc.settle()
+    report = acc.home.start(everything)
+    assert acc.service.count() == 10 + 10
+    assert sum(outcome.tally.files_updated for outcome in report.outcomes) == 10

@@ -214,8 +214,8 @@ def test_two_processes_side_by_side_do_all_endpoints_once(acc: Acc) -> None:
     acc.home.assert_sound()
 
 
-def modules_after(home: Home, *argv: str) -> set[str]:
-    """Name what a command that ends well has imported when it does."""
+def modules_after(home: Home, *argv: str, and_of: frozenset[str] = frozenset()) -> set[str]:
+    """Name what a command that ends well has imported when it does, of what is not installed beside us."""
     code = (
         "import sys\n"
         "from filesync.__main__ import this_process\n"
@@ -229,7 +229,7 @@ def modules_after(home: Home, *argv: str) -> set[str]:
     found = dict(line.rsplit(" ", 1) for line in ended.stdout.splitlines() if line.endswith(("True", "False")))
     assert found, ended.stderr
     installed = {name.partition(".")[0] for name, is_installed in found.items() if is_installed == "True"}
-    assert {name for name in installed if not name.startswith("_")} <= MAY_BE_IMPORTED
+    assert {name for name in installed if not name.startswith("_")} <= MAY_BE_IMPORTED | and_of
     return {name for name in found if found[name] == "False"}
 
 
@@ -254,6 +254,16 @@ def test_a_start_with_nothing_due_imports_next_to_nothing(acc: Acc) -> None:
     acc.home.cli("sync")
     assert sorted(TOO_MUCH & modules_after(acc.home, "sync")) == []
     assert sorted(TOO_MUCH & modules_after(acc.home, "--home", str(acc.home.path), "sync")) == []  # as cron calls it
+
+
+@pytest.mark.parametrize("service", ["acc", "drive"])
+def test_a_sync_with_a_good_token_needs_neither_keys_nor_models(service: str, request: pytest.FixtureRequest) -> None:
+    home = request.getfixturevalue(service).home
+    home.cli("sync")
+    of_http = frozenset({"requests", "urllib3", "certifi", "charset_normalizer", "idna", "tenacity", "orjson"})
+    used = modules_after(home, "sync", "--all", and_of=of_http)  # so no cryptography, pydantic, yaml, google
+    assert "filesync.http" in used
+    assert sorted({"filesync.cli.logins", "filesync.cli.output", "filesync.config.loading"} & used) == []
 
 
 def test_a_dry_run_tells_and_changes_nothing(acc: Acc, tmp_path: Path) -> None:

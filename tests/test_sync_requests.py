@@ -163,3 +163,33 @@ def test_removal_candidates_cost_one_request_each_on_drive(drive: Drive) -> None
     assert outcome.tally.files_removed == 7
     assert drive.service.count("files.get") <= 7 + 1  # the root is looked up as well
     assert_drive_truth(drive.home, drive.shared)
+
+
+@pytest.mark.parametrize("service", ["acc", "drive"])
+def test_syncs_that_find_nothing_new_leave_a_row_in_the_log_each_and_nothing_else(
+    service: str, request: pytest.FixtureRequest
+) -> None:
+    site: Acc | Drive = request.getfixturevalue(service)
+    if isinstance(site, Acc):
+        grow(site.service, site.top, files=50, folders=5)
+    else:
+        grow(site.service.state, site.shared, files=50, folders=5)
+    site.settle()
+    for _ in range(3):
+        site.home.sync()
+        site.settle()
+
+    def kept() -> dict[str, int]:
+        tables = site.home.query(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'files_search%'"
+        )
+        names = [row["name"] for row in tables]
+        return {name: site.home.query(f"SELECT count(*) AS n FROM {name}")[0]["n"] for name in names}
+
+    before, size = kept(), site.home.database.stat().st_size
+    for _ in range(8):
+        assert site.home.sync().status == "success"
+        site.settle()
+    assert kept() == {**before, "sync_logs": before["sync_logs"] + 8, "sqlite_sequence": before["sqlite_sequence"]}
+    assert site.home.database.stat().st_size - size <= 8 * 1000  # a thousand of them: less than a megabyte
+    assert not site.home.database.with_name("connector.db-wal").exists()

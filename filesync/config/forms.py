@@ -20,9 +20,7 @@ from filesync.settings import Settings
 
 _SHORTEST = 4  # characters: a shorter value of a variable is no secret, and stands in other texts by chance
 _BARE = frozenset({int, float, bool, type(None)})  # what stands for itself
-_SHARED = frozenset(
-    {"CronSchedule", "IntervalSchedule", "ManualSchedule", "Selection", "Target", "frozenset", "timedelta"}
-)
+_SHARED = frozenset({"CronSchedule", "IntervalSchedule", "ManualSchedule", "Selection", "Target", "timedelta"})
 _PLAIN = (str, int, float, bool, type(None))
 _NOUNS: Mapping[str, tuple[str, ...]] = {
     "filesync.alerts": ("Command", "Event", "Ping", "Target", "Webhook"),
