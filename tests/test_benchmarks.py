@@ -47,15 +47,13 @@ def middles(document: dict[str, Any], figure: str) -> dict[str, float]:
     }
 
 
-def spreads(document: dict[str, Any], figure: str) -> list[dict[str, float]]:
-    return [race["contestants"][0]["figures"][figure] for race in document["races"]]
-
-
 def test_a_case_counts_requests_rows_and_bytes(report: tuple[dict[str, Any], str]) -> None:
     document, _ = report
     found = middles(document, "requests")
-    assert 2 <= found["first sync"] <= 2 + 6  # two pages; the rest is what a first sync asks besides
-    assert all(one["min"] == one["max"] for one in spreads(document, "requests"))  # each from the same start
+    first = document["races"][0]["contestants"][0]["figures"]["requests"]
+    assert (
+        2 <= first["min"] <= first["max"] <= 2 + 8
+    )  # two pages, each time; the rest is what a first sync asks besides
     assert (found["nothing changed"], found["1 % changed"]) == (1, 1)
     assert set(middles(document, "rows").values()) == {SIZE}
     assert min(middles(document, "database_bytes").values()) > 100_000
@@ -82,11 +80,10 @@ def test_tables_and_json_say_the_same(report: tuple[dict[str, Any], str]) -> Non
     for race in document["races"]:
         (row,) = (one for one in cells if one[:2] == [race["race"], "filesync"] and len(one) == len(heading))
         shown, figures = dict(zip(heading, row, strict=True)), race["contestants"][0]["figures"]
-        assert shown["requests"] == f"{figures['requests']['median']:.0f}"
-        assert shown["files"] == f"{figures['rows']['median']:.0f}"
-        low, middle, high = (f"{figures['wall_seconds'][part]:.2f}" for part in ("min", "median", "max"))
-        assert shown["wall s"] in (f"{middle} ({low}-{high})", middle)
         assert shown["runs"] == "2"
+        for head, figure, digits in (("requests", "requests", 0), ("files", "rows", 0), ("wall s", "wall_seconds", 2)):
+            low, middle, high = (f"{figures[figure][part]:.{digits}f}" for part in ("min", "median", "max"))
+            assert shown[head] == (middle if low == high else f"{middle} ({low}-{high})")
 
 
 def test_everybody_reaches_the_same_drive_at_googles_address(served: Drive) -> None:
