@@ -85,6 +85,27 @@ def test_a_private_authority_is_trusted_by_the_usual_variable(
     assert world.connect(tls_service.url).get(PAGE, "/pages").status == 200
 
 
+def test_a_trusted_certificate_of_another_host_is_refused(
+    world: World, tls_service: Service, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with pytest.raises(NetworkError, match="not trusted"):
+        world.connect(tls_service.url.replace("127.0.0.1", "localhost")).get(PAGE, "/pages")
+    assert tls_service.requests == []
+
+
+def test_authorities_are_read_once_for_all_connections(
+    world: World, tls_service: Service, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    tls_service.says(Say(200, headers={"Connection": "close"}), Say(200))
+    connection = world.connect(tls_service.url)
+    assert connection.get(PAGE, "/pages").status == 200
+    certificate.write_text("these are none any more")
+    assert connection.get(PAGE, "/pages").status == 200
+    assert len({request.port for request in tls_service.requests}) == 2
+
+
 @pytest.mark.parametrize("content", [None, "this is no certificate"])
 def test_a_bundle_that_cannot_be_used_is_named(
     world: World, tls_service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import requests
-import requests.adapters
 import urllib3.exceptions
 
 import filesync
@@ -22,6 +21,7 @@ from filesync.clock import Clock, Stop
 from filesync.errors import ConfigError, NetworkError, ResponseError, StalledError, causes
 from filesync.http.exchange import Again, Call, Reply
 from filesync.http.retry import FEW_TRIES, MOST_TRIES
+from filesync.http.trust import TrustingAdapter
 
 WORKERS = 16  # connections kept open per host
 TIMEOUT = (5.0, 60.0)  # seconds to connect, and between two packets of an answer
@@ -134,7 +134,7 @@ class _Exchange:
             raise ConfigError(f"{self._call.where}: HTTPS_PROXY or HTTP_PROXY names no proxy we can use") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise _meaning(error, self._call) from error
-        except OSError as error:  # requests' own check of the bundle
+        except OSError as error:  # the authorities
             raise ConfigError(f"{self._call.where}: REQUESTS_CA_BUNDLE names a file that cannot be read") from error
 
     def _read(self, response: requests.Response) -> bytes:
@@ -180,7 +180,7 @@ class _Wire:
 
     def __init__(self) -> None:
         self._session = requests.Session()
-        adapter = requests.adapters.HTTPAdapter(pool_connections=WORKERS, pool_maxsize=WORKERS)
+        adapter = TrustingAdapter(WORKERS)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
