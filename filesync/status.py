@@ -78,14 +78,9 @@ def describe(
 
     `running` are the ids of endpoints whose lock is held: a row that says `running` without it belongs to the dead.
     """
-    left = list(rows)
-    statuses = []
-    for endpoint in endpoints:
-        row = _row_of(endpoint, left)
-        if row is not None:
-            left.remove(row)
-        statuses.append(_declared(endpoint, _of_the_living(row, running), now))
-    return [*statuses, *(_undeclared(row) for row in left)]
+    left = {(row["endpoint_type"], row["name"]): row for row in rows}
+    statuses = [_declared(each, _of_the_living(_taken_from(left, each), running), now) for each in endpoints]
+    return [*statuses, *(_undeclared(row) for row in left.values())]
 
 
 def describe_set(declared: EndpointSet, error: tuple[str, str] | None, next_due_at: datetime, now: datetime) -> Status:
@@ -142,12 +137,14 @@ def schedule_in_words(schedule: Schedule | None) -> str:
     return ""
 
 
-def _row_of(endpoint: Endpoint, rows: Sequence[Row]) -> Row | None:
-    """Find an endpoint's row by its name, else (it was renamed since the last sync) by its service ids."""
-    mine = [row for row in rows if row["endpoint_type"] == endpoint.endpoint_type]
-    by_name = (row for row in mine if row["name"] == endpoint.name)
-    by_scope = (row for row in mine if row["scope"] == dict(endpoint.scope))
-    return next(by_name, None) or next(by_scope, None)
+def _taken_from(left: dict[tuple[str, str], Row], endpoint: Endpoint) -> Row | None:
+    """Take out an endpoint's row by its name, else (it was renamed since the last sync) by its service ids."""
+    kind, scope = endpoint.endpoint_type, dict(endpoint.scope)
+    if (kind, endpoint.name) in left:
+        return left.pop((kind, endpoint.name))
+    same = (key for key, row in left.items() if key[0] == kind and row["scope"] == scope)
+    key = next(same, None)
+    return None if key is None else left.pop(key)
 
 
 def _of_the_living(row: Row | None, running: frozenset[int]) -> Row | None:

@@ -62,6 +62,7 @@ def _first(title: str, ground: Ground, bench: Bench, served: Drive, ours: Filesy
     slow, missing_too = ground.slow(bench, served)
     contestants = [Contestant(NAME, ours.first, ground.most_runs), *runners, *slow]
     shown = [Goal("wall_seconds", NAME, one.name) for one in contestants[1:]]
+    shown.append(Goal("requests", NAME, rclone.UNPACED))
     return Race(title, contestants, _with(ground.goals, shown), [*missing, *missing_too], ground.count(bench))
 
 
