@@ -185,15 +185,38 @@ def test_two_starts_that_bring_a_new_home_in_line_at_once_agree(tmp_path: Path) 
     now = Timestamp("2026-01-01T00:00:00.000Z")
     declared = [Declared("e", "t", {"id": 1}, None, None, {}, {}, is_active=True)]
     first, second = open_for_writing(tmp_path / "new.db"), open_for_writing(tmp_path / "new.db")
-    is_about_to_write = Event()
-    second.connection.set_trace_callback(lambda sql: is_about_to_write.set() if "IMMEDIATE" in sql else None)
+    has_read = Event()
+    second.connection.set_trace_callback(lambda sql: has_read.set() if sql == "ROLLBACK" else None)
     found: list[str] = []
     thread = Thread(target=lambda: found.extend(bring_in_line(second, declared, now)))
     with first.transaction() as connection:
         thread.start()
-        assert is_about_to_write.wait(30)  # it has read the empty table, and waits for its turn
+        assert has_read.wait(30)  # the table was empty then; now it waits for its turn to write
         endpoints._insert(connection, declared[0], now)
     thread.join(30)
     assert found == ["e"]
+    first.close()
+    second.close()
+
+
+def test_threads_that_write_wait_for_each_other_and_not_for_sqlite(tmp_path: Path) -> None:
+    first, second = open_for_writing(tmp_path / "new.db"), open_for_writing(tmp_path / "new.db")
+    tries: list[str] = []
+    second.connection.set_trace_callback(lambda sql: tries.append(sql) if "IMMEDIATE" in sql else None)
+    is_waiting = Event()
+
+    def write() -> None:
+        is_waiting.set()
+        with second.transaction():
+            pass
+
+    thread = Thread(target=write)
+    with first.transaction():
+        thread.start()
+        assert is_waiting.wait(30)
+        thread.join(0.2)
+        assert tries == []
+    thread.join(30)
+    assert len(tries) == 1
     first.close()
     second.close()

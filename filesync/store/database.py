@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +30,8 @@ _KNOWN_PROBLEMS = {
     "SQLITE_IOERR": "could not be read or written: the disk reported an error",
     "SQLITE_PERM": "cannot be opened: permission denied",
 }
+
+_TURNS: dict[Path, threading.Lock] = {}  # by database
 
 
 class Database:
@@ -58,7 +61,7 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Write as one commit, or not at all. Raises StoppedError when that would outlast a request to stop."""
-        with problems_named(self.path):
+        with problems_named(self.path), self._turn():
             try:
                 self._begin_writing()
                 yield self.connection
@@ -76,6 +79,25 @@ class Database:
                 yield self.connection
             finally:
                 self._roll_back()
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for the other threads of this process that write: SQLite would let each sleep and look, by and by."""
+        turn = _TURNS.setdefault(self.path, threading.Lock())
+        has_turn = self._took(turn)
+        try:
+            yield
+        finally:
+            if has_turn:
+                turn.release()
+
+    def _took(self, turn: threading.Lock) -> bool:
+        """Tell whether it is our turn by now; False when that took too long, and SQLite is to say so."""
+        for _ in range(int(BUSY_SECONDS / _LOOK_SECONDS)):
+            if turn.acquire(timeout=_LOOK_SECONDS):
+                return True
+            self._give_up_when_stopped()
+        return False
 
     def _begin_writing(self) -> None:
         self.connection.execute(f"PRAGMA busy_timeout = {_LOOK_SECONDS * 1000:.0f}")
