@@ -131,7 +131,7 @@ def to_file(answer: Answer, item: Entry, tip: Entry, parent_id: str | None) -> R
         modified_by_id=text_of(newest.get("lastModifiedUserId")),
         created_at=_time(about_item.get("createTime")),
         updated_at=_time(newest.get("lastModifiedTime")) or _time(newest.get("createTime")),
-        extra=_extra(item, tip, about_item, about_tip),
+        extra=_extra(tip, about_item, about_tip),
     )
 
 
@@ -237,7 +237,7 @@ def _climb(parents: Mapping[str, Entry], start: str | None) -> Iterator[str]:
         urn = text_of(left.pop(urn).get("parentUrn"))
 
 
-def _extra(item: Entry, tip: Entry, about_item: Entry, about_tip: Entry) -> str | None:
+def _extra(tip: Entry, about_item: Entry, about_tip: Entry) -> str | None:
     """Write down what decides nothing but somebody may look for."""
     kind = _at(about_tip, "extension")
     details = _at(kind, "data")

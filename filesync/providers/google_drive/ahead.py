@@ -19,6 +19,7 @@ THREADS = 8
 MOST = 2 * THREADS  # pages of files that are under way or wait to be taken: what bounds the memory
 TACTICS = Tactics()
 
+_AT_ONCE = 2000  # files that are taken together, about
 _QUERIES = {
     Phase.FOLDERS: (f"mimeType = '{FOLDER_TYPE}' and trashed = false", FOLDERS_PAGE_FIELDS),
     Phase.FILES: (f"mimeType != '{FOLDER_TYPE}' and trashed = false", FILES_PAGE_FIELDS),
@@ -72,7 +73,7 @@ class Turn:
 
 
 class Ahead:
-    """Asks for pages in threads, and hands them over one by one; pages of one phase in the order in which they came."""
+    """Asks for pages in threads, and hands over what has come; pages of one phase in the order in which they came."""
 
     def __init__(self, drive: Drive, reach: Reach, now: datetime, witnesses: Iterable[str] = ()) -> None:
         self._drive = drive
@@ -95,15 +96,21 @@ class Ahead:
         self._waiting.extend(Chain(phase, part, of_cut) for part in parts)
         self._give()
 
-    def take(self, phase: Phase) -> Turn:
-        """Wait for the next page of that phase. Raises PartsRefusedError, and what a request raises."""
+    def take(self, phase: Phase) -> Sequence[Turn]:
+        """Wait for the next page of that phase; give it, and with it others that have come by now.
+
+        Raises PartsRefusedError, and what a request raises; then nothing is taken.
+        """
         for done in self._crew.ready():
             self._keep(done)
-        while not self._kept[phase]:
+        kept = self._kept[phase]
+        while not kept:
             self._keep(self._crew.take())
-        turn = self._kept[phase].popleft()
+        turns = [kept.popleft()]
+        while kept and sum(len(turn.page.items) for turn in turns) < _AT_ONCE:
+            turns.append(kept.popleft())
         self._give()
-        return turn
+        return turns
 
     @property
     def is_through(self) -> bool:
