@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 import pytest
 
@@ -185,13 +185,13 @@ def test_two_starts_that_bring_a_new_home_in_line_at_once_agree(tmp_path: Path) 
     now = Timestamp("2026-01-01T00:00:00.000Z")
     declared = [Declared("e", "t", {"id": 1}, None, None, {}, {}, is_active=True)]
     first, second = open_for_writing(tmp_path / "new.db"), open_for_writing(tmp_path / "new.db")
-    has_read = Event()
-    second.connection.set_trace_callback(lambda sql: has_read.set() if sql == "ROLLBACK" else None)
+    is_about_to_write = Event()
+    second.connection.set_trace_callback(lambda sql: is_about_to_write.set() if "IMMEDIATE" in sql else None)
     found: list[str] = []
     thread = Thread(target=lambda: found.extend(bring_in_line(second, declared, now)))
     with first.transaction() as connection:
         thread.start()
-        assert has_read.wait(30)  # the table was empty then; now it waits for its turn to write
+        assert is_about_to_write.wait(30)  # it has read the empty table, and waits for its turn
         endpoints._insert(connection, declared[0], now)
     thread.join(30)
     assert found == ["e"]
@@ -200,7 +200,8 @@ def test_two_starts_that_bring_a_new_home_in_line_at_once_agree(tmp_path: Path) 
 
 
 def test_threads_that_write_wait_for_each_other_and_not_for_sqlite(tmp_path: Path) -> None:
-    first, second = open_for_writing(tmp_path / "new.db"), open_for_writing(tmp_path / "new.db")
+    path, turn = tmp_path / "new.db", Lock()
+    first, second = open_for_writing(path, turn=turn), open_for_writing(path, turn=turn)
     tries: list[str] = []
     second.connection.set_trace_callback(lambda sql: tries.append(sql) if "IMMEDIATE" in sql else None)
     is_waiting = Event()

@@ -31,8 +31,6 @@ _KNOWN_PROBLEMS = {
     "SQLITE_PERM": "cannot be opened: permission denied",
 }
 
-_TURNS: dict[Path, threading.Lock] = {}  # by database
-
 
 class Database:
     """One connection to the database file, for one thread at a time; `lock` is held as long as it is open.
@@ -46,11 +44,13 @@ class Database:
         connection: sqlite3.Connection,
         lock: FileLock | None = None,
         is_stopped: Callable[[], bool] = lambda: False,
+        turn: "threading.Lock | None" = None,
     ) -> None:
         self.path = path
         self.connection = connection
         self._lock = lock
         self._is_stopped = is_stopped
+        self._turn = turn or threading.Lock()
         self._last_looks = _LAST_LOOKS
 
     def close(self) -> None:
@@ -61,7 +61,7 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Write as one commit, or not at all. Raises StoppedError when that would outlast a request to stop."""
-        with problems_named(self.path), self._turn():
+        with problems_named(self.path), self._in_turn():
             try:
                 self._begin_writing()
                 yield self.connection
@@ -81,20 +81,19 @@ class Database:
                 self._roll_back()
 
     @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Wait for the other threads of this process that write: SQLite would let each sleep and look, by and by."""
-        turn = _TURNS.setdefault(self.path, threading.Lock())
-        has_turn = self._took(turn)
+    def _in_turn(self) -> Iterator[None]:
+        """Wait for the other threads that write: SQLite would let each sleep and look, by and by."""
+        has_turn = self._took_turn()
         try:
             yield
         finally:
             if has_turn:
-                turn.release()
+                self._turn.release()
 
-    def _took(self, turn: threading.Lock) -> bool:
+    def _took_turn(self) -> bool:
         """Tell whether it is our turn by now; False when that took too long, and SQLite is to say so."""
         for _ in range(int(BUSY_SECONDS / _LOOK_SECONDS)):
-            if turn.acquire(timeout=_LOOK_SECONDS):
+            if self._turn.acquire(timeout=_LOOK_SECONDS):
                 return True
             self._give_up_when_stopped()
         return False
@@ -133,9 +132,14 @@ class Database:
 
 
 def open_for_writing(
-    path: Path, is_stopped: Callable[[], bool] = lambda: False, on_upgrade: OnUpgrade = lambda _: None
+    path: Path,
+    is_stopped: Callable[[], bool] = lambda: False,
+    on_upgrade: OnUpgrade = lambda _: None,
+    turn: "threading.Lock | None" = None,
 ) -> Database:
     """Open the database, create it when it is missing, and migrate it forward: then `on_upgrade` hears of it before.
+
+    Threads that write through connections of their own share a `turn`.
 
     Raises StoreError: not a database, read-only, newer than this program, about to be replaced; StoppedError.
     """
@@ -148,7 +152,7 @@ def open_for_writing(
         try:
             connection, is_current = _open_for_writing(path)
             if is_current:
-                return Database(path, connection, lock, is_stopped)
+                return Database(path, connection, lock, is_stopped, turn)
         except BaseException:
             lock.release()
             raise

@@ -86,13 +86,14 @@ def sync_due(start: Start) -> Report:
 
     Raises StoreError when the database cannot be used at all.
     """
-    database = open_for_writing(start.database_path, lambda: start.stop.requested, start.on_upgrade)
+    turn = threading.Lock()
+    database = open_for_writing(start.database_path, lambda: start.stop.requested, start.on_upgrade, turn)
     try:
         began = to_timestamp(start.clock.now())
         note_start(database, began)
         try:
             with _problems_named(start.database_path):
-                report = _Crew(start, database).work()
+                report = _Crew(start, database, turn).work()
         except FilesyncError as exc:
             note_end(database, began, exc.exit_code)
             raise
@@ -105,9 +106,10 @@ def sync_due(start: Start) -> Report:
 class _Crew:
     """The threads of one start."""
 
-    def __init__(self, start: Start, database: Database) -> None:
+    def __init__(self, start: Start, database: Database, turn: threading.Lock) -> None:
         self._start = start
         self._database = database
+        self._turn = turn
         self._locks = Locks(start.database_path, start.concurrency)
         self._queue: list[tuple[Endpoint, Stored, Running]] = []
         self._queue_lock = threading.Lock()
@@ -178,7 +180,8 @@ class _Crew:
                 self._progress.set()
 
     def _open_database(self) -> Database:
-        return open_for_writing(self._start.database_path, lambda: self._start.stop.requested)
+        start = self._start
+        return open_for_writing(start.database_path, lambda: start.stop.requested, turn=self._turn)
 
     def _note_bug(self, running: Running, bug: BaseException) -> None:
         running.bug = bug
