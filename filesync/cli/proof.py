@@ -135,10 +135,11 @@ class _Witness:
         return self.provider.left_out() if self.provider else ()
 
     def _check_identity(self, provider: Provider) -> None:
-        if self.read_as is None or not isinstance(provider, Identified):
+        """Find out as whom it is read, which a login remembers, so that the first sync need not ask."""
+        if not isinstance(provider, Identified):
             return
         identity = provider.identity()
-        if identity != self.read_as:
+        if self.read_as is not None and identity != self.read_as:
             raise AuthError(another_identity(self.endpoint, self.read_as, identity))
 
     def _note(self, batch: Batch) -> None:
