@@ -276,7 +276,7 @@ def takes_silence_for_removal(provider: ShelfProvider, batches: Iterator[Batch],
 
 def leaves_a_thread(_provider: ShelfProvider, batches: Iterator[Batch], _known: Known) -> Iterator[Batch]:
     over = threading.Event()
-    threading.Thread(target=over.wait, args=(0.5,), daemon=True).start()
+    threading.Thread(target=over.wait, args=(10.0,), daemon=True).start()
     yield from batches
 
 
@@ -379,7 +379,7 @@ def calls_everything_removed_and_fails(all_shown: Iterator[Shown], items: Sequen
 
 
 def leaves_a_looking_thread(all_shown: Iterator[Shown], _items: Sequence[Candidate]) -> Iterator[Shown]:
-    threading.Thread(target=threading.Event().wait, args=(0.5,), daemon=True).start()
+    threading.Thread(target=threading.Event().wait, args=(10.0,), daemon=True).start()
     yield from all_shown
 
 
