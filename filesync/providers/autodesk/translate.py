@@ -5,7 +5,6 @@ come and go), so what is missing or of another type is None. Only an entry that 
 https://aps.autodesk.com/en/docs/data/v2/reference/http/projects-project_id-folders-folder_id-contents-GET/
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,11 +14,11 @@ from filesync.clock import Timestamp, as_timestamp
 from filesync.errors import ResponseError
 from filesync.http import Answer
 from filesync.model import RemoteFile, RemoteFolder
+from filesync.providers.extra import to_extra_as_it_is
 
 Entry = Mapping[str, Any]  # one JSON:API resource
 
 _NOTHING: Mapping[str, Any] = {}
-_to_extra = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
 _DELETED_VERSION = "versions:autodesk.core:Deleted"  # the tip of a file deleted through the API
 _SETTLED_AFTER = timedelta(seconds=2)  # stamps have whole seconds: a younger one may stand for two states
 
@@ -243,20 +242,19 @@ def _extra(tip: Entry, about_item: Entry, about_tip: Entry) -> str | None:
     details = _at(kind, "data")
     facts = {
         "item_type": text_of(_at(about_item, "extension").get("type")),
-        "version_type": text_of(kind.get("type")),
-        "version_id": id_of(tip),
-        "storage_id": related_id(tip, "storage"),
+        "model_guid": text_of(details.get("modelGuid")),
         "process_state": text_of(details.get("processState")),
+        "reserved": about_item.get("reserved") is True or None,
+        "reserved_at": _time(about_item.get("reservedTime")),
+        "reserved_by": _person(about_item.get("reservedUserName")),
         "revision_label": text_of(details.get("revisionDisplayLabel")),
         "source_file_name": text_of(details.get("sourceFileName")),
-        "model_guid": text_of(details.get("modelGuid")),
+        "storage_id": related_id(tip, "storage"),
         "version_created_at": _time(about_tip.get("createTime")),
-        "reserved": about_item.get("reserved") is True or None,
-        "reserved_by": _person(about_item.get("reservedUserName")),
-        "reserved_at": _time(about_item.get("reservedTime")),
+        "version_id": id_of(tip),
+        "version_type": text_of(kind.get("type")),
     }
-    known = {name: fact for name, fact in facts.items() if fact is not None}
-    return _to_extra(known) if known else None
+    return to_extra_as_it_is({name: fact for name, fact in facts.items() if fact is not None})
 
 
 def _file_type(name: str, about_tip: Mapping[str, Any]) -> str | None:

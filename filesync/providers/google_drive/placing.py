@@ -34,6 +34,8 @@ class Places:
         Drive names no parent where the account may not see it.
         https://developers.google.com/workspace/drive/api/guides/single-parent
         """
+        if len(item.parents) == 1 and item.parents[0] not in self._gone:
+            return item.parents[0]
         seen = [parent for parent in item.parents if parent not in self._gone]
         if len(seen) < 2:
             return next(iter(seen), self.adopter_id or next(iter(item.parents), None))

@@ -1,6 +1,5 @@
 """Drive's field names: the only module that knows them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 from filesync.clock import Timestamp, as_timestamp
 from filesync.errors import ResponseError
 from filesync.model import RemoteFile, RemoteFolder
+from filesync.providers.extra import to_extra
 
 FOLDER_TYPE = "application/vnd.google-apps.folder"
 SHORTCUT_TYPE = "application/vnd.google-apps.shortcut"
@@ -43,15 +43,14 @@ _GOOGLE_PREFIX = "application/vnd.google-apps."
 
 # Facts of the file itself; `version` and thumbnails move without anybody doing anything.
 _EXTRA = (
-    ("sha256", "sha256Checksum"),
-    ("sha1", "sha1Checksum"),
-    ("shortcutDetails", "shortcutDetails"),
     ("driveId", "driveId"),
     ("ownedByMe", "ownedByMe"),
-    ("shared", "shared"),
     ("resourceKey", "resourceKey"),
+    ("sha1", "sha1Checksum"),
+    ("sha256", "sha256Checksum"),
+    ("shared", "shared"),
+    ("shortcutDetails", "shortcutDetails"),
 )
-_to_extra = json.JSONEncoder(sort_keys=True).encode
 
 
 class Item(NamedTuple):
@@ -274,8 +273,9 @@ def _person(user: Mapping[str, Any], where: str) -> str | None:
 
 
 def _extra(facts: Mapping[str, Any]) -> str | None:
-    known = {name: fact for name, field in _EXTRA if field in facts and _is_telling(fact := _fact(facts[field]))}
-    return _to_extra(known) if known else None
+    return to_extra(
+        {name: fact for name, field in _EXTRA if field in facts and _is_telling(fact := _fact(facts[field]))}
+    )
 
 
 def _is_telling(fact: Any) -> bool:
