@@ -8,12 +8,14 @@ from typing import NamedTuple
 from filesync.clock import Timestamp
 from filesync.store.states import TRACKED, FileState, Step, first_step, name_of, path_of, step
 
-_PUT_FILE = f"""
+_INSERT_FILE = f"""
     INSERT INTO files (endpoint_id, external_file_id, {", ".join(TRACKED)}, first_seen_at, changed_at)
     VALUES ({", ".join("?" * (len(TRACKED) + 4))})
-    ON CONFLICT (endpoint_id, external_file_id) DO UPDATE SET
-    {", ".join(f"{name} = excluded.{name}" for name in TRACKED)}, changed_at = excluded.changed_at
 """  # noqa: S608  column names are ours
+_UPDATE_FILE = f"""
+    UPDATE files SET {", ".join(f"{name} = ?" for name in TRACKED)}, changed_at = ?
+    WHERE endpoint_id = ? AND external_file_id = ?
+"""  # noqa: S608  as above
 _PUT_CHANGE = """
     INSERT INTO changes (sync_log_id, endpoint_id, external_file_id, kind, cause, content_changed,
                          file_name, file_path, detected_at, before, after)
@@ -61,9 +63,8 @@ class Ledger:
         """Write turns, all of different files; one that changes nothing must not be among them."""
         if not turns:
             return
-        newest = self._newest()
-        self._connection.executemany(_PUT_FILE, [self._file_row(turn, now) for turn in turns])
-        self._connection.execute(_MAKE_SEARCHABLE, (newest,))
+        self._insert([turn for turn in turns if turn.before is None], now)
+        self._update([turn for turn in turns if turn.before is not None], now)
         steps = [_to_step(turn) for turn in turns]
         changes = [self._change_row(turn, to, now) for turn, to in zip(turns, steps, strict=True)]
         self._connection.executemany(_PUT_CHANGE, changes)
@@ -71,12 +72,17 @@ class Ledger:
         if reconciled:
             self._tally.found_by_reconcile += len(steps)
 
-    def _newest(self) -> int:
-        row = self._connection.execute("SELECT coalesce(max(id), 0) FROM files").fetchone()
-        return int(row[0])
+    def _insert(self, turns: Sequence[Turn], now: Timestamp) -> None:
+        if not turns:
+            return
+        newest = self._connection.execute("SELECT coalesce(max(id), 0) FROM files").fetchone()
+        rows = [(self._endpoint_id, turn.external_id, *turn.after, now, now) for turn in turns]
+        self._connection.executemany(_INSERT_FILE, rows)
+        self._connection.execute(_MAKE_SEARCHABLE, newest)
 
-    def _file_row(self, turn: Turn, now: Timestamp) -> tuple[object, ...]:
-        return (self._endpoint_id, turn.external_id, *turn.after, now, now)
+    def _update(self, turns: Sequence[Turn], now: Timestamp) -> None:
+        rows = [(*turn.after, now, self._endpoint_id, turn.external_id) for turn in turns]
+        self._connection.executemany(_UPDATE_FILE, rows)
 
     def _change_row(self, turn: Turn, to: Step, now: Timestamp) -> tuple[object, ...]:
         return (
