@@ -19,7 +19,7 @@ THREADS = 8
 MOST = 2 * THREADS  # pages of files that are under way or wait to be taken: what bounds the memory
 TACTICS = Tactics()
 
-_AT_ONCE = 2000  # files that are taken together, about
+_AT_ONCE = 1000  # files that are taken together, about
 _QUERIES = {
     Phase.FOLDERS: (f"mimeType = '{FOLDER_TYPE}' and trashed = false", FOLDERS_PAGE_FIELDS),
     Phase.FILES: (f"mimeType != '{FOLDER_TYPE}' and trashed = false", FILES_PAGE_FIELDS),
