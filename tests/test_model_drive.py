@@ -442,8 +442,9 @@ class DriveMachine(RuleBasedStateMachine):
         if outcome.status == "failed":
             return
         dark, live = self.part.dark(), self.home.files("E")
-        live = {id_: row for id_, row in live.items() if not is_below(row["file_path"], dark)}
         expected = self.model.expected(outcome.started_at)
+        # another folder of the same path may be open
+        live = {id_: row for id_, row in live.items() if id_ in expected or not is_below(row["file_path"], dark)}
         if outcome.status == "partial" and self.part.rescoped:  # what lies outside the new scope waits for all of it
             live = {id_: row for id_, row in live.items() if id_ in expected}
         told, true = ({id_: row["file_path"] for id_, row in rows.items()} for rows in (live, expected))
@@ -463,8 +464,9 @@ class DriveMachine(RuleBasedStateMachine):
         )
         dark = self.part.dark()
         stored = {row["external_folder_id"]: row["folder_path"] for row in rows}
-        stored = {id_: path for id_, path in stored.items() if id_ != ADOPTER and not is_below(path, dark)}
         true = self.part.folders()
+        stored = {id_: path for id_, path in stored.items() if id_ in true or not is_below(path, dark)}
+        stored.pop(ADOPTER, None)
         assert stored == true, f"lacking {true.items() - stored.items()}, in excess {stored.items() - true.items()}"
 
     def state_of_sync(self) -> list[dict[str, Any]]:
