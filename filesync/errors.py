@@ -4,12 +4,13 @@ FilesyncError
 ├── UsageError             2   the caller: a wrong option, an unknown endpoint name
 ├── ConfigError           78   the operator: `connector.yaml`, `.env`, a variable
 ├── AuthError             77   the operator: log in, or give valid credentials
+│   └── NotAdmittedError       403: the service does not let this app or login in
 ├── StoreError             1   the operator: the database cannot be used
 │   └── FeedCutError           the change feed no longer begins where a reader wants to go on
 ├── LocalFileError         1   the operator: a path cannot be read or written
 ├── SchedulerError         1   the operator: cron or systemd is not there, or refuses
 ├── DeliveryError          1   a message did not arrive; it is sent again
-├── RefusedError           1   the service said no to this request
+├── RefusedError           1   the service said no to this request; `about` tells what that is known to concern
 │   ├── ForbiddenError         403
 │   │   └── ArchivedError      the project was archived or closed
 │   └── NotFoundError          404
@@ -25,6 +26,7 @@ FilesyncError
 """
 
 from datetime import datetime
+from enum import StrEnum
 
 
 class FilesyncError(Exception):
@@ -50,6 +52,24 @@ class ConfigError(FilesyncError):
 class AuthError(FilesyncError):
     exit_code = 77
     error_type = "login"
+
+
+class NotAdmittedError(AuthError):
+    """The service refuses the app or the login, whatever it is asked; `status` and `reason` as in RefusedError."""
+
+    def __init__(self, message: str, *, status: int, reason: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+
+class About(StrEnum):
+    """What a refusal is known to concern. Whatever is not listed by its service concerns nobody knows what."""
+
+    ITEM = "item"  # the one file or folder that was asked for: the only refusal that is evidence about it
+    SCOPE = "scope"  # the whole project or drive as it is now: archived, closed
+    LOGIN = "login"  # the app, the login or its rights to the whole project: a person must act
+    UNKNOWN = "unknown"
 
 
 class StoreError(FilesyncError):
@@ -80,16 +100,25 @@ class RefusedError(FilesyncError):
     """The service refused a request that was understood and must not be repeated.
 
     `status` is the HTTP status, `reason` the service's own code for it ('' when it gave none), `answered_at` the
-    service's own time when it answered.
+    service's own time when it answered. `about` is what the service's list of refusals says of it.
     """
 
     error_type = "refused"
 
-    def __init__(self, message: str, *, status: int, reason: str = "", answered_at: datetime | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        reason: str = "",
+        answered_at: datetime | None = None,
+        about: About = About.UNKNOWN,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
         self.answered_at = answered_at
+        self.about = about
 
 
 class ForbiddenError(RefusedError):

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, overload
 
 from filesync.clock import Timestamp
+from filesync.errors import FilesyncError
 
 State = Mapping[str, Any]  # a provider's own memory between syncs: JSON, opaque to everyone else
 
@@ -92,7 +93,8 @@ class RemoteFile:
     """A file as its service describes it; None is 'the service does not know', never 0 or ''.
 
     `size` is in bytes. `parent_id` is None when the service shows no parent. `extra` is JSON text
-    with sorted keys: the provider's own facts, which decide nothing.
+    with sorted keys: the provider's own facts, which decide nothing. `odd` tells, for people, what the service sent
+    that cannot be so ('modifiedTime: 0000-01-01'): the fields' values here are None, or a name that was made up.
     """
 
     id: str
@@ -112,11 +114,12 @@ class RemoteFile:
     created_at: Timestamp | None = None
     updated_at: Timestamp | None = None
     extra: str | None = None
+    odd: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteFolder:
-    """A folder as its service describes it.
+    """A folder as its service describes it; `odd` as of a file.
 
     `change_stamp` is the service's text that differs once anything below has changed (ACC's
     lastModifiedTimeRollup), None where there is none or it is too fresh to be trusted.
@@ -129,6 +132,7 @@ class RemoteFolder:
     parent_id: str | None
     change_stamp: str | None = None
     listable: bool = True
+    odd: tuple[str, ...] = ()
 
 
 class Gone(StrEnum):
@@ -226,6 +230,19 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Reading this folder, or looking this candidate up, failed, while the service answered for others.
+
+    Nobody knows yet whether the fault is its own: the sync fails with `error` and removes nothing. One that failed
+    like this in several syncs in a row is unreadable (a candidate: undecided), and the sync is partial.
+    """
+
+    id: str
+    error: FilesyncError
+    state: State | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Resolved:
     """What looking up a candidate by id said: gone and why, or (None) still where it was.
 
@@ -249,7 +266,9 @@ class Corrected:
     state: State | None = None
 
 
-Batch = Rooted | Page | FolderListed | FoldersKnown | ScopeListed | Changed | Unreadable | Resolved | Corrected
+Batch = (
+    Rooted | Page | FolderListed | FoldersKnown | ScopeListed | Changed | Unreadable | Unanswered | Resolved | Corrected
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +296,8 @@ class Candidate:
 class Shown:
     """What a look-up by id showed: the item as it is now, below its parent; or (`item` None) that it is gone, and why.
 
+    `failure`: it could not be looked up, though others could, so that nothing is known of it.
+
     `way` are the folders above it that the store does not have, topmost first. `changed_at` is the service's own time
     of the last change of anything about the item, None where it gives none.
     """
@@ -286,3 +307,4 @@ class Shown:
     gone: Gone | None = None
     way: Sequence[RemoteFolder] = ()
     changed_at: Timestamp | None = None
+    failure: FilesyncError | None = None

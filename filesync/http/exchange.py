@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from filesync.errors import FilesyncError
+from filesync.errors import About, FilesyncError
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a service's error body means."""
+    """What a service's error body means. `about` is UNKNOWN unless the service's list of refusals names it."""
 
     reason: str  # its own code: "AUTH-001", "rateLimitExceeded", ""
     detail: str  # one line for people
     retry: bool = False  # True: treat like 429 (Drive's 403 rateLimitExceeded)
+    about: About = About.UNKNOWN
 
 
 Explain = Callable[[int, Any], Refusal]  # (status, parsed body or None) -> what it means

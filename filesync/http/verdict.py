@@ -10,10 +10,12 @@ import orjson
 
 from filesync.clock import Clock
 from filesync.errors import (
+    About,
     AuthError,
     FilesyncError,
     ForbiddenError,
     NetworkError,
+    NotAdmittedError,
     NotFoundError,
     RateLimitedError,
     RefusedError,
@@ -64,9 +66,12 @@ class Judge:
             raise AuthError(text if _GUIDE in text else f"{text}; log in again or check the credentials, see {_GUIDE}")
         if _is_cut(reply.content):
             raise Again(ResponseError(f"{text}, and the answer breaks off"), tries=FEW_TRIES)
+        reason = self._redactor.line(refusal.reason)
+        if refusal.about is About.LOGIN and not call.is_login:
+            raise NotAdmittedError(text, status=reply.status, reason=reason)
         refused = _REFUSED.get(reply.status, RefusedError)
         answered_at = to_date(reply.headers.get("Date"))
-        raise refused(text, status=reply.status, reason=self._redactor.line(refusal.reason), answered_at=answered_at)
+        raise refused(text, status=reply.status, reason=reason, answered_at=answered_at, about=refusal.about)
 
     def _text(self, call: Call, reply: Reply, refusal: Refusal) -> str:
         said = f"{self._redactor.line(refusal.reason)} {self._redactor.line(refusal.detail)}"
