@@ -14,8 +14,20 @@ import yaml
 from filesync.cli import World, run
 from filesync.clock import Stop
 from filesync.config import Endpoint
+from filesync.errors import FilesyncError
 from filesync.http.counters import Counters
-from filesync.model import Batch, Candidate, FolderListed, Gone, RemoteFile, RemoteFolder, Resolved, Rooted, Unreadable
+from filesync.model import (
+    Batch,
+    Candidate,
+    FolderListed,
+    Gone,
+    RemoteFile,
+    RemoteFolder,
+    Resolved,
+    Rooted,
+    Unanswered,
+    Unreadable,
+)
 from filesync.providers.base import Known
 from filesync.settings import load_settings
 from filesync.simulators.clock import SimulatedClock
@@ -34,11 +46,12 @@ def file(name: str, parent: str = "root", **facts: Any) -> RemoteFile:
 
 @dataclass
 class Contents:
-    """What the provider of one endpoint shows; `error` is raised instead."""
+    """What the provider of one endpoint shows; `error` is raised instead. What is in `failing` fails by itself."""
 
     files: Sequence[RemoteFile] = ()
     folders: Sequence[RemoteFolder] = ()
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    failing: Mapping[str, FilesyncError] = field(default_factory=dict)
     error: Exception | None = None
     gone: Gone | None = Gone.TRASHED
 
@@ -50,6 +63,9 @@ class Contents:
             if folder.id in self.unreadable:
                 yield Unreadable(folder.id, self.unreadable[folder.id])
                 continue
+            if folder.id in self.failing:
+                yield Unanswered(folder.id, self.failing[folder.id])
+                continue
             yield FolderListed(
                 folder.id,
                 [each for each in self.files if each.parent_id == folder.id],
@@ -60,7 +76,8 @@ class Contents:
 
     def resolve(self, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]:
         for candidate in candidates:
-            yield Resolved(candidate.id, self.gone)
+            failure = self.failing.get(candidate.id)
+            yield Unanswered(candidate.id, failure) if failure else Resolved(candidate.id, self.gone)
 
     def left_out(self) -> Sequence[str]:
         return ()

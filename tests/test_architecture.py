@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "filesync": set(),  # the package itself knows its version, and nothing else
     "errors": set(),
     "clock": {"errors"},
-    "model": {"clock"},
+    "model": {"clock", "errors"},
     "http": FOUNDATION,
     "auth": FOUNDATION | {"http"},
     "providers": FOUNDATION | {"http", "auth"},

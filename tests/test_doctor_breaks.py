@@ -622,6 +622,14 @@ def removals_that_wait(patient: Patient, _: pytest.MonkeyPatch) -> None:
         )
 
 
+@breaks("syncs", "odd", "WARN", "P: 1 entry has something odd: a (size: -1)")
+def an_odd_entry(patient: Patient, _: pytest.MonkeyPatch) -> None:
+    patient.write(
+        """INSERT INTO odd_entries (endpoint_id, external_id, odd, said_in, seen_in)
+           SELECT id, 'a', 'size: -1', 1, 1 FROM endpoints WHERE name = 'P'"""
+    )
+
+
 @breaks("notify", "target", "WARN", "ops: 3 deliveries failed in a row, 1 message waiting: HTTP 500")
 def a_receiver_that_fails(patient: Patient, _: pytest.MonkeyPatch) -> None:
     patient.write(

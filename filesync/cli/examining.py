@@ -142,7 +142,7 @@ def _syncs(patient: Patient, _: Wanted) -> Iterator[Result]:
         if found is None:
             yield from (Skipped("syncs", each, "there is no database to look at") for each in CHECKS["syncs"])
             return
-        waiting = examination.waiting_removals(found)
+        waiting, odd = examination.waiting_removals(found), examination.odd_entries(found)
     if patient.config is None:
         yield Skipped("syncs", "endpoints", _NO_CONFIG)
     else:
@@ -150,6 +150,7 @@ def _syncs(patient: Patient, _: Wanted) -> Iterator[Result]:
     yield syncs.check_dead(patient.open_syncs, running)
     yield from syncs.check_locks(patient.held, patient.open_syncs, running, now)
     yield from syncs.check_removals(waiting, running, now)
+    yield from syncs.check_odd(odd)
 
 
 def _notify(patient: Patient, _: Wanted) -> Iterator[Result]:

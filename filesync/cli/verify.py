@@ -43,8 +43,8 @@ def verify(  # noqa: PLR0913  one parameter for each option
     Drawn at random from every active endpoint: live files, deleted ones, folders. What changed since the last sync is
     shown as behind, and is no failure. Nothing is written but by --repair.
 
-    Exit codes: 0 nothing drifted; 1 something did, repaired or not, or an endpoint could not be verified; 75 it was
-    temporary; 77 a login is needed; 130/143 stopped by a signal.
+    Exit codes: 0 nothing drifted; 1 something did, repaired or not, or an endpoint could not be verified; 3 something
+    could not be looked up; 75 it was temporary; 77 a login is needed; 130/143 stopped by a signal.
 
     \b
     Examples:
@@ -58,7 +58,7 @@ def verify(  # noqa: PLR0913  one parameter for each option
         raise UsageError("--all and --sample exclude each other")
     share = _share(sample, everything=everything)
     results = list(_verified(world, endpoint or (), share, repair=repair))
-    code = next((code for code in (77, 1, 75) if any(code in each.exit_codes() for each in results)), 0)
+    code = next((code for code in (77, 1, 75, 3) if any(code in each.exit_codes() for each in results)), 0)
     _show(world, form, results, code)
     for each in results:
         _tell(world, each, by_hand=bool(endpoint), repair=repair)
@@ -192,6 +192,7 @@ def _to_document(verified: "Verified") -> Mapping[str, Any]:
         "behind": verified.count(Verdict.BEHIND),
         "unreadable": verified.count(Verdict.UNREADABLE),
         "repaired": verified.count_repaired(),
+        "unanswered": len(verified.unanswered),
         "api_requests": verified.api_requests,
         "skipped": verified.skipped,
         "error_type": verified.error_type,
@@ -213,7 +214,7 @@ def _tell(world: "World", verified: "Verified", *, by_hand: bool, repair: bool) 
         world.note(f"{name}: not verified: {verified.skipped}")
     elif not verified.error_type or verified.findings:
         line = f"{name}: {_sentence(verified, repair=repair)}"
-        if verified.drifted():
+        if verified.drifted() or verified.unanswered:
             world.complain(line)
         elif by_hand or world.stderr_is_terminal:
             world.note(line)
@@ -228,9 +229,16 @@ def _sentence(verified: "Verified", *, repair: bool) -> str:
     parts += [f"{verified.count_repaired()} of them repaired"] if drift and repair else []
     parts += [f"{behind} changed since the last sync"] if behind else []
     parts += [f"{dark} below folders that cannot be read"] if dark else []
+    parts += [_unanswered(verified.unanswered)] if verified.unanswered else []
     looked = ", ".join(f"{verified.checked[kind]:,} of {verified.known[kind]:,} {kind}" for kind in Kind)
     advice = "; to make it right: --repair" if drift and not repair else ""
     return f"{', '.join(parts)}; compared {looked}; {verified.api_requests:,} requests{advice}"
+
+
+def _unanswered(unanswered: Mapping[str, str]) -> str:
+    item_id, reason = next(iter(unanswered.items()))
+    more = f" and {len(unanswered) - 1} more" if len(unanswered) > 1 else ""
+    return f"{len(unanswered)} could not be looked up ({item_id}: {reason}){more}"
 
 
 def _value(value: object) -> str:

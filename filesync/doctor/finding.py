@@ -13,7 +13,7 @@ CHECKS: Mapping[str, Sequence[str]] = {
     "database": ("opens", "schema", "journal", "log", "pages", "references", "search", "totals", "feed"),
     "logins": ("login",),
     "scheduler": ("installed", "program", "variables", "alive", "ended"),
-    "syncs": ("endpoints", "dead", "locks", "removals"),
+    "syncs": ("endpoints", "dead", "locks", "removals", "odd"),
     "notify": ("target",),
     "network": ("proxy", "authorities"),
     "services": ("reach", "clock"),

@@ -11,7 +11,7 @@ from filesync.clock import from_timestamp
 from filesync.doctor.finding import Finding, counted, fail, named, ok, warn
 from filesync.schedule import TEMPORARY
 from filesync.status import Status
-from filesync.store.examination import Open, Waiting
+from filesync.store.examination import Odd, Open, Waiting
 
 _SILENCE = timedelta(
     minutes=15
@@ -74,6 +74,17 @@ def check_removals(waiting: Sequence[Waiting], running: frozenset[int], now: dat
         yield warn("syncs", "removals", detail, _let_through(each.endpoint), each.endpoint)
     if not found:
         yield ok("syncs", "removals", "none waits")
+
+
+def check_odd(found: Sequence[Odd]) -> Iterator[Finding]:
+    """Name entries of which the service says what cannot be so; all else that it says of them is in the inventory."""
+    for each in found:
+        entries = "1 entry has" if each.count == 1 else f"{each.count:,} entries have"
+        detail = f"{each.endpoint}: {entries} something odd: {each.path} ({each.odd})"
+        mend = "look at it in the service; here it is NULL or a name made of the id, and all else is right"
+        yield warn("syncs", "odd", f"{detail}{' and others' if each.count > 1 else ''}", mend, each.endpoint)
+    if not found:
+        yield ok("syncs", "odd", "no entry has anything odd in it")
 
 
 def _endpoint(status: Status) -> Finding | None:

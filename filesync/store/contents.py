@@ -126,6 +126,11 @@ class Contents:
         rows = self._rows_of(json.dumps(list(ids)))
         return [id_ for id_, state in rows.items() if is_alive(state)]
 
+    def path_of(self, file_id: str) -> str | None:
+        """Give the path of a file that the store has a row of."""
+        state = self._rows_of(json.dumps([file_id])).get(file_id)
+        return path_of(state) if state else None
+
     def forget(self, ids: Sequence[str]) -> None:
         """Drop withheld files that are gone: nobody was ever told of them."""
         self._release(ids)

@@ -69,6 +69,16 @@ class Waiting:
     since: str
 
 
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """How many entries of an endpoint have something odd in them, and one of them."""
+
+    endpoint: str
+    count: int
+    path: str
+    odd: str
+
+
 def sqlite_version() -> tuple[int, ...]:
     return sqlite3.sqlite_version_info
 
@@ -161,6 +171,19 @@ def waiting_removals(database: Database) -> Sequence[Waiting]:
                JOIN endpoints AS e ON e.id = c.endpoint_id WHERE e.is_active GROUP BY e.id ORDER BY e.name"""
         )
         return [Waiting(*row) for row in rows]
+
+
+def odd_entries(database: Database) -> Sequence[Odd]:
+    """Count the entries of which the service says something that cannot be so, by endpoint."""
+    with database.reading() as connection:
+        rows = connection.execute(
+            """SELECT e.name, count(*), min(coalesce(f.file_path, d.folder_path, o.external_id)), o.odd
+               FROM odd_entries AS o JOIN endpoints AS e ON e.id = o.endpoint_id
+               LEFT JOIN files AS f ON f.endpoint_id = o.endpoint_id AND f.external_file_id = o.external_id
+               LEFT JOIN folders AS d ON d.endpoint_id = o.endpoint_id AND d.external_folder_id = o.external_id
+               WHERE e.is_active GROUP BY e.id ORDER BY e.name"""
+        )
+        return [Odd(*row) for row in rows]
 
 
 def _asked(database: Database, sql: str, is_over: IsOver, *values: object) -> list[tuple[Any, ...]] | None:

@@ -19,15 +19,19 @@ from filesync.model import (
     Resolved,
     Rooted,
     ScopeListed,
+    Unanswered,
     Unreadable,
 )
 from filesync.store.contents import Contents
 from filesync.store.ledger import Ledger, Tally
 from filesync.store.memory import Memory
+from filesync.store.odd_entries import OddEntries
 from filesync.store.recall import Recall
 from filesync.store.removals import Removals
 from filesync.store.sighting import Sighting
 from filesync.store.tree import Folder, Placing, Tree
+
+_SEVERAL = 3  # syncs in a row in which something failed by itself: then it is taken to be its own fault
 
 
 @dataclass(slots=True)
@@ -53,6 +57,7 @@ class Parts:
     removals: Removals
     ledger: Ledger
     tally: Tally
+    odd_entries: OddEntries
 
 
 class Intake:
@@ -63,6 +68,7 @@ class Intake:
     ) -> None:
         self.scope = Scope()
         self.tried: set[str] = set()  # the folders that a trial listed
+        self.unsettled: list[Unanswered] = []  # what failed by itself, and not often enough to be called unreadable
         self._memory = memory
         self._connection = parts.connection
         self._tree = parts.tree
@@ -70,6 +76,7 @@ class Intake:
         self._recall = Recall(parts.connection, memory.endpoint_id, parts.ledger)
         self._removals = parts.removals
         self._tally = parts.tally
+        self._odd_entries = parts.odd_entries
         self._endpoint_id = memory.endpoint_id
         self._stamp = now
         self._began = now()
@@ -90,8 +97,8 @@ class Intake:
                 self._scope_listed()
             case Changed():
                 self._changed(batch)
-            case Unreadable():
-                self._unreadable(batch)
+            case Unreadable() | Unanswered():
+                self._doubt(batch)
             case Resolved():
                 self._removals.decide(batch.id, batch.gone)
             case Corrected():
@@ -148,7 +155,8 @@ class Intake:
     def _mark_listed(self, folder_id: str, stamp: str | None) -> None:
         self._connection.execute(
             """UPDATE folders SET last_listed_at = ?1, last_tried_at = ?1, listed_stamp = ?2, relist = 0, readable = 1,
-               unreadable_reason = NULL, entry_cause = NULL WHERE endpoint_id = ?3 AND external_folder_id = ?4""",
+               unreadable_reason = NULL, failures = 0, entry_cause = NULL
+               WHERE endpoint_id = ?3 AND external_folder_id = ?4""",
             (self._stamp(), stamp, self._endpoint_id, folder_id),
         )
         self._tree.refresh([folder_id])
@@ -173,7 +181,7 @@ class Intake:
             (self._endpoint_id, self.scope.root_id, since),
         )
         self._connection.execute(
-            """UPDATE folders SET last_listed_at = ?1, last_tried_at = ?1, relist = 0, entry_cause = NULL
+            """UPDATE folders SET last_listed_at = ?1, last_tried_at = ?1, relist = 0, failures = 0, entry_cause = NULL
                WHERE endpoint_id = ?2 AND deleted_at IS NULL AND folder_path IS NOT NULL AND readable
                AND (NOT listable OR last_tried_at >= ?3)""",
             (self._stamp(), self._endpoint_id, since),
@@ -238,6 +246,12 @@ class Intake:
         self._removals.expect(folders, sighting, fate, is_folder=True)
         self._contents.forget(ids)
 
+    def _doubt(self, batch: Unreadable | Unanswered) -> None:
+        if isinstance(batch, Unanswered):
+            self._unanswered(batch)
+        else:
+            self._unreadable(batch)
+
     def _unreadable(self, batch: Unreadable) -> None:
         self._connection.execute(
             """UPDATE folders SET readable = 0, unreadable_reason = ?, last_tried_at = ?
@@ -248,10 +262,34 @@ class Intake:
         if batch.folder_id == self.scope.root_id and not self._is_trial:
             self._memory.owe_full()
 
+    def _unanswered(self, batch: Unanswered) -> None:
+        if self._is_trial:
+            raise batch.error  # a trial keeps no count
+        error = f"{batch.error} (id {batch.id})"
+        failures = self._removals.note_failure(batch.id, error)
+        if failures is None:
+            failures = self._count_failure(batch.id, error)
+        if failures < _SEVERAL:
+            self.unsettled.append(batch)
+
+    def _count_failure(self, folder_id: str, reason: str) -> int:
+        """Count that reading a folder failed; one that could not be read before stays so, whatever is said now."""
+        folder = self._tree.get(folder_id)
+        is_new = folder is not None and bool(folder.readable)
+        row = self._connection.execute(
+            """UPDATE folders SET failures = failures + 1, relist = 1, last_tried_at = ?1, unreadable_reason = ?2,
+               readable = readable AND failures + 1 < ?3 WHERE endpoint_id = ?4 AND external_folder_id = ?5
+               RETURNING failures""",
+            (self._stamp(), reason, _SEVERAL, self._endpoint_id, folder_id),
+        ).fetchone()
+        self._tree.refresh([folder_id])
+        return int(row[0]) if row and is_new else _SEVERAL
+
     def _put_folders(self, folders: Sequence[RemoteFolder], sighting: Sighting, coming: Sequence[RemoteFile]) -> None:
         folders = [folder for folder in folders if folder.id != self.scope.root_id]
         if not folders:
             return
+        self._odd_entries.note(folders)
         placing = self._tree.put(folders, keep_strays=self.scope.keep_strays)
         self._tree.relist_below(self._removals.announced_among(placing.found))
         self._removals.seen_again(json.dumps(list(placing.found)))
@@ -271,6 +309,7 @@ class Intake:
         adopt_into = self.scope.adopter
         self._tally.files_seen += len(files)
         if files:
+            self._odd_entries.note(files)
             self._contents.put(files, sighting, keep_strays=self.scope.keep_strays, adopt_into=adopt_into)
 
     def _rehang(self, placing: Placing, but: frozenset[str] = frozenset()) -> None:

@@ -127,7 +127,8 @@ def conclude(
     connection.execute(
         """UPDATE sync_logs SET status = ?, finished_at = ?, heartbeat_at = ?, duration_seconds = ?,
            files_seen = ?, files_added = ?, files_updated = ?, files_removed = ?, found_by_reconcile = ?,
-           folders_listed = ?, folders_skipped = ?, api_requests = ?, retries = ?, throttled_seconds = ?,
+           folders_listed = ?, folders_skipped = ?, odd_entries = ?, api_requests = ?, retries = ?,
+           throttled_seconds = ?,
            error_type = ?, error_message = ?, waiting_for = NULL, waiting_until = NULL WHERE id = ?""",
         (
             outcome.status,

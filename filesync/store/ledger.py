@@ -39,6 +39,7 @@ class Tally:
     found_by_reconcile: int = 0
     folders_listed: int = 0
     folders_skipped: int = 0
+    odd_entries: int = 0
 
 
 class Turn(NamedTuple):

@@ -19,6 +19,7 @@ _STEPS = (
     "0005_notify.sql",
     "0006_set_identity.sql",
     "0007_search.sql",
+    "0008_doubts.sql",
 )
 CURRENT = len(_STEPS)
 _REWRITES = "-- rewrites:"

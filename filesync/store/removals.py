@@ -125,6 +125,28 @@ class Removals:
             (now, self._endpoint_id),
         )
 
+    def note_failure(self, id_: str, failure: str) -> int | None:
+        """Count that looking a candidate up failed: how often in a row by now; None when it is no candidate."""
+        row = self._connection.execute(
+            """UPDATE candidates SET failures = failures + 1, failure = ?
+               WHERE endpoint_id = ? AND external_id = ? AND fate IS NULL RETURNING failures""",
+            (failure, self._endpoint_id, id_),
+        ).fetchone()
+        return int(row[0]) if row else None
+
+    def unanswered(self) -> list[tuple[str, str]]:
+        """List the candidates that could not be looked up: (path or id, why)."""
+        rows = self._connection.execute(
+            """SELECT coalesce(f.file_path, d.folder_path, c.external_id), c.failure FROM candidates AS c
+               LEFT JOIN files AS f ON NOT c.is_folder
+                   AND f.endpoint_id = c.endpoint_id AND f.external_file_id = c.external_id
+               LEFT JOIN folders AS d ON c.is_folder
+                   AND d.endpoint_id = c.endpoint_id AND d.external_folder_id = c.external_id
+               WHERE c.endpoint_id = ? AND c.fate IS NULL AND c.failures ORDER BY 1""",
+            (self._endpoint_id,),
+        ).fetchall()
+        return [(path, failure) for path, failure in rows]
+
     def forget_answers(self) -> None:
         """Make what earlier syncs looked up, and did not write, candidates again: it may have come back since."""
         self._connection.execute(

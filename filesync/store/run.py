@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from filesync.clock import Timestamp, to_timestamp
-from filesync.model import Batch, Candidate, Identity, Resolved
+from filesync.model import Batch, Candidate, Identity, Resolved, Unanswered
 from filesync.selection import Selection, is_within
 from filesync.store import journal
 from filesync.store.contents import Contents
@@ -21,6 +21,7 @@ from filesync.store.journal import Beginning, Outcome
 from filesync.store.known import Pace, StoredKnowledge
 from filesync.store.ledger import Ledger, Tally
 from filesync.store.memory import Memory
+from filesync.store.odd_entries import OddEntries, OddEntry
 from filesync.store.removals import Removals
 from filesync.store.surrogates import without_surrogates
 from filesync.store.tree import Tree
@@ -86,7 +87,8 @@ class Run:
         ledger = Ledger(connection, plan.endpoint_id, self.log_id, self.tally)
         self._removals = Removals(connection, plan.endpoint_id, self._tree, ledger)
         self._contents = Contents(connection, plan.endpoint_id, self._tree, ledger, self._removals, bound.matches)
-        parts = Parts(connection, self._tree, self._contents, self._removals, ledger, self.tally)
+        self._odd_entries = OddEntries(connection, plan.endpoint_id, self.log_id)
+        parts = Parts(connection, self._tree, self._contents, self._removals, ledger, self.tally, self._odd_entries)
         self._intake = Intake(parts, self._memory, self._stamp, stamped=plan.stamped, trial=self._is_trial)
         self.known = StoredKnowledge(
             connection,
@@ -196,6 +198,23 @@ class Run:
         ).fetchall()
         return [(path, reason or "") for path, reason in rows if not self._is_expected_unreadable(path)]
 
+    def unsettled(self) -> tuple[str, Unanswered] | None:
+        """Give what failed by itself in this sync, and not often enough to be called unreadable: (its path, how)."""
+        if not self._intake.unsettled:
+            return None
+        first = self._intake.unsettled[0]
+        folder = self._tree.get(first.id)
+        path = folder.path if folder else self._contents.path_of(first.id)
+        return path or first.id, first
+
+    def unanswered(self) -> list[tuple[str, str]]:
+        """List the candidates that could not be looked up, and wait for the next sync: (path, reason)."""
+        return self._removals.unanswered()
+
+    def newly_odd(self, most: int) -> list[OddEntry]:
+        """List the entries with something odd in them that no sync before has reported."""
+        return self._odd_entries.reported(most)
+
     def conclude(self, outcome: Outcome, *, listed: bool, removals: bool, next_due_at: datetime | None = None) -> None:
         """Write the outcome, and (with `removals`) everything that is known to be gone, in one commit.
 
@@ -205,6 +224,7 @@ class Run:
             if removals and not self._is_trial:
                 self._removals.apply(self._stamp())
             self.tally.folders_skipped = self._count_skipped()
+            self.tally.odd_entries = self._odd_entries.count_seen()
             if listed and not self._is_trial and self._is_root_read():
                 self._memory.note_completed(
                     outcome.started_at, outcome.finished_at, self._oldest_listing(), rescoped=self._is_scope_read()

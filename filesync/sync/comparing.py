@@ -38,13 +38,17 @@ class Doors:
 
 @dataclass(slots=True)
 class Comparison:
-    """Both sides; `changed_at` is the latest of the service's own times of changes of each item that was looked up."""
+    """Both sides; `changed_at` is the latest of the service's own times of changes of each item that was looked up.
+
+    `unanswered` are the items whose look-up failed by itself, and how: nothing is known of them.
+    """
 
     rows: Verification
     service: LooksUp
     stop: Stop
     is_stamped: bool
     changed_at: ChangedAt = field(default_factory=dict)
+    unanswered: dict[str, str] = field(default_factory=dict)
 
     def compare(self, items: Sequence[Candidate], *, singly: bool = False) -> list[Compared]:
         """Look items up, then give those that differ from their rows as they are now."""
@@ -52,6 +56,9 @@ class Comparison:
         all_shown: list[Shown] = []
         for shown in self.service.look_up(items, self.rows.known, singly=singly):
             self.stop.check()
+            if shown.failure is not None:
+                self.unanswered[shown.id] = str(shown.failure)
+                continue
             times = (shown.changed_at, self.changed_at.get(shown.id))
             self.changed_at[shown.id] = max((time for time in times if time), default=None)
             all_shown.append(shown)

@@ -106,8 +106,11 @@ def _read_and_decide(sync: Sync, attempt: Attempt, provider: Provider, database:
             _pull(provider.read(attempt.run.known), attempt, sync.max_files)
             if sync.max_files is not None:
                 return _Ending("partial", "trial", f"a trial: stopped after {attempt.run.tally.files_seen} files")
+            # What failed by itself may be an outage as well: nothing is removed before it is known which.
+            if doubt := _doubt(attempt.run):
+                return doubt
             _decide_removals(sync, attempt, provider)
-            return _success_or_gaps(attempt.run.unread())
+            return _doubt(attempt.run) or _success_or_gaps(attempt.run.unread(), attempt.run.unanswered())
     except FilesyncError as exc:
         return _failure(exc)
 
@@ -270,13 +273,33 @@ def _failure(exc: FilesyncError) -> _Ending:
     return _Ending(status, exc.error_type, str(exc), listed=isinstance(exc, MassDeleteError))
 
 
-def _success_or_gaps(unread: Sequence[tuple[str, str]]) -> _Ending:
-    if not unread:
+def _doubt(run: Run) -> _Ending | None:
+    """Tell how a sync ends in which something failed by itself for the first times."""
+    unsettled = run.unsettled()
+    if unsettled is None:
+        return None
+    path, failed = unsettled
+    message = (
+        f"{path} (id {failed.id}): {failed.error}; the service answered for the rest, which is written; when this "
+        "fails by itself in several syncs, it is left out and named"
+    )
+    return _Ending("failed", failed.error.error_type, message)
+
+
+def _success_or_gaps(unread: Sequence[tuple[str, str]], unanswered: Sequence[tuple[str, str]]) -> _Ending:
+    gaps = [_gaps(unread, "folder", "could not be read"), _gaps(unanswered, "missing item", "could not be looked up")]
+    said = "; ".join(gap for gap in gaps if gap)
+    if not said:
         return _Ending("success", listed=True, removals=True)
-    named = "; ".join(f"{path} ({reason})" if reason else path for path, reason in unread[:_NAMED_GAPS])
-    more = f"; and {len(unread) - _NAMED_GAPS} more" if len(unread) > _NAMED_GAPS else ""
-    noun = "folder" if len(unread) == 1 else "folders"
-    return _Ending("partial", "unreadable", f"{len(unread)} {noun} could not be read: {named}{more}", True, True)
+    return _Ending("partial", "unreadable", said, listed=True, removals=True)
+
+
+def _gaps(gaps: Sequence[tuple[str, str]], noun: str, what: str) -> str:
+    if not gaps:
+        return ""
+    named = "; ".join(f"{path} ({reason})" if reason else path for path, reason in gaps[:_NAMED_GAPS])
+    more = f"; and {len(gaps) - _NAMED_GAPS} more" if len(gaps) > _NAMED_GAPS else ""
+    return f"{len(gaps)} {noun if len(gaps) == 1 else f'{noun}s'} {what}: {named}{more}"
 
 
 def _blocked(endpoint: Endpoint, guard: Guard) -> str:

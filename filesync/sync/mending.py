@@ -44,7 +44,8 @@ class Mending:
         files = [item for item in self._items if not item.is_folder]
         for items in (folders, files):
             for shown in self._provider.look_up(items, known, singly=len(items) <= FEW):
-                yield _corrected(shown)
+                if shown.failure is None:  # else nothing is known of it
+                    yield _corrected(shown)
 
 
 def _corrected(shown: Shown) -> Corrected:

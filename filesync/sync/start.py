@@ -256,11 +256,13 @@ class _Crew:
         running.log = tell_beginning(self._start.log, running.name, attempt.run.plan.trigger, attempt.run.log_id)
 
     def _tell_ending(self, running: Running) -> None:
-        from filesync.sync.telling import tell_ending  # noqa: PLC0415  as above
+        from filesync.sync.telling import MOST_ODD, tell_ending  # noqa: PLC0415  as above
 
         if running.outcome is not None and running.attempt is not None:
+            run = running.attempt.run
             is_partial = running.outcome.status == "partial" and running.outcome.trigger != "trial"
-            tell_ending(running.log, running.outcome, running.attempt.run.unread() if is_partial else [])
+            unread = [*run.unread(), *run.unanswered()] if is_partial else []
+            tell_ending(running.log, running.outcome, unread, run.newly_odd(MOST_ODD))
 
     def _archived_or_not(
         self, endpoint: Endpoint, stored: Stored, running: Running, database: Database

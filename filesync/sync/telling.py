@@ -8,9 +8,11 @@ from filesync.http import Attempt as Request
 from filesync.http import Counters
 from filesync.logs import Level, Log
 from filesync.store.journal import Outcome
+from filesync.store.odd_entries import OddEntry
 
 SLOW = 10_000  # milliseconds of one attempt
 MOST_FOLDERS = 100  # that one sync names one by one
+MOST_ODD = 100  # entries, likewise
 
 _STOPS = {"signal", "time_limit"}
 
@@ -22,8 +24,10 @@ def tell_beginning(log: Log, outcome_of: str, trigger: str, sync_log_id: int) ->
     return log
 
 
-def tell_ending(log: Log, outcome: Outcome, unread: list[tuple[str, str]]) -> None:
-    """Say how a sync ended, and which folders it could not read."""
+def tell_ending(log: Log, outcome: Outcome, unread: list[tuple[str, str]], newly_odd: list[OddEntry]) -> None:
+    """Say how a sync ended, which folders it could not read, and which entries have something odd in them."""
+    for entry in newly_odd:
+        log.warning("odd_entry", external_id=entry.id, path=entry.path, odd=entry.odd)
     for path, reason in unread[:MOST_FOLDERS]:
         log.warning("folder_unreadable", path=path, reason=reason)
     if len(unread) > MOST_FOLDERS:

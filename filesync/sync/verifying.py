@@ -63,12 +63,16 @@ class Cost:
 
 @dataclass(slots=True)
 class Verified:
-    """What was found out about one endpoint; `checked` and `known` count rows by their kind."""
+    """What was found out about one endpoint; `checked` and `known` count rows by their kind.
+
+    `unanswered` are the items that could not be looked up though others could, and why: ids, reasons.
+    """
 
     endpoint: str
     checked: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
     known: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
     findings: Sequence[Finding] = ()
+    unanswered: dict[str, str] = field(default_factory=dict)
     api_requests: int = 0
     skipped: str | None = None
     error_type: str | None = None
@@ -85,7 +89,7 @@ class Verified:
 
     def exit_codes(self) -> set[int]:
         failed = {failure_code(self.error_type)} if self.error_type else set()
-        return failed | ({1} if self.drifted() else set())
+        return failed | ({1} if self.drifted() else set()) | ({3} if self.unanswered else set())
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ class Verifier:
         doors = self._doors(endpoint, read_as)
         with _noting(verified, doors.counters):
             with comparing(doors, self.database_path) as comparison:
+                verified.unanswered = comparison.unanswered
                 differing = list(self._compare_drawn(comparison, share, verified))
             if differing:
                 self._judge(doors, differing, comparison.changed_at, verified)
@@ -123,7 +128,7 @@ class Verifier:
             outcome = self._mend(endpoint, items)
             verified.api_requests += outcome.usage.api_requests
             with comparing(doors, self.database_path) as comparison:
-                wrong = {each.id for each in comparison.compare_again(drifted)}
+                wrong = {each.id for each in comparison.compare_again(drifted)} | comparison.unanswered.keys()
             verified.findings = [
                 replace(each, is_repaired=each.compared.id not in wrong) if each.verdict is Verdict.DRIFT else each
                 for each in verified.findings
@@ -161,7 +166,9 @@ class Verifier:
                 comparison.changed_at |= {each.id: changed_at[each.id] for each in differing}
                 left = {each.id: each for each in comparison.compare_again(differing)}
                 judge = Judge(comparison.rows.pending(), comparison.changed_at, comparison.is_stamped, self.clock.now())
-            verified.findings = [judge.judge(each, left.get(each.id)) for each in differing]
+            verified.unanswered |= comparison.unanswered
+            answered = [each for each in differing if each.id not in comparison.unanswered]
+            verified.findings = [judge.judge(each, left.get(each.id)) for each in answered]
 
     def _sync_copy(self, endpoint: Endpoint, copy: Path, differing: Sequence[Compared]) -> Outcome:
         """Sync as usual; where something was refused, see whether its folder can still be read."""

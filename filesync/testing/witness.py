@@ -18,6 +18,7 @@ from filesync.model import (
     Resolved,
     Rooted,
     ScopeListed,
+    Unanswered,
     Unreadable,
 )
 from filesync.providers.base import Known, Provider
@@ -51,7 +52,7 @@ class Witness:
         open_ids = {candidate.id for candidate in candidates}
         for batch in self._pass_on(self._provider.resolve(candidates, known)):
             claim(
-                isinstance(batch, Resolved | Page | FolderListed | Unreadable),
+                isinstance(batch, Resolved | Page | FolderListed | Unreadable | Unanswered),
                 f"resolve: {_name(batch)} answers no question",
             )
             open_ids -= _named(batch)
@@ -86,6 +87,8 @@ def check(batch: Batch) -> None:
             _check_folder(folder)
     if isinstance(batch, Rooted):
         claim(batch.root.id, "Rooted: the root has no id")
+    if isinstance(batch, Unanswered):
+        claim(batch.id and str(batch.error), "Unanswered: an id and an error that says something are needed")
     if isinstance(batch, Unreadable):
         claim(batch.reason, f"Unreadable: no reason for {batch.folder_id}")
     _check_state(batch)
@@ -119,6 +122,7 @@ def _check_file(file: RemoteFile) -> None:
         claim(moment is None or TIMESTAMP.fullmatch(moment), f"{where}: {moment!r} is no timestamp of ours")
     _check_type(file, where)
     _check_extra(file, where)
+    claim(all(file.odd), f"{where}: odd has an empty text")
 
 
 def _check_type(file: RemoteFile, where: str) -> None:
@@ -143,7 +147,7 @@ def _check_folder(folder: RemoteFolder) -> None:
 
 
 def _named(batch: Batch) -> set[str]:
-    if isinstance(batch, Resolved):
+    if isinstance(batch, Resolved | Unanswered):
         return {batch.id}
     if isinstance(batch, Page | FolderListed):
         return {file.id for file in batch.files} | {folder.id for folder in batch.folders}
