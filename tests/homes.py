@@ -126,8 +126,8 @@ class Home:
         """Stop the sync that is under way; to be called after a statement."""
         raise StoppedError("stopped by a signal")
 
-    def sync_stopped(self, after: int, *, full: bool = False) -> Outcome:
-        """Run the only endpoint, and stop it when so many statements are stored, as a signal does between two."""
+    def sync_stopped(self, after: int, *names: str, **choice: Any) -> Outcome:
+        """Run an endpoint, and stop it when so many statements are stored, as a signal does between two."""
 
         def stop(stored: int) -> None:
             if stored == after:
@@ -135,7 +135,7 @@ class Home:
 
         outer, self.after_statement = self.after_statement, stop
         try:
-            return self.sync(full=full)
+            return self.sync(*names, **choice)
         finally:
             self.after_statement = outer
 
