@@ -41,6 +41,24 @@ FAULTS: dict[str, tuple[Fault, str]] = {
 class DriveMachine(PeopleAtWork):
     """All that may happen to people, the service, the settings and the machine."""
 
+    @rule(where=N, kind=N)
+    def make_native(self, where: int, kind: int) -> None:
+        self.people.make_native(self.folder_at(where), kind)
+
+    @rule(where=N, leads_to=N)
+    def make_shortcut(self, where: int, leads_to: int) -> None:
+        self.people.make_shortcut(self.folder_at(where), self.folder_at(leads_to))
+
+    @rule(which=N)
+    def bin_and_sync(self, which: int) -> None:
+        self.bin(which)
+        self.sync_undisturbed(full=False)
+
+    @rule(which=N, to=N)
+    def move_and_sync(self, which: int, to: int) -> None:
+        self.move(which, to)
+        self.sync_undisturbed(full=False)
+
     @rule(which=N)
     def share(self, which: int) -> None:
         theirs = [item for item in self.people.state.items.values() if item.home == self.people.theirs]

@@ -21,7 +21,8 @@ from tests.model.filters import Filters
 from tests.model.killing import Death, sync_and_die
 
 PERCENTS = st.sampled_from([100, 50, 50, 20])
-FULL = st.sampled_from([False, False, False, True])
+FULL = st.booleans()
+TENTHS = st.integers(0, 10)
 LENGTHS = (60, 60, 1200, 3000, 3 * 3600, 5 * 3600, 7 * 3600)  # a page token lives for some hours
 AGES = (Filters(modified_before="30d"), Filters(modified_after="30d"))
 
@@ -58,15 +59,15 @@ class StoppedMachine(PeopleAtWork):
         for number in range(files):
             self.people.make_file(folder, name + number, number, age)
 
-    @rule(where=N, files=st.sampled_from([1, 5, 30]), name=N, seconds=st.sampled_from(LENGTHS), after=st.integers(1, 6))
-    def upload_and_sync_a_piece(self, where: int, files: int, name: int, seconds: int, after: int) -> None:
+    @rule(where=N, files=st.sampled_from([1, 5, 30]), name=N, seconds=st.sampled_from(LENGTHS), at=TENTHS)
+    def upload_and_sync_a_piece(self, where: int, files: int, name: int, seconds: int, at: int) -> None:
         """Upload files, hear of them, get a little on with the listing; then time passes."""
         self.upload(where, files, name, 0)
         self.rest()
-        self.sync_a_piece(after, seconds, full=False)
+        self.sync_a_piece(at, seconds, full=False)
 
-    @rule(which=N, seconds=st.sampled_from(LENGTHS), after=st.integers(1, 9), is_new=st.booleans())
-    def send_a_folder_out_and_back(self, which: int, seconds: int, after: int, *, is_new: bool) -> None:
+    @rule(which=N, seconds=st.sampled_from(LENGTHS), at=TENTHS, is_new=st.booleans())
+    def send_a_folder_out_and_back(self, which: int, seconds: int, at: int, *, is_new: bool) -> None:
         """Move a folder out of the drive, sync a piece, put something into it, move it back."""
         folders = [
             item for item in self.people.folders(self.scope) if not item.is_root and item.home != self.people.theirs
@@ -77,35 +78,35 @@ class StoppedMachine(PeopleAtWork):
             return
         self.move_to(folder, self.people.state.items[self.people.other])
         self.rest()
-        self.sync_a_piece(after, seconds, full=False)
+        self.sync_a_piece(at, seconds, full=False)
         folder, parent = self.people.state.items[folder.id], self.people.state.items[before]
         if is_new:
             self.people.make_file(folder, which, which, 0)
         self.move_to(folder, parent)
 
-    @rule(which=N, name=N, seconds=st.sampled_from(LENGTHS), after=st.integers(1, 9))
-    def rename_a_folder_between_pieces(self, which: int, name: int, seconds: int, after: int) -> None:
+    @rule(which=N, name=N, seconds=st.sampled_from(LENGTHS), at=TENTHS)
+    def rename_a_folder_between_pieces(self, which: int, name: int, seconds: int, at: int) -> None:
         folders = [item for item in self.people.folders(self.scope) if not item.is_root]
-        self.sync_a_piece(after, seconds, full=True)
+        self.sync_a_piece(at, seconds, full=True)
         self.people.rename(self.people.state.items[folders[which % len(folders)].id], name)
 
     # What happens to the settings
 
-    @rule(which=N, seconds=st.sampled_from(LENGTHS), after=st.integers(1, 9), full=st.booleans())
-    def change_filters_between_pieces(self, which: int, seconds: int, after: int, *, full: bool) -> None:
-        self.sync_a_piece(after, seconds, full=full)
+    @rule(which=N, seconds=st.sampled_from(LENGTHS), at=TENTHS, full=st.booleans())
+    def change_filters_between_pieces(self, which: int, seconds: int, at: int, *, full: bool) -> None:
+        self.sync_a_piece(at, seconds, full=full)
         self.change_filters(which)
 
-    @rule(which=N, seconds=st.sampled_from(LENGTHS), after=st.integers(1, 9))
-    def change_scope_and_sync_a_piece(self, which: int, seconds: int, after: int) -> None:
+    @rule(which=N, seconds=st.sampled_from(LENGTHS), at=TENTHS)
+    def change_scope_and_sync_a_piece(self, which: int, seconds: int, at: int) -> None:
         self.change_scope(which)
-        self.sync_a_piece(after, seconds, full=False)
+        self.sync_a_piece(at, seconds, full=False)
 
-    @rule(which=N, days=st.integers(1, 3), after=st.integers(1, 9))
-    def let_an_age_pass_between_pieces(self, which: int, days: int, after: int) -> None:
+    @rule(which=N, days=st.integers(1, 3), at=TENTHS)
+    def let_an_age_pass_between_pieces(self, which: int, days: int, at: int) -> None:
         self.filters = AGES[which % len(AGES)]
         self.configure()
-        self.sync_a_piece(after, days * 86400, full=True)
+        self.sync_a_piece(at, days * 86400, full=True)
 
     @rule(size=st.integers(1, 5))
     def send_small_pages(self, size: int) -> None:
@@ -113,12 +114,21 @@ class StoppedMachine(PeopleAtWork):
 
     # Pieces
 
-    @rule(after=st.integers(1, 12), seconds=st.sampled_from(LENGTHS), full=FULL)
-    def sync_a_piece(self, after: int, seconds: int, *, full: bool) -> None:
-        """Be stopped by a signal after so many statements."""
+    @rule(at=TENTHS, seconds=st.sampled_from(LENGTHS), full=FULL)
+    def sync_a_piece(self, at: int, seconds: int, *, full: bool) -> None:
+        """Be stopped by a signal after so many tenths of the statements that there will be, more or less."""
+        after = 2 + self.count_pages() * at // 10
         with self.disturbed() as ended:
             ended.append(self.home.sync_stopped(after, "E", full=full))
         self.pass_time(seconds)
+
+    def count_pages(self) -> int:
+        found = self.part.found()
+        folders = sum(item.is_folder for item, _ in found)
+        if "folder_id" in self.scope.details:
+            return folders
+        size = self.drive.largest_page
+        return -(-folders // size) - (folders - len(found)) // size + 1
 
     @rule(nth=st.integers(1, 9), seconds=st.sampled_from(LENGTHS), full=FULL)
     def sync_until_an_outage(self, nth: int, seconds: int, *, full: bool) -> None:

@@ -126,14 +126,6 @@ class PeopleAtWork(RuleBasedStateMachine):
         self.people.make_folder(folder, inside)
         self.people.make_file(list(self.people.state.items.values())[-1], name, name, 0)
 
-    @rule(where=N, kind=N)
-    def make_native(self, where: int, kind: int) -> None:
-        self.people.make_native(self.folder_at(where), kind)
-
-    @rule(where=N, leads_to=N)
-    def make_shortcut(self, where: int, leads_to: int) -> None:
-        self.people.make_shortcut(self.folder_at(where), self.folder_at(leads_to))
-
     @rule(which=N, size=N, age=st.sampled_from([0, 0, 29, 31]))
     def edit(self, which: int, size: int, age: int) -> None:
         files = [item for item in self.people.things(self.scope) if item.content]
@@ -214,16 +206,6 @@ class PeopleAtWork(RuleBasedStateMachine):
     @rule()
     def sync_in_time(self) -> None:
         """Undisturbed syncs without --full are most of what there is."""
-        self.sync_undisturbed(full=False)
-
-    @rule(which=N)
-    def bin_and_sync(self, which: int) -> None:
-        self.bin(which)
-        self.sync_undisturbed(full=False)
-
-    @rule(which=N, to=N)
-    def move_and_sync(self, which: int, to: int) -> None:
-        self.move(which, to)
         self.sync_undisturbed(full=False)
 
     def sync(self, *, full: bool = False) -> None:
