@@ -25,7 +25,7 @@ from filesync.store.states import (
     type_of,
     updated_at,
 )
-from filesync.store.tree import Tree, join
+from filesync.store.tree import BY_ITSELF, Tree, join
 
 CHUNK = 1000
 _WITHHOLD = f"""
@@ -177,8 +177,8 @@ class Contents:
             parent = self._tree.place_of(parent_of(values))
             if parent is None:
                 continue  # it waits for its folder's place
-            if parent.relist:
-                waiting.append(id_)  # for its folder to be read
+            if parent.relist == BY_ITSELF:
+                waiting.append(id_)  # its folder was out of sight: what is in it now shows when it is read
                 continue
             path = join(str(parent.path), name_of(values))
             if self._matches(path, type_of(values), updated_at(values)):

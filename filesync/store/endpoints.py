@@ -280,7 +280,7 @@ def _change_scope(connection: sqlite3.Connection, endpoint_id: int, scope: str, 
         (scope, now, endpoint_id),
     )
     connection.execute(
-        """UPDATE folders SET folder_path = NULL, depth = NULL, relist = 1, listed_stamp = NULL, readable = 1
+        """UPDATE folders SET folder_path = NULL, depth = NULL, relist = 2, listed_stamp = NULL, readable = 1
            WHERE endpoint_id = ? AND deleted_at IS NULL""",
         (endpoint_id,),
     )

@@ -29,8 +29,13 @@ from filesync.store.odd_entries import OddEntries
 from filesync.store.recall import Recall
 from filesync.store.removals import Removals
 from filesync.store.sighting import Sighting
-from filesync.store.tree import Folder, Placing, Tree
+from filesync.store.tree import BY_ITSELF, WITH_ALL, Folder, Placing, Tree
 
+# A file or folder `f` hangs in a folder that this sync reads by itself, which tells better what is missing from it.
+_READ_NEXT = f"""EXISTS (
+    SELECT 1 FROM folders AS p WHERE p.endpoint_id = f.endpoint_id AND p.external_folder_id = f.parent_external_id
+    AND p.relist = {BY_ITSELF} AND p.folder_path IS NOT NULL AND p.deleted_at IS NULL AND p.listable
+    AND NOT p.excluded)"""  # noqa: S608  our own words
 _SEVERAL = 3  # syncs in a row in which something failed by itself: then it is taken to be its own fault
 
 
@@ -82,6 +87,7 @@ class Intake:
         self._began = now()
         self._stamped = stamped
         self._is_trial = trial
+        self._is_listed = False  # a flat listing came to its end in this sync
 
     def take(self, batch: Batch) -> None:
         match batch:
@@ -126,7 +132,6 @@ class Intake:
         sighting = self.sighting(reconciled=self._is_relisting())
         self._put_folders(batch.folders, sighting, batch.files)
         self._put_files(batch.files, sighting)
-        self._note_seen([*(f.id for f in batch.folders), *(f.id for f in batch.files)])
         self._note_named([f.id for f in batch.folders])
 
     def _folder_listed(self, batch: FolderListed) -> None:
@@ -162,6 +167,15 @@ class Intake:
         self._tree.refresh([folder_id])
 
     def _folders_known(self) -> None:
+        if self._is_flat_listing and not self._memory.knows_folders:
+            # All files are on the pages that are still to come. Marks that are set from now on stay: what a folder
+            # holds that comes back after this may have been on a page that was read without it.
+            self._connection.execute(
+                """UPDATE folders SET relist = ?1 WHERE endpoint_id = ?2 AND relist = ?3 AND last_tried_at >= ?4""",
+                (WITH_ALL, self._endpoint_id, BY_ITSELF, self._memory.listing_since(self._began)),
+            )
+            self._memory.note_folders_known(self._stamp())
+            self._tree.forget_cache()
         if self.scope.adopt_into is not None:
             only_seen = self._memory.rescoping and self._memory.full and self._memory.track_seen
             self._rehang(self._tree.adopt(self.scope.adopt_into, only_seen=only_seen))
@@ -181,33 +195,38 @@ class Intake:
             (self._endpoint_id, self.scope.root_id, since),
         )
         self._connection.execute(
-            """UPDATE folders SET last_listed_at = ?1, last_tried_at = ?1, relist = 0, failures = 0, entry_cause = NULL
+            """UPDATE folders SET last_listed_at = ?1, last_tried_at = ?1, failures = 0, entry_cause = NULL,
+               relist = CASE WHEN relist = ?4 AND listable THEN relist ELSE 0 END
                WHERE endpoint_id = ?2 AND deleted_at IS NULL AND folder_path IS NOT NULL AND readable
                AND (NOT listable OR last_tried_at >= ?3)""",
-            (self._stamp(), self._endpoint_id, since),
+            (self._stamp(), self._endpoint_id, since, BY_ITSELF),
         )
         self._tree.forget_cache()
+        self._is_listed = True
 
     def _suspect_unseen(self, sighting: Sighting) -> None:
         connection, endpoint_id = self._connection, self._endpoint_id
         unseen_files = connection.execute(
-            """SELECT f.external_file_id FROM files AS f LEFT JOIN seen AS s
+            f"""SELECT f.external_file_id FROM files AS f LEFT JOIN seen AS s
                ON s.endpoint_id = f.endpoint_id AND s.external_id = f.external_file_id
-               WHERE f.endpoint_id = ? AND f.deleted_at IS NULL AND s.external_id IS NULL""",
+               WHERE f.endpoint_id = ? AND f.deleted_at IS NULL AND s.external_id IS NULL
+               AND NOT {_READ_NEXT}""",  # noqa: S608  our own words
             (endpoint_id,),
         ).fetchall()
         unseen_folders = connection.execute(
-            """SELECT f.external_folder_id FROM folders AS f LEFT JOIN seen AS s
+            f"""SELECT f.external_folder_id FROM folders AS f LEFT JOIN seen AS s
                ON s.endpoint_id = f.endpoint_id AND s.external_id = f.external_folder_id
                WHERE f.endpoint_id = ? AND f.deleted_at IS NULL AND s.external_id IS NULL
-               AND f.folder_path IS NOT NULL AND f.external_folder_id NOT IN (?, ?)""",
+               AND f.folder_path IS NOT NULL AND f.external_folder_id NOT IN (?, ?)
+               AND NOT {_READ_NEXT}""",  # noqa: S608  our own words
             (endpoint_id, self.scope.root_id, self.scope.adopter or ""),
         ).fetchall()
         self._removals.suspect((row[0] for row in unseen_files), sighting, is_folder=False)
         self._removals.suspect((row[0] for row in unseen_folders), sighting, is_folder=True)
         connection.execute(
-            """DELETE FROM withheld_files WHERE endpoint_id = ?1 AND NOT EXISTS (
-               SELECT 1 FROM seen AS s WHERE s.endpoint_id = ?1 AND s.external_id = external_file_id)""",
+            f"""DELETE FROM withheld_files AS f WHERE endpoint_id = ?1 AND NOT EXISTS (
+               SELECT 1 FROM seen AS s WHERE s.endpoint_id = ?1 AND s.external_id = external_file_id)
+               AND NOT {_READ_NEXT}""",  # noqa: S608  our own words
             (endpoint_id,),
         )
         connection.execute("DELETE FROM seen WHERE endpoint_id = ?", (endpoint_id,))
@@ -289,6 +308,7 @@ class Intake:
         folders = [folder for folder in folders if folder.id != self.scope.root_id]
         if not folders:
             return
+        self._note_seen([folder.id for folder in folders])
         self._odd_entries.note(folders)
         placing = self._tree.put(folders, keep_strays=self.scope.keep_strays)
         self._tree.relist_below(self._removals.announced_among(placing.found))
@@ -309,6 +329,7 @@ class Intake:
         adopt_into = self.scope.adopter
         self._tally.files_seen += len(files)
         if files:
+            self._note_seen([file.id for file in files])
             self._odd_entries.note(files)
             self._contents.put(files, sighting, keep_strays=self.scope.keep_strays, adopt_into=adopt_into)
 
@@ -331,9 +352,14 @@ class Intake:
     def _is_relisting(self) -> bool:
         return self._memory.full and self._memory.completed and not self._stamped and not self._memory.rescoping
 
+    @property
+    def _is_flat_listing(self) -> bool:
+        """Tell whether everything is being listed by pages: there strays wait for their parents."""
+        return self._memory.full and self.scope.keep_strays and not (self._stamped or self._is_trial or self._is_listed)
+
     def _note_named(self, folder_ids: Sequence[str]) -> None:
         """Note which folders a flat listing named: only what hangs in those is told by its other pages."""
-        if self._stamped or self._is_trial:
+        if not self._is_flat_listing:
             return
         self._connection.execute(
             """UPDATE folders SET last_tried_at = ?
@@ -343,7 +369,8 @@ class Intake:
         self._tree.refresh(folder_ids)
 
     def _note_seen(self, ids: Sequence[str]) -> None:
-        if self._memory.full and self._memory.track_seen and not self._stamped and not self._is_trial:
+        # By a page or by the log: who was shown while a listing is under way is there.
+        if self._is_flat_listing and self._memory.track_seen:
             self._connection.executemany(
                 "INSERT OR IGNORE INTO seen (endpoint_id, external_id) VALUES (?, ?)",
                 ((self._endpoint_id, id_) for id_ in ids),

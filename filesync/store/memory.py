@@ -9,6 +9,7 @@ from typing import Any
 from filesync.clock import Timestamp, to_timestamp
 from filesync.model import Identity, State
 from filesync.store.stored import identity_of
+from filesync.store.tree import WITH_ALL
 
 
 class Memory:
@@ -26,7 +27,7 @@ class Memory:
     def _load(self) -> None:
         row = self._connection.execute(
             """SELECT completed_at IS NOT NULL, rescoping, full_begun_at IS NOT NULL, full_listed_at, track_seen,
-                      selection, selection_after, selection_before, full_begun_at
+                      selection, selection_after, selection_before, full_begun_at, folders_known_at
                FROM sync_state WHERE endpoint_id = ?""",
             (self.endpoint_id,),
         ).fetchone()
@@ -36,6 +37,7 @@ class Memory:
         self.selection: str | None = row[5]
         self.bounds: tuple[str | None, str | None] = (row[6], row[7])
         self.full_begun_at: Timestamp | None = row[8]
+        self.knows_folders = row[9] is not None  # the full listing under way has named every folder
 
     def needs_full(self, now: Timestamp, relist_before: Timestamp | None) -> bool:
         """Tell whether a full listing is owed; `relist_before`: the last one must not be older (None: any may)."""
@@ -52,9 +54,12 @@ class Memory:
         if self.full_pending and not anew:
             return
         self._connection.execute("DELETE FROM seen WHERE endpoint_id = ?", (self.endpoint_id,))
-        self._connection.execute("UPDATE folders SET relist = 1 WHERE endpoint_id = ?", (self.endpoint_id,))
+        # One that must be read by itself stays so: the pages of a flat listing need not show all that is in it.
         self._connection.execute(
-            """UPDATE sync_state SET full_begun_at = ?2, track_seen = EXISTS (
+            "UPDATE folders SET relist = ? WHERE endpoint_id = ? AND NOT relist", (WITH_ALL, self.endpoint_id)
+        )
+        self._connection.execute(
+            """UPDATE sync_state SET full_begun_at = ?2, folders_known_at = NULL, track_seen = EXISTS (
                    SELECT 1 FROM files WHERE endpoint_id = ?1
                    UNION ALL SELECT 1 FROM folders WHERE endpoint_id = ?1
                    UNION ALL SELECT 1 FROM withheld_files WHERE endpoint_id = ?1)
@@ -66,6 +71,13 @@ class Memory:
     def listing_since(self, sync_began: Timestamp) -> Timestamp:
         """Tell since when the listing under way names what there is; one that no full sync began, since this sync."""
         return self.full_begun_at or sync_began
+
+    def note_folders_known(self, now: Timestamp) -> None:
+        """Remember that the full listing under way has named every folder."""
+        self.knows_folders = True
+        self._connection.execute(
+            "UPDATE sync_state SET folders_known_at = ? WHERE endpoint_id = ?", (now, self.endpoint_id)
+        )
 
     def owe_full(self) -> None:
         """Have the next sync list everything afresh."""

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from filesync.clock import Timestamp
 from filesync.model import KnownFolder, RemoteFolder
 
+# Why a folder is to be read, in `folders.relist`: by itself, whatever else is listed; or because everything is.
+BY_ITSELF = 1
+WITH_ALL = 2
+
 _MOST = 5_000  # folders that are kept in memory when others are met: some megabytes
 _SLASH_IN_A_NAME = "\uff0f"  # as rclone writes it
 _COLUMNS = (
