@@ -36,6 +36,9 @@ _READ_NEXT = f"""EXISTS (
     SELECT 1 FROM folders AS p WHERE p.endpoint_id = f.endpoint_id AND p.external_folder_id = f.parent_external_id
     AND p.relist = {BY_ITSELF} AND p.folder_path IS NOT NULL AND p.deleted_at IS NULL AND p.listable
     AND NOT p.excluded)"""  # noqa: S608  our own words
+_IN_SCOPE = """EXISTS (
+    SELECT 1 FROM folders AS p WHERE p.endpoint_id = f.endpoint_id AND p.external_folder_id = f.parent_external_id
+    AND p.folder_path IS NOT NULL AND p.deleted_at IS NULL)"""
 _SEVERAL = 3  # syncs in a row in which something failed by itself: then it is taken to be its own fault
 
 
@@ -210,8 +213,8 @@ class Intake:
             f"""SELECT f.external_file_id FROM files AS f LEFT JOIN seen AS s
                ON s.endpoint_id = f.endpoint_id AND s.external_id = f.external_file_id
                WHERE f.endpoint_id = ? AND f.deleted_at IS NULL AND s.external_id IS NULL
-               AND NOT {_READ_NEXT}""",  # noqa: S608  our own words
-            (endpoint_id,),
+               AND NOT {_READ_NEXT} AND (NOT ? OR {_IN_SCOPE})""",  # noqa: S608  our own words
+            (endpoint_id, self._memory.rescoping),  # what only the old scope has is decided once all was read
         ).fetchall()
         unseen_folders = connection.execute(
             f"""SELECT f.external_folder_id FROM folders AS f LEFT JOIN seen AS s

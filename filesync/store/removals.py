@@ -107,22 +107,22 @@ class Removals:
         )
         self.seen_again(json.dumps([id_]))
 
-    def decide_all_out_of_scope(self, now: Timestamp) -> None:
-        """After the endpoint's scope was changed: what the new scope does not show is outside it."""
+    def leave_old_scope(self, now: Timestamp, *, unasked: bool) -> None:
+        """After a change of scope: suspect the live files that hang in no folder of the new one.
+
+        `unasked`: they are outside it without a look-up. That holds where a change log tells of whatever came in while
+        the scope was listed; elsewhere a file may have come into a folder that was read before.
+        """
         self._connection.execute(
-            """UPDATE candidates SET fate = 'out_of_scope', cause = 'config', vanished = 0
-               WHERE endpoint_id = ? AND fate IS NULL""",
-            (self._endpoint_id,),
-        )
-        self._connection.execute(
-            """INSERT OR IGNORE INTO candidates
-                   (endpoint_id, external_id, is_folder, fate, cause, vanished, reconciled, found_at)
-               SELECT f.endpoint_id, f.external_file_id, 0, 'out_of_scope', 'config', 0, 0, ?
+            """INSERT INTO candidates (endpoint_id, external_id, is_folder, fate, cause, vanished, reconciled, found_at)
+               SELECT f.endpoint_id, f.external_file_id, 0, :fate, 'config', 0, 0, :now
                FROM files AS f LEFT JOIN folders AS p
                ON p.endpoint_id = f.endpoint_id AND p.external_folder_id = f.parent_external_id
-               WHERE f.endpoint_id = ? AND f.deleted_at IS NULL
-               AND (p.folder_path IS NULL OR p.deleted_at IS NOT NULL)""",
-            (now, self._endpoint_id),
+               WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL
+               AND (p.folder_path IS NULL OR p.deleted_at IS NOT NULL)
+               ON CONFLICT (endpoint_id, external_id) DO UPDATE SET
+                   fate = coalesce(fate, excluded.fate), cause = 'config', vanished = 0""",
+            {"fate": Gone.OUT_OF_SCOPE.value if unasked else None, "now": now, "endpoint": self._endpoint_id},
         )
 
     def note_failure(self, id_: str, failure: str) -> int | None:

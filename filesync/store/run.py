@@ -145,18 +145,16 @@ class Run:
             memory.set_selection(fingerprint, self._bounds)
 
     def undecided(self) -> list[Candidate]:
-        """List the candidates that must be looked up; in a new scope nothing is, what it does not show is outside."""
+        """List the candidates that must be looked up."""
+        if self._memory.rescoping and self._is_scope_read():
+            with self._writing():
+                self._removals.leave_old_scope(self._stamp(), unasked=not self.plan.stamped)
         candidates = self._removals.undecided()
         if candidates:
             with self._writing():
                 self._removals.spare_unreadable()
             candidates = self._removals.undecided()
-        if not self._memory.rescoping:
-            return candidates
-        if self._is_scope_read():
-            with self._writing():
-                self._removals.decide_all_out_of_scope(self._stamp())
-        return []
+        return candidates
 
     def below_gone(self) -> list[Candidate]:
         """List folders below those that look-ups found gone: one may have been moved out before, and nothing told.
@@ -170,7 +168,7 @@ class Run:
     def guard(self, max_percent: float) -> Guard:
         """Count what would vanish within `reconcile_every`; trips above max_percent of at least 20 files."""
         vanishing = self._removals.count_vanished()
-        if not vanishing or self._memory.rescoping:
+        if not vanishing:
             return Guard(0, 0, trips=False)
         window = to_timestamp(self._now() - self.plan.pace.every)
         before = self._removals.removed_since(self._memory.guarded_since(window))
