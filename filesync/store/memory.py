@@ -11,6 +11,9 @@ from filesync.model import Identity, State
 from filesync.store.stored import identity_of
 from filesync.store.tree import WITH_ALL
 
+_TRACKING = 1  # in `track_seen`: the listing under way keeps the ids that it has named
+_TRACKED = 2  # and it came to its end
+
 
 class Memory:
     """One endpoint's `sync_state` as it stood when the sync began, and the only hand that changes it.
@@ -33,7 +36,8 @@ class Memory:
         ).fetchone()
         self.completed, self.rescoping, self.full_pending = bool(row[0]), bool(row[1]), bool(row[2])
         self.full_listed_at: str | None = row[3]
-        self.track_seen = bool(row[4])
+        self.track_seen = row[4] == _TRACKING
+        self._is_listed = row[4] == _TRACKED
         self.selection: str | None = row[5]
         self.bounds: tuple[str | None, str | None] = (row[6], row[7])
         self.full_begun_at: Timestamp | None = row[8]
@@ -49,9 +53,12 @@ class Memory:
         return last is None or last <= relist_before or last > now  # the clock was set back
 
     def begin_full(self, now: Timestamp, *, anew: bool) -> None:
-        """Make a full listing something that a later sync can go on with; one under way goes on, unless `anew`."""
+        """Make a full listing something that a later sync can go on with; one under way goes on, unless `anew`.
+
+        One whose pages had all come, though its sync did not come to its end, is listed once more.
+        """
         self.full = True
-        if self.full_pending and not anew:
+        if self.full_pending and not anew and not self._is_listed:
             return
         self._connection.execute("DELETE FROM seen WHERE endpoint_id = ?", (self.endpoint_id,))
         # One that must be read by itself stays so: the pages of a flat listing need not show all that is in it.
@@ -67,6 +74,22 @@ class Memory:
             (self.endpoint_id, now),
         )
         self._load()
+
+    def end_tracking(self) -> None:
+        """Remember that every page of the full listing was taken, so that what it has named need not be kept."""
+        self.track_seen = False
+        self._connection.execute(
+            "UPDATE sync_state SET track_seen = ? WHERE endpoint_id = ?", (_TRACKED, self.endpoint_id)
+        )
+
+    def forget_seen(self, most: int) -> bool:
+        """Drop so many of the ids that a listing which came to its end has named; tell whether some are left."""
+        dropped = self._connection.execute(
+            """DELETE FROM seen WHERE endpoint_id = ?1 AND external_id IN (
+               SELECT external_id FROM seen WHERE endpoint_id = ?1 LIMIT ?2)""",
+            (self.endpoint_id, most),
+        ).rowcount
+        return dropped == most
 
     def listing_since(self, sync_began: Timestamp) -> Timestamp:
         """Tell since when the listing under way names what there is; one that no full sync began, since this sync."""
