@@ -5,7 +5,7 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -15,13 +15,18 @@ import yaml
 
 from filesync.cli import World, run
 from filesync.clock import Clock, Stop
-from filesync.config import load_config
+from filesync.config import Endpoint, load_config
+from filesync.errors import StoppedError
+from filesync.http.counters import Counters
+from filesync.model import Batch
+from filesync.providers.base import Known, Provider
 from filesync.settings import load_settings
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET, AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from filesync.store.journal import Outcome
 from filesync.sync.choice import Choice
+from filesync.sync.endpoint import OpenProvider
 from filesync.sync.opening import opener
 from filesync.sync.start import Report, Start, sync_due
 
@@ -55,6 +60,7 @@ class Home:
         self.clock: Clock = clock or SimulatedClock(frozen=True)
         self.environ = {"FILESYNC_HOME": str(path)}
         self.browser: Callable[[str], bool] = lambda _: False
+        self.after_statement: Callable[[int], None] | None = None  # called with the number of those that are stored
         for service in (acc, drive):
             if service is not None:
                 self.point_to(service)
@@ -101,6 +107,7 @@ class Home:
         config = load_config(self.path / "config" / "connector.yaml", settings)
         clock = clock or self.clock
         opened = opener(config, clock, Random(1))
+        open_provider = opened if self.after_statement is None else _counted(opened, self.after_statement)
         return sync_due(
             Start(
                 config.endpoints,
@@ -108,12 +115,29 @@ class Home:
                 choice or Choice(),
                 clock,
                 Stop(clock, parent=self.stop),
-                opened,
+                open_provider,
                 settings.max_concurrent_syncs,
                 sets=config.sets,
                 find_members=opened.members,
             )
         )
+
+    def halt(self) -> None:
+        """Stop the sync that is under way; to be called after a statement."""
+        raise StoppedError("stopped by a signal")
+
+    def sync_stopped(self, after: int, *names: str, **choice: Any) -> Outcome:
+        """Run an endpoint, and stop it when so many statements are stored, as a signal does between two."""
+
+        def stop(stored: int) -> None:
+            if stored == after:
+                self.halt()
+
+        outer, self.after_statement = self.after_statement, stop
+        try:
+            return self.sync(*names, **choice)
+        finally:
+            self.after_statement = outer
 
     def spawn(self, *arguments: str, **environ: str) -> "subprocess.Popen[str]":
         """Start the command as cron would: no terminal, a bare environment."""
@@ -201,6 +225,24 @@ class Home:
         assert all(row["counted"] == row["live"] for row in counted)
         search = self.query("SELECT count(*) AS n FROM files_search WHERE files_search MATCH 'a* OR b* OR e* OR 0*'")
         assert search[0]["n"] >= 0
+
+
+def _counted(open_provider: OpenProvider, after_statement: Callable[[int], None]) -> OpenProvider:
+    """Open providers that tell, of all statements of their reading, when each is stored."""
+
+    def opened(endpoint: Endpoint, stop: Stop, counters: Counters) -> Provider:
+        provider = open_provider(endpoint, stop, counters)
+        read = provider.read
+
+        def counting(known: Known) -> Iterator[Batch]:
+            for number, batch in enumerate(read(known), 1):
+                yield batch
+                after_statement(number)
+
+        provider.read = counting  # type: ignore[method-assign]
+        return provider
+
+    return opened
 
 
 @dataclass

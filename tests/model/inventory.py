@@ -210,9 +210,16 @@ class Model:
         if outcome.error_type == "mass_delete":
             assert total >= _FEWEST_GUARDED, (outcome, total)
             assert str(outcome.error_message).count("--accept-deletions") == 1
+            self._assert_block_has_a_reason(after, earlier, total)
         elif gone:
             percent = (len(gone) + earlier) * 100 / total
             assert total < _FEWEST_GUARDED or percent <= self.max_delete_percent, (outcome, len(gone), earlier, total)
+
+    def _assert_block_has_a_reason(self, after: Mapping[str, Row], earlier: int, total: int) -> None:
+        """Nobody is asked about deletions while everything is there: so many files are not shown any more."""
+        shown = self.service.shown()
+        gone = sum(is_live(row) and id_ not in shown for id_, row in after.items())
+        assert self.lagging or (gone + earlier) * 100 > self.max_delete_percent * total, (gone, earlier, total)
 
     def _vanished_before(self, before: Before, outcome: Outcome) -> int:
         since = timestamp(outcome.started_at - self.reconcile_every)
