@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from filesync.clock import Stop, SystemClock, Timestamp
 from filesync.model import (
@@ -151,8 +152,8 @@ def main(path: Path, *options: str) -> None:
     watch = Watch(int(os.environ.get("KILL_AT_COMMIT", "0")))
     connect = database._connect
 
-    def connect_watched(*args: object, **named: object) -> sqlite3.Connection:
-        connection = connect(*args, **named)  # type: ignore[arg-type]
+    def connect_watched(*args: Any, **named: Any) -> sqlite3.Connection:
+        connection = connect(*args, **named)
         watch.on(connection)
         return connection
 
