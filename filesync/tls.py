@@ -60,7 +60,25 @@ _WANTS_CERTIFICATE = {
     "TLSV1_ALERT_ACCESS_DENIED",
     "TLSV1_ALERT_UNKNOWN_CA",
 }
+_UNSAFE = {
+    "CA_KEY_TOO_SMALL",
+    "CA_MD_TOO_WEAK",
+    "DH_KEY_TOO_SMALL",
+    "EE_KEY_TOO_SMALL",
+    "LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED",
+    "UNSAFE_LEGACY_RENEGOTIATION_DISABLED",
+    "WRONG_CIPHER_RETURNED",
+    "WRONG_SIGNATURE_TYPE",
+}
 _OTHER_NAME = {"TLSV1_ALERT_UNRECOGNIZED_NAME", "TLSV1_UNRECOGNIZED_NAME"}
+_HANDSHAKES = (
+    (_NO_TLS, "what answers there speaks no TLS: check the address, and {way}"),
+    (_OTHER_NAME, "another host answers there: check the address, and {way}"),
+    (_TOO_OLD, "{other} must offer TLS 1.2 or newer"),
+    (_UNSAFE, "{other} must be brought up to date: what it offers is not safe"),
+    (_WANTS_CERTIFICATE, "a client's certificate is demanded, and filesync has none: {other} must do without"),
+)
+_NO_WAY = "the two sides agree on no way to encrypt, or a client's certificate is demanded: {other} knows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +94,13 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Authorities:
-    """Who is trusted: those of `bundle` instead of the usual ones; `ignored` is set as well, and nobody reads it."""
+    """Who is trusted: those of `bundle` instead of the usual ones; nobody looks at what else is set.
+
+    `unread` is such a variable that only `.env` sets, `ignored` one that is for other programs.
+    """
 
     bundle: Variable | None = None
+    unread: Variable | None = None
     ignored: Variable | None = None
 
     def problem(self) -> str:
@@ -91,12 +113,14 @@ class Authorities:
 def authorities(environ: Mapping[str, str], read: str | None = None) -> Authorities:
     """Find out who is trusted; `read` is the path that `requests` found itself, '' for none, None: nobody asked it.
 
-    A variable that only `.env` sets may be in `environ`, and is not among what `requests` finds.
+    `environ` may have what `.env` sets, and `requests` finds nothing of that.
     """
-    bundle = _first_set(BUNDLES, environ)
-    if read is not None and (bundle is None or bundle.value != read):
-        bundle = Variable(" or ".join(BUNDLES), read) if read else None
-    return Authorities(bundle, _first_set(NOT_READ, environ))
+    bundle, ignored = _first_set(BUNDLES, environ), _first_set(NOT_READ, environ)
+    if read is None or (bundle and bundle.value == read):
+        return Authorities(bundle, ignored=ignored)
+    if read:
+        return Authorities(Variable(" or ".join(BUNDLES), read), ignored=ignored)
+    return Authorities(unread=bundle, ignored=ignored)
 
 
 def problem_of(path: Path) -> str:
@@ -131,7 +155,7 @@ def explain(error: BaseException, trusted: Authorities, now: datetime, *, at_pro
         if isinstance(each, ssl.SSLCertVerificationError):
             head = f"the certificate of {_PROXY} is not trusted" if at_proxy else "its certificate is not trusted"
             return f"{head}: {_reason(each)}; {_on_certificate(each.verify_code, trusted, now)}"
-    return f"no TLS connection: {_reason(found[0])}; {_on_handshake(found[0].reason, at_proxy=at_proxy)}"
+    return f"no TLS connection: {_reason(found[0])}; {_on_handshake(found[0].reason or '', at_proxy=at_proxy)}"
 
 
 def shown_path(text: str) -> str:
@@ -179,24 +203,19 @@ def _on_authority(trusted: Authorities) -> str:
             "service, or of a proxy that opens TLS connections)"
         )
         return f"{trusted.bundle} {problem or lacks}"
+    if trusted.unread:
+        # filesync.doctor.network says so too
+        return f"{trusted.unread} is set in .env, which reaches no request from there: set it in the environment"
     if trusted.ignored:
         return f"{trusted.ignored} is not what filesync looks at: set REQUESTS_CA_BUNDLE"
     return "if a proxy of yours opens TLS connections, set REQUESTS_CA_BUNDLE to the file of its certificate authority"
 
 
-def _on_handshake(reason: str | None, *, at_proxy: bool) -> str:
-    if reason in _NO_TLS:
-        if at_proxy:
-            return f"{_PROXY} speaks plain http: write its address with http://"
-        return f"what answers there speaks no TLS: check the address, and {_WAY}"
-    if reason in _OTHER_NAME:
-        return f"another host answers there: check the address, and {_WAY}"
-    other = _PROXY if at_proxy else _IN_CHARGE
-    if reason in _TOO_OLD:
-        return f"{other} must offer TLS 1.2 or newer"
-    if reason in _WANTS_CERTIFICATE:
-        return f"a client's certificate is demanded, and filesync has none: {other} must do without"
-    return f"the two sides agree on no way to encrypt, or a client's certificate is demanded: {other} knows"
+def _on_handshake(reason: str, *, at_proxy: bool) -> str:
+    if at_proxy and reason in _NO_TLS:
+        return f"{_PROXY} speaks plain http: write its address with http://"
+    found = (said for reasons, said in _HANDSHAKES if reason in reasons)
+    return next(found, _NO_WAY).format(other=_PROXY if at_proxy else _IN_CHARGE, way=_WAY)
 
 
 def _first_set(names: Sequence[str], environ: Mapping[str, str]) -> Variable | None:

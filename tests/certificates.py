@@ -23,6 +23,7 @@ class Authority:
 
     folder: Path
     is_critical: bool = True  # its basic constraints
+    says_usage: bool = True
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
 
     @property
@@ -37,14 +38,13 @@ class Authority:
             digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_encipherment=False,
             data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
         )  # fmt: skip
-        made = (
+        builder = (
             self._begun(self.name, self.key, -30 * DAY, 30 * DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=self.is_critical)
-            .add_extension(usage, critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False)
-            .sign(self.key, hashes.SHA256())
         )
-        path.write_bytes(made.public_bytes(_PEM))
+        builder = builder.add_extension(usage, critical=True) if self.says_usage else builder
+        path.write_bytes(builder.sign(self.key, hashes.SHA256()).public_bytes(_PEM))
         return path
 
     def issue(

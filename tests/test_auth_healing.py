@@ -137,7 +137,8 @@ def test_a_clock_that_was_ahead_when_it_was_refused_holds_nothing_back(ann: Driv
     right = ann.home.clock
     ann.service.faults.fail(said(400, "invalid_grant", "Account has been disabled"), route="token")
     ann.home.clock = SimulatedClock(right.now() + timedelta(days=400), frozen=True)
-    assert start(ann.home).code == 77
+    ahead = start(ann.home)
+    assert (ahead.code, f"filesync asks again after {ann.home.clock.now():%Y-%m-%d}" in ahead.err) == (77, True)
     ann.home.clock = right
     assert start(ann.home).code == 0
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from urllib3.util.ssl_ import create_urllib3_context
 
+from filesync import tls
 from filesync.errors import ConfigError, DeliveryError, FilesyncError, NetworkError, TlsError
 from filesync.http import trust
 from filesync.notify.posting import Post, post
@@ -106,6 +107,13 @@ def test_an_authority_nobody_knows_names_what_is_set_and_what_is_read(
             assert "set REQUESTS_CA_BUNDLE" not in said
 
 
+def test_a_bundle_that_only_dotenv_names_is_said_to_reach_no_request(tmp_path: Path, authority: Authority) -> None:
+    world = World(tmp_path, environ={"REQUESTS_CA_BUNDLE": str(authority.bundle)})
+    with running(serving(authority.issue())) as service:
+        said = refusal(world, service.url)
+    assert f"REQUESTS_CA_BUNDLE ({authority.bundle}) is set in .env, which reaches no request from there" in said
+
+
 def test_an_authority_that_signed_itself_is_said_so(world: World, authority: Authority) -> None:
     chain = authority.folder / "chain.pem"
     chain.write_bytes(authority.issue().read_bytes() + authority.bundle.read_bytes())
@@ -113,27 +121,27 @@ def test_an_authority_that_signed_itself_is_said_so(world: World, authority: Aut
         assert "not trusted: self-signed certificate in certificate chain" in refusal(world, service.url)
 
 
-@pytest.mark.parametrize(
-    ("is_critical", "names_issuer", "reason"),
-    [
-        (True, False, "Missing Authority Key Identifier"),
-        (False, True, "Basic Constraints of CA cert not marked critical"),
-    ],
-)
+STRICT: dict[str, dict[str, Any]] = {
+    "Missing Authority Key Identifier": {},
+    "Basic Constraints of CA cert not marked critical": {"is_critical": False},
+    "CA cert does not include key usage extension": {"says_usage": False},
+}
+
+
+@pytest.mark.parametrize("reason", STRICT)
 def test_what_only_newer_pythons_refuse_is_said_so(
-    world: World,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    is_critical: bool,
-    names_issuer: bool,
-    reason: str,
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str
 ) -> None:
-    authority = Authority(tmp_path, is_critical=is_critical)
+    """The third one is GSA-TTS/cg-egress-proxy#96: curl and older Pythons go through the same proxy."""
+    authority = Authority(tmp_path, **STRICT[reason])
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
     is_strict(monkeypatch)
-    with running(serving(authority.issue(names_issuer=names_issuer))) as service:
+    with running(serving(authority.issue(names_issuer=bool(STRICT[reason])))) as service, running(Service()) as other:
         said = refusal(world, service.url)
-    assert f"not trusted: {reason}; Python 3.13 and newer refuse what older ones took" in said
+        monkeypatch.setenv("HTTP_PROXY", service.url)
+        behind = refusal(World(tmp_path / "behind"), other.url)
+    assert f"its certificate is not trusted: {reason}; Python 3.13 and newer refuse what older ones took" in said
+    assert f"HTTP_PROXY is not trusted: {reason}; Python 3.13 and newer refuse" in behind
     assert "run filesync with Python 3.12" in said
 
 
@@ -256,6 +264,17 @@ def test_an_old_version_that_the_service_wants_is_named(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
     with running(Alerting(server_hello)) as service:
         assert "no TLS connection: unsupported protocol; " in refusal(world, service.url)
+
+
+@pytest.mark.parametrize("reason", ["UNSAFE_LEGACY_RENEGOTIATION_DISABLED", "DH_KEY_TOO_SMALL", "CA_MD_TOO_WEAK"])
+def test_what_openssl_calls_unsafe_is_said_to_be_mended_at_the_other_side(reason: str) -> None:
+    """Take the errors as they were reported: urllib3/urllib3#2653, psf/requests#4775, m-click/requests_pkcs12#34."""
+    error = ssl.SSLError(1, f"[SSL: {reason}] as OpenSSL says it (_ssl.c:1007)")
+    error.reason = reason
+    said = tls.explain(error, tls.Authorities(), NOW, at_proxy=False)
+    assert tls.is_final(error)
+    assert f"no TLS connection: {reason.replace('_', ' ').lower()}; whoever runs the service" in said
+    assert "must be brought up to date: what it offers is not safe" in said
 
 
 def test_a_service_that_demands_a_clients_certificate_is_said_so(

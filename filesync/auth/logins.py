@@ -16,6 +16,7 @@ from filesync.http import Answer, Secret
 ASK_AGAIN = timedelta(hours=1)  # after a refusal that may heal: as often as a login that works is refreshed
 
 _FORMAT = 1
+_LAST_YEAR = 9999  # of the calendar: no hour comes after it
 
 
 class DamagedLoginError(AuthError):
@@ -75,9 +76,9 @@ class StoredLogin:
     def without_access(self) -> "StoredLogin":
         return replace(self, access=self.access.spent())
 
-    def is_idle(self, since: datetime) -> bool:
-        """Tell whether it was not refreshed since then, although it could be."""
-        return (not self.refused or self.refused_at is not None) and self.access.obtained_at <= since
+    def is_idle(self, since: datetime, now: datetime) -> bool:
+        """Tell whether it was not refreshed since then, although it could be now."""
+        return not (self.refused and self.is_settled(now)) and self.access.obtained_at <= since
 
     def to_bytes(self) -> bytes:
         ends = self.refresh_expires_at
@@ -174,7 +175,7 @@ def _refresh_end(answer: Answer, clock: Clock, life: timedelta | None) -> dateti
 def _of_fields(fields: Mapping[str, Any]) -> StoredLogin:
     if fields["filesync_login"] != _FORMAT:
         raise ValueError("another format")
-    ends, refused_at = fields["refresh_expires_at"], fields.get("refused_at")  # the latter came later
+    ends = fields["refresh_expires_at"]
     texts = {name: _text(fields[name]) for name in ("client_id", "client_secret", "token_uri", "refresh_token")}
     return StoredLogin(
         client=Client(texts["client_id"], Secret(texts["client_secret"]), texts["token_uri"]),
@@ -185,9 +186,18 @@ def _of_fields(fields: Mapping[str, Any]) -> StoredLogin:
         logged_in_at=from_timestamp(fields["logged_in_at"]),
         user=_text(fields["user"]),
         refused=_text(fields["refused"]),
-        refused_at=from_timestamp(refused_at) if refused_at else None,
+        refused_at=_refused_at(fields.get("refused_at")),  # it came later than the other fields
         lives_on=fields["lives_on"] is True,
     )
+
+
+def _refused_at(text: Any) -> datetime | None:
+    if not text:
+        return None
+    found = from_timestamp(text)
+    if not found.tzinfo or found.year >= _LAST_YEAR:
+        raise ValueError("a time is needed")
+    return found
 
 
 def _text(value: Any) -> str:

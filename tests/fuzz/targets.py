@@ -145,7 +145,9 @@ def token_files(content: bytes) -> None:
         login = login_file(path, _CLOCK, Stop(_CLOCK), "log in").read()
         assert login is not None
         login.is_settled(NOW)
-        login.is_idle(NOW)
+        login.is_idle(NOW, NOW)
+        login.is_settled(NOW)
+        str(login.problem)
     with contextlib.suppress(AuthError):
         credentials_file.read_credentials(path, "GOOGLE_CREDENTIALS_PATH")
     with contextlib.suppress(AuthError):
