@@ -101,7 +101,7 @@ def _bundle(variable: tls.Variable) -> Finding:
     problem = tls.problem_of(path)
     if problem:
         mend = f"set {name} to the file of your certificate authority, in PEM, or unset it"
-        return fail("network", "authorities", f"{name}: {tls.shown_path(variable.value)} {problem}", mend, name)
+        return fail("network", "authorities", f"{variable} {problem}", mend, name)
     if path.is_dir():
         return ok("network", "authorities", f"{name}: the folder {path}", name)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -136,7 +136,7 @@ class _Exchange:
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise self._wire.meaning(error, self._call) from error
         except OSError as error:  # the authorities
-            problem = self._wire.trusted.problem() or "the authorities that come with the program cannot be read"
+            problem = self._wire.trusted.problem() or "the certificate authorities cannot be read"
             raise ConfigError(f"{self._call.where}: {problem}") from error
 
     def _read(self, response: requests.Response) -> bytes:
