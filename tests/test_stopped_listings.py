@@ -56,7 +56,6 @@ def stop_a_full_listing(drive: Drive, *, after_files: int, seconds: int = 2 * HO
     drive.service.clock.advance(seconds)
 
 
-@on_branch_big
 def test_a_filter_that_is_dropped_while_a_listing_is_stopped_loses_no_file(drive: Drive) -> None:
     fill(drive, drive.service.state.add_folder(drive.shared, "plans"), 30, "dwg")
     configure(drive, file_types=["pdf"])
@@ -68,7 +67,6 @@ def test_a_filter_that_is_dropped_while_a_listing_is_stopped_loses_no_file(drive
     assert_drive_truth(drive.home, drive.shared)
 
 
-@on_branch_big
 def test_an_age_that_passes_while_a_listing_is_stopped_loses_no_file(drive: Drive) -> None:
     now = drive.service.clock.now()
     fill(
@@ -82,7 +80,6 @@ def test_an_age_that_passes_while_a_listing_is_stopped_loses_no_file(drive: Driv
     assert_drive_truth(drive.home, drive.shared)
 
 
-@on_branch_big
 def test_a_folder_that_is_renamed_out_of_an_exclusion_while_a_listing_is_stopped_loses_no_file(drive: Drive) -> None:
     archive = drive.service.state.add_folder(drive.shared, "Archive")
     fill(drive, archive, 30)
@@ -96,7 +93,6 @@ def test_a_folder_that_is_renamed_out_of_an_exclusion_while_a_listing_is_stopped
     assert_drive_truth(drive.home, drive.shared)
 
 
-@on_branch_big
 def test_a_file_added_to_a_folder_that_was_away_while_a_listing_was_stopped_is_found(drive: Drive) -> None:
     state = drive.service.state
     other = state.add_drive("Other", READER)
@@ -116,7 +112,6 @@ def test_a_file_added_to_a_folder_that_was_away_while_a_listing_was_stopped_is_f
     assert_drive_truth(drive.home, drive.shared)
 
 
-@on_branch_big
 def test_what_is_uploaded_during_a_listing_that_is_stopped_for_hours_is_not_missed_by_it(drive: Drive) -> None:
     fill(drive, drive.shared, 35)
     drive.settle()
@@ -133,7 +128,6 @@ def test_what_is_uploaded_during_a_listing_that_is_stopped_for_hours_is_not_miss
     assert_drive_truth(drive.home, drive.shared)
 
 
-@on_branch_big
 def test_a_file_added_early_in_a_stopped_listing_of_a_wider_scope_is_not_out_of_scope(drive: Drive) -> None:
     state = drive.service.state
     mine = state.root_of(READER)
@@ -156,7 +150,6 @@ def test_a_file_added_early_in_a_stopped_listing_of_a_wider_scope_is_not_out_of_
     assert_drive_truth(drive.home, mine)
 
 
-@on_branch_big
 def test_a_file_that_moves_during_the_first_crawl_of_a_narrower_scope_is_not_out_of_scope(acc: Acc) -> None:
     service = acc.service
     plans = service.add_folder(acc.top, "Plans")
@@ -186,7 +179,6 @@ def leave_stamps(acc: Acc, folder: str, act: Callable[[], object]) -> None:
         each.rollup = stamp
 
 
-@on_branch_big
 def test_a_file_that_moved_unseen_out_of_a_folder_does_not_go_with_it(acc: Acc) -> None:
     service = acc.service
     old, new = service.add_folder(acc.top, "old"), service.add_folder(acc.top, "new")
@@ -202,7 +194,6 @@ def test_a_file_that_moved_unseen_out_of_a_folder_does_not_go_with_it(acc: Acc) 
     assert acc.home.paths() == ["/Project Files/c.pdf", "/Project Files/new/a.pdf"]
 
 
-@on_branch_big
 def test_deletions_are_removed_and_noted_as_accepted_in_one_commit(acc: Acc) -> None:
     files = [acc.service.add_file(acc.top, f"{number}.pdf", 1) for number in range(20)]
     acc.settle()

@@ -1,9 +1,31 @@
--- Schema version 8: what fails by itself while its service answers, and entries with something odd in them.
+-- Schema version 8: what fails by itself while its service answers, entries with something odd in them, and listings
+-- that are stopped and go on.
 
 -- Syncs in a row in which reading the folder (looking the candidate up) failed and others were answered.
 ALTER TABLE folders ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE candidates ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE candidates ADD COLUMN failure TEXT;
+
+-- The sync that asked what became of it; `settled`: the removal was decided and is being written, in steps.
+ALTER TABLE candidates ADD COLUMN asked_in INTEGER;
+ALTER TABLE candidates ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX candidates_settled ON candidates (endpoint_id) WHERE settled;
+
+-- What follows from one statement for any number of files and is not done yet: for each file of these folders a new path
+-- and decision, or (with a fate) its removal. Files up to the row ids `files_after` and `withheld_after` have got it.
+CREATE TABLE owed (
+    endpoint_id INTEGER NOT NULL REFERENCES endpoints (id),
+    folder_id TEXT NOT NULL,
+    fate TEXT,
+    cause TEXT NOT NULL,
+    reconciled INTEGER NOT NULL DEFAULT 0,
+    files_after INTEGER NOT NULL DEFAULT 0,
+    withheld_after INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (endpoint_id, folder_id)
+) STRICT, WITHOUT ROWID;
+
+-- When a full listing by pages had named every folder: marks that are older than this are served by its other pages.
+ALTER TABLE sync_state ADD COLUMN folders_known_at TEXT;
 
 ALTER TABLE sync_logs ADD COLUMN odd_entries INTEGER NOT NULL DEFAULT 0;
 

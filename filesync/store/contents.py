@@ -2,7 +2,7 @@
 
 import json
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from filesync.clock import Timestamp
@@ -12,7 +12,6 @@ from filesync.store.removals import Removals
 from filesync.store.sighting import Sighting
 from filesync.store.states import (
     FACTS,
-    TRACKED,
     Facts,
     FileState,
     alive,
@@ -25,9 +24,8 @@ from filesync.store.states import (
     type_of,
     updated_at,
 )
-from filesync.store.tree import Tree, join
+from filesync.store.tree import BY_ITSELF, Tree, join
 
-CHUNK = 1000
 _WITHHOLD = f"""
     INSERT INTO withheld_files (endpoint_id, external_file_id, {", ".join(FACTS)})
     VALUES ({", ".join("?" * (len(FACTS) + 2))})
@@ -102,25 +100,6 @@ class Contents:
         if before is not None and is_alive(before):
             self._removals.leave(file_id, sighting, vanished=vanished)
 
-    def rehang(self, folder_ids: Sequence[str], sighting: Sighting, but: Collection[str]) -> None:
-        """Give the files of folders that moved, came in or went out their new paths, and decide them afresh.
-
-        `but` are files that are about to be put: each changes once in a transaction.
-        """
-        for start in range(0, len(folder_ids), CHUNK):
-            parents = json.dumps(folder_ids[start : start + CHUNK])
-            condition = "parent_external_id IN (SELECT value FROM json_each(?))"
-            self.reconsider(condition, [parents], sighting, but)
-
-    def reconsider(
-        self, condition: str, parameters: Sequence[object], sighting: Sighting, but: Collection[str] = ()
-    ) -> None:
-        """Decide remembered files afresh: paths from the tree, filters as they are now; no request."""
-        for states in self._in_chunks("files", TRACKED, f"deleted_at IS NULL AND {condition}", parameters):
-            self._reconsider_shown({i: state for i, state in states.items() if i not in but}, sighting)
-        for facts in self._in_chunks("withheld_files", FACTS, condition, parameters):
-            self._reconsider_withheld({i: values for i, values in facts.items() if i not in but}, sighting)
-
     def alive_among(self, ids: Sequence[str]) -> list[str]:
         """Pick the ids of live files."""
         rows = self._rows_of(json.dumps(list(ids)))
@@ -152,7 +131,8 @@ class Contents:
         )
         self._release({row[0] for row in rows}.difference(present))
 
-    def _reconsider_shown(self, states: Mapping[str, FileState], sighting: Sighting) -> None:
+    def reconsider_shown(self, states: Mapping[str, FileState], sighting: Sighting) -> None:
+        """Decide live files afresh: paths from the tree, filters as they are now; no request."""
         turns: list[Turn] = []
         kept: list[tuple[str, Facts]] = []
         for id_, before in states.items():
@@ -168,7 +148,10 @@ class Contents:
         self._ledger.record(turns, sighting.now)
         self._withhold(kept)
 
-    def _reconsider_withheld(self, facts: Mapping[str, Facts], sighting: Sighting) -> None:
+    def reconsider_withheld(self, facts: Mapping[str, Facts], sighting: Sighting) -> None:
+        """Decide withheld files afresh, likewise."""
+        if not facts:
+            return
         rows = self._rows_of(json.dumps(list(facts)))
         turns: list[Turn] = []
         shown: list[str] = []
@@ -177,8 +160,8 @@ class Contents:
             parent = self._tree.place_of(parent_of(values))
             if parent is None:
                 continue  # it waits for its folder's place
-            if parent.relist:
-                waiting.append(id_)  # for its folder to be read
+            if parent.relist == BY_ITSELF:
+                waiting.append(id_)  # its folder was out of sight: what is in it now shows when it is read
                 continue
             path = join(str(parent.path), name_of(values))
             if self._matches(path, type_of(values), updated_at(values)):
@@ -202,22 +185,6 @@ class Contents:
             (self._endpoint_id, ids),
         )
         return {row[0] for row in rows}
-
-    def _in_chunks(
-        self, table: str, columns: Sequence[str], condition: str, parameters: Sequence[object]
-    ) -> Iterator[dict[str, Facts]]:
-        """Walk a table in pieces, by rowid, so that the walk may write what it walks over."""
-        last = 0
-        while True:
-            rows = self._connection.execute(
-                f"""SELECT rowid, external_file_id, {", ".join(columns)} FROM {table}
-                    WHERE endpoint_id = ? AND rowid > ? AND {condition} ORDER BY rowid LIMIT {CHUNK}""",  # noqa: S608
-                (self._endpoint_id, last, *parameters),
-            ).fetchall()
-            if not rows:
-                return
-            last = rows[-1][0]
-            yield {row[1]: row[2:] for row in rows}
 
     def _withhold(self, kept: Sequence[tuple[str, Facts]]) -> None:
         self._connection.executemany(_WITHHOLD, ((self._endpoint_id, id_, *facts) for id_, facts in kept))

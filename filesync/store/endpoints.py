@@ -271,16 +271,17 @@ def _tell_anew(connection: sqlite3.Connection, old: Stored, endpoint: Declared, 
 
 
 def _change_scope(connection: sqlite3.Connection, endpoint_id: int, scope: str, now: Timestamp) -> None:
-    """Ask for a full listing of the new scope; what it does not show leaves as out_of_scope at its end."""
+    """Ask for a full listing of the new scope; what lies outside leaves as out_of_scope at its end."""
     connection.execute("DELETE FROM seen WHERE endpoint_id = ?", (endpoint_id,))
     connection.execute(
         """UPDATE sync_state SET scope = ?, provider_state = '{}', root_id = NULL, full_begun_at = ?, track_seen = 1,
+           folders_known_at = NULL,
            rescoping = completed_at IS NOT NULL OR live_files > 0, last_started_at = NULL, next_due_at = NULL
            WHERE endpoint_id = ?""",
         (scope, now, endpoint_id),
     )
     connection.execute(
-        """UPDATE folders SET folder_path = NULL, depth = NULL, relist = 1, listed_stamp = NULL, readable = 1
+        """UPDATE folders SET folder_path = NULL, depth = NULL, relist = 2, listed_stamp = NULL, readable = 1
            WHERE endpoint_id = ? AND deleted_at IS NULL""",
         (endpoint_id,),
     )

@@ -2,8 +2,9 @@
 
 import json
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from filesync.clock import Timestamp
 from filesync.model import (
@@ -26,11 +27,36 @@ from filesync.store.contents import Contents
 from filesync.store.ledger import Ledger, Tally
 from filesync.store.memory import Memory
 from filesync.store.odd_entries import OddEntries
+from filesync.store.owed import Owed
 from filesync.store.recall import Recall
 from filesync.store.removals import Removals
 from filesync.store.sighting import Sighting
-from filesync.store.tree import Folder, Placing, Tree
+from filesync.store.tree import BY_ITSELF, WITH_ALL, Folder, Placing, Tree
 
+_AT_ONCE = 5_000  # ids
+# A file or folder `f` hangs in a folder that this sync reads by itself, which tells better what is missing from it.
+_READ_NEXT = f"""EXISTS (
+    SELECT 1 FROM folders AS p WHERE p.endpoint_id = f.endpoint_id AND p.external_folder_id = f.parent_external_id
+    AND p.relist = {BY_ITSELF} AND p.folder_path IS NOT NULL AND p.deleted_at IS NULL AND p.listable
+    AND NOT p.excluded)"""  # noqa: S608  our own words
+_IN_SCOPE = """EXISTS (
+    SELECT 1 FROM folders AS p WHERE p.endpoint_id = f.endpoint_id AND p.external_folder_id = f.parent_external_id
+    AND p.folder_path IS NOT NULL AND p.deleted_at IS NULL)"""
+_UNSEEN = """NOT EXISTS (SELECT 1 FROM seen AS s WHERE s.endpoint_id = :endpoint AND s.external_id = {})"""
+# What only the old scope has is no suspect: it is decided once the new one was read.
+_UNSEEN_FILES = f"""
+    SELECT f.external_file_id FROM files AS f WHERE f.endpoint_id = :endpoint AND f.external_file_id > :last
+    AND f.deleted_at IS NULL AND {_UNSEEN.format("f.external_file_id")} AND NOT {_READ_NEXT}
+    AND (NOT :rescoping OR {_IN_SCOPE}) ORDER BY f.external_file_id LIMIT :most"""  # noqa: S608  as above
+_UNSEEN_FOLDERS = f"""
+    SELECT f.external_folder_id FROM folders AS f WHERE f.endpoint_id = :endpoint AND f.external_folder_id > :last
+    AND f.deleted_at IS NULL AND {_UNSEEN.format("f.external_folder_id")} AND NOT {_READ_NEXT}
+    AND f.folder_path IS NOT NULL AND f.external_folder_id NOT IN (:root, :adopter)
+    ORDER BY f.external_folder_id LIMIT :most"""  # noqa: S608  as above
+_UNSEEN_WITHHELD = f"""
+    SELECT f.external_file_id FROM withheld_files AS f WHERE f.endpoint_id = :endpoint AND f.external_file_id > :last
+    AND {_UNSEEN.format("f.external_file_id")} AND NOT {_READ_NEXT}
+    ORDER BY f.external_file_id LIMIT :most"""  # noqa: S608  as above
 _SEVERAL = 3  # syncs in a row in which something failed by itself: then it is taken to be its own fault
 
 
@@ -58,6 +84,7 @@ class Parts:
     ledger: Ledger
     tally: Tally
     odd_entries: OddEntries
+    owed: Owed
 
 
 class Intake:
@@ -77,11 +104,13 @@ class Intake:
         self._removals = parts.removals
         self._tally = parts.tally
         self._odd_entries = parts.odd_entries
+        self._owed = parts.owed
         self._endpoint_id = memory.endpoint_id
         self._stamp = now
         self._began = now()
         self._stamped = stamped
         self._is_trial = trial
+        self._is_listed = False  # a flat listing came to its end in this sync
 
     def take(self, batch: Batch) -> None:
         match batch:
@@ -124,9 +153,8 @@ class Intake:
             self._memory.begin_full(self._stamp(), anew=True)
             self._tree.forget_cache()
         sighting = self.sighting(reconciled=self._is_relisting())
-        self._put_folders(batch.folders, sighting, batch.files)
+        self._put_folders(batch.folders, sighting)
         self._put_files(batch.files, sighting)
-        self._note_seen([*(f.id for f in batch.folders), *(f.id for f in batch.files)])
         self._note_named([f.id for f in batch.folders])
 
     def _folder_listed(self, batch: FolderListed) -> None:
@@ -138,7 +166,7 @@ class Intake:
         sighting = self.sighting(reconciled=self._is_reconciling(folder, batch.stamp))
         if not folder.readable:
             sighting = replace(sighting, cause="access")
-        self._put_folders(batch.folders, sighting, batch.files)
+        self._put_folders(batch.folders, sighting)
         self._put_files(batch.files, sighting)
         self._suspect_missing(batch, sighting)
         self._mark_listed(batch.folder_id, batch.stamp)
@@ -162,6 +190,15 @@ class Intake:
         self._tree.refresh([folder_id])
 
     def _folders_known(self) -> None:
+        if self._is_flat_listing and not self._memory.knows_folders:
+            # All files are on the pages that are still to come. Marks that are set from now on stay: what a folder
+            # holds that comes back after this may have been on a page that was read without it.
+            self._connection.execute(
+                """UPDATE folders SET relist = ?1 WHERE endpoint_id = ?2 AND relist = ?3 AND last_tried_at >= ?4""",
+                (WITH_ALL, self._endpoint_id, BY_ITSELF, self._memory.listing_since(self._began)),
+            )
+            self._memory.note_folders_known(self._stamp())
+            self._tree.forget_cache()
         if self.scope.adopt_into is not None:
             only_seen = self._memory.rescoping and self._memory.full and self._memory.track_seen
             self._rehang(self._tree.adopt(self.scope.adopt_into, only_seen=only_seen))
@@ -169,10 +206,7 @@ class Intake:
     def _scope_listed(self) -> None:
         if self._is_trial:
             return
-        sighting = self.sighting(reconciled=self._memory.completed)
-        if self._memory.full and self._memory.track_seen:
-            self._suspect_unseen(sighting)
-        elif not self._memory.full:
+        if not self._memory.full:
             self._memory.owe_full()  # nobody kept count of what was seen: what is missing shows in the next listing
         since = self._memory.listing_since(self._began)
         self._connection.execute(
@@ -181,40 +215,45 @@ class Intake:
             (self._endpoint_id, self.scope.root_id, since),
         )
         self._connection.execute(
-            """UPDATE folders SET last_listed_at = ?1, last_tried_at = ?1, relist = 0, failures = 0, entry_cause = NULL
+            """UPDATE folders SET last_listed_at = ?1, last_tried_at = ?1, failures = 0, entry_cause = NULL,
+               relist = CASE WHEN relist = ?4 AND listable THEN relist ELSE 0 END
                WHERE endpoint_id = ?2 AND deleted_at IS NULL AND folder_path IS NOT NULL AND readable
                AND (NOT listable OR last_tried_at >= ?3)""",
-            (self._stamp(), self._endpoint_id, since),
+            (self._stamp(), self._endpoint_id, since, BY_ITSELF),
         )
         self._tree.forget_cache()
+        self._memory.end_tracking()
+        self._is_listed = True
 
-    def _suspect_unseen(self, sighting: Sighting) -> None:
-        connection, endpoint_id = self._connection, self._endpoint_id
-        unseen_files = connection.execute(
-            """SELECT f.external_file_id FROM files AS f LEFT JOIN seen AS s
-               ON s.endpoint_id = f.endpoint_id AND s.external_id = f.external_file_id
-               WHERE f.endpoint_id = ? AND f.deleted_at IS NULL AND s.external_id IS NULL""",
-            (endpoint_id,),
-        ).fetchall()
-        unseen_folders = connection.execute(
-            """SELECT f.external_folder_id FROM folders AS f LEFT JOIN seen AS s
-               ON s.endpoint_id = f.endpoint_id AND s.external_id = f.external_folder_id
-               WHERE f.endpoint_id = ? AND f.deleted_at IS NULL AND s.external_id IS NULL
-               AND f.folder_path IS NOT NULL AND f.external_folder_id NOT IN (?, ?)""",
-            (endpoint_id, self.scope.root_id, self.scope.adopter or ""),
-        ).fetchall()
-        self._removals.suspect((row[0] for row in unseen_files), sighting, is_folder=False)
-        self._removals.suspect((row[0] for row in unseen_folders), sighting, is_folder=True)
-        connection.execute(
-            """DELETE FROM withheld_files WHERE endpoint_id = ?1 AND NOT EXISTS (
-               SELECT 1 FROM seen AS s WHERE s.endpoint_id = ?1 AND s.external_id = external_file_id)""",
-            (endpoint_id,),
-        )
-        connection.execute("DELETE FROM seen WHERE endpoint_id = ?", (endpoint_id,))
+    def suspects(self, batch: Batch) -> Iterator[Callable[[], None]]:
+        """Give, before the end of a flat listing is taken, the steps that note what none of its pages has shown.
+
+        Each is a commit of its own: a listing of any length that shows none of a million files is one statement.
+        """
+        if not (isinstance(batch, ScopeListed) and self._is_flat_listing and self._memory.track_seen):
+            return
+        sighting = self.sighting(reconciled=self._memory.completed)
+        for ids in self._unseen(_UNSEEN_FILES, rescoping=self._memory.rescoping):
+            yield partial(self._removals.suspect, ids, sighting, is_folder=False)
+        for ids in self._unseen(_UNSEEN_FOLDERS, root=self.scope.root_id, adopter=self.scope.adopter or ""):
+            yield partial(self._removals.suspect, ids, sighting, is_folder=True)
+        for ids in self._unseen(_UNSEEN_WITHHELD):
+            yield partial(self._contents.forget, ids)
+
+    def _unseen(self, question: str, **values: object) -> Iterator[list[str]]:
+        """Read ids in order, some at a time."""
+        last = ""
+        while True:
+            given = {"endpoint": self._endpoint_id, "last": last, "most": _AT_ONCE, **values}
+            rows = self._connection.execute(question, given).fetchall()
+            if not rows:
+                return
+            yield [row[0] for row in rows]
+            last = rows[-1][0]
 
     def _changed(self, batch: Changed) -> None:
         sighting = self.sighting()
-        self._put_folders(batch.folders, sighting, batch.files)
+        self._put_folders(batch.folders, sighting)
         self._put_files(batch.files, sighting)
         if self._is_trial:
             return
@@ -230,7 +269,7 @@ class Intake:
         self._recall.put_back([*shown, *batch.missing], self._stamp(), about_to_be_put=shown)
         self._tree.displace([folder.id for folder in batch.folders])
         sighting = self.sighting()
-        self._put_folders(batch.folders, sighting, batch.files)
+        self._put_folders(batch.folders, sighting)
         self._put_files(batch.files, sighting)
         if not self._is_trial:
             self._removals.suspect(self._contents.alive_among(batch.missing), sighting, is_folder=False)
@@ -285,16 +324,17 @@ class Intake:
         self._tree.refresh([folder_id])
         return int(row[0]) if row and is_new else _SEVERAL
 
-    def _put_folders(self, folders: Sequence[RemoteFolder], sighting: Sighting, coming: Sequence[RemoteFile]) -> None:
+    def _put_folders(self, folders: Sequence[RemoteFolder], sighting: Sighting) -> None:
         folders = [folder for folder in folders if folder.id != self.scope.root_id]
         if not folders:
             return
+        self._note_seen([folder.id for folder in folders])
         self._odd_entries.note(folders)
         placing = self._tree.put(folders, keep_strays=self.scope.keep_strays)
         self._tree.relist_below(self._removals.announced_among(placing.found))
         self._removals.seen_again(json.dumps(list(placing.found)))
         self._lose(placing.lost, folders, sighting)
-        self._rehang(placing, frozenset(file.id for file in coming))
+        self._rehang(placing)
 
     def _lose(self, lost: Sequence[str], folders: Sequence[RemoteFolder], sighting: Sighting) -> None:
         """Take folders that hang nowhere by now for moved out, or ask where that hangs which they hang in."""
@@ -309,13 +349,14 @@ class Intake:
         adopt_into = self.scope.adopter
         self._tally.files_seen += len(files)
         if files:
+            self._note_seen([file.id for file in files])
             self._odd_entries.note(files)
             self._contents.put(files, sighting, keep_strays=self.scope.keep_strays, adopt_into=adopt_into)
 
-    def _rehang(self, placing: Placing, but: frozenset[str] = frozenset()) -> None:
+    def _rehang(self, placing: Placing) -> None:
         if placing.shifted:
             self._removals.placed_again(placing.shifted)
-            self._contents.rehang(placing.shifted, self.sighting(cause="folder"), but)
+            self._owed.owe(placing.shifted, self.sighting(cause="folder").cause)
 
     def sighting(self, *, cause: str = "file", reconciled: bool = False) -> Sighting:
         if self._memory.rescoping and self._memory.full:
@@ -331,9 +372,14 @@ class Intake:
     def _is_relisting(self) -> bool:
         return self._memory.full and self._memory.completed and not self._stamped and not self._memory.rescoping
 
+    @property
+    def _is_flat_listing(self) -> bool:
+        """Tell whether everything is being listed by pages: there strays wait for their parents."""
+        return self._memory.full and self.scope.keep_strays and not (self._stamped or self._is_trial or self._is_listed)
+
     def _note_named(self, folder_ids: Sequence[str]) -> None:
         """Note which folders a flat listing named: only what hangs in those is told by its other pages."""
-        if self._stamped or self._is_trial:
+        if not self._is_flat_listing:
             return
         self._connection.execute(
             """UPDATE folders SET last_tried_at = ?
@@ -343,7 +389,8 @@ class Intake:
         self._tree.refresh(folder_ids)
 
     def _note_seen(self, ids: Sequence[str]) -> None:
-        if self._memory.full and self._memory.track_seen and not self._stamped and not self._is_trial:
+        # By a page or by the log: who was shown while a listing is under way is there.
+        if self._is_flat_listing and self._memory.track_seen:
             self._connection.executemany(
                 "INSERT OR IGNORE INTO seen (endpoint_id, external_id) VALUES (?, ?)",
                 ((self._endpoint_id, id_) for id_ in ids),

@@ -9,6 +9,10 @@ from typing import Any
 from filesync.clock import Timestamp, to_timestamp
 from filesync.model import Identity, State
 from filesync.store.stored import identity_of
+from filesync.store.tree import WITH_ALL
+
+_TRACKING = 1  # in `track_seen`: the listing under way keeps the ids that it has named
+_TRACKED = 2  # and it came to its end
 
 
 class Memory:
@@ -26,16 +30,18 @@ class Memory:
     def _load(self) -> None:
         row = self._connection.execute(
             """SELECT completed_at IS NOT NULL, rescoping, full_begun_at IS NOT NULL, full_listed_at, track_seen,
-                      selection, selection_after, selection_before, full_begun_at
+                      selection, selection_after, selection_before, full_begun_at, folders_known_at
                FROM sync_state WHERE endpoint_id = ?""",
             (self.endpoint_id,),
         ).fetchone()
         self.completed, self.rescoping, self.full_pending = bool(row[0]), bool(row[1]), bool(row[2])
         self.full_listed_at: str | None = row[3]
-        self.track_seen = bool(row[4])
+        self.track_seen = row[4] == _TRACKING
+        self._is_listed = row[4] == _TRACKED
         self.selection: str | None = row[5]
         self.bounds: tuple[str | None, str | None] = (row[6], row[7])
         self.full_begun_at: Timestamp | None = row[8]
+        self.knows_folders = row[9] is not None  # the full listing under way has named every folder
 
     def needs_full(self, now: Timestamp, relist_before: Timestamp | None) -> bool:
         """Tell whether a full listing is owed; `relist_before`: the last one must not be older (None: any may)."""
@@ -47,14 +53,20 @@ class Memory:
         return last is None or last <= relist_before or last > now  # the clock was set back
 
     def begin_full(self, now: Timestamp, *, anew: bool) -> None:
-        """Make a full listing something that a later sync can go on with; one under way goes on, unless `anew`."""
+        """Make a full listing something that a later sync can go on with; one under way goes on, unless `anew`.
+
+        One whose pages had all come, though its sync did not come to its end, is listed once more.
+        """
         self.full = True
-        if self.full_pending and not anew:
+        if self.full_pending and not anew and not self._is_listed:
             return
         self._connection.execute("DELETE FROM seen WHERE endpoint_id = ?", (self.endpoint_id,))
-        self._connection.execute("UPDATE folders SET relist = 1 WHERE endpoint_id = ?", (self.endpoint_id,))
+        # One that must be read by itself stays so: the pages of a flat listing need not show all that is in it.
         self._connection.execute(
-            """UPDATE sync_state SET full_begun_at = ?2, track_seen = EXISTS (
+            "UPDATE folders SET relist = ? WHERE endpoint_id = ? AND NOT relist", (WITH_ALL, self.endpoint_id)
+        )
+        self._connection.execute(
+            """UPDATE sync_state SET full_begun_at = ?2, folders_known_at = NULL, track_seen = EXISTS (
                    SELECT 1 FROM files WHERE endpoint_id = ?1
                    UNION ALL SELECT 1 FROM folders WHERE endpoint_id = ?1
                    UNION ALL SELECT 1 FROM withheld_files WHERE endpoint_id = ?1)
@@ -63,9 +75,32 @@ class Memory:
         )
         self._load()
 
+    def end_tracking(self) -> None:
+        """Remember that every page of the full listing was taken, so that what it has named need not be kept."""
+        self.track_seen = False
+        self._connection.execute(
+            "UPDATE sync_state SET track_seen = ? WHERE endpoint_id = ?", (_TRACKED, self.endpoint_id)
+        )
+
+    def forget_seen(self, most: int) -> bool:
+        """Drop so many of the ids that a listing which came to its end has named; tell whether some are left."""
+        dropped = self._connection.execute(
+            """DELETE FROM seen WHERE endpoint_id = ?1 AND external_id IN (
+               SELECT external_id FROM seen WHERE endpoint_id = ?1 LIMIT ?2)""",
+            (self.endpoint_id, most),
+        ).rowcount
+        return dropped == most
+
     def listing_since(self, sync_began: Timestamp) -> Timestamp:
         """Tell since when the listing under way names what there is; one that no full sync began, since this sync."""
         return self.full_begun_at or sync_began
+
+    def note_folders_known(self, now: Timestamp) -> None:
+        """Remember that the full listing under way has named every folder."""
+        self.knows_folders = True
+        self._connection.execute(
+            "UPDATE sync_state SET folders_known_at = ? WHERE endpoint_id = ?", (now, self.endpoint_id)
+        )
 
     def owe_full(self) -> None:
         """Have the next sync list everything afresh."""

@@ -15,7 +15,9 @@ from filesync.store.sighting import Sighting
 from filesync.store.states import gone
 from filesync.store.tree import Tree
 
-_MOST_BELOW = 200  # folders below vanished ones that are asked about: less than a minute's worth of requests
+# Below vanished folders so many are asked about: each less than a minute's worth of requests.
+_MOST_FOLDERS_BELOW = 200
+_MOST_FILES_BELOW = 10_000
 _PUT = """
     INSERT INTO candidates (endpoint_id, external_id, is_folder, fate, cause, vanished, reconciled, found_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -107,22 +109,22 @@ class Removals:
         )
         self.seen_again(json.dumps([id_]))
 
-    def decide_all_out_of_scope(self, now: Timestamp) -> None:
-        """After the endpoint's scope was changed: what the new scope does not show is outside it."""
+    def leave_old_scope(self, now: Timestamp, *, unasked: bool) -> None:
+        """After a change of scope: suspect the live files that hang in no folder of the new one.
+
+        `unasked`: they are outside it without a look-up. That holds where a change log tells of whatever came in while
+        the scope was listed; elsewhere a file may have come into a folder that was read before.
+        """
         self._connection.execute(
-            """UPDATE candidates SET fate = 'out_of_scope', cause = 'config', vanished = 0
-               WHERE endpoint_id = ? AND fate IS NULL""",
-            (self._endpoint_id,),
-        )
-        self._connection.execute(
-            """INSERT OR IGNORE INTO candidates
-                   (endpoint_id, external_id, is_folder, fate, cause, vanished, reconciled, found_at)
-               SELECT f.endpoint_id, f.external_file_id, 0, 'out_of_scope', 'config', 0, 0, ?
+            """INSERT INTO candidates (endpoint_id, external_id, is_folder, fate, cause, vanished, reconciled, found_at)
+               SELECT f.endpoint_id, f.external_file_id, 0, :fate, 'config', 0, 0, :now
                FROM files AS f LEFT JOIN folders AS p
                ON p.endpoint_id = f.endpoint_id AND p.external_folder_id = f.parent_external_id
-               WHERE f.endpoint_id = ? AND f.deleted_at IS NULL
-               AND (p.folder_path IS NULL OR p.deleted_at IS NOT NULL)""",
-            (now, self._endpoint_id),
+               WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL
+               AND (p.folder_path IS NULL OR p.deleted_at IS NOT NULL)
+               ON CONFLICT (endpoint_id, external_id) DO UPDATE SET
+                   fate = coalesce(fate, excluded.fate), cause = 'config', vanished = 0""",
+            {"fate": Gone.OUT_OF_SCOPE.value if unasked else None, "now": now, "endpoint": self._endpoint_id},
         )
 
     def note_failure(self, id_: str, failure: str) -> int | None:
@@ -150,7 +152,9 @@ class Removals:
     def forget_answers(self) -> None:
         """Make what earlier syncs looked up, and did not write, candidates again: it may have come back since."""
         self._connection.execute(
-            "UPDATE candidates SET fate = NULL, looked_up = 0 WHERE endpoint_id = ? AND looked_up", (self._endpoint_id,)
+            """UPDATE candidates SET fate = NULL, looked_up = 0
+               WHERE endpoint_id = ? AND looked_up AND NOT settled""",
+            (self._endpoint_id,),
         )
 
     def spare_unreadable(self) -> None:
@@ -171,43 +175,80 @@ class Removals:
             (self._endpoint_id,),
         )
 
-    def undecided(self) -> list[Candidate]:
-        """List what must be looked up: topmost first, nothing below a folder that is itself a candidate."""
+    def undecided_folders(self, sync_log_id: int) -> list[Candidate]:
+        """List the folders that this sync is still to look up: topmost first, none below one that is a candidate."""
         rows = self._connection.execute(
-            """SELECT c.external_id, c.is_folder, coalesce(f.parent_external_id, d.parent_external_id) AS parent
-               FROM candidates AS c
-               LEFT JOIN files AS f ON NOT c.is_folder
-                   AND f.endpoint_id = c.endpoint_id AND f.external_file_id = c.external_id
-               LEFT JOIN folders AS d ON c.is_folder
-                   AND d.endpoint_id = c.endpoint_id AND d.external_folder_id = c.external_id
-               WHERE c.endpoint_id = ? AND c.fate IS NULL
-               ORDER BY c.is_folder DESC, c.external_id""",
-            (self._endpoint_id,),
+            """SELECT c.external_id, d.parent_external_id, c.fate IS NULL AND c.asked_in IS NOT ?2
+               FROM candidates AS c LEFT JOIN folders AS d
+               ON d.endpoint_id = c.endpoint_id AND d.external_folder_id = c.external_id
+               WHERE c.endpoint_id = ?1 AND c.is_folder ORDER BY c.external_id""",
+            (self._endpoint_id, sync_log_id),
         ).fetchall()
-        folders = {row[0] for row in self._rows("external_id", "is_folder")}
+        folders = {row[0] for row in rows}
         return [
-            Candidate(id_, bool(is_folder), parent)
-            for id_, is_folder, parent in rows
-            if not self._is_below(id_, parent, folders)
+            Candidate(id_, is_folder=True, parent_id=parent)
+            for id_, parent, is_open in rows
+            if is_open and not self._is_below(id_, parent, folders)
         ]
 
+    def undecided_files(self, sync_log_id: int, most: int) -> list[Candidate]:
+        """List some of the files that this sync is still to look up: none below a folder that is a candidate."""
+        rows = self._connection.execute(
+            """WITH RECURSIVE below (id) AS (
+                   SELECT external_id FROM candidates WHERE endpoint_id = :endpoint AND is_folder
+                   UNION
+                   SELECT f.external_folder_id FROM folders AS f JOIN below ON f.parent_external_id = below.id
+                   WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL)
+               SELECT c.external_id, f.parent_external_id FROM candidates AS c LEFT JOIN files AS f
+               ON f.endpoint_id = c.endpoint_id AND f.external_file_id = c.external_id
+               WHERE c.endpoint_id = :endpoint AND NOT c.is_folder AND c.fate IS NULL AND c.asked_in IS NOT :sync
+               AND (f.parent_external_id IS NULL OR f.parent_external_id NOT IN (SELECT id FROM below))
+               ORDER BY c.external_id LIMIT :most""",
+            {"endpoint": self._endpoint_id, "sync": sync_log_id, "most": most},
+        )
+        return [Candidate(id_, is_folder=False, parent_id=parent) for id_, parent in rows]
+
+    def are_waiting(self) -> bool:
+        """Tell whether there is any candidate."""
+        row = self._connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM candidates WHERE endpoint_id = ?)", (self._endpoint_id,)
+        ).fetchone()
+        return bool(row[0])
+
+    def note_asked(self, sync_log_id: int, ids: Sequence[str]) -> None:
+        """Remember that this sync looked these up: those that it learned nothing of wait for the next one."""
+        self._connection.execute(
+            """UPDATE candidates SET asked_in = ? WHERE endpoint_id = ?
+               AND external_id IN (SELECT value FROM json_each(?))""",
+            (sync_log_id, self._endpoint_id, json.dumps(list(ids))),
+        )
+
     def below_gone(self) -> list[Candidate]:
-        """List live folders below those that look-ups of this sync found gone, upper ones first; not endlessly many."""
+        """List what is below folders that look-ups of this sync found gone: folders, upper ones first, then files.
+
+        Not endlessly many: what is not among them goes with its folder.
+        """
         rows = self._connection.execute(
             """WITH RECURSIVE gone (id) AS (
                    SELECT external_id FROM candidates
-                   WHERE endpoint_id = ?1 AND is_folder AND looked_up AND fate IS NOT NULL),
+                   WHERE endpoint_id = :endpoint AND is_folder AND looked_up AND fate IS NOT NULL),
                below (id) AS (
                    SELECT id FROM gone UNION
                    SELECT f.external_folder_id FROM folders AS f JOIN below ON f.parent_external_id = below.id
-                   WHERE f.endpoint_id = ?1 AND f.deleted_at IS NULL)
-               SELECT external_folder_id, parent_external_id FROM folders
-               WHERE endpoint_id = ?1 AND external_folder_id IN (SELECT id FROM below)
-               AND external_folder_id NOT IN (SELECT id FROM gone)
-               ORDER BY depth, external_folder_id LIMIT ?2""",
-            (self._endpoint_id, _MOST_BELOW),
+                   WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL)
+               SELECT * FROM (
+                   SELECT external_folder_id, 1, parent_external_id FROM folders
+                   WHERE endpoint_id = :endpoint AND external_folder_id IN (SELECT id FROM below)
+                   AND external_folder_id NOT IN (SELECT id FROM gone)
+                   ORDER BY depth, external_folder_id LIMIT :folders)
+               UNION ALL
+               SELECT * FROM (
+                   SELECT external_file_id, 0, parent_external_id FROM files
+                   WHERE endpoint_id = :endpoint AND deleted_at IS NULL
+                   AND parent_external_id IN (SELECT id FROM below) LIMIT :files)""",
+            {"endpoint": self._endpoint_id, "folders": _MOST_FOLDERS_BELOW, "files": _MOST_FILES_BELOW},
         )
-        return [Candidate(id_, is_folder=True, parent_id=parent_id) for id_, parent_id in rows]
+        return [Candidate(id_, bool(is_folder), parent_id) for id_, is_folder, parent_id in rows]
 
     def count_vanished(self) -> int:
         """Count the live files that the service no longer shows."""
@@ -225,45 +266,36 @@ class Removals:
         ).fetchone()
         return int(row[0])
 
-    def apply(self, now: Timestamp) -> None:
-        """Write every decided removal; undecided ones stay candidates."""
-        for id_, fate, cause, reconciled in self._rows(
-            "external_id, fate, cause, reconciled", "is_folder AND fate IS NOT NULL"
-        ):
-            self._remove_folder(id_, Gone(fate), cause, now, reconciled=bool(reconciled))
-        for fate, cause, reconciled in self._rows(
-            "DISTINCT fate, cause, reconciled", "NOT is_folder AND fate IS NOT NULL"
-        ):
-            self._remove_files(Gone(fate), cause, now, reconciled=bool(reconciled))
+    def settle(self) -> None:
+        """Have the removals that are decided written whatever is said later; those of folders are owed by now."""
         self._connection.execute(
-            "DELETE FROM candidates WHERE endpoint_id = ? AND fate IS NOT NULL", (self._endpoint_id,)
+            "DELETE FROM candidates WHERE endpoint_id = ? AND is_folder AND fate IS NOT NULL", (self._endpoint_id,)
+        )
+        self._connection.execute(
+            "UPDATE candidates SET settled = 1 WHERE endpoint_id = ? AND fate IS NOT NULL", (self._endpoint_id,)
         )
 
-    def _remove_folder(self, folder_id: str, fate: Gone, cause: str, now: Timestamp, *, reconciled: bool) -> None:
-        below = json.dumps(self._tree.subtree(folder_id))
-        condition = "deleted_at IS NULL AND parent_external_id IN (SELECT value FROM json_each(?))"
-        states = load_states(self._connection, self._endpoint_id, condition, [below])
-        cause = "folder" if cause == "file" else cause
-        turns = [Turn(id_, state, gone(state, now, fate), cause) for id_, state in states.items()]
-        self._ledger.record(turns, now, reconciled=reconciled)
-        self._connection.execute(
-            """DELETE FROM withheld_files WHERE endpoint_id = ?
-               AND parent_external_id IN (SELECT value FROM json_each(?))""",
-            (self._endpoint_id, below),
-        )
-        self._tree.bury(json.loads(below), now)
-        self.seen_again(json.dumps([*states, *json.loads(below)]))
+    def remove_settled(self, now: Timestamp, most: int) -> None:
+        """Write at most so many removals of single files that were settled."""
+        rows = self._connection.execute(
+            "SELECT external_id, fate, cause, reconciled FROM candidates WHERE endpoint_id = ? AND settled LIMIT ?",
+            (self._endpoint_id, most),
+        ).fetchall()
+        kinds: dict[tuple[str, str, int], list[str]] = {}
+        for id_, *kind in rows:
+            kinds.setdefault((kind[0], kind[1], kind[2]), []).append(id_)
+        for (fate, cause, reconciled), ids in kinds.items():
+            self._remove_files(ids, Gone(fate), cause, now, reconciled=bool(reconciled))
+        self.seen_again(json.dumps([row[0] for row in rows]))
 
-    def _remove_files(self, fate: Gone, cause: str, now: Timestamp, *, reconciled: bool) -> None:
-        condition = """deleted_at IS NULL AND external_file_id IN (
-            SELECT external_id FROM candidates WHERE endpoint_id = ? AND NOT is_folder
-            AND fate = ? AND cause = ? AND reconciled = ?)"""
-        parameters = [self._endpoint_id, fate.value, cause, int(reconciled)]
-        states = load_states(self._connection, self._endpoint_id, condition, parameters)
+    def _remove_files(self, ids: Sequence[str], fate: Gone, cause: str, now: Timestamp, *, reconciled: bool) -> None:
+        condition = "deleted_at IS NULL AND external_file_id IN (SELECT value FROM json_each(?))"
+        states = load_states(self._connection, self._endpoint_id, condition, [json.dumps(ids)])
         turns = [Turn(id_, state, gone(state, now, fate), cause) for id_, state in states.items()]
         self._ledger.record(turns, now, reconciled=reconciled)
 
     def _is_below(self, id_: str, parent: str | None, folders: set[str]) -> bool:
+        """Tell whether a folder hangs below another one of these; parents may be named in a circle."""
         passed = {id_}
         while parent is not None and parent not in passed:
             if parent in folders:
@@ -272,12 +304,6 @@ class Removals:
             folder = self._tree.get(parent)
             parent = folder.parent_id if folder else None
         return False
-
-    def _rows(self, columns: str, condition: str) -> Sequence[tuple[str, ...]]:
-        return self._connection.execute(
-            f"SELECT {columns} FROM candidates WHERE endpoint_id = ? AND {condition}",  # noqa: S608
-            (self._endpoint_id,),
-        ).fetchall()
 
     def _put(
         self, ids: Iterable[str], sighting: Sighting, *, fate: Gone | None, vanished: bool, is_folder: bool

@@ -4,14 +4,14 @@ A batch, its changes and its state are one commit. All removals of a sync, and i
 """
 
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from filesync.clock import Timestamp, to_timestamp
-from filesync.model import Batch, Candidate, Identity, Resolved, Unanswered
+from filesync.model import Batch, Candidate, Identity, Resolved, ScopeListed, Unanswered
 from filesync.selection import Selection, is_within
 from filesync.store import journal
 from filesync.store.contents import Contents
@@ -22,6 +22,7 @@ from filesync.store.known import Pace, StoredKnowledge
 from filesync.store.ledger import Ledger, Tally
 from filesync.store.memory import Memory
 from filesync.store.odd_entries import OddEntries, OddEntry
+from filesync.store.owed import STEP, Owed
 from filesync.store.removals import Removals
 from filesync.store.surrogates import without_surrogates
 from filesync.store.tree import Tree
@@ -29,6 +30,8 @@ from filesync.store.tree import Tree
 if TYPE_CHECKING:
     from filesync.alerts import Audience
 
+_ASKED_AT_ONCE = 1_000  # candidates
+_FORGOTTEN_AT_ONCE = 50_000  # ids
 _FEWEST_GUARDED = 20  # files; smaller endpoints may lose them all
 
 
@@ -58,14 +61,26 @@ class Guard:
 class Run:
     """The writer of one sync, ended by `conclude`."""
 
-    def __init__(self, database: Database, plan: Plan, now: Callable[[], datetime], host: str, pid: int) -> None:
-        """Write the `running` row and prepare; no request was made yet."""
+    def __init__(  # noqa: PLR0913  what a sync is, and who does it
+        self,
+        database: Database,
+        plan: Plan,
+        now: Callable[[], datetime],
+        host: str,
+        pid: int,
+        check_stop: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Write the `running` row and prepare; no request was made yet.
+
+        `check_stop` raises StoppedError when the sync is to end; it is asked between the steps of what takes many.
+        """
         self.tally = Tally()
         self.plan = plan
         self._host = host
         self._database = database
         self._connection = database.connection
         self._now = now
+        self._check_stop = check_stop
         with database.transaction() as connection:
             self._memory = Memory(connection, plan.endpoint_id)
             owed = self._memory.needs_full(self._stamp(), self._relist_before())
@@ -87,8 +102,26 @@ class Run:
         ledger = Ledger(connection, plan.endpoint_id, self.log_id, self.tally)
         self._removals = Removals(connection, plan.endpoint_id, self._tree, ledger)
         self._contents = Contents(connection, plan.endpoint_id, self._tree, ledger, self._removals, bound.matches)
+        self._owed = Owed(
+            connection,
+            plan.endpoint_id,
+            self._tree,
+            self._contents,
+            self._removals,
+            ledger,
+            removes=not self._is_trial,
+        )
         self._odd_entries = OddEntries(connection, plan.endpoint_id, self.log_id)
-        parts = Parts(connection, self._tree, self._contents, self._removals, ledger, self.tally, self._odd_entries)
+        parts = Parts(
+            connection,
+            self._tree,
+            self._contents,
+            self._removals,
+            ledger,
+            self.tally,
+            self._odd_entries,
+            self._owed,
+        )
         self._intake = Intake(parts, self._memory, self._stamp, stamped=plan.stamped, trial=self._is_trial)
         self.known = StoredKnowledge(
             connection,
@@ -120,48 +153,73 @@ class Run:
         return None
 
     def put(self, batch: Batch) -> None:
-        """Store one statement: rows, changes and state in one commit."""
+        """Store one statement: rows, changes and state in one commit.
+
+        Where it concerns more files than a commit should, they follow in steps, and the state comes last. Raises
+        StoppedError between two of them; the next sync begins with what is left.
+        """
         try:
             self._put(batch)
         except UnicodeEncodeError:
             self._put(without_surrogates(batch))
 
+    def resolve(self, answers: Sequence[Resolved]) -> None:
+        """Store what look-ups said, in one commit."""
+        with self._writing():
+            for answer in answers:
+                self._intake.take(answer)
+            journal.note_progress(self._connection, self.log_id, self.tally, self._stamp())
+
     def apply_filters(self) -> None:
-        """Decide remembered files afresh where the filters changed or an age passed; no request."""
+        """Owe remembered files a new decision where the filters changed or an age passed; no request."""
         fingerprint, memory = self.plan.selection.fingerprint, self._memory
         if (memory.selection, memory.bounds) == (fingerprint, self._bounds):
             return
-        if self._is_trial:
-            with self._writing():
-                memory.forget_selection()  # what a trial decides by other filters is decided again
-            return
+        cause = self._intake.sighting(cause="config").cause
         with self._writing():
+            if self._is_trial:
+                memory.forget_selection()  # what a trial decides by other filters is decided again
+                return
             if memory.selection != fingerprint:
                 self._tree.refilter()
-                self._reconsider("1")
+                self._owed.owe_all(cause)
             else:
                 for old, new in zip(memory.bounds, self._bounds, strict=True):
-                    self._reconsider("updated_at >= ? AND updated_at < ?", *sorted([old or "", new or ""]))
+                    since, until = sorted([old or "", new or ""])
+                    self._owed.owe_between(since, until, cause)
             memory.set_selection(fingerprint, self._bounds)
 
-    def undecided(self) -> list[Candidate]:
-        """List the candidates that must be looked up; in a new scope nothing is, what it does not show is outside."""
-        candidates = self._removals.undecided()
-        if candidates:
+    def work_off(self) -> None:
+        """Do what is owed, also by an earlier sync that was stopped. Raises StoppedError."""
+        while not self._owed.is_clear():
+            self._check_stop()
             with self._writing():
-                self._removals.spare_unreadable()
-            candidates = self._removals.undecided()
-        if not self._memory.rescoping:
-            return candidates
-        if self._is_scope_read():
-            with self._writing():
-                self._removals.decide_all_out_of_scope(self._stamp())
-        return []
+                self._owed.step(self._stamp())
+                journal.note_progress(self._connection, self.log_id, self.tally, self._stamp())
+
+    def weigh(self) -> None:
+        """Before candidates are looked up: take those for it that only the old scope has, and spare the unreadable."""
+        if not (self._memory.rescoping or self._removals.are_waiting()):
+            return
+        with self._writing():
+            if self._memory.rescoping and self._is_scope_read():
+                self._removals.leave_old_scope(self._stamp(), unasked=not self.plan.stamped)
+            self._removals.spare_unreadable()
+
+    def undecided(self, *, folders_only: bool = False) -> list[Candidate]:
+        """List candidates that this sync is still to look up: all folders, then some files; empty: there is none."""
+        folders = self._removals.undecided_folders(self.log_id)
+        return folders if folders or folders_only else self._removals.undecided_files(self.log_id, _ASKED_AT_ONCE)
+
+    def note_asked(self, candidates: Sequence[Candidate]) -> None:
+        """Remember which candidates were looked up, whatever was learned of them."""
+        with self._writing():
+            self._removals.note_asked(self.log_id, [each.id for each in candidates])
 
     def below_gone(self) -> list[Candidate]:
-        """List folders below those that look-ups found gone: one may have been moved out before, and nothing told.
+        """List what is below folders that look-ups found gone: it may have been moved out before, and nothing told.
 
-        Where this sync lists everything afresh, or the service tells of moves, there are none to ask about.
+        Where this sync lists everything afresh, or the service tells of moves, there is nothing to ask about.
         """
         if not self.plan.stamped or self.plan.full or self._memory.rescoping:
             return []
@@ -170,18 +228,13 @@ class Run:
     def guard(self, max_percent: float) -> Guard:
         """Count what would vanish within `reconcile_every`; trips above max_percent of at least 20 files."""
         vanishing = self._removals.count_vanished()
-        if not vanishing or self._memory.rescoping:
+        if not vanishing:
             return Guard(0, 0, trips=False)
         window = to_timestamp(self._now() - self.plan.pace.every)
         before = self._removals.removed_since(self._memory.guarded_since(window))
         total = self._memory.live_files() + before
         trips = total >= _FEWEST_GUARDED and (vanishing + before) * 100 > max_percent * total
         return Guard(vanishing + before, total, trips)
-
-    def accept_deletions(self) -> None:
-        """Start the guard's window anew: what vanished was confirmed by a person."""
-        with self._writing():
-            self._memory.accept_deletions(self._stamp())
 
     def unread(self) -> list[tuple[str, str]]:
         """List the folders that could not be read and were not expected to be: (path, reason)."""
@@ -215,14 +268,36 @@ class Run:
         """List the entries with something odd in them that no sync before has reported."""
         return self._odd_entries.reported(most)
 
-    def conclude(self, outcome: Outcome, *, listed: bool, removals: bool, next_due_at: datetime | None = None) -> None:
-        """Write the outcome, and (with `removals`) everything that is known to be gone, in one commit.
+    def remove(self, *, accepted: bool) -> None:
+        """Write removals in steps when they are many; those that fit into one commit go with the outcome.
+
+        Once the first is written all are decided: a sync that is stopped in between leaves the rest to the next one.
+        `accepted`: a person let them through, so that the guard's window begins anew.
+        """
+        if self._is_trial or self._owed.count_removals(STEP + 1) <= STEP:
+            return
+        with self._writing():
+            self._decide(accepted=accepted)
+        self.work_off()
+
+    def conclude(
+        self,
+        outcome: Outcome,
+        *,
+        listed: bool,
+        removals: bool,
+        accepted: bool = False,
+        next_due_at: datetime | None = None,
+    ) -> None:
+        """Write the outcome, and (with `removals`) what is known to be gone, in one commit.
 
         `listed`: the provider read to its end, so the inventory is complete as of this sync.
         """
         with self._writing() as connection:
             if removals and not self._is_trial:
-                self._removals.apply(self._stamp())
+                self._decide(accepted=accepted)
+                while not self._owed.is_clear():
+                    self._owed.step(self._stamp())
             self.tally.folders_skipped = self._count_skipped()
             self.tally.odd_entries = self._odd_entries.count_seen()
             if listed and not self._is_trial and self._is_root_read():
@@ -232,6 +307,11 @@ class Run:
             journal.conclude(connection, self.plan.endpoint_id, self.log_id, outcome, next_due_at)
             if self.plan.audience is not None:
                 self._note_ending(connection, outcome, self.plan.audience)
+
+    def _decide(self, *, accepted: bool) -> None:
+        self._owed.owe_removals()
+        if accepted:
+            self._memory.accept_deletions(self._stamp())
 
     def _note_ending(self, connection: sqlite3.Connection, outcome: Outcome, audience: "Audience") -> None:
         from filesync.store.notices import Closed, note_ending  # noqa: PLC0415  most syncs have nobody to tell
@@ -253,15 +333,35 @@ class Run:
         return None if self.plan.stamped else to_timestamp(self._now() - self.plan.pace.every)
 
     def _put(self, batch: Batch) -> None:
-        state = None if isinstance(batch, Resolved) else batch.state
+        for note_suspects in self._intake.suspects(batch):
+            self._check_stop()
+            with self._writing():
+                note_suspects()
         with self._writing():
             self._intake.take(batch)
-            if state is not None and not self._is_trial:
-                self._memory.set_state(state)
-            journal.note_progress(self._connection, self.log_id, self.tally, self._stamp())
+            self._owed.step(self._stamp())
+            is_clear = self._owed.is_clear()
+            if is_clear:
+                self._advance(batch)
+        if not is_clear:
+            self.work_off()
+            with self._writing():
+                self._advance(batch)
+        if isinstance(batch, ScopeListed):
+            self._forget_seen()
 
-    def _reconsider(self, condition: str, *parameters: str) -> None:
-        self._contents.reconsider(condition, parameters, self._intake.sighting(cause="config"))
+    def _advance(self, batch: Batch) -> None:
+        """Note the provider's state, when everything that follows from its statement is written."""
+        state = None if isinstance(batch, Resolved) else batch.state
+        if state is not None and not self._is_trial:
+            self._memory.set_state(state)
+        journal.note_progress(self._connection, self.log_id, self.tally, self._stamp())
+
+    def _forget_seen(self) -> None:
+        is_left = True
+        while is_left:
+            with self._writing():
+                is_left = self._memory.forget_seen(_FORGOTTEN_AT_ONCE)
 
     def _is_scope_read(self) -> bool:
         """Tell whether every folder could be read, so that what is nowhere to be seen lies outside a new scope."""

@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from filesync.clock import Timestamp
 from filesync.model import KnownFolder, RemoteFolder
 
+# Why a folder is to be read, in `folders.relist`: by itself, whatever else is listed; or because everything is.
+BY_ITSELF = 1
+WITH_ALL = 2
+
 _MOST = 5_000  # folders that are kept in memory when others are met: some megabytes
 _SLASH_IN_A_NAME = "\uff0f"  # as rclone writes it
 _COLUMNS = (
     "external_folder_id, parent_external_id, folder_name, folder_path, depth, readable, deleted_at,"
-    " listable, excluded, change_stamp, entry_cause, listed_stamp, relist"
+    " listable, excluded, change_stamp, entry_cause, listed_stamp, relist, last_listed_at IS NOT NULL"
 )
 
 
@@ -37,6 +41,7 @@ class Folder:
     entry_cause: str | None
     listed_stamp: str | None
     relist: int
+    was_listed: int
 
     @property
     def is_placed(self) -> bool:
@@ -169,12 +174,7 @@ class Tree:
 
     def children(self, folder_id: str) -> list[Folder]:
         """List the live direct sub-folders that the store knows."""
-        rows = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM folders"  # noqa: S608
-            " WHERE endpoint_id = ? AND parent_external_id = ? AND deleted_at IS NULL",
-            (self._endpoint_id, folder_id),
-        )
-        return [Folder(*row) for row in rows]
+        return self._children([folder_id])
 
     def subtree(self, folder_id: str) -> list[str]:
         """List that folder and every live folder below it."""
@@ -228,19 +228,17 @@ class Tree:
     def refilter(self) -> None:
         """Decide afresh which folders the filters exclude whole."""
         rows = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM folders"  # noqa: S608
-            " WHERE endpoint_id = ? AND folder_path IS NOT NULL AND deleted_at IS NULL",
+            """SELECT external_folder_id, folder_path, excluded FROM folders
+               WHERE endpoint_id = ? AND folder_path IS NOT NULL AND deleted_at IS NULL""",
             (self._endpoint_id,),
-        ).fetchall()
-        for folder in (Folder(*row) for row in rows):
-            excluded = int(not self._is_wanted(str(folder.path)))
-            if excluded == folder.excluded:
-                continue
-            self._connection.execute(
-                """UPDATE folders SET excluded = ?, entry_cause = 'config', relist = CASE WHEN ? THEN 1 ELSE relist END
-                   WHERE endpoint_id = ? AND external_folder_id = ?""",
-                (excluded, self._stamped and not excluded, self._endpoint_id, folder.id),
-            )
+        )
+        decided = ((id_, int(not self._is_wanted(path)), excluded) for id_, path, excluded in rows)
+        turned = [(id_, excluded) for id_, excluded, before in decided if excluded != before]
+        self._connection.executemany(
+            """UPDATE folders SET excluded = ?, entry_cause = 'config', relist = CASE WHEN ? THEN ? ELSE relist END
+               WHERE endpoint_id = ? AND external_folder_id = ?""",
+            [(excluded, self._stamped and not excluded, BY_ITSELF, self._endpoint_id, id_) for id_, excluded in turned],
+        )
         self._cache.clear()
 
     def _write(self, folders: Sequence[RemoteFolder]) -> bool:
@@ -321,26 +319,43 @@ class Tree:
         return at is not None
 
     def _descend(self, folder: Folder, path: str, depth: int, shifted: list[str]) -> None:
-        """Give folder its path, and everything below it what follows from that."""
-        queue = [(folder, path, depth)]
+        """Give folder its path, and everything below it what follows from that, one level after the other."""
+        level = [(folder, path)]
         passed: set[str] = set()
-        while queue:
-            at, new_path, new_depth = queue.pop()
-            excluded = int(not self._is_wanted(new_path))
-            if at.id in passed or (at.path, at.depth, at.excluded) == (new_path, new_depth, excluded):
-                continue
-            passed.add(at.id)
-            shifted.append(at.id)
-            came_in = self._stamped and at.excluded and not excluded
-            at.relist = self._connection.execute(
-                """UPDATE folders SET folder_path = ?, depth = ?, excluded = ?,
-                   relist = CASE WHEN last_listed_at IS NOT NULL AND (folder_path IS NULL OR ?) THEN 1 ELSE relist END
-                   WHERE endpoint_id = ? AND external_folder_id = ? RETURNING relist""",
-                (new_path, new_depth, excluded, bool(came_in), self._endpoint_id, at.id),
-            ).fetchone()[0]
-            at.path, at.depth, at.excluded = new_path, new_depth, excluded
-            self._cache[at.id] = at
-            queue.extend((child, join(new_path, child.name), new_depth + 1) for child in self.children(at.id))
+        while level:
+            moved = [at for at, new_path in level if at.id not in passed and self._is_shifted(at, new_path, depth)]
+            passed.update(at.id for at in moved)
+            shifted += [at.id for at in moved]
+            self._connection.executemany(
+                """UPDATE folders SET folder_path = ?, depth = ?, excluded = ?, relist = ?
+                   WHERE endpoint_id = ? AND external_folder_id = ?""",
+                [(at.path, at.depth, at.excluded, at.relist, self._endpoint_id, at.id) for at in moved],
+            )
+            paths = {at.id: str(at.path) for at in moved}
+            level = [(child, join(paths[str(child.parent_id)], child.name)) for child in self._children(list(paths))]
+            depth += 1
+        self._make_room()
+
+    def _is_shifted(self, folder: Folder, path: str, depth: int) -> bool:
+        """Note a folder's place in memory; tell whether that changes anything."""
+        excluded = int(not self._is_wanted(path))
+        if (folder.path, folder.depth, folder.excluded) == (path, depth, excluded):
+            return False
+        came_in = self._stamped and folder.excluded and not excluded
+        if folder.was_listed and (folder.path is None or came_in):
+            folder.relist = BY_ITSELF  # what is in it may have changed while nobody looked
+        folder.path, folder.depth, folder.excluded = path, depth, excluded
+        self._cache[folder.id] = folder
+        return True
+
+    def _children(self, folder_ids: Sequence[str]) -> list[Folder]:
+        """List the live direct sub-folders of any of these."""
+        rows = self._connection.execute(
+            f"""SELECT {_COLUMNS} FROM folders WHERE endpoint_id = ? AND deleted_at IS NULL
+                AND parent_external_id IN (SELECT value FROM json_each(?))""",  # noqa: S608
+            (self._endpoint_id, json.dumps(folder_ids)),
+        )
+        return [Folder(*row) for row in rows]
 
     def _clear_places(self, folder_ids: Iterable[str]) -> None:
         for folder_id in folder_ids:

@@ -2,7 +2,8 @@
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +12,7 @@ from filesync.clock import Clock, Stop
 from filesync.config import Endpoint
 from filesync.errors import AuthError, FilesyncError, MassDeleteError, StoppedError, StoreError
 from filesync.http.counters import Counters
-from filesync.model import Batch, Candidate, Changed, FolderListed, Identity, Page
+from filesync.model import Batch, Candidate, Changed, FolderListed, Identity, Page, Resolved
 from filesync.providers.base import Identified, Known, Provider
 from filesync.schedule import History, decide, gap_between_starts
 from filesync.store.database import Database, problems_named
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from filesync.alerts import Audience
 
 _NAMED_GAPS = 5
+_ANSWERS = 200  # of look-ups, stored in one commit
 OpenProvider = Callable[[Endpoint, Stop, Counters], Provider]
 
 
@@ -85,7 +87,8 @@ def sync_endpoint(  # noqa: PLR0913  the doors of one sync, handed over in one p
     started = clock.now()
     counters = Counters()
     provider = _open(open_provider, sync.endpoint, stop, counters)
-    run = Run(database, _plan(sync, stored, provider, started), clock.now, socket.gethostname(), os.getpid())
+    plan = _plan(sync, stored, provider, started)
+    run = Run(database, plan, clock.now, socket.gethostname(), os.getpid(), stop.check)
     counters.sync_log_id = run.log_id
     attempt = Attempt(run, counters, stop)
     watch(attempt)
@@ -103,6 +106,7 @@ def _read_and_decide(sync: Sync, attempt: Attempt, provider: Provider, database:
         with problems_named(database.path):
             _check_identity(sync, attempt.run, provider)
             attempt.run.apply_filters()
+            attempt.run.work_off()
             _pull(provider.read(attempt.run.known), attempt, sync.max_files)
             if sync.max_files is not None:
                 return _Ending("partial", "trial", f"a trial: stopped after {attempt.run.tally.files_seen} files")
@@ -110,7 +114,10 @@ def _read_and_decide(sync: Sync, attempt: Attempt, provider: Provider, database:
             if doubt := _doubt(attempt.run):
                 return doubt
             _decide_removals(sync, attempt, provider)
-            return _doubt(attempt.run) or _success_or_gaps(attempt.run.unread(), attempt.run.unanswered())
+            ending = _doubt(attempt.run) or _success_or_gaps(attempt.run.unread(), attempt.run.unanswered())
+            if ending.removals:
+                attempt.run.remove(accepted=sync.accept_deletions)
+            return ending
     except FilesyncError as exc:
         return _failure(exc)
 
@@ -149,30 +156,48 @@ def _pull(batches: Iterator[Batch], attempt: Attempt, max_files: int | None) -> 
 
 def _decide_removals(sync: Sync, attempt: Attempt, provider: Provider) -> None:
     run = attempt.run
-    candidates = run.undecided()
+    run.weigh()
     if not sync.accept_deletions and run.guard(sync.endpoint.max_delete_percent).trips:
         # what hangs in a folder that only moved is not vanishing: folders are few, and asking tells
-        _look_up([each for each in candidates if each.is_folder], attempt, provider, folders_only=True)
+        _look_up(attempt, provider, folders_only=True)
         guard = run.guard(sync.endpoint.max_delete_percent)
         if guard.trips:
             raise MassDeleteError(_blocked(sync.endpoint, guard))
-        candidates = run.undecided()
-    _look_up(candidates, attempt, provider)
+    _look_up(attempt, provider)
 
 
-def _look_up(
-    candidates: Sequence[Candidate], attempt: Attempt, provider: Provider, *, folders_only: bool = False
-) -> None:
+def _look_up(attempt: Attempt, provider: Provider, *, folders_only: bool = False) -> None:
     """Ask what became of candidates, and of what the answers make doubtful in turn."""
-    run, asked = attempt.run, set[str]()
-    while candidates:
-        _pull(_resolve(provider, candidates, run.known), attempt, None)
-        asked.update(candidate.id for candidate in candidates)
-        doubtful = (*run.undecided(), *run.below_gone())
-        candidates = [each for each in doubtful if each.id not in asked and (each.is_folder or not folders_only)]
+    run, asked_below = attempt.run, set[str]()
+    while candidates := run.undecided(folders_only=folders_only) or _unasked_below(run, asked_below, folders_only):
+        _pull_answers(_resolve(provider, candidates, run.known), attempt)
+        run.note_asked(candidates)
+        asked_below.update(each.id for each in candidates if each.is_folder)
 
 
-def _resolve(provider: Provider, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]:
+def _unasked_below(run: Run, asked: set[str], folders_only: bool) -> list[Candidate]:
+    below = [each for each in run.below_gone() if each.id not in asked and (each.is_folder or not folders_only)]
+    asked.update(each.id for each in below)
+    return below
+
+
+def _pull_answers(batches: Generator[Batch, None, None], attempt: Attempt) -> None:
+    """Store what look-ups say; answers that name nothing new are stored together."""
+    answers: list[Resolved] = []
+    with closing(batches):
+        for batch in batches:
+            if isinstance(batch, Resolved):
+                answers.append(batch)
+            else:
+                attempt.run.put(batch)
+            if len(answers) >= _ANSWERS:
+                attempt.run.resolve(answers)
+                answers = []
+            attempt.stop.check()
+    attempt.run.resolve(answers)
+
+
+def _resolve(provider: Provider, candidates: Sequence[Candidate], known: Known) -> Generator[Batch, None, None]:
     yield from provider.resolve(candidates, known)
 
 
@@ -196,10 +221,9 @@ def _conclude(  # noqa: PLR0913  the two ends of a sync
             outcome,
             listed=ending.listed,
             removals=ending.removals,
+            accepted=sync.accept_deletions and ending.removals,
             next_due_at=_next_due(sync.endpoint, stored, outcome),
         )
-        if sync.accept_deletions and ending.removals:
-            attempt.run.accept_deletions()
     except StoreError as exc:
         if outcome.status == "failed":
             return outcome

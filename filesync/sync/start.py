@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from filesync.arenas import use_one_arena
 from filesync.clock import Clock, Stop, to_timestamp
 from filesync.config import Endpoint, EndpointSet
-from filesync.errors import FilesyncError, LocalFileError, StoppedError, TimeLimitError
+from filesync.errors import FilesyncError, LocalFileError, StoppedError, StoreError, TimeLimitError
 from filesync.logs import Log, nowhere
 from filesync.schedule import TEMPORARY, decide
 from filesync.store import journal
@@ -318,8 +318,12 @@ class _Crew:
         self._start.on_tick(self._all)
 
     def _note_progress(self) -> None:
-        for _, attempt in self._under_way():
-            journal.note_usage(self._database, attempt.run.log_id, attempt.usage(), self._start.clock.now())
+        """Write that the syncs live; a database that somebody else holds is for them to say, when they write."""
+        for running, attempt in self._under_way():
+            try:
+                journal.note_usage(self._database, attempt.run.log_id, attempt.usage(), self._start.clock.now())
+            except (StoreError, StoppedError) as exc:
+                running.log.debug("heartbeat_missed", error_message=str(exc))
 
     def _abandon(self) -> None:
         """Close the rows of syncs that hang in a request; what they committed stays, the next start goes on."""

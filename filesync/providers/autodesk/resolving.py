@@ -147,7 +147,9 @@ class Resolver:
         return Gone.TRASHED if is_hidden(entry) else to_folder(answer, entry, related_id(entry, "parent"))
 
     def _is_known(self, folder_id: str) -> bool:
-        return folder_id == self.root_id or self.known.folder(folder_id) is not None
+        """Tell a folder of the endpoint's tree; of one without a place, what is above it is asked for."""
+        folder = self.known.folder(folder_id)
+        return folder_id == self.root_id or (folder is not None and folder.path is not None)
 
 
 def _to_batch(shown: Shown, parent_id: str | None) -> Batch:
@@ -155,7 +157,7 @@ def _to_batch(shown: Shown, parent_id: str | None) -> Batch:
     item = shown.item
     if item is None:
         return Resolved(shown.id, shown.gone)
-    if item.parent_id == parent_id:
+    if item.parent_id == parent_id and not shown.way:
         return Resolved(shown.id, None)
     if isinstance(item, RemoteFolder):
         return Page(folders=[*shown.way, item])

@@ -1,0 +1,222 @@
+"""Work that is owed: what follows from one statement for any number of files, done in steps of one commit each.
+
+A folder that moved owes each of its files a new path, a filter that changed a new decision about each, a folder that is
+gone the removal of each. What is owed stands in the table `owed`, folder by folder, so that a sync that is stopped or
+killed in between leaves the rest to the next one; the provider's cursor moves when nothing is owed any more.
+"""
+
+import json
+import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from filesync.clock import Timestamp
+from filesync.model import Gone
+from filesync.store.contents import Contents
+from filesync.store.ledger import Ledger, Turn
+from filesync.store.removals import Removals
+from filesync.store.sighting import Sighting
+from filesync.store.states import FACTS, TRACKED, Facts, FileState, gone
+from filesync.store.tree import Tree
+
+STEP = 2_000  # files in one commit: a quarter of a second on an idle machine
+
+_OWE = """
+    ON CONFLICT (endpoint_id, folder_id) DO UPDATE SET
+        cause = excluded.cause, fate = excluded.fate, reconciled = excluded.reconciled,
+        files_after = 0, withheld_after = 0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Debt:
+    """What one folder owes its files: their removal, or (no `fate`) a new path and decision.
+
+    Files up to `files_after` have got it, and withheld ones up to `withheld_after`: row ids.
+    """
+
+    folder_id: str
+    fate: Gone | None
+    cause: str
+    reconciled: bool
+    files_after: int
+    withheld_after: int
+
+
+class Owed:
+    """What is owed in one endpoint. Each method is part of a transaction of the caller's."""
+
+    def __init__(  # noqa: PLR0913  the parts of one sync, put together in one place
+        self,
+        connection: sqlite3.Connection,
+        endpoint_id: int,
+        tree: Tree,
+        contents: Contents,
+        removals: Removals,
+        ledger: Ledger,
+        *,
+        removes: bool,
+    ) -> None:
+        """Make it for one sync; without `removes` (a trial), removals that an earlier one left wait for the next."""
+        self._connection = connection
+        self._endpoint_id = endpoint_id
+        self._tree = tree
+        self._contents = contents
+        self._removals = removals
+        self._ledger = ledger
+        self._removes = removes
+
+    def owe(self, folder_ids: Sequence[str], cause: str) -> None:
+        """Owe the files of these folders, which moved, came in or went out, a new path and decision."""
+        self._connection.execute(
+            f"""INSERT INTO owed (endpoint_id, folder_id, cause)
+                SELECT :endpoint, value, :cause FROM json_each(:folders) WHERE true {_OWE}""",  # noqa: S608  our own words
+            {"endpoint": self._endpoint_id, "cause": cause, "folders": json.dumps(list(folder_ids))},
+        )
+
+    def owe_all(self, cause: str) -> None:
+        """Owe every file of a folder with a place a new decision: the filters changed."""
+        self._connection.execute(
+            f"""INSERT INTO owed (endpoint_id, folder_id, cause)
+                SELECT endpoint_id, external_folder_id, :cause FROM folders
+                WHERE endpoint_id = :endpoint AND folder_path IS NOT NULL AND deleted_at IS NULL {_OWE}""",  # noqa: S608  as above
+            {"endpoint": self._endpoint_id, "cause": cause},
+        )
+
+    def owe_between(self, since: str, until: str, cause: str) -> None:
+        """Owe the folders of files that were updated in that span a new decision: an age passed them."""
+        span = "endpoint_id = :endpoint AND updated_at >= :since AND updated_at < :until"
+        self._connection.execute(
+            f"""INSERT INTO owed (endpoint_id, folder_id, cause)
+                SELECT :endpoint, parent_external_id, :cause FROM (
+                    SELECT parent_external_id FROM files WHERE {span} AND deleted_at IS NULL
+                    UNION SELECT parent_external_id FROM withheld_files WHERE {span})
+                WHERE parent_external_id IS NOT NULL {_OWE}""",  # noqa: S608  as above
+            {"endpoint": self._endpoint_id, "cause": cause, "since": since, "until": until},
+        )
+
+    def owe_removals(self) -> None:
+        """Turn the removals that are decided into owed work: from now on no sync asks about them again."""
+        self._connection.execute(
+            f"""WITH RECURSIVE leaving (id, fate, cause, reconciled) AS (
+                    SELECT external_id, fate, CASE cause WHEN 'file' THEN 'folder' ELSE cause END, reconciled
+                    FROM candidates WHERE endpoint_id = :endpoint AND is_folder AND fate IS NOT NULL
+                    UNION
+                    SELECT f.external_folder_id, l.fate, l.cause, l.reconciled FROM folders AS f
+                    JOIN leaving AS l ON f.parent_external_id = l.id
+                    WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL)
+                INSERT INTO owed (endpoint_id, folder_id, fate, cause, reconciled)
+                SELECT :endpoint, id, fate, cause, reconciled FROM leaving WHERE true {_OWE}""",  # noqa: S608  as above
+            {"endpoint": self._endpoint_id},
+        )
+        self._removals.settle()
+
+    def count_removals(self, most: int) -> int:
+        """Count the files that decided removals take away, up to `most`."""
+        row = self._connection.execute(
+            """WITH RECURSIVE leaving (id) AS (
+                   SELECT external_id FROM candidates
+                   WHERE endpoint_id = :endpoint AND is_folder AND fate IS NOT NULL
+                   UNION
+                   SELECT f.external_folder_id FROM folders AS f JOIN leaving ON f.parent_external_id = leaving.id
+                   WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL)
+               SELECT count(*) FROM (
+                   SELECT 1 FROM candidates WHERE endpoint_id = :endpoint AND NOT is_folder AND fate IS NOT NULL
+                   UNION ALL
+                   SELECT 1 FROM leaving JOIN files AS f ON f.endpoint_id = :endpoint
+                       AND f.parent_external_id = leaving.id AND f.deleted_at IS NULL
+                   LIMIT :most)""",
+            {"endpoint": self._endpoint_id, "most": most},
+        ).fetchone()
+        return int(row[0])
+
+    def is_clear(self) -> bool:
+        """Tell whether nothing is owed."""
+        row = self._connection.execute(
+            """SELECT EXISTS (SELECT 1 FROM owed WHERE endpoint_id = :endpoint AND (:removes OR fate IS NULL))
+                   OR (:removes AND EXISTS (SELECT 1 FROM candidates WHERE endpoint_id = :endpoint AND settled))""",
+            {"endpoint": self._endpoint_id, "removes": self._removes},
+        ).fetchone()
+        return not row[0]
+
+    def step(self, now: Timestamp) -> None:
+        """Do one commit's worth of what is owed."""
+        if self.is_clear():
+            return
+        left = STEP
+        paid: list[str] = []
+        debts = self._debts()
+        self._tree.meet(debt.folder_id for debt in debts)
+        for debt in debts:
+            left -= 1 + self._pay(debt, now, left)
+            if left <= 0:
+                break  # the rest of this folder is for the next step
+            paid.append(debt.folder_id)
+        self._connection.execute(
+            """DELETE FROM owed WHERE endpoint_id = ? AND folder_id IN (SELECT value FROM json_each(?))""",
+            (self._endpoint_id, json.dumps(paid)),
+        )
+        if left > 0 and self._removes:
+            self._removals.remove_settled(now, left)
+
+    def _debts(self) -> list[_Debt]:
+        rows = self._connection.execute(
+            """SELECT folder_id, fate, cause, reconciled, files_after, withheld_after FROM owed
+               WHERE endpoint_id = ? AND (? OR fate IS NULL) ORDER BY folder_id LIMIT ?""",
+            (self._endpoint_id, self._removes, STEP),
+        )
+        return [_Debt(row[0], Gone(row[1]) if row[1] else None, row[2], bool(row[3]), row[4], row[5]) for row in rows]
+
+    def _pay(self, debt: _Debt, now: Timestamp, most: int) -> int:
+        """Give at most so many files of a folder what it owes them; tell how many. Fewer than `most` were all."""
+        files = self._files(debt, most)
+        sighting = Sighting(debt.cause, now, debt.reconciled)
+        states = {row[1]: row[2:] for row in files}
+        if debt.fate is None:
+            self._contents.reconsider_shown(states, sighting)
+        else:
+            self._remove(debt.folder_id, states, debt.fate, sighting)
+        withheld = self._withheld(debt, most - len(files))
+        if debt.fate is None:
+            self._contents.reconsider_withheld({row[1]: row[2:] for row in withheld}, sighting)
+        else:
+            self._contents.forget([row[1] for row in withheld])
+        number = len(files) + len(withheld)
+        if number >= most:
+            self._note_progress(debt, files, withheld)
+        elif debt.fate is not None:
+            self._tree.bury([debt.folder_id], now)
+        return number
+
+    def _files(self, debt: _Debt, most: int) -> list[tuple[int, str, *FileState]]:
+        return self._connection.execute(
+            f"""SELECT id, external_file_id, {", ".join(TRACKED)} FROM files
+                WHERE endpoint_id = ? AND parent_external_id = ? AND deleted_at IS NULL AND id > ?
+                ORDER BY id LIMIT ?""",  # noqa: S608  column names are ours
+            (self._endpoint_id, debt.folder_id, debt.files_after, most),
+        ).fetchall()
+
+    def _withheld(self, debt: _Debt, most: int) -> list[tuple[int, str, *Facts]]:
+        return self._connection.execute(
+            f"""SELECT rowid, external_file_id, {", ".join(FACTS)} FROM withheld_files
+                WHERE endpoint_id = ? AND parent_external_id = ? AND rowid > ? ORDER BY rowid LIMIT ?""",  # noqa: S608  as above
+            (self._endpoint_id, debt.folder_id, debt.withheld_after, most),
+        ).fetchall()
+
+    def _remove(self, folder_id: str, states: dict[str, FileState], fate: Gone, sighting: Sighting) -> None:
+        turns = [Turn(id_, state, gone(state, sighting.now, fate), sighting.cause) for id_, state in states.items()]
+        self._ledger.record(turns, sighting.now, reconciled=sighting.reconciled)
+        self._removals.seen_again(json.dumps([folder_id, *states]))  # they need no fate of their own any more
+
+    def _note_progress(
+        self, debt: _Debt, files: Sequence[tuple[int, str, *FileState]], withheld: Sequence[tuple[int, str, *Facts]]
+    ) -> None:
+        self._connection.execute(
+            """UPDATE owed SET files_after = ?, withheld_after = ? WHERE endpoint_id = ? AND folder_id = ?""",
+            (
+                files[-1][0] if files else debt.files_after,
+                withheld[-1][0] if withheld else debt.withheld_after,
+                self._endpoint_id,
+                debt.folder_id,
+            ),
+        )
