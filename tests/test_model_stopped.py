@@ -37,6 +37,7 @@ class StoppedMachine(PeopleAtWork):
     """One listing after the other that hardly ever comes to its end in one piece."""
 
     may_lag = False
+    tells_causes = False
 
     @initialize(size=st.integers(2, 5), percent=PERCENTS, files=st.integers(0, 30), which=N, is_known=st.booleans())
     def begin(self, *, size: int, percent: float, files: int, which: int, is_known: bool) -> None:

@@ -241,3 +241,34 @@ def test_a_file_that_was_deleted_again_while_old_rows_are_dropped_keeps_its_row(
     database.close()
     assert pruned.sync_logs
     assert rows == [("a.pdf", 1), ("b.pdf", 0)]
+
+
+def test_a_filter_that_is_put_back_while_a_listing_is_stopped_removes_nothing(drive: Drive) -> None:
+    fill(drive, drive.service.state.add_folder(drive.shared, "plans"), 30)
+    drive.settle()
+    drive.home.sync()
+    configure(drive, file_types=["dwg"])
+    stop_a_full_listing(drive, after_files=20)
+    configure(drive)
+    outcome = drive.home.sync()
+    assert (outcome.status, outcome.tally.files_removed) == ("success", 0)
+    assert_drive_truth(drive.home, drive.shared)
+
+
+@on_branch_big
+def test_what_people_do_after_a_filter_was_changed_is_not_said_to_follow_from_it(drive: Drive) -> None:
+    state = drive.service.state
+    archive = state.add_folder(drive.shared, "Archive")
+    file_id = state.add_file(archive, "a.pdf", 1)
+    configure(drive, exclude=["Archive/**"])
+    drive.settle()
+    drive.home.sync()
+    configure(drive)
+    drive.home.sync()
+    state.new_revision(file_id, 2)
+    drive.settle()
+    drive.home.sync()
+    assert [(change["kind"], change["cause"]) for change in drive.home.changes()] == [
+        ("created", "config"),
+        ("modified", "file"),
+    ]

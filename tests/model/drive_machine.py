@@ -70,7 +70,8 @@ class PeopleAtWork(RuleBasedStateMachine):
 
     first_scope = "drive"
     percent = 100.0  # max_delete_percent
-    may_lag = True
+    may_lag = True  # else the service shows at once what there is
+    tells_causes = True  # else the feed may say at any time that something follows from the settings
 
     def __init__(self) -> None:
         super().__init__()
@@ -227,7 +228,9 @@ class PeopleAtWork(RuleBasedStateMachine):
         self.assert_true(outcome)
         self.model.access_changed = outcome.status != "success"
         self.part.rescoped = self.part.rescoped and outcome.status != "success"
-        self.model.config_changed = "d" in f"{self.filters.modified_after} {self.filters.modified_before}"
+        self.model.config_changed = (
+            not self.tells_causes or "d" in f"{self.filters.modified_after} {self.filters.modified_before}"
+        )
 
     def sync_disturbed(self, **choice: Any) -> None:
         with self.disturbed() as ended:
