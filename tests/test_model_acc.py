@@ -107,6 +107,7 @@ THINGS = st.builds(
             "add_version",
             "rename_file",
             "move_file",
+            "move_file_unseen",
             "finish_processing",
             "rename_folder",
             "move_folder",
@@ -253,6 +254,15 @@ class AccMachine(RuleBasedStateMachine):
             self.acc.move_file(file, self.folder(thing.to))
             self.model.loud.add(file)
 
+    def move_file_unseen(self, thing: Thing) -> None:
+        """Move a file so that no stamp tells of it: nobody has confirmed that moving in moves one."""
+        if file := self.file(thing):
+            target = self.acc.folders[self.folder(thing.to)]
+            stamps = [(folder, folder.rollup) for folder in target.chain()]
+            self.acc.move_file(file, target.id)
+            for folder, stamp in stamps:
+                folder.rollup = stamp
+
     def finish_processing(self, thing: Thing) -> None:
         if file := self.file(thing):
             self.acc.finish_processing(file)
@@ -360,6 +370,33 @@ class AccMachine(RuleBasedStateMachine):
     def sync_with_a_fault(self, *, full: bool, fault: faults.Fault, nth: int, times: int) -> None:
         self.acc.faults.fail(fault, nth=nth, times=times)
         self.run(full=full)
+
+    @precondition(can_sync)
+    @rule(after=st.integers(1, 12), full=st.booleans(), seconds=st.sampled_from([60, 3600, 7 * 3600]))
+    def sync_a_piece(self, *, after: int, full: bool, seconds: int) -> None:
+        """Be stopped by a signal after so many statements; then time passes."""
+        before = self.prepare()
+        self.model.check(before, self.home.sync_stopped(after, "P", full=full))
+        self.clock.advance(seconds)
+
+    @precondition(can_sync)
+    @rule(after=st.integers(1, 12), full=st.booleans(), thing=THINGS, is_folder=st.booleans())
+    def sync_while_things_move(self, *, after: int, full: bool, thing: Thing, is_folder: bool) -> None:
+        """Something moves while the crawl is under way: at its end nothing is gone that is there."""
+
+        def move(stored: int) -> None:
+            if stored == after:
+                (self.move_folder if is_folder else self.move_file)(thing)
+                self.model.look()
+
+        before, was_lagging = self.prepare(), self.model.lagging
+        self.home.after_statement, self.model.lagging = move, True
+        outcome = self.home.sync("P", full=full)
+        self.home.after_statement = None
+        self.model.check(before, outcome)
+        self.model.lagging, self.worked_at = was_lagging, self.clock.monotonic()
+        if outcome.status == "success":
+            self.project.rescoped = False
 
     def run(self, *, full: bool = False, accept: bool = False) -> Outcome:
         before = self.prepare()
