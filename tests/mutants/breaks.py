@@ -94,15 +94,15 @@ BREAKS = (
         "unread-is-success",
         "a folder that cannot be read makes the sync partial",
         _ENDPOINT,
-        "    if not unread:\n",
-        "    if unread is not None:\n",
+        "    if not said:\n",
+        "    if said is not None:\n",
         "test_sync_removals.py",
     ),
     Break(
         "unread-is-not-named",
         "the unreadable folder is named",
         _ENDPOINT,
-        'named = "; ".join(f"{path} ({reason})" if reason else path for path, reason in unread[:_NAMED_GAPS])',
+        'named = "; ".join(f"{path} ({reason})" if reason else path for path, reason in gaps[:_NAMED_GAPS])',
         'named = ""',
         "test_sync_removals.py test_provider_autodesk.py test_logs.py",
     ),
@@ -207,8 +207,8 @@ BREAKS = (
         "the-unreadable-is-gone",
         "nothing below an unreadable folder is removed",
         _RUN,
-        "                self._removals.spare_unreadable()\n",
-        "                pass\n",
+        "            self._removals.spare_unreadable()\n",
+        "            pass\n",
         "test_sync_evidence.py test_sync_removals.py test_model_drive.py test_model_acc.py",
     ),
     Break(
@@ -223,8 +223,8 @@ BREAKS = (
         "each-file-of-a-vanished-folder-is-asked-for",
         "a vanished folder is decided once, for everything below it",
         _REMOVALS,
-        "            if not self._is_below(id_, parent, folders)\n",
-        "            if True or not self._is_below(id_, parent, folders)\n",
+        "               AND (f.parent_external_id IS NULL OR f.parent_external_id NOT IN (SELECT id FROM below))\n",
+        "",
         "test_sync_removals.py test_sync_requests.py",
     ),
     Break(
@@ -264,7 +264,7 @@ BREAKS = (
         "children-keep-the-old-path",
         "when a folder is renamed or moved, every path below changes in the same sync",
         _INTAKE,
-        '            self._contents.rehang(placing.shifted, self.sighting(cause="folder"), but)\n',
+        '            self._owed.owe(placing.shifted, self.sighting(cause="folder").cause)\n',
         "            pass\n",
         "test_sync_requests.py test_sync_evidence.py test_model_drive.py",
     ),
@@ -300,11 +300,11 @@ BREAKS = (
     Break(
         "removals-one-by-one",
         "all removals of a sync are written together",
-        _REMOVALS,
-        "        for fate, cause, reconciled in self._rows(\n",
-        "        self._connection.execute('COMMIT')\n"
-        "        self._connection.execute('BEGIN IMMEDIATE')\n"
-        "        for fate, cause, reconciled in self._rows(\n",
+        _RUN,
+        "                    self._owed.step(self._stamp())\n            self.tally.folders_skipped",
+        "                    self._owed.step(self._stamp())\n"
+        "                self._connection.execute('COMMIT')\n"
+        "                self._connection.execute('BEGIN IMMEDIATE')\n            self.tally.folders_skipped",
         "test_crash_points.py test_fail_at_nth_write.py",
     ),
     Break(
