@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from filesync.clock import Stop
 from filesync.model import RemoteFile
 from filesync.retention import Keep, Retention
 from filesync.simulators.faults import altered
@@ -241,3 +242,25 @@ def test_a_file_that_was_deleted_again_while_old_rows_are_dropped_keeps_its_row(
     database.close()
     assert pruned.sync_logs
     assert rows == [("a.pdf", 1), ("b.pdf", 0)]
+
+
+def test_looking_up_an_old_scope_goes_on_where_it_was_stopped(acc: Acc) -> None:
+    service = acc.service
+    plans = service.add_folder(acc.top, "Plans")
+    service.add_file(plans, "kept.pdf")
+    others = service.add_folder(acc.top, "Others")
+    for number in range(2_500):
+        service.add_file(others, f"{number}.pdf")
+    acc.settle()
+    acc.home.sync()
+    acc.home.configure({"name": "P", "endpoint_details": {"project_id": acc.project, "folder_id": plans}})
+    acc.settle()
+    service.reset()
+    service.faults.fail(altered(lambda answer: (acc.home.stop.request(), answer)[1]), nth=30, route="commands")
+    assert acc.home.sync().status == "interrupted"
+    acc.home.stop = Stop(acc.home.clock)
+    service.clock.advance(300)
+    assert acc.home.sync().status == "success"
+    assert service.count("commands") < 75  # of 50: those that were answered are not asked again
+    assert [row["file_name"] for row in acc.home.files().values()] == ["kept.pdf"]
+    acc.home.assert_sound()
