@@ -20,7 +20,7 @@ from filesync.store.database import open_for_writing
 from filesync.store.pruning import prune
 from tests.cli_home import CliHome, file
 from tests.homes import READER, Acc, Drive
-from tests.truth import assert_drive_truth
+from tests.truth import assert_acc_truth, assert_drive_truth
 
 HOUR, DAY = 3600, 86_400
 on_branch_big = pytest.mark.xfail(strict=True, reason="mended on branch big")
@@ -263,4 +263,41 @@ def test_looking_up_an_old_scope_goes_on_where_it_was_stopped(acc: Acc) -> None:
     assert acc.home.sync().status == "success"
     assert service.count("commands") < 75  # of 50: those that were answered are not asked again
     assert [row["file_name"] for row in acc.home.files().values()] == ["kept.pdf"]
+    acc.home.assert_sound()
+
+
+def test_an_excluded_folder_that_is_deleted_while_a_listing_is_stopped_does_not_come_in_again(drive: Drive) -> None:
+    """The way of owncloud/client issue 6716: exclude, delete, wait, and drop the exclusion."""
+    photos = drive.service.state.add_folder(drive.shared, "Photos")
+    fill(drive, photos, 20)
+    fill(drive, drive.shared, 30)
+    drive.settle()
+    drive.home.sync()
+    configure(drive, exclude=["Photos/**"])
+    stop_a_full_listing(drive, after_files=20)
+    drive.service.state.trash(photos)
+    drive.settle()
+    configure(drive)
+    assert drive.home.sync().status == "success"
+    assert_drive_truth(drive.home, drive.shared)
+    assert [c["kind"] for c in drive.home.changes() if c["external_file_id"] == photos] == []
+    drive.home.assert_sound()
+
+
+def test_a_folder_of_acc_that_was_excluded_and_deleted_does_not_come_in_again(acc: Acc) -> None:
+    photos = acc.service.add_folder(acc.top, "Photos")
+    for number in range(20):
+        acc.service.add_file(photos, f"{number}.jpg")
+        acc.service.add_file(acc.top, f"{number}.pdf")
+    acc.settle()
+    acc.home.sync()
+    details = {"project_id": acc.project}
+    acc.home.configure({"name": "P", "endpoint_details": {**details, "exclude": ["Project Files/Photos/**"]}})
+    assert acc.home.sync_stopped(after=2, full=True).status == "interrupted"
+    acc.service.hide_folder(photos)
+    acc.settle()
+    acc.home.configure({"name": "P", "endpoint_details": details})
+    acc.service.clock.advance(6 * HOUR)
+    assert acc.home.sync().status == "success"
+    assert_acc_truth(acc.home, acc.project)
     acc.home.assert_sound()
