@@ -157,7 +157,7 @@ def main(path: Path, *options: str) -> None:
         watch.on(connection)
         return connection
 
-    database._connect = connect_watched  # type: ignore[assignment]
+    database._connect = connect_watched
     clock = SystemClock()
     stop = Stop(clock)
     home = CliHome(path)

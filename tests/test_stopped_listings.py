@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from filesync.clock import Stop
 from filesync.model import RemoteFile
 from filesync.retention import Keep, Retention
 from filesync.simulators.faults import altered
@@ -19,7 +20,7 @@ from filesync.store.database import open_for_writing
 from filesync.store.pruning import prune
 from tests.cli_home import CliHome, file
 from tests.homes import READER, Acc, Drive
-from tests.truth import assert_drive_truth
+from tests.truth import assert_acc_truth, assert_drive_truth
 
 HOUR, DAY = 3600, 86_400
 on_branch_big = pytest.mark.xfail(strict=True, reason="mended on branch big")
@@ -272,3 +273,77 @@ def test_what_people_do_after_a_filter_was_changed_is_not_said_to_follow_from_it
         ("created", "config"),
         ("modified", "file"),
     ]
+
+
+def test_looking_up_an_old_scope_goes_on_where_it_was_stopped(acc: Acc) -> None:
+    service = acc.service
+    plans = service.add_folder(acc.top, "Plans")
+    service.add_file(plans, "kept.pdf")
+    others = service.add_folder(acc.top, "Others")
+    for number in range(2_500):
+        service.add_file(others, f"{number}.pdf")
+    acc.settle()
+    acc.home.sync()
+    acc.home.configure({"name": "P", "endpoint_details": {"project_id": acc.project, "folder_id": plans}})
+    acc.settle()
+    service.reset()
+    service.faults.fail(altered(lambda answer: (acc.home.stop.request(), answer)[1]), nth=30, route="commands")
+    assert acc.home.sync().status == "interrupted"
+    acc.home.stop = Stop(acc.home.clock)
+    service.clock.advance(300)
+    assert acc.home.sync().status == "success"
+    assert service.count("commands") < 75  # of 50: those that were answered are not asked again
+    assert [row["file_name"] for row in acc.home.files().values()] == ["kept.pdf"]
+    acc.home.assert_sound()
+
+
+def test_an_excluded_folder_that_is_deleted_while_a_listing_is_stopped_does_not_come_in_again(drive: Drive) -> None:
+    """The way of owncloud/client issue 6716: exclude, delete, wait, and drop the exclusion."""
+    photos = drive.service.state.add_folder(drive.shared, "Photos")
+    fill(drive, photos, 20)
+    fill(drive, drive.shared, 30)
+    drive.settle()
+    drive.home.sync()
+    configure(drive, exclude=["Photos/**"])
+    stop_a_full_listing(drive, after_files=20)
+    drive.service.state.trash(photos)
+    drive.settle()
+    configure(drive)
+    assert drive.home.sync().status == "success"
+    assert_drive_truth(drive.home, drive.shared)
+    assert [c["kind"] for c in drive.home.changes() if c["external_file_id"] == photos] == []
+    drive.home.assert_sound()
+
+
+def test_a_folder_of_acc_that_was_excluded_and_deleted_does_not_come_in_again(acc: Acc) -> None:
+    photos = acc.service.add_folder(acc.top, "Photos")
+    for number in range(20):
+        acc.service.add_file(photos, f"{number}.jpg")
+        acc.service.add_file(acc.top, f"{number}.pdf")
+    acc.settle()
+    acc.home.sync()
+    details = {"project_id": acc.project}
+    acc.home.configure({"name": "P", "endpoint_details": {**details, "exclude": ["Project Files/Photos/**"]}})
+    assert acc.home.sync_stopped(after=2, full=True).status == "interrupted"
+    acc.service.hide_folder(photos)
+    acc.settle()
+    acc.home.configure({"name": "P", "endpoint_details": details})
+    acc.service.clock.advance(6 * HOUR)
+    assert acc.home.sync().status == "success"
+    assert_acc_truth(acc.home, acc.project)
+    acc.home.assert_sound()
+
+
+@on_branch_big
+def test_a_file_that_the_log_tells_of_before_its_folder_was_listed_is_not_shown_elsewhere(drive: Drive) -> None:
+    state = drive.service.state
+    folder = state.add_folder(state.root_of(READER), "Plans")
+    file_id = state.add_file(folder, "a.pdf", 1)
+    drive.home.configure({"name": "D", "endpoint_details": {"subject": READER, "shared_with_me": True}})
+    drive.settle()
+    assert drive.home.sync_stopped(after=2).status == "interrupted"
+    state.new_revision(file_id, 2)
+    drive.settle()
+    assert drive.home.sync_stopped(after=2).status == "interrupted"
+    assert drive.home.sync().status == "success"
+    assert [(change["kind"], change["file_path"]) for change in drive.home.changes()] == [("created", "/Plans/a.pdf")]

@@ -455,6 +455,28 @@ def test_a_filter_that_changed_since_the_last_sync_is_no_drift(acc: Acc, acc_sit
 # --- what cannot be dated, and what goes wrong ----------------------------------------------
 
 
+def test_a_file_that_is_withheld_though_the_filters_let_it_in_is_named_and_shown_after_the_repair(
+    acc: Acc, acc_site: Site
+) -> None:
+    home, file = acc_site.home, acc_site.files[0]
+    columns = ", ".join(name for name in TRACKED if name not in {"file_path", "deleted_at", "deleted_reason"})
+    with sqlite3.connect(home.database) as connection:
+        connection.execute(
+            f"""INSERT INTO withheld_files (endpoint_id, external_file_id, {columns})
+                SELECT endpoint_id, external_file_id, {columns} FROM files WHERE external_file_id = ?""",
+            (file,),
+        )
+        connection.execute("DELETE FROM changes WHERE external_file_id = ?", (file,))
+        connection.execute("DELETE FROM files WHERE external_file_id = ?", (file,))
+        connection.execute("UPDATE sync_state SET live_files = live_files - 1")
+    connection.close()
+    assert named(verify(home, code=1)) == {(file, "file_path", "drift")}
+    assert [each["repaired"] for each in verify(home, "--repair")["differences"]] == [True]
+    assert file in home.files()
+    assert named(verify(home, "--all")) == set()
+    home.assert_sound()
+
+
 def test_access_lost_to_one_acc_file_has_no_time_and_counts_as_drift_until_it_is_repaired(
     acc: Acc, acc_site: Site
 ) -> None:

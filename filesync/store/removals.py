@@ -149,12 +149,19 @@ class Removals:
         ).fetchall()
         return [(path, failure) for path, failure in rows]
 
-    def forget_answers(self) -> None:
-        """Make what earlier syncs looked up, and did not write, candidates again: it may have come back since."""
+    def forget_answers(self, kept_since: Timestamp) -> None:
+        """Make what earlier syncs looked up, and did not write, candidates again: it may have come back since.
+
+        Not what lies outside a new scope, of a sync that was stopped after `kept_since`: that it came in would be told
+        by the listing, and looking all of the old scope up may take longer than a scheduled sync has time.
+        """
         self._connection.execute(
             """UPDATE candidates SET fate = NULL, looked_up = 0
-               WHERE endpoint_id = ? AND looked_up AND NOT settled""",
-            (self._endpoint_id,),
+               WHERE endpoint_id = :endpoint AND looked_up AND NOT settled
+               AND NOT (fate = :outside AND cause = 'config' AND asked_in IN (
+                   SELECT id FROM sync_logs
+                   WHERE endpoint_id = :endpoint AND status = 'interrupted' AND started_at >= :since))""",
+            {"endpoint": self._endpoint_id, "outside": Gone.OUT_OF_SCOPE.value, "since": kept_since},
         )
 
     def spare_unreadable(self) -> None:

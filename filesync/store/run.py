@@ -7,7 +7,7 @@ import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from filesync.clock import Timestamp, to_timestamp
@@ -30,6 +30,7 @@ from filesync.store.tree import Tree
 if TYPE_CHECKING:
     from filesync.alerts import Audience
 
+_ANSWERS_KEPT = timedelta(hours=1)
 _ASKED_AT_ONCE = 1_000  # candidates
 _FORGOTTEN_AT_ONCE = 50_000  # ids
 _FEWEST_GUARDED = 20  # files; smaller endpoints may lose them all
@@ -92,7 +93,7 @@ class Run:
         self._assemble()
         if not self._is_trial:
             with self._writing():
-                self._removals.forget_answers()
+                self._removals.forget_answers(to_timestamp(self._now() - _ANSWERS_KEPT))
 
     def _assemble(self) -> None:
         connection, plan = self._connection, self.plan

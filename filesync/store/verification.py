@@ -18,7 +18,7 @@ from filesync.store.known import Pace, StoredKnowledge
 from filesync.store.ledger import load_states
 from filesync.store.recall import told_of
 from filesync.store.states import TRACKED, FileState, Value, alive, facts_of, is_alive, parent_of, path_of
-from filesync.store.tree import Folder, Tree, join
+from filesync.store.tree import BY_ITSELF, Folder, Tree, join
 
 Pick = Callable[[Sequence[int], int], Sequence[int]]  # random.sample's shape
 
@@ -163,6 +163,27 @@ class Verification:
             compared += [self._folder(shown, row) for shown in folders if (row := self._tree.get(shown.id))]
             return [self._with_evidence(each, states) for each in compared if each.differences]
 
+    def wrongly_withheld(self) -> list[Compared]:
+        """Find files that are withheld although the filters let them in, and the place of their folder is known.
+
+        No request: what is compared is what the service said of them with what the filters say now. Those whose folder
+        was out of sight, and is to be read before they are shown, are as they should be.
+        """
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                """SELECT w.external_file_id, w.file_name, w.file_type, w.updated_at, w.parent_external_id,
+                          p.folder_path FROM withheld_files AS w JOIN folders AS p
+                   ON p.endpoint_id = w.endpoint_id AND p.external_folder_id = w.parent_external_id
+                   WHERE w.endpoint_id = ? AND p.folder_path IS NOT NULL AND p.deleted_at IS NULL AND p.relist <> ?""",
+                (self._endpoint_id, BY_ITSELF),
+            )
+            placed = ((id_, kind, moment, parent, join(path, name)) for id_, name, kind, moment, parent, path in rows)
+            return [
+                Compared(id_, False, path, parent, (Difference("file_path", None, path),))
+                for id_, kind, moment, parent, path in placed
+                if self._bounds.matches(path, kind, moment)
+            ]
+
     def pending(self) -> frozenset[str]:
         """Give the ids of what a sync found missing and did not take away yet."""
         with self._database.reading() as connection:
@@ -285,6 +306,12 @@ def read_only_changes(database: Database, endpoint_id: int, now: datetime, doubt
                AND external_folder_id IN (SELECT value FROM json_each(?))""",
             (endpoint_id, json.dumps(list(doubted))),
         )
+
+
+def forget_filters(database: Database, endpoint_id: int) -> None:
+    """Have the next sync decide all remembered files afresh."""
+    with database.transaction() as connection:
+        connection.execute("UPDATE sync_state SET selection = NULL WHERE endpoint_id = ?", (endpoint_id,))
 
 
 def _gone(row: FileState, why: str) -> list[Difference]:

@@ -19,7 +19,7 @@ from filesync.model import Candidate, Identity
 from filesync.providers.base import Provider
 from filesync.store.database import copy_to, open_for_writing
 from filesync.store.journal import Outcome
-from filesync.store.verification import Compared, Kind, Pick, find, read_only_changes
+from filesync.store.verification import Compared, Kind, Pick, find, forget_filters, read_only_changes
 from filesync.sync.choice import Choice
 from filesync.sync.comparing import ChangedAt, Comparison, Doors, NothingToCompareError, comparing
 from filesync.sync.endpoint import OpenProvider
@@ -114,8 +114,9 @@ class Verifier:
             with comparing(doors, self.database_path) as comparison:
                 verified.unanswered = comparison.unanswered
                 differing = list(self._compare_drawn(comparison, share, verified))
-            if differing:
-                self._judge(doors, differing, comparison.changed_at, verified)
+                withheld = comparison.rows.wrongly_withheld()
+            if differing or withheld:
+                self._judge(doors, differing, withheld, comparison.changed_at, verified)
         return verified
 
     def repair(self, endpoint: Endpoint, verified: Verified, read_as: Identity | None) -> None:
@@ -125,10 +126,14 @@ class Verifier:
         with _noting(verified, doors.counters):
             with comparing(doors, self.database_path) as comparison:
                 items = comparison.rows.again(drifted)
+                has_withheld = bool(comparison.rows.wrongly_withheld())
+            if has_withheld:
+                self._decide_anew(endpoint)
             outcome = self._mend(endpoint, items)
             verified.api_requests += outcome.usage.api_requests
             with comparing(doors, self.database_path) as comparison:
                 wrong = {each.id for each in comparison.compare_again(drifted)} | comparison.unanswered.keys()
+                wrong |= {each.id for each in comparison.rows.wrongly_withheld()}
             verified.findings = [
                 replace(each, is_repaired=each.compared.id not in wrong) if each.verdict is Verdict.DRIFT else each
                 for each in verified.findings
@@ -153,7 +158,14 @@ class Verifier:
                 verified.checked[kind] = min(start + size, len(rowids))
                 self.tick(verified.endpoint, sum(verified.checked.values()), total)
 
-    def _judge(self, doors: Doors, differing: Sequence[Compared], changed_at: ChangedAt, verified: Verified) -> None:
+    def _judge(
+        self,
+        doors: Doors,
+        differing: Sequence[Compared],
+        withheld: Sequence[Compared],
+        changed_at: ChangedAt,
+        verified: Verified,
+    ) -> None:
         """Sync a copy as usual, and compare again: what is right there was only behind."""
         with tempfile.TemporaryDirectory(prefix="filesync-verify-") as folder:
             copy = Path(folder) / self.database_path.name
@@ -166,9 +178,13 @@ class Verifier:
                 comparison.changed_at |= {each.id: changed_at[each.id] for each in differing}
                 left = {each.id: each for each in comparison.compare_again(differing)}
                 judge = Judge(comparison.rows.pending(), comparison.changed_at, comparison.is_stamped, self.clock.now())
+                still_withheld = {each.id for each in comparison.rows.wrongly_withheld()}
             verified.unanswered |= comparison.unanswered
             answered = [each for each in differing if each.id not in comparison.unanswered]
-            verified.findings = [judge.judge(each, left.get(each.id)) for each in answered]
+            verified.findings = [
+                *(judge.judge(each, left.get(each.id)) for each in answered),
+                *(Finding(each, Verdict.DRIFT if each.id in still_withheld else Verdict.BEHIND) for each in withheld),
+            ]
 
     def _sync_copy(self, endpoint: Endpoint, copy: Path, differing: Sequence[Compared]) -> Outcome:
         """Sync as usual; where something was refused, see whether its folder can still be read."""
@@ -185,6 +201,15 @@ class Verifier:
         report = sync_due(Start([endpoint], copy, choice, self.clock, self.stop, self.open_provider))
         self.stop.check()
         return report.outcomes[0]
+
+    def _decide_anew(self, endpoint: Endpoint) -> None:
+        database = open_for_writing(self.database_path)
+        try:
+            endpoint_id = find(database, endpoint.endpoint_type, endpoint.scope)
+            if endpoint_id is not None:
+                forget_filters(database, endpoint_id)
+        finally:
+            database.close()
 
     def _mend(self, endpoint: Endpoint, items: Sequence[Candidate]) -> Outcome:
         """Sync as soon as nobody else does. Raises FilesyncError when that takes too long."""
