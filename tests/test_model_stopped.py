@@ -28,9 +28,11 @@ AGES = (Filters(modified_before="30d"), Filters(modified_after="30d"))
 
 
 @pytest.fixture(autouse=True)
-def a_page_is_a_statement(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages that come together are stated together, and which do is chance; here each is stated by itself."""
+def everything_is_done_bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """State each page by itself (else those that come together, which is chance), and do in steps what is for few files."""
     monkeypatch.setattr("filesync.providers.google_drive.ahead._AT_ONCE", 1)
+    for at_once in ("owed.STEP", "run.STEP", "run._ASKED_AT_ONCE", "intake._AT_ONCE"):
+        monkeypatch.setattr(f"filesync.store.{at_once}", 3)
 
 
 class StoppedMachine(PeopleAtWork):
@@ -42,6 +44,7 @@ class StoppedMachine(PeopleAtWork):
     @initialize(size=st.integers(2, 5), percent=PERCENTS, files=st.integers(0, 30), which=N, is_known=st.booleans())
     def begin(self, *, size: int, percent: float, files: int, which: int, is_known: bool) -> None:
         self.model.max_delete_percent = self.percent = percent
+        self.model.in_steps = True
         self.drive.largest_page = size
         self.filters = (*FILTERS, *FILTERS[:1] * 5)[which % (len(FILTERS) + 5)]
         self.configure()

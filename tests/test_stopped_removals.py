@@ -8,7 +8,7 @@ import pytest
 
 from filesync.clock import Stop
 from filesync.simulators.faults import altered
-from tests.homes import Acc, Drive
+from tests.homes import Acc, Drive, Home
 from tests.truth import assert_drive_truth
 
 on_branch_big = pytest.mark.xfail(strict=True, reason="mended on branch big")
@@ -21,16 +21,16 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("filesync.store.run.STEP", 3)
 
 
-def die_after_removals(drive: Drive, number: int) -> None:
+def die_after_removals(home: Home, number: int, **choice: Any) -> None:
     """Sync, and fail as if the process died once so many files are marked removed."""
-    with closing(sqlite3.connect(drive.home.database)) as connection:
+    with closing(sqlite3.connect(home.database)) as connection:
         connection.execute(
             f"""CREATE TRIGGER death BEFORE UPDATE OF deleted_at ON files
                 WHEN (SELECT count(*) FROM files WHERE deleted_at IS NOT NULL) >= {number}
                 BEGIN SELECT raise(ABORT, 'the process died here'); END"""
         )
         with pytest.raises(sqlite3.IntegrityError, match="the process died here"):
-            drive.home.sync()
+            home.sync(**choice)
         connection.execute("DROP TRIGGER death")
 
 
@@ -46,7 +46,7 @@ def test_a_filter_that_changes_while_a_folder_is_removed_in_steps_keeps_none_of_
     drive.home.sync()
     state.trash(folder)
     drive.settle()
-    die_after_removals(drive, 2)
+    die_after_removals(drive.home, 2)
     details: dict[str, Any] = {"drive_id": drive.shared, "file_types": ["pdf"]}
     drive.home.configure({"name": "D", "endpoint_details": details, "max_delete_percent": 100})
     assert drive.home.sync().status == "success"
@@ -94,3 +94,23 @@ def test_what_a_scope_left_out_and_takes_in_again_stays_below_a_folder_that_beca
     outcome = acc.home.sync()
     assert (outcome.status, outcome.tally.files_removed) == ("partial", 0)
     assert len(acc.home.files()) == 300
+
+
+@pytest.mark.usefixtures("small_steps")
+@on_branch_big
+def test_files_restored_while_they_are_removed_in_steps_are_not_removed_hours_later(acc: Acc) -> None:
+    files = [acc.service.add_file(acc.top, f"{number}.pdf") for number in range(10)]
+    acc.home.configure({"name": "P", "endpoint_details": {"project_id": acc.project}, "max_delete_percent": 100})
+    acc.settle()
+    acc.home.sync()
+    for file in files:
+        acc.service.hide_file(file)
+    acc.settle()
+    die_after_removals(acc.home, 3, full=True)
+    removed = len(files) - len(acc.home.files())
+    for file in files:
+        acc.service.restore_file(file)
+    acc.service.clock.advance(3600)
+    since = acc.home.last_seq()
+    assert acc.home.sync(full=True).status == "success"
+    assert [change["kind"] for change in acc.home.changes(since)] == ["restored"] * removed
