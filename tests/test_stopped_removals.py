@@ -114,3 +114,31 @@ def test_files_restored_while_they_are_removed_in_steps_are_not_removed_hours_la
     since = acc.home.last_seq()
     assert acc.home.sync(full=True).status == "success"
     assert [change["kind"] for change in acc.home.changes(since)] == ["restored"] * removed
+
+
+@on_branch_big
+def test_look_ups_that_take_longer_than_a_scheduled_sync_has_time_come_to_an_end(drive: Drive) -> None:
+    state = drive.service.state
+    files = [state.add_file(drive.shared, f"{number}.pdf", 1) for number in range(60)]
+    schedule = {"type": "interval", "interval_minutes": 5}
+    details = {"drive_id": drive.shared}
+    limits = {"schedule": schedule, "time_limit": "60s", "max_delete_percent": 100}
+    drive.home.configure({"name": "D", "endpoint_details": details, **limits})
+    drive.settle()
+    drive.home.sync()
+    for file in files[:40]:
+        state.delete(file)
+    drive.service.kill_change_tokens()  # nothing tells of them but their absence
+
+    def take_long(answer: Any) -> Any:
+        drive.service.clock.advance(10)
+        return answer
+
+    drive.service.faults.fail(altered(take_long), times=None, route="files.get")
+    endings = []
+    for _ in range(10):
+        drive.service.clock.advance(300)
+        endings += [outcome.status for outcome in drive.home.start().outcomes]
+    assert endings[0] == "interrupted"
+    assert endings[-1] == "success", endings
+    assert_drive_truth(drive.home, drive.shared)
