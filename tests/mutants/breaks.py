@@ -215,7 +215,7 @@ BREAKS = (
         "candidates-die-with-their-sync",
         "candidates survive a crash",
         _RUN,
-        "                self._removals.forget_answers(to_timestamp(self._now() - _ANSWERS_KEPT))\n",
+        "                self._removals.forget_answers(tells_all=not plan.stamped)\n",
         '                self._connection.execute("DELETE FROM candidates")\n',
         "test_sync_evidence.py test_crash_points.py test_conformance_autodesk.py",
     ),
