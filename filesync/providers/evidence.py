@@ -74,6 +74,7 @@ class Evidence:
                     "nothing and nothing is removed; check what the login may still read",
                     status=error.status,
                     reason=error.reason,
+                    about=About.LOGIN,  # so that it never passes for one item's own failure
                 ) from error
             self._is_proved = True
 
