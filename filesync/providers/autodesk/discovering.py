@@ -86,7 +86,7 @@ class _Looking:
             yield Sight("outage", "", "", 0, problem=_OUTAGE, error_type="service_down")
         closed = [warning for warning in seen.warnings if warning.is_of_user]
         if closed and not self.project_id:
-            yield Sight("outage", "", "", 0, problem=told(closed).removeprefix("; "), error_type="login")
+            yield Sight("outage", "", "", 0, problem=told(closed).removeprefix("; "))  # this login is not let in there
         if seen.unusable:
             problem = f"{seen.unusable} hubs are listed without an id: report it to Autodesk"
             yield Sight("outage", "", "", 0, problem=problem, error_type="bad_answer")
