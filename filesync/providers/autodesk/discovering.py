@@ -149,7 +149,7 @@ class _Looking:
 def _in_root(service: Service, root_id: str) -> tuple[Answer, list[Entry]]:
     """Give the folders of a root that topFolders gave alone, or not even that; who may not open it sees nothing."""
     try:
-        answer = service.contents(root_id)
+        answer = service.whole_contents(root_id)
     except RefusedError as error:
         if error.about is not About.ITEM:
             raise

@@ -77,7 +77,7 @@ class Crawl:
         contents = to_contents(answer, folder_id)
         if contents.tipless:
             contents = completed(self.service, contents, folder_id)
-        return self._without_system(contents) if folder_id == self.place.root_id else contents
+        return without_system(contents, self.system) if folder_id == self.place.root_id else contents
 
     def _page(self, reading: Reading) -> Answer:
         """Ask for a page, and for smaller ones from the first on while it fails as one that is too large may."""
@@ -96,9 +96,6 @@ class Crawl:
         if reading.href is None:
             return self.service.contents(reading.folder.id, reading.limit)
         return self.service.page(reading.href, after=reading.after, seen=reading.seen)
-
-    def _without_system(self, contents: Contents) -> Contents:
-        return replace(contents, folders=[f for f in contents.folders if not self.system.leaves_out(f.name)])
 
     def _take(self, done: Done[Reading, Contents], crew: Crew[Reading, Contents], todo: "Queue") -> Iterator[Batch]:
         reading = done.task
@@ -144,6 +141,11 @@ class Crawl:
         """Give what is to be remembered once pages had to be made smaller."""
         limit = self.service.page_size.limit
         return None if limit == self.place.page_limit else asdict(replace(self.place, page_limit=limit))
+
+
+def without_system(contents: Contents, system: SystemFolders) -> Contents:
+    """Leave Autodesk's own folders out of what a project's root holds."""
+    return replace(contents, folders=[folder for folder in contents.folders if not system.leaves_out(folder.name)])
 
 
 class Queue:

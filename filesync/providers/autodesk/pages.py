@@ -1,7 +1,8 @@
 """Lists that may come in pages although nothing says that they do: every page, as one answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from filesync.http import Answer
 from filesync.providers.autodesk.translate import next_href, to_entries
@@ -10,18 +11,26 @@ Follow = Callable[[str, str, set[str]], Answer]  # (link, the request that it ca
 
 
 def gathered(first: Answer, follow: Follow) -> Answer:
-    """Put the entries and warnings of all pages together, under the first page's date, which trusts fewer stamps."""
-    answer, entries, seen = first, list(to_entries(first)), set[str]()
-    warnings = list(_warnings(first))
-    while (href := next_href(answer)) is not None:
-        answer = follow(href, answer.url, seen)
-        entries += to_entries(answer)
-        warnings += _warnings(answer)
-    body = {**first.body, "data": entries, "links": {}}
-    return replace(first, body={**body, "meta": {"warnings": warnings}} if warnings else body)
+    """Put all pages together, under the date of the first, which trusts fewer change stamps."""
+    answers, seen = [first], set[str]()
+    while (href := next_href(answers[-1])) is not None:
+        answers.append(follow(href, answers[-1].url, seen))
+    if len(answers) == 1:
+        return first
+    body = {
+        **first.body,
+        "data": [entry for answer in answers for entry in to_entries(answer)],
+        "included": [entry for answer in answers for entry in _listed(answer.body.get("included"))],
+        "meta": {"warnings": [entry for answer in answers for entry in _listed(_meta(answer).get("warnings"))]},
+        "links": {},
+    }
+    return replace(first, body=body)
 
 
-def _warnings(answer: Answer) -> list[object]:
+def _meta(answer: Answer) -> Mapping[str, Any]:
     meta = answer.body.get("meta")
-    found = meta.get("warnings") if isinstance(meta, dict) else None
-    return found if isinstance(found, list) else []
+    return meta if isinstance(meta, dict) else {}
+
+
+def _listed(entries: Any) -> list[Any]:
+    return entries if isinstance(entries, list) else []

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 from filesync.errors import About, ArchivedError, ForbiddenError, NotAdmittedError, NotFoundError, RefusedError
 from filesync.http import Answer
-from filesync.model import Batch, Candidate, Identity, Page, RemoteFolder, Shown, Unreadable
+from filesync.model import Batch, Candidate, FolderListed, Identity, Page, RemoteFolder, Shown, Unreadable
 from filesync.providers.autodesk.control import Control
 from filesync.providers.autodesk.directory import Directory, Place
-from filesync.providers.autodesk.listing import Crawl
+from filesync.providers.autodesk.listing import Crawl, without_system
 from filesync.providers.autodesk.opening import connect
 from filesync.providers.autodesk.placing import find, remembered
 from filesync.providers.autodesk.resolving import Resolver
 from filesync.providers.autodesk.routes import LIST_ITEMS, OF_ONE_PROJECT, PROJECT_NOT_ACTIVE
 from filesync.providers.autodesk.service import MOST_ITEMS, Service
+from filesync.providers.autodesk.tip_search import completed
 from filesync.providers.autodesk.tops import SystemFolders, to_batches, unusable_in, visible
-from filesync.providers.autodesk.translate import is_hidden, to_contents, to_entry, to_folder
+from filesync.providers.autodesk.translate import Contents, is_hidden, to_contents, to_entry, to_folder
 from filesync.providers.base import Known, Surroundings
 from filesync.providers.evidence import Evidence
 
@@ -78,36 +79,37 @@ class AutodeskProvider:
 
     def _read_project(self, known: Known) -> Iterator[Batch]:
         place, answer = self._top_folders(known)
-        shown = list(visible(answer, place.root_id))
-        if not shown and self._may_list_root(place):
-            yield place.rooted(RemoteFolder(place.root_id, name="", parent_id=None))
-            yield from self._crawl(place).run(known)
-            return
-        for entry in shown[:1]:
-            self._control.note(str(entry["id"]))
         yield place.rooted(RemoteFolder(place.root_id, name="", parent_id=None, listable=False))
-        tops = list(to_batches(answer, place.root_id, self._system))
-        if (unusable := unusable_in(answer)) is not None:  # then the root is not known completely
+        shown = list(visible(answer, place.root_id))
+        in_root = None if shown else self._in_root(place)
+        if in_root is None:
+            tops, unusable = list(to_batches(answer, place.root_id, self._system)), unusable_in(answer)
+        else:
+            tops, unusable = [FolderListed(place.root_id, in_root.files, in_root.folders)], in_root.unusable
+        for folder in [folder for top in tops for folder in top.folders if folder.listable][:1]:
+            self._control.note(folder.id)
+        if unusable is not None:  # then the root is not known completely
             root = tops.pop(0)
-            yield Page(folders=root.folders)
+            yield Page(root.files, root.folders)
             yield Unreadable(place.root_id, unusable)
         self._listed_at_the_top.update(top.folder_id for top in tops)
         yield from tops
         yield from self._crawl(place).run(known, tops)
 
-    def _may_list_root(self, place: Place) -> bool:
-        """Tell whether the root shows what topFolders does not: it may give nothing, or the root itself alone.
+    def _in_root(self, place: Place) -> Contents | None:
+        """Ask the root for what topFolders does not show: it may give nothing, or the root itself alone.
 
-        Who has no right to the root is refused there, which is ordinary: then there is nothing to see.
+        Who has no right to the root is refused there, which is ordinary: then there is nothing to see (None).
         https://forge.autodesk.com/blog/right-way-list-user-folders
         """
         try:
-            to_contents(self._service.contents(place.root_id), place.root_id)
+            answer = self._service.whole_contents(place.root_id)
         except (ForbiddenError, NotFoundError) as error:
             if error.about is not About.ITEM:
                 raise
-            return False
-        return True
+            return None
+        contents = completed(self._service, to_contents(answer, place.root_id), place.root_id)
+        return without_system(contents, self._system)
 
     def _read_folder(self, known: Known, folder_id: str) -> Iterator[Batch]:
         place = self._placed(known)
