@@ -507,6 +507,30 @@ def test_a_folder_that_topfolders_lacks_and_that_is_there_is_read(acc: Acc) -> N
     assert acc.home.files()[files[0]]["file_size"] == 100
 
 
+def test_a_deep_folder_that_topfolders_lacks_is_not_lost_with_what_only_leads_to_it(acc: Acc) -> None:
+    outer = acc.service.add_folder(acc.top, "outer")
+    deep, other = acc.service.add_folder(outer, "deep"), acc.service.add_folder(acc.top, "other")
+    file = acc.service.add_file(deep, "deep.pdf", 1)
+    acc.service.add_file(other, "other.pdf", 1)
+    user = acc.service.add_user("Bob Example")
+    acc.service.add_member(acc.project, user, [deep, other])
+    details = {"project_id": acc.project, "act_as_user": user}
+    acc.home.configure({"name": "P", "endpoint_details": details})
+    acc.settle()
+    assert acc.home.sync().status == "success"
+    acc.service.tops_left_out.add(deep)
+    acc.service.add_version(file, 99)
+    acc.settle()
+    for full in (False, True):
+        acc.settle()
+        assert acc.home.sync(full=full).status == "success"
+        assert (acc.home.files()[file]["file_size"], len(acc.home.files())) == (99, 2)
+    acc.service.add_member(acc.project, user, [other])
+    acc.settle()
+    assert acc.home.sync().status == "success"
+    assert removed(acc) == {file: "access_lost"}
+
+
 def test_pages_of_lists_that_are_not_said_to_have_any_are_followed(acc: Acc) -> None:
     root = acc.service.root_folder(acc.project)
     for number in range(3):

@@ -191,12 +191,13 @@ class Removals:
             if not self._is_below(id_, parent, folders)
         ]
 
-    def below_gone(self) -> list[Candidate]:
+    def below_gone(self, *, only_refused: bool = False) -> list[Candidate]:
         """List live folders below those that look-ups of this sync found gone, upper ones first; not endlessly many."""
         rows = self._connection.execute(
             """WITH RECURSIVE gone (id) AS (
                    SELECT external_id FROM candidates
-                   WHERE endpoint_id = ?1 AND is_folder AND looked_up AND fate IS NOT NULL),
+                   WHERE endpoint_id = ?1 AND is_folder AND looked_up AND fate IS NOT NULL
+                   AND (fate = 'access_lost' OR NOT ?3)),
                below (id) AS (
                    SELECT id FROM gone UNION
                    SELECT f.external_folder_id FROM folders AS f JOIN below ON f.parent_external_id = below.id
@@ -205,7 +206,7 @@ class Removals:
                WHERE endpoint_id = ?1 AND external_folder_id IN (SELECT id FROM below)
                AND external_folder_id NOT IN (SELECT id FROM gone)
                ORDER BY depth, external_folder_id LIMIT ?2""",
-            (self._endpoint_id, _MOST_BELOW),
+            (self._endpoint_id, _MOST_BELOW, only_refused),
         )
         return [Candidate(id_, is_folder=True, parent_id=parent_id) for id_, parent_id in rows]
 

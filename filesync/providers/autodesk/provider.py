@@ -52,6 +52,7 @@ class AutodeskProvider:
         self._evidence = Evidence(self._control)
         self._place: Place | None = None  # once it is known
         self._listed_at_the_top: set[str] = set()  # folders whose children topFolders told
+        self._closed: set[str] = set()  # folders that this login was refused
 
     def read(self, known: Known) -> Iterator[Batch]:
         with _archived_named():
@@ -65,7 +66,7 @@ class AutodeskProvider:
         with _archived_named():
             resolver = self._resolver(known)
             yield from resolver.run(candidates)
-            yield from self._read_unlisted(known, resolver.still_there)
+            yield from self._read_unlisted(known, resolver)
             yield from self._evidence.unanswered()
 
     def look_up(self, items: Sequence[Candidate], known: Known, *, singly: bool = False) -> Iterator[Shown]:
@@ -118,9 +119,13 @@ class AutodeskProvider:
         yield place.rooted(root)
         yield from self._crawl(place).run(known)
 
-    def _read_unlisted(self, known: Known, still_there: Sequence[RemoteFolder]) -> Iterator[Batch]:
+    def _read_unlisted(self, known: Known, resolver: Resolver) -> Iterator[Batch]:
         """Read folders that are where they were although topFolders lacks them: else they would never be read again."""
-        folders = [folder for folder in still_there if folder.parent_id in self._listed_at_the_top]
+        folders = [
+            folder
+            for folder in resolver.still_there
+            if folder.parent_id in self._listed_at_the_top or folder.id in resolver.reopened
+        ]
         if not folders:
             return
         changed = [folder for folder in folders if _is_news(folder, known)]
@@ -169,7 +174,7 @@ class AutodeskProvider:
     def _resolver(self, known: Known) -> Resolver:
         place = self._placed(known)
         root_id = self._folder_id or place.root_id
-        return Resolver(self._service, known, root_id, place.root_id, self._system, self._evidence)
+        return Resolver(self._service, known, root_id, place.root_id, self._system, self._evidence, self._closed)
 
     def _find_readable(self) -> str | None:
         """Find something that this login may read, where nothing was read yet; None when it is shown nothing."""

@@ -49,7 +49,9 @@ class Resolver:
     project_root_id: str
     system: SystemFolders
     evidence: Evidence
+    closed: set[str]  # folders that this login was refused in this sync, kept by the caller
     still_there: list[RemoteFolder] = field(default_factory=list)  # folders that no listing showed, and that are there
+    reopened: set[str] = field(default_factory=set)  # of these, those that hang in a closed one
     _outside: dict[str, Gone] = field(default_factory=dict)  # folders climbed from in vain
     _changed_at: dict[str, Timestamp | None] = field(default_factory=dict)  # of folders climbed over
 
@@ -59,8 +61,22 @@ class Resolver:
         for shown in self.look_up(candidates):
             batch = _to_batch(shown, parents[shown.id])
             yield batch
+            if shown.gone is Gone.ACCESS_LOST:
+                self.closed.add(shown.id)
             if isinstance(batch, Resolved) and isinstance(shown.item, RemoteFolder):
                 self.still_there.append(shown.item)
+                yield from self._reopen(shown.item)
+
+    def _reopen(self, folder: RemoteFolder) -> Iterator[Page]:
+        """State the closed folders above one that can be read: a member sees by name only what leads to his own."""
+        way: list[RemoteFolder] = []
+        above = self.known.folder(folder.parent_id or "")
+        while above is not None and above.parent_id is not None and above.id not in {each.id for each in way}:
+            way.append(RemoteFolder(above.id, above.name, above.parent_id, listable=False))
+            above = self.known.folder(above.parent_id)
+        if any(each.id in self.closed for each in way):
+            self.reopened.add(folder.id)
+            yield Page(folders=[each for each in reversed(way) if each.id in self.closed])
 
     def look_up(self, items: Sequence[Candidate], *, singly: bool = False) -> Iterator[Shown]:
         """Show each as it is now; folders first, files together unless `singly`."""
