@@ -265,7 +265,7 @@ def test_lists_of_hubs_and_projects_go_on_without_an_entry_that_has_no_id(acc: A
     assert acc.home.run("sync").code == 0
     assert acc.home.query("SELECT name FROM endpoints WHERE name = 'P Example Tower'")
     ended = acc.home.run("discover", "autodesk", "--json")
-    assert "1 projects are listed without an id" in ended.out
+    assert "projects listed without an id: 1" in ended.out
     assert acc.project in ended.out
 
 

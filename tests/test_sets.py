@@ -542,6 +542,7 @@ def empty(*warnings: str) -> bytes:
     ("answer", "code", "error"),
     [
         (status(200, empty("403")), 77, "no project is shown to this login"),
+        (status(200, empty("401")), 77, "an account knows this app, but not the user"),
         (status(200, empty("500")), 75, "the list may lack projects"),
         (status(503), 75, "503"),
         (status(403, b'{"errorCode": "AUTH-001", "developerMessage": "x"}'), 77, "may not use this API"),

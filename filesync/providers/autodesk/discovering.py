@@ -88,7 +88,7 @@ class _Looking:
         if closed and not self.project_id:
             yield Sight("outage", "", "", 0, problem=told(closed).removeprefix("; "))  # this login is not let in there
         if seen.unusable:
-            problem = f"{seen.unusable} hubs are listed without an id: report it to Autodesk"
+            problem = f"hubs listed without an id: {seen.unusable}; report it to Autodesk"
             yield Sight("outage", "", "", 0, problem=problem, error_type="bad_answer")
 
     def _in_hub(self, hub: Hub) -> Iterator[Sight]:
@@ -109,7 +109,7 @@ class _Looking:
         if seen.silent:
             return replace(sight, problem=_OUTAGE, error_type="service_down")
         if seen.unusable:
-            problem = f"{seen.unusable} projects are listed without an id: report it to Autodesk"
+            problem = f"projects listed without an id: {seen.unusable}; report it to Autodesk"
             return replace(sight, problem=problem, error_type="bad_answer")
         if seen.warned and not seen.projects:
             problem = f"{nothing_shown(self.service.flow, seen.warnings)}{told(seen.warnings)}"
