@@ -149,6 +149,18 @@ def test_discover_says_of_a_hub_that_it_does_not_let_this_login_in(acc: Acc) -> 
     assert problems["Second"] is None
 
 
+def test_a_hub_that_calls_a_project_of_another_one_bad_is_not_the_end_of_the_search(acc: Acc) -> None:
+    """A public tool skips 400 BIM360DM_ERROR and 404 while it looks for a project's hub."""
+    second = acc.service.add_project(acc.service.add_hub("Second"), "Second")
+    acc.service.add_file(acc.service.project_files(second), "a.pdf", 1)
+    acc.home.configure({"name": "P", "endpoint_details": {"project_id": second}})
+    wrong = refusing(refusals.document(400, "BIM360DM_ERROR", "Unable to get the project."))
+    acc.service.faults.fail(wrong, route="project", path_contains=acc.hub, times=None)
+    acc.settle()
+    assert acc.home.sync().status == "success"
+    assert acc.home.paths() == ["/Project Files/a.pdf"]
+
+
 @pytest.fixture
 def elsewhere(acc: Acc) -> Acc:
     """Read, as a member of one project, another one in a region where the user is in none."""
@@ -480,6 +492,18 @@ def test_what_topfolders_does_not_show_is_read_from_the_root(acc: Acc, shown: An
 
 
 @pytest.mark.parametrize("shown", ["root", "nothing"])
+def test_a_first_sync_finds_what_topfolders_does_not_show(acc: Acc, shown: Any) -> None:
+    acc.service.rules.tops_shown = shown
+    acc.service.largest_page = 5  # the root has more folders than that
+    acc.service.add_file(acc.service.add_folder(acc.top, "A"), "a.pdf", 1)
+    acc.service.add_file(acc.service.root_folder(acc.project), "stray.pdf", 1)
+    acc.settle()
+    assert acc.home.sync().status == "success"
+    assert_acc_truth(acc.home, acc.project)
+    assert len(acc.home.files()) == 2
+
+
+@pytest.mark.parametrize("shown", ["root", "nothing"])
 def test_a_member_whom_the_root_is_closed_to_sees_nothing_and_fails_nothing(acc: Acc, shown: Any) -> None:
     user = acc.service.add_user("Bob Example")
     acc.service.add_member(acc.project, user, [])
@@ -607,7 +631,8 @@ def test_a_page_that_fails_on_the_way_begins_the_folder_anew(acc: Acc) -> None:
     for number in range(250):
         acc.service.add_file(acc.top, f"{number}.pdf", 1)
     acc.settle()
-    fault = faults.status(500)
-    acc.service.faults.fail(fault, route="contents", path_contains="number%5D=1&page%5Blimit%5D=200", times=None)
+    second = "page%5Blimit%5D=200&page%5Bnumber%5D=1"
+    acc.service.faults.fail(faults.status(500), route="contents", path_contains=second, times=None)
     assert acc.home.sync().status == "success"
+    assert acc.service.faults.struck
     assert_acc_truth(acc.home, acc.project)
