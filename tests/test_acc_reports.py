@@ -386,6 +386,22 @@ def test_a_look_up_that_fails_by_itself_decides_nothing_of_that_file_and_all_of_
     assert files[0] in acc.home.files()
 
 
+def test_a_folder_whose_look_up_fails_by_itself_keeps_all_below_it(acc: Acc) -> None:
+    files = with_files(acc, "A", "B")
+    acc.service.hide_folder(files[""][0])
+    acc.service.hide_file(files["B"][0])
+    acc.service.faults.fail(faults.status(503), route="folder", path_contains=last_part(files[""][0]), times=None)
+    for status in ("failed", "failed", "partial"):
+        acc.settle()
+        assert not removed(acc)
+        assert acc.home.sync(full=True).status == status
+    assert removed(acc) == {files["B"][0]: "trashed"}
+    acc.service.faults.clear()
+    acc.settle()
+    assert acc.home.sync(full=True).status == "success"
+    assert removed(acc) == dict.fromkeys([files["B"][0], *files["A"]], "trashed")
+
+
 def test_verify_says_what_it_could_not_look_up_and_compares_the_rest(acc: Acc) -> None:
     files = with_files(acc, "A", each=4)["A"]
     acc.service.faults.fail(faults.status(500), route="commands", times=None)
