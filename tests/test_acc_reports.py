@@ -337,6 +337,26 @@ def test_a_cloud_model_that_has_no_tip_is_null_in_truth(acc: Acc) -> None:
     assert (row["file_name"], row["file_size"], row["version_number"]) == ("Model", None, None)
 
 
+def test_cloud_models_that_name_no_tip_cost_a_request_for_fifty(acc: Acc) -> None:
+    models = {acc.service.add_file(acc.top, f"{n}.rvt", None) for n in range(60)}
+    acc.settle()
+
+    def without_tips(answer: Any) -> None:
+        answer.pop("included", None)
+        data = answer["data"]
+        entries = (
+            data if isinstance(data, list) else [one["meta"] for one in data["relationships"]["resources"]["data"]]
+        )
+        for entry in entries:
+            entry["relationships"].pop("tip", None)
+
+    for route in ("contents", "commands"):
+        acc.service.faults.fail(altering(without_tips), route=route, times=None)
+    assert acc.home.sync().status == "success"
+    assert acc.home.files().keys() == models
+    assert (acc.service.count("commands"), acc.service.count("item")) == (2, 0)
+
+
 # --- what fails by itself -------------------------------------------------------------------
 
 FAILURES: Mapping[str, Fault] = {

@@ -24,6 +24,7 @@ from filesync.providers.autodesk.translate import (
     changed_at,
     is_deleted_version,
     is_hidden,
+    lacks_its_tip,
     related_id,
     to_entry,
     to_file,
@@ -143,7 +144,7 @@ class Resolver:
     def _listed(self, candidate: Candidate, items: Mapping[str, Entry], tips: Tips, answer: Answer) -> Shown:
         """Show what the command told of an item, which it may leave out, or half of it, or its tip."""
         item = items.get(candidate.id)
-        if item and (is_hidden(item) or (related_id(item, "parent") and tips.of(item))):
+        if item and (is_hidden(item) or (related_id(item, "parent") and not lacks_its_tip(item, tips.of(item)))):
             return self._file(candidate, answer, item, tips.of(item))
         return self._file_alone(candidate)
 

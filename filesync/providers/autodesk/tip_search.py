@@ -13,6 +13,7 @@ from filesync.providers.autodesk.translate import (
     Tips,
     is_deleted_version,
     is_hidden,
+    lacks_its_tip,
     to_entry,
     to_file,
     to_listed_items,
@@ -49,9 +50,10 @@ def _look_up(service: Service, ids: Sequence[str], failures: list[FilesyncError]
         answer = service.list_items(ids)
         items, tips = to_listed_items(answer)
         for item_id in ids:
-            if item_id in items and (tip := tips.of(items[item_id])):
+            item = items.get(item_id)
+            if item is not None and not lacks_its_tip(item, tips.of(item)):
                 found.add(item_id)
-                yield answer, items[item_id], tip
+                yield answer, item, tips.of(item)
     except (RefusedError, ServiceDownError, ResponseError):
         pass  # one of them may be the cause: each alone
     for item_id in ids:

@@ -157,6 +157,11 @@ def _plain(identifier: str | None) -> str:
     return unquote(identifier) if identifier and "%" in identifier else identifier or ""
 
 
+def lacks_its_tip(item: Entry, tip: Entry) -> bool:
+    """Tell whether an item names a tip that is not there; one that names none has none."""
+    return not tip and related_id(item, "tip") is not None
+
+
 def to_listed_items(answer: Answer) -> tuple[Mapping[str, Entry], Tips]:
     """Give the items that a ListItems command found, by id, and their tips.
 
