@@ -6,6 +6,8 @@ import threading
 import unicodedata
 from urllib.parse import quote, quote_plus
 
+from filesync.key_material import without_keys
+
 REDACTED = "**redacted**"
 LONGEST_TEXT = 200  # characters of remote text in a message
 
@@ -34,7 +36,10 @@ class Secret:
 
 
 class Redactor:
-    """Knows the secret values of this process and takes them out of any text; safe to share between threads."""
+    """Knows the secret values of this process and takes them out of any text; safe to share between threads.
+
+    A private key is taken out also when nobody knew of it: it may stand in what was written long ago.
+    """
 
     def __init__(self) -> None:
         self._secrets: tuple[str, ...] = ()  # longest first, replaced whole: readers need no lock
@@ -52,7 +57,7 @@ class Redactor:
     def scrub(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)
-        return text
+        return without_keys(text, REDACTED)
 
     def line(self, text: str) -> str:
         """Make remote text fit for a message: no secrets, no control characters, one line, cut to size."""
@@ -72,6 +77,7 @@ def _forms(line: str) -> tuple[str, ...]:
         line.translate(_IN_PAGES),
         line.replace("/", "\\/"),
         json.dumps(line)[1:-1],
+        repr(line)[1:-1],
     )
 
 

@@ -27,7 +27,19 @@ FOUNDATION = {
         "schedule",
         "selection",
     ),
-    *("settings", "signals", "variables", "logs", "log_file", "redaction", "children", "loop", "alerts", "addresses"),
+    *(
+        "settings",
+        "signals",
+        "variables",
+        "logs",
+        "log_file",
+        "redaction",
+        "key_material",
+        "children",
+        "loop",
+        "alerts",
+        "addresses",
+    ),
 }
 MAY_IMPORT = {
     **dict.fromkeys(FOUNDATION, FOUNDATION),

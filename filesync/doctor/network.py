@@ -7,6 +7,8 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from filesync.doctor.finding import Finding, Skipped, fail, ok, warn
+from filesync.key_material import quotable
+from filesync.variables import problem_with
 
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # what `requests` takes, in this order
@@ -26,7 +28,7 @@ def check_proxies(
     for entry in filter(None, map(str.strip, _value(environ, "NO_PROXY").split(","))):
         if "://" in entry:
             mend = "write names of hosts, domains or addresses with commas between them"
-            yield warn("network", "proxy", f"NO_PROXY: {entry[:80]!r} is the name of no host", mend, "NO_PROXY")
+            yield warn("network", "proxy", f"NO_PROXY: {quotable(entry, 80)} is the name of no host", mend, "NO_PROXY")
     if not found:
         yield ok("network", "proxy", "none is set")
 
@@ -35,7 +37,11 @@ def check_authorities(environ: Mapping[str, str], written: Mapping[str, str]) ->
     """Look at the file of certificate authorities that is to be trusted."""
     yield from _in_vain("authorities", _BUNDLES, environ, written)
     name = next((name for name in _BUNDLES if environ.get(name)), None)
-    if name:
+    odd = next((each for each in (name, "SSL_CERT_FILE") if each and problem_with(each, environ.get(each, ""))), None)
+    if odd:  # it may be a key: not repeated, not tried
+        mend = f"set {odd} to the file of your certificate authority, in PEM, or unset it"
+        yield fail("network", "authorities", f"{odd}: {problem_with(odd, environ[odd])}", mend, odd)
+    elif name:
         yield _bundle(name, Path(environ[name]))
     elif environ.get("SSL_CERT_FILE"):
         detail = f"SSL_CERT_FILE is set to {environ['SSL_CERT_FILE']}, and is not what filesync's requests look at"
@@ -61,14 +67,15 @@ def _value(values: Mapping[str, str], name: str) -> str:
 def _proxy(name: str, value: str, *, offline: bool) -> Finding | Skipped:
     """Judge one proxy; its address is not repeated, for it may hold a password."""
     example = f"set {name} to an address such as http://proxy.example.com:3128, or unset it"
-    parts = urlsplit(value if "://" in value else f"http://{value}")
     try:
+        parts = urlsplit(value if "://" in value else f"http://{value}")
         host, usual = parts.hostname, _PORTS[parts.scheme]
         port = parts.port or usual
     except (ValueError, KeyError):
         return fail("network", "proxy", f"{name}: is no address of a proxy", example, name)
-    if not host:
-        return fail("network", "proxy", f"{name}: names no host", example, name)
+    problem = problem_with(name, value) or ("" if host else "names no host")
+    if problem:
+        return fail("network", "proxy", f"{name}: {problem}", example, name)
     if parts.scheme.startswith("socks") and not _has_socks():
         return fail(
             "network", "proxy", f"{name}: SOCKS needs a package that is not installed", "pip install pysocks", name
