@@ -9,6 +9,7 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path, PurePath
 from urllib.parse import unquote
 
@@ -31,6 +32,7 @@ _DER = re.compile(  # a key, a key that a password protects, a PKCS #12 file
 )
 _GZIP = b"\x1f\x8b\x08"
 _DATA_PREFIX = re.compile(r"(?:data:)?[\w/.+-]{0,60}[;:]?base64[,:]", re.IGNORECASE)
+_LONGEST_PREFIX = 80  # characters of it
 _BLANK = re.compile(r"\s|\\+[nr]|[\"']")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+")
 _HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2})+")
@@ -51,6 +53,7 @@ _KEY_END = re.compile(r"(?:\\+[nr]|%(?:0[AaDd]|2[BbFf]|3[Dd])|\s|[A-Za-z0-9+/=_-
 _ORDINARY_FILE = re.compile(r"[\w. +@-]*\.[A-Za-z][A-Za-z0-9]{1,4}", re.ASCII)
 
 
+@lru_cache(maxsize=512)
 def is_key_material(text: str) -> bool:
     """Tell whether a value is a key or login by its look: JSON, PEM, what decodes to them, a token of Google's."""
     return any(_has_its_look(form) for form in _unfolded(text))
@@ -200,7 +203,9 @@ def _unfolded(text: str, depth: int = 0) -> Iterator[str | None]:
 def _decoded(text: str) -> Iterator[str | None]:
     if "%" in text and (plain := unquote(text)) != text:
         yield plain
-    bare = _DATA_PREFIX.sub("", _BLANK.sub("", text), count=1)
+    bare = _BLANK.sub("", text)
+    prefix = _DATA_PREFIX.match(bare[:_LONGEST_PREFIX])
+    bare = bare[prefix.end() :] if prefix else bare
     if len(bare) >= _SHORTEST and _HEXADECIMAL.fullmatch(bare):
         yield from _as_text(bytes.fromhex(bare))
     # The beginning is enough: what was cut, or got a stray character, is a secret all the same.

@@ -43,14 +43,16 @@ class Redactor:
 
     def __init__(self) -> None:
         self._secrets: tuple[str, ...] = ()  # longest first, replaced whole: readers need no lock
+        self._given: set[str] = set()
         self._lock = threading.Lock()
 
     def hide(self, value: str) -> None:
         """Remember a secret, in its URL-encoded forms and line by line too."""
-        if value in self._secrets:
+        if value in self._given:
             return
         forms = {form for line in value.splitlines() for form in _forms(line)}
         with self._lock:
+            self._given.add(value)
             known = {form for form in forms if len(form) >= _SHORTEST_SECRET} | set(self._secrets)
             self._secrets = tuple(sorted(known, key=len, reverse=True))
 

@@ -10,6 +10,7 @@ from filesync.errors import ConfigError
 from filesync.key_material import (
     SECRET_NAME,
     forms_of,
+    has_password,
     is_key_material,
     is_no_address,
     is_no_path,
@@ -111,7 +112,9 @@ def problem_with(name: str, value: str, home: Path | None = None) -> str:
     if name in PATHS:
         return PATHS[name] if is_no_path(value, home) else ""
     if name in ADDRESSES:
-        return ADDRESSES[name] if is_no_address(value) else ""
+        takes_password = name.upper().endswith(("_PROXY", "_URL"))  # its own check says more of a URL
+        is_wrong = is_no_address(value) or (not takes_password and has_password(value))
+        return ADDRESSES[name] if is_wrong else ""
     return _NO_KEY if not is_secret(name) and is_key_material(value) else ""
 
 

@@ -31,6 +31,7 @@ from filesync.config.sections import Checker
 from filesync.config.sets import EndpointSet
 from filesync.config.values import as_written, check_for_keys, fill, is_broken, to_value
 from filesync.errors import ConfigError
+from filesync.key_material import is_key_material
 from filesync.providers import kinds
 from filesync.providers.base import MakesSets, ProviderKind, TakesCredentials
 from filesync.providers.details import FilterDetails
@@ -226,12 +227,13 @@ class _Loader:
 
     def _kind(self, table: Table, path: str) -> ProviderKind | None:
         found = _text(table, "endpoint_type")
-        if not found:
+        if not found or is_key_material(found):  # said where keys are looked for
             return None
         try:
             return self._kind_of(found)
         except ConfigError as exc:
-            self._checker.add(table.nodes["endpoint_type"], f"{path}.endpoint_type", str(exc))
+            said = str(exc).replace(found, plain(found))
+            self._checker.add(table.nodes["endpoint_type"], f"{path}.endpoint_type", said)
             return None
 
     def _schedule(self, table: Table, path: str) -> Schedule | None:

@@ -75,7 +75,7 @@ def shown(value: object) -> str:
 
 def plain(word: str) -> str:
     """Write a word of the file as it is, unless it looks like a secret."""
-    return NOT_REPEATED if is_key_material(word) else word
+    return NOT_REPEATED if is_key_material(word) else without_passwords(word)
 
 
 def did_you_mean(found: str, allowed: Iterable[str]) -> str:
