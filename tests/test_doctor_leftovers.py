@@ -77,7 +77,8 @@ def write_down(patient: Patient, place: str, said: str) -> Path | None:
             (logs / "connector.log").write_text("{}\n" * 100_000 + line)
             return logs / "connector.log"
         case "old log":
-            (logs / "connector.log.3").write_text("x" * (1_000_000 - 700) + line)  # across the border of a piece
+            border = line.index("ADANBg") + 4 if "ADANBg" in line else 700  # of two pieces: in the midst of what tells
+            (logs / "connector.log.3").write_text("x" * (1_000_000 - border) + line)
             return logs / "connector.log.3"
         case "packed":
             (logs / "connector.log.4.gz").write_bytes(gzip.compress(line.encode()))

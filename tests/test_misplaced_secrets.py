@@ -13,7 +13,8 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from filesync.errors import ConfigError
-from filesync.key_material import forms_of, is_key_material, is_no_path
+from filesync.key_material import forms_of, is_key_material, is_no_path, passwords_of, without_passwords
+from filesync.redaction import Redactor
 from filesync.settings import DEFAULTS, find_home, load_settings
 from filesync.simulators.keys import to_pem
 from filesync.variables import ADDRESSES, PATHS, is_secret
@@ -190,6 +191,45 @@ def test_a_key_is_known_in_every_dress(shape: str) -> None:
 def test_a_path_is_a_path(path: str) -> None:
     assert not is_no_path(path)
     assert not is_key_material(path)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://robot:canary/7f3a@proxy:3128", "http://robot:***@proxy:3128"),  # a slash that nobody escaped
+        ("robot:canary-7f3a@proxy:3128", "robot:***@proxy:3128"),  # no scheme, as proxies are often written
+        ("postgres://robot:canary%407f3a@db/x?sslpassword=canary-2", "postgres://robot:***@db/x?sslpassword=***"),
+        ("https://canary-token-of-a-robot@host/x", "https://***@host/x"),
+        ("https://host:443/a@b", "https://host:443/a@b"),
+    ],
+)
+def test_passwords_in_addresses_are_known(address: str, shown: str) -> None:
+    assert without_passwords(address) == shown
+    redactor = Redactor()
+    for password in passwords_of(address):
+        redactor.hide(password)
+    assert ("canary" in redactor.scrub(f"cannot connect to {address}")) == ("canary" in shown)
+
+
+def test_base64_in_lines_in_env_is_no_list_of_variables_and_not_repeated(home: Home) -> None:
+    lines = base64.encodebytes(JSON.encode()).decode()
+    (home.path / ".env").write_text(f"GOOGLE_CREDENTIALS_PATH={lines}", encoding="utf-8")
+    ended = [home.run(*command) for command in LOOKS]
+    assert [each.code for each in ended] == [78, 78, 1]
+    assert_hidden(lines, all_of(home.path, *ended), "base64 in lines")
+
+
+def test_a_misspelt_variable_shows_nothing_and_stops_nothing(home: Home) -> None:
+    for name in ("GOOGLE_APPLICATION_CREDENTIAL", "GOOGLE_CREDENTIALS", "CONNECTOR_GOOGLE_KEY"):
+        ended = home.run("config", "show", **{name: BASE64})
+        assert ended.code == 0
+        assert_hidden(BASE64, f"{ended}", name)
+
+
+def test_a_server_that_is_to_show_facts_does_not_start_with_a_key_in_a_path(home: Home) -> None:
+    ended = home.cli("serve-health", "--port", "0", GOOGLE_APPLICATION_CREDENTIALS=BASE64)
+    assert ended.code == 78
+    assert_hidden(BASE64, f"{ended}", "serve-health")
 
 
 def test_a_word_that_may_be_the_secret_itself_is_not_repeated(home: Home) -> None:
