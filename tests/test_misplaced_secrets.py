@@ -2,16 +2,19 @@
 
 import base64
 import gzip
+import io
 import json
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from filesync.cli import World
 from filesync.errors import ConfigError
 from filesync.key_material import forms_of, is_key_material, is_no_path, passwords_of, without_passwords
 from filesync.redaction import Redactor
@@ -217,6 +220,17 @@ def test_base64_in_lines_in_env_is_no_list_of_variables_and_not_repeated(home: H
     ended = [home.run(*command) for command in LOOKS]
     assert [each.code for each in ended] == [78, 78, 1]
     assert_hidden(lines, all_of(home.path, *ended), "base64 in lines")
+
+
+@pytest.mark.parametrize("shape", ["json", "json in base64", "pem on one line"])
+def test_what_is_refused_is_known_before_anything_can_quote_it(home: Home, shape: str) -> None:
+    (home.path / ".env").write_text(f"GOOGLE_APPLICATION_CREDENTIALS='{SHAPES[shape]}'\n", encoding="utf-8")
+    nothing = io.StringIO()
+    world = World(home.environ, home.path, home.clock, Random(1), nothing, nothing, nothing)
+    with pytest.raises(ConfigError):
+        _ = world.settings
+    for piece in (SHAPES[shape], *PEM.splitlines()[5:9]):  # lines of the key that nothing else gives away
+        assert piece not in world.redactor.scrub(f"cannot read {piece}")
 
 
 def test_a_misspelt_variable_shows_nothing_and_stops_nothing(home: Home) -> None:
