@@ -59,11 +59,16 @@ class Way:
 
 def _absorbed(name: str, fault: Fault, outlasts: Ending) -> Way:
     """What is tried again: once it is never seen, and going on it outlasts the tries."""
-    return Way(name, fault, {"": (GOOD,)}, {"": (outlasts,)})
+    return Way(name, fault, {"": (GOOD,)}, _ends(outlasts))
 
 
 def _final(name: str, fault: Fault, ending: Ending) -> Way:
-    return Way(name, fault, {"": (ending,)}, {"": (ending,)})
+    return Way(name, fault, _ends(ending), _ends(ending))
+
+
+def _ends(ending: Ending) -> Ends:
+    """End so; but what a command cannot show, because the service fails, is asked for item by item."""
+    return {"": (ending,), **({"commands": (GOOD, ending)} if ending in (DOWN, BAD_ANSWER) else {})}
 
 
 def _said(refused: Refused) -> Fault:
@@ -102,16 +107,17 @@ def _of_acc(name: str, fault: Fault, refused: Ending) -> Way:
         "project": nowhere,
         "top_folders": (GOOD, refused),  # where the project was remembered to be, it is looked for once more
         "contents": (PARTIAL, refused),  # the endpoint's own folder has no parent that lists it
-        **dict.fromkeys(("commands", "item"), (GOOD,)),
-        "folder": (GOOD, refused),
+        # what is refused is held against something that can be read; when that is refused as well it proves nothing
+        **dict.fromkeys(("commands", "item"), (GOOD, REFUSED)),
+        "folder": (GOOD, REFUSED, refused),
     }
     return Way(name, fault, once, {**once, "top_folders": nowhere}, about_one=True)
 
 
 def _wordless_of_acc(name: str, fault: Fault, refused: Ending) -> Way:
-    """A 403 or 404 that Autodesk did not say: it makes a folder unreadable, and is no evidence in a look-up."""
+    """A 403 or 404 that Autodesk did not say: it is no evidence about a folder, nor in a look-up."""
     nowhere = (refused, NOT_FOUND)
-    places = {"": (refused,), "project": nowhere, "contents": (PARTIAL, refused)}
+    places = {"": (refused,), "project": nowhere}
     # a command that is refused is asked again in halves, and then item by item
     once = {**places, "top_folders": (GOOD, refused), "commands": (GOOD,)}
     return Way(name, fault, once, {**places, "top_folders": nowhere})
@@ -135,18 +141,17 @@ def _reason(code: int, reason: str, message: str = "No.") -> Fault:
 
 def _not_provisioned() -> Way:
     fault = _said(acc.document(403, "BIM360DM_ERROR", "You don't have permission to access this API"))
-    places = {"": (FORBIDDEN,), "project": (NOT_FOUND,)}  # another hub's account may know the app
-    once = {**places, "top_folders": (GOOD, FORBIDDEN)}
-    return Way("403 of an account that does not know the app", fault, once, places)
+    once = {"": (LOGIN,), "top_folders": (GOOD, LOGIN)}  # another hub's account may know the app
+    return Way("403 of an account that does not know the app", fault, once, {"": (LOGIN,)})
 
 
 _PROXY = b"<html><h1>Blocked</h1></html>"
 ACC = (
     *COMMON,
-    _of_acc("403 FORBIDDEN", _said(acc.forbidden("thing")), FORBIDDEN),
-    _of_acc("404 of the service", _said(acc.not_found("thing", "urn:x")), NOT_FOUND),
-    _final("403 AUTH-001", _said(acc.gateway(403, "AUTH-001", "No access to the api product")), FORBIDDEN),
-    _final("403 AUTH-010", _said(acc.gateway(403, "AUTH-010", "Token does not have the privilege")), FORBIDDEN),
+    _of_acc("403 FORBIDDEN", _said(acc.forbidden("resource")), FORBIDDEN),
+    _of_acc("404 of the service", _said(acc.not_found("item", "urn:x")), NOT_FOUND),
+    _final("403 AUTH-001", _said(acc.gateway(403, "AUTH-001", "No access to the api product")), LOGIN),
+    _final("403 AUTH-010", _said(acc.gateway(403, "AUTH-010", "Token does not have the privilege")), LOGIN),
     _not_provisioned(),
     _final("403 of a project that is not active", _said(acc.inactive("b.x")), ARCHIVED),
     _wordless_of_acc("403 of a proxy", faults.status(403, _PROXY), FORBIDDEN),
