@@ -48,7 +48,7 @@ class AutodeskProvider:
         self._hub_id = details.hub_id
         self._folder_id = details.folder_id
         self._system = SystemFolders(include=details.include_system_folders)
-        self._control = Control(service.folder, self._find_readable)
+        self._control = Control(lambda folder_id: to_entry(service.folder(folder_id)), self._find_readable)
         self._evidence = Evidence(self._control)
         self._place: Place | None = None  # once it is known
         self._listed_at_the_top: set[str] = set()  # folders whose children topFolders told
