@@ -106,7 +106,7 @@ def _of_acc(name: str, fault: Fault, refused: Ending) -> Way:
         "": (refused,),
         "project": nowhere,
         "top_folders": (GOOD, refused),  # where the project was remembered to be, it is looked for once more
-        "contents": (PARTIAL, refused),  # the endpoint's own folder has no parent that lists it
+        "contents": (PARTIAL, REFUSED, refused),  # the endpoint's own folder has no parent that lists it
         # what is refused is held against something that can be read; when that is refused as well it proves nothing
         **dict.fromkeys(("commands", "item"), (GOOD, REFUSED)),
         "folder": (GOOD, REFUSED, refused),
