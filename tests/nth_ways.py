@@ -117,7 +117,7 @@ def _of_acc(name: str, fault: Fault, refused: Ending) -> Way:
 def _wordless_of_acc(name: str, fault: Fault, refused: Ending) -> Way:
     """A 403 or 404 that Autodesk did not say: it is no evidence about a folder, nor in a look-up."""
     nowhere = (refused, NOT_FOUND)
-    places = {"": (refused,), "project": nowhere}
+    places = {"": (refused,), "project": nowhere, "folder": (REFUSED, refused)}  # it may be what is held against others
     # a command that is refused is asked again in halves, and then item by item
     once = {**places, "top_folders": (GOOD, refused), "commands": (GOOD,)}
     return Way(name, fault, once, {**places, "top_folders": nowhere})
