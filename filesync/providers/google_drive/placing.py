@@ -8,21 +8,31 @@ from filesync.providers.google_drive.translate import Item, to_file, to_folder
 
 
 class Places:
-    """Places items in the tree that the store remembers; `adopter_id` is the folder for what hangs nowhere else."""
+    """Places items in the tree that the store remembers.
 
-    def __init__(self, known: Known, adopter_id: str | None) -> None:
+    `adopter_id` is the folder for what hangs nowhere else, `own_adopter_id` that for what of this is the account's own.
+    """
+
+    def __init__(self, known: Known, adopter_id: str | None, own_adopter_id: str | None = None) -> None:
         self._known = known
-        self.adopter_id = adopter_id
+        self._adopter_id = adopter_id
+        self._own_adopter_id = own_adopter_id
         self._gone: set[str] = set()
 
     def entries(
         self, items: Iterable[Item], asked: Collection[str] = ()
     ) -> tuple[list[RemoteFile], list[RemoteFolder]]:
         """Translate items into files and folders, each below its parent; the last word about an id counts."""
-        latest = {item.id: item for item in items}.values()
+        latest = {item.id: self._of_kind(item) for item in items}.values()
         files = [to_file(item, self.parent_of(item, asked)) for item in latest if not item.is_folder]
         folders = [to_folder(item, self.parent_of(item, asked)) for item in latest if item.is_folder]
         return files, folders
+
+    def _of_kind(self, item: Item) -> Item:
+        """Take what does not say whether it is a folder for what it was."""
+        if item.is_folder or not item.is_of_unknown_kind:
+            return item
+        return item._replace(is_folder=self._known.folder(item.id) is not None)
 
     def note(self, *, gone: Iterable[str], present: Iterable[str]) -> None:
         """Take what is gone out of sight: who is still shown below it hangs nowhere else."""
@@ -38,13 +48,21 @@ class Places:
             return item.parents[0]
         seen = [parent for parent in item.parents if parent not in self._gone]
         if len(seen) < 2:
-            return next(iter(seen), self.adopter_id or next(iter(item.parents), None))
+            return next(iter(seen), self.adopter_of(item) or next(iter(item.parents), None))
         return next((parent for parent in seen if parent in asked or self._known.folder(parent)), seen[0])
 
     def home_of(self, item: Item) -> str | None:
         """Tell the folder of the endpoint's tree that the item hangs in; None: it is outside."""
         parent_id = self.parent_of(item)
-        return parent_id if parent_id is not None and self.has(parent_id) else self.adopter_id
+        return parent_id if parent_id is not None and self.has(parent_id) else self.adopter_of(item)
+
+    def adopter_of(self, item: Item) -> str | None:
+        """Tell where it is shown when it hangs in no visible folder; None: nowhere.
+
+        The store was not told of the folder for one's own things before its first listing with it.
+        """
+        own_id = self._own_adopter_id
+        return own_id if own_id and item.is_own and self.has(own_id) else self._adopter_id
 
     def has(self, folder_id: str) -> bool:
         """Tell whether a folder hangs in the endpoint's tree."""

@@ -9,10 +9,12 @@ from filesync.providers.base import Known
 from filesync.providers.google_drive.api import Drive, Reach
 from filesync.providers.google_drive.memory import Memory
 from filesync.providers.google_drive.placing import Places
-from filesync.providers.google_drive.routes import is_about_one_item
+from filesync.providers.google_drive.routes import is_of_its_kind
 from filesync.providers.google_drive.translate import Item
 
-_SHARED_WITH_ME = "shared-with-me"  # our own folder; no id of Drive's has this shape
+# Our own folders; no id of Drive's has this shape.
+_SHARED_WITH_ME = "shared-with-me"
+_IN_NO_FOLDER = "in-no-folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,11 @@ class Scope:
     def is_my_drive(self) -> bool:
         return self.folder_id is None and self.drive_id is None
 
+    @property
+    def root_name(self) -> str:
+        """Give the root's id, or what Drive calls it."""
+        return self.folder_id or self.drive_id or "root"
+
     def may_hold(self, item: Item) -> bool:
         """Tell an item of another drive, which no tree of this one can hold; in a subtree the folders alone decide."""
         return self.is_subtree or item.drive_id == self.drive_id
@@ -47,12 +54,27 @@ class Scope:
         return RemoteFolder(memory.root_id, "", None, listable=self.is_subtree)
 
     def places(self, known: Known) -> Places:
-        return Places(known, _SHARED_WITH_ME if self.adopts else None)
+        return Places(known, _SHARED_WITH_ME, _IN_NO_FOLDER) if self.adopts else Places(known, None)
 
     @property
     def adopts(self) -> bool:
         """Tell whether what hangs in no visible folder belongs to the endpoint."""
         return self.shared_with_me and self.is_my_drive
+
+    @property
+    def leaves_out(self) -> bool:
+        """Tell whether its listing shows what hangs in no visible folder, and nobody wants it."""
+        return self.is_my_drive and not self.shared_with_me
+
+    def own_adopter(self, memory: Memory) -> RemoteFolder | None:
+        """Give the folder for the account's own things that hang in no folder: orphans, and computers' backups.
+
+        Drive does not tell the two apart: a computer's top folder is a folder without a parent.
+        https://github.com/rclone/rclone/issues/1773
+        """
+        if not self.adopts:
+            return None
+        return RemoteFolder(_IN_NO_FOLDER, "In no folder", memory.root_id, listable=False)
 
     def adopter(self, memory: Memory) -> RemoteFolder | None:
         """Give the folder for what is shared with the account and hangs in no visible folder."""
@@ -69,7 +91,7 @@ class Scope:
 def find_root(drive: Drive, scope: Scope) -> Item:
     """Look the root up, and refuse one that cannot be read: nothing may be concluded from its emptiness."""
     try:
-        root = drive.item(scope.folder_id or scope.drive_id or "root")
+        root = drive.item(scope.root_name)
     except RefusedError as error:
         fail_unseen(scope, error)
     _check_readable(root, scope)
@@ -80,7 +102,7 @@ def find_root(drive: Drive, scope: Scope) -> Item:
 
 def fail_unseen(scope: Scope, error: RefusedError) -> NoReturn:
     """Raise what a refusal of the root means to the user."""
-    if not is_about_one_item(error):
+    if not (is_of_its_kind(error) or (error.status == 404 and error.reason == "notFound")):
         raise error
     kind = ForbiddenError if isinstance(error, ForbiddenError) else NotFoundError
     message = f"{scope} cannot be read by {scope.account}: {_advice(scope)}"
