@@ -27,12 +27,8 @@ _OF_FILE = {(403, "insufficientFilePermissions"), (404, "notFound")}
 _FILE_NOT_FOUND = "File not found"  # the message, where no location is given
 
 # Said of a whole shared drive: of its members, or that it is not there.
-_OF_DRIVE = {
-    "teamDriveMembershipRequired": "this login is no member of the shared drive: add its address to the drive's members"
-    f" (Viewer is enough), or give folder_id, a folder that is shared with it; {_GUIDE}",
-    "sharedDriveMembershipRequired": "this login is no member of the shared drive: add its address to the drive's"
-    f" members (Viewer is enough), or give folder_id, a folder that is shared with it; {_GUIDE}",
-}
+_NO_MEMBER = f"this login is no member of the shared drive: add its address to the members, or give folder_id; {_GUIDE}"
+_OF_DRIVE = {"teamDriveMembershipRequired": _NO_MEMBER, "sharedDriveMembershipRequired": _NO_MEMBER}
 _MEMBERSHIP = "requires shared drive membership"  # in the message, where the reason is `forbidden`
 
 _API_OFF = 'the Drive API is not enabled in this Google Cloud project; see "Enable the Drive API" in OAUTH_SETUP.md'
@@ -41,8 +37,7 @@ _SCOPE = (
     ' drives; see "Grant the scope" in OAUTH_SETUP.md'
 )
 _PROJECT = (
-    "the Google Cloud project that the requests are counted for may not be used by this login, or is suspended or"
-    ' deleted: its owner can tell; see "Enable the Drive API" in OAUTH_SETUP.md'
+    'this login may not use that Google Cloud project, or it is suspended; see "Enable the Drive API" in OAUTH_SETUP.md'
 )
 _ADMINISTRATOR = 'the Workspace administrator does not allow this app; see "Ask the administrator" in OAUTH_SETUP.md'
 _NETWORK = (
@@ -75,10 +70,7 @@ _OF_ACCOUNT = {
     "LOCATION_POLICY_VIOLATED": _NETWORK,
 }
 _QUOTA = 'the quota set in this Google Cloud project is used up; see "Quotas" in OAUTH_SETUP.md'
-_UNREGISTERED = (
-    "Google saw no login in the request, so something on the way takes the Authorization header out of it: ask who runs"
-    f" the proxy; {_GUIDE}"
-)
+_UNREGISTERED = f"no login arrived at Google: a proxy may take the Authorization header away; {_GUIDE}"
 
 # Refusals of everything, for a while or of this kind of request.
 _OF_ALL = {
@@ -97,10 +89,7 @@ _SENTENCES = {
 }
 # What Drive says of more than one file, in the words of who can mend it.
 _SETUP = {**_OF_ACCOUNT, **_OF_ALL, **_OF_DRIVE}
-_SOMEBODY = (
-    "this is no refusal of one file, so it concerns the login, its project, its organisation or the network, and"
-    f" nothing is removed by it; {_GUIDE}"
-)
+_SOMEBODY = f"that is said of no single file, but of the login, its project or organisation, or the network; {_GUIDE}"
 
 # Details that explain, and accuse nobody.
 _HARMLESS = ("LocalizedMessage", "Help", "DebugInfo", "RequestInfo")
