@@ -171,14 +171,15 @@ ACC = (
     _final("410", faults.status(410), REFUSED),
 )
 _DRIVE_LIMITS = ("userRateLimitExceeded", "rateLimitExceeded")
-_DRIVE_REFUSALS = ("dailyLimitExceeded", "appNotAuthorizedToFile", "insufficientPermissions", "domainPolicy")
+_NOT_ADMITTED = ("appNotAuthorizedToFile", "insufficientPermissions", "domainPolicy", "CONSUMER_SUSPENDED")
 DRIVE = (
     *COMMON,
     *(_absorbed(f"403 {reason}", _reason(403, reason), LIMITED) for reason in _DRIVE_LIMITS),
     _of_drive("403 insufficientFilePermissions", _reason(403, "insufficientFilePermissions"), FORBIDDEN),
     _of_drive("404 of the service", _said(drive.file_not_found("x")), NOT_FOUND),
-    *(_final(f"403 {reason}", _reason(403, reason), FORBIDDEN) for reason in _DRIVE_REFUSALS),
-    _final("403 accessNotConfigured", _said(drive.access_not_configured()), FORBIDDEN),
+    _final("403 dailyLimitExceeded", _reason(403, "dailyLimitExceeded"), FORBIDDEN),
+    *(_final(f"403 {reason}", _reason(403, reason), LOGIN) for reason in _NOT_ADMITTED),
+    _final("403 accessNotConfigured", _said(drive.access_not_configured()), LOGIN),
     _unspoken("403 of a proxy", faults.status(403, _PROXY), FORBIDDEN),
     _of_token("404 of a proxy", faults.status(404, _PROXY), NOT_FOUND),
     _of_token("400", _reason(400, "invalid"), REFUSED),

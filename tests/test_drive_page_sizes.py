@@ -21,7 +21,7 @@ def fill(drive: Drive, files: int = 300) -> None:
     drive.settle()
 
 
-@pytest.mark.parametrize("breaks_at", [1000, 300, 63, 51])
+@pytest.mark.parametrize("breaks_at", [300, 51])
 def test_a_size_that_is_answered_with_500_is_halved_and_remembered_until_the_next_day(
     drive: Drive, breaks_at: int
 ) -> None:

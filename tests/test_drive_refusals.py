@@ -49,6 +49,14 @@ OF_ALL: Mapping[str, Mapping[str, Any]] = {
     "a 404 of nothing in particular": body("notFound", code=404),
     "membership": body("forbidden", "The attempted action requires shared drive membership."),
 }
+# What a person must do something about, at the login or its project: exit code 77.
+NOT_ADMITTED = {
+    "the quota project",
+    "the consumer, further down",
+    "the service, further down",
+    "an organisation's network",
+    "a second cause",
+}
 OF_FILE: Mapping[str, tuple[int, Mapping[str, Any]]] = {
     "not found": (404, body("notFound", "File not found: 1a.", location="fileId")),
     "not found, without a location": (404, body("notFound", "File not found: .")),
@@ -69,7 +77,8 @@ def test_what_is_said_of_one_file_is_told(name: str) -> None:
 
 @pytest.mark.parametrize("name", OF_ALL)
 def test_whatever_else_is_refused_is_about_no_file(name: str) -> None:
-    assert explain(OF_ALL[name]["error"]["code"], OF_ALL[name]).about is not About.ITEM
+    about = explain(OF_ALL[name]["error"]["code"], OF_ALL[name]).about
+    assert about is About.LOGIN if name in NOT_ADMITTED else about in {About.SCOPE, About.UNKNOWN}
 
 
 def test_bodies_made_to_break_the_reader_are_about_no_file() -> None:
@@ -106,7 +115,7 @@ def test_files_that_a_listing_leaves_out_stay_whatever_their_look_ups_are_refuse
     drive, answer = synced, OF_ALL[name]
     drive.service.faults.fail(fault(answer), nth=2, route="files.get", times=None)  # after the root
     ended = drive.home.run("sync", "--full")
-    assert ended.code == 1
+    assert ended.code == (77 if name in NOT_ADMITTED else 1)
     assert answer["error"]["message"].rstrip(".") in ended.err  # the service's own sentence
     assert "OAUTH_SETUP.md" in ended.err or answer["error"]["code"] == 404
     assert len(drive.home.files()) == 40
@@ -144,7 +153,7 @@ def test_verify_repairs_nothing_when_its_look_ups_are_refused(drive: Drive, name
     drive.home.sync()
     drive.service.faults.fail(fault(OF_ALL[name]), route="files.get", times=None)
     ended = drive.home.run("verify", "--sample", "10", "--repair")
-    assert ended.code == 1, ended.out
+    assert ended.code == (77 if name in NOT_ADMITTED else 1), ended.out
     drive.service.faults.clear()
     assert len(drive.home.files()) == 60
     assert not drive.home.query("SELECT * FROM candidates")
@@ -212,6 +221,18 @@ def test_one_look_up_that_always_fails_holds_only_its_own_removal_up(drive: Driv
     assert_drive_truth(drive.home, drive.shared)
 
 
+def test_a_folder_of_a_drive_that_the_login_is_no_member_of_is_followed_in_its_own_log(drive: Drive) -> None:
+    top, _ = as_tree(drive)
+    drive.service.faults.fail(
+        fault(OF_ALL["membership"]), route="changes.getStartPageToken", path_contains="driveId=", times=None
+    )
+    drive.service.faults.fail(fault(OF_ALL["membership"]), route="files.list", path_contains="driveId=", times=None)
+    drive.service.state.share_with(top, READER)
+    drive.home.configure({"name": "D", "endpoint_details": {"folder_id": top}})
+    assert drive.home.sync().status == "success"
+    assert_drive_truth(drive.home, top)
+
+
 def test_verify_says_which_file_could_not_be_looked_up_and_repairs_the_others(drive: Drive) -> None:
     files = [drive.service.state.add_file(drive.shared, f"{number}.pdf") for number in range(20)]
     drive.settle()
@@ -240,8 +261,7 @@ def of_drives() -> Mapping[str, Any]:
     return {"name": "D {drive_name}", "endpoint_type": "google_drive", "endpoint_details": details}
 
 
-@pytest.mark.parametrize("nth", [1, 2], ids=["page 1", "page 2"])
-@pytest.mark.parametrize("name", NO_LISTS)
+@pytest.mark.parametrize(("name", "nth"), [("an error", 1), ("nothing", 2), ("an error without a number", 2)])
 def test_an_answer_that_is_no_list_of_drives_archives_none(drive: Drive, name: str, nth: int) -> None:
     content, said = NO_LISTS[name]
     for number in range(101):
@@ -252,7 +272,7 @@ def test_an_answer_that_is_no_list_of_drives_archives_none(drive: Drive, name: s
     for _ in range(3):
         drive.service.clock.advance(24 * 3600)
         ended = drive.home.run("sync")
-        assert ended.code == 1
+        assert ended.code == (77 if name == "an error" else 1)
         assert said in ended.err
     rows = json.loads(drive.home.run("status", "--json").out)["endpoints"]
     assert "archived" not in {row["state"] for row in rows}

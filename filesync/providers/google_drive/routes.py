@@ -45,10 +45,9 @@ _NETWORK = (
     ' see "Ask the administrator" in OAUTH_SETUP.md'
 )
 
-# Whatever is asked is refused so, until a person does something about the login, its project or its organisation. They
-# are no reason to log in again (exit code 77): where that would help, Google says 401.
+# Whatever is asked is refused so, until a person does something about the login, its project or its organisation.
 # https://docs.cloud.google.com/php/docs/reference/common-protos/latest/Api.ErrorReason
-_OF_ACCOUNT = {
+_OF_LOGIN = {
     "accessNotConfigured": _API_OFF,
     "SERVICE_DISABLED": _API_OFF,
     "insufficientPermissions": _SCOPE,
@@ -88,7 +87,7 @@ _SENTENCES = {
     _MEMBERSHIP: "sharedDriveMembershipRequired",
 }
 # What Drive says of more than one file, in the words of who can mend it.
-_SETUP = {**_OF_ACCOUNT, **_OF_ALL, **_OF_DRIVE}
+_SETUP = {**_OF_LOGIN, **_OF_ALL, **_OF_DRIVE}
 _SOMEBODY = f"that is said of no single file, but of the login, its project or organisation, or the network; {_GUIDE}"
 
 # Details that explain, and accuse nobody.
@@ -149,7 +148,9 @@ def concerns_all(error: FilesyncError) -> bool:
 def _about(
     status: int, reason: str, causes: list[Mapping[str, Any]], details: list[Mapping[str, Any]], message: str
 ) -> About:
-    if reason in {**_OF_ACCOUNT, **_OF_ALL}:
+    if reason in _OF_LOGIN:
+        return About.LOGIN
+    if reason in _OF_ALL:
         return About.UNKNOWN
     if reason in _OF_DRIVE or (status == 404 and any(_is_of_drive(cause) for cause in causes)):
         return About.SCOPE
@@ -174,7 +175,7 @@ def _is_of_drive(cause: Mapping[str, Any]) -> bool:
 
 def _telling(status: int, given: Sequence[str], message: str) -> str:
     """Choose the service's own code that says most: one that concerns everything, else the first."""
-    known = [reason for table in (_OF_ACCOUNT, _SETUP) for reason in given if reason in table]
+    known = [reason for table in (_OF_LOGIN, _SETUP) for reason in given if reason in table]
     if status in {401, 403}:
         known += [_SENTENCES[words] for words in _SENTENCES if words in message]
     return next(iter([*known, *given]), "")
@@ -194,7 +195,7 @@ def _message(error: Mapping[str, Any], causes: list[Mapping[str, Any]]) -> str:
 
 
 def _is_too_fast(error: Mapping[str, Any], given: Sequence[str], reason: str) -> bool:
-    if reason in _OF_ACCOUNT or reason.startswith("dailyLimit"):
+    if reason in _OF_LOGIN or reason.startswith("dailyLimit"):
         return False
     return not _RETRIED.isdisjoint(given) or error.get("status") == "RESOURCE_EXHAUSTED"
 
