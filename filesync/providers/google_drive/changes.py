@@ -77,9 +77,9 @@ class Log:
         if not page.changes and not page.lost and page.cursor == self.memory.cursor:
             return
         self.memory = self.memory.at(page.cursor).sized(self._drive.page_sizes.most, self._now)
-        yield self._to_changed(page.changes)
         if lack := lost_entries(page.lost, page.where):
-            yield Unreadable(self.memory.root_id, lack)  # so everything is listed afresh
+            yield Unreadable(self.memory.root_id, lack)  # so everything is listed afresh; before the cursor goes on
+        yield self._to_changed(page.changes)
         self._limited += [change.id for change in page.changes if change.item and change.item.is_limited]
 
     def _check_root(self, page: ChangesPage) -> None:

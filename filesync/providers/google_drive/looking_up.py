@@ -42,6 +42,8 @@ class LookUp:
         return Shown(asked.id, None, seen) if isinstance(seen, Gone) else self._place(asked, seen)
 
     def _place(self, asked: Candidate, item: Item) -> Shown:
+        if item.is_of_unknown_kind:
+            item = item._replace(is_folder=asked.is_folder)
         moment = to_updated(item)
         if item.is_trashed:
             return Shown(item.id, None, Gone.TRASHED, changed_at=moment)

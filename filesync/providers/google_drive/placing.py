@@ -23,12 +23,12 @@ class Places:
         self, items: Iterable[Item], asked: Collection[str] = ()
     ) -> tuple[list[RemoteFile], list[RemoteFolder]]:
         """Translate items into files and folders, each below its parent; the last word about an id counts."""
-        latest = {item.id: self._of_kind(item) for item in items}.values()
+        latest = {item.id: self.of_kind(item) for item in items}.values()
         files = [to_file(item, self.parent_of(item, asked)) for item in latest if not item.is_folder]
         folders = [to_folder(item, self.parent_of(item, asked)) for item in latest if item.is_folder]
         return files, folders
 
-    def _of_kind(self, item: Item) -> Item:
+    def of_kind(self, item: Item) -> Item:
         """Take what does not say whether it is a folder for what it was."""
         if item.is_folder or not item.is_of_unknown_kind:
             return item

@@ -110,7 +110,7 @@ def fail_unseen(scope: Scope, error: RefusedError) -> NoReturn:
 
 
 def _check_readable(root: Item, scope: Scope) -> None:
-    if not root.is_folder:
+    if not (root.is_folder or root.is_of_unknown_kind):
         raise ConfigError(f"{scope} is a file; folder_id must be a folder's id{_shortcut_hint(root)}")
     if root.is_trashed:
         raise NotFoundError(f"{scope} is in the trash; restore it, or correct folder_id", status=404, reason="trashed")

@@ -91,7 +91,7 @@ class Tree:
                     yield from self._take(crew.take().result(), afresh=afresh)
         # Only now is it known whether the folders above still show them.
         yield from (Unreadable(folder.id, str(refusal)) for folder, refusal in self._still_shown())
-        yield from (each for each in self._evidence.unanswered() if not self._has_vanished(self._failed[each.id]))
+        yield from (each for each in self._evidence.unanswered() if self._is_shown(each.id))
 
     def _meet(self, folders: Iterable[_Folder]) -> None:
         """Queue the folders that this sync has not met yet; a doubted one is asked about on its own."""
@@ -129,7 +129,7 @@ class Tree:
                 return answer
             self._read_pages(answer)
         except RefusedError as error:
-            if concerns_all(error):
+            if concerns_all(error) or error.about is About.SCOPE:
                 raise
             answer.refusal = error if error.about is About.ITEM else None
             answer.failure = None if answer.refusal else error
@@ -186,6 +186,10 @@ class Tree:
         self._evidence.note_failure(folder.id, failure)
         self._failed[folder.id] = folder
 
+    def _is_shown(self, folder_id: str) -> bool:
+        folder = self._failed.get(folder_id)
+        return folder is None or not self._has_vanished(folder)
+
     def _still_shown(self) -> Iterator[tuple[_Folder, RefusedError]]:
         return ((folder, refusal) for folder, refusal in self._refused if not self._has_vanished(folder))
 
@@ -194,7 +198,7 @@ class Tree:
             return
         asked = {other.id for other in answer.folders}
         children = [
-            item
+            self._places.of_kind(item)
             for item in answer.items.values()
             if folder.id in item.parents and self._places.parent_of(item, asked) == folder.id
         ]
