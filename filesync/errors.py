@@ -9,6 +9,7 @@ FilesyncError
 │   └── FeedCutError           the change feed no longer begins where a reader wants to go on
 ├── LocalFileError         1   the operator: a path cannot be read or written
 ├── SchedulerError         1   the operator: cron or systemd is not there, or refuses
+├── TlsError               1   the operator: a certificate, this machine's clock, a proxy
 ├── DeliveryError          1   a message did not arrive; it is sent again
 ├── RefusedError           1   the service said no to this request; `about` tells what that is known to concern
 │   ├── ForbiddenError         403
@@ -90,6 +91,12 @@ class LocalFileError(FilesyncError):
 
 class SchedulerError(FilesyncError):
     error_type = "scheduler"
+
+
+class TlsError(FilesyncError):
+    """No TLS connection can be made, and none will be until somebody acts; one that was cut is a NetworkError."""
+
+    error_type = "tls"
 
 
 class DeliveryError(FilesyncError):

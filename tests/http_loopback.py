@@ -1,6 +1,7 @@
 """A scripted service on loopback, a clock that waits in no time, and connections to the one under the other."""
 
 import json
+import os
 import socketserver
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -158,7 +159,13 @@ class World:
     """Everything one sync's HTTP needs, over a folder and a clock."""
 
     def __init__(
-        self, folder: Path, clock: FakeClock | None = None, *, percent: int = 100, seconds: float = 1e9
+        self,
+        folder: Path,
+        clock: FakeClock | None = None,
+        *,
+        percent: int = 100,
+        seconds: float = 1e9,
+        environ: Mapping[str, str] = os.environ,
     ) -> None:
         self.clock = clock or FakeClock()
         self.stop = Stop(self.clock, deadline=self.clock.monotonic() + seconds)
@@ -175,6 +182,7 @@ class World:
             random=self.dice,
             log=self.attempts.append,
             redactor=self.redactor,
+            environ=environ,
         )
 
     def connect(self, base_url: str, *routes: Route, client: str = "client", authoriser: Any = None) -> Connection:

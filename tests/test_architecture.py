@@ -28,6 +28,7 @@ FOUNDATION = {
         "selection",
     ),
     *("settings", "signals", "variables", "logs", "log_file", "redaction", "children", "loop", "alerts", "addresses"),
+    "tls",
 }
 MAY_IMPORT = {
     **dict.fromkeys(FOUNDATION, FOUNDATION),

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from filesync.errors import ConfigError, FilesyncError, NetworkError, ResponseError
+from filesync.errors import ConfigError, FilesyncError, NetworkError, ResponseError, TlsError
 from tests.http_loopback import PAGE, Handler, Say, Service, World, running
 
 
@@ -73,7 +73,7 @@ def tls_service(certificate: Path) -> Iterator[Service]:
 
 
 def test_a_certificate_nobody_vouches_for_names_the_cure_and_is_not_retried(world: World, tls_service: Service) -> None:
-    with pytest.raises(NetworkError, match=r"^pages: GET https://.*/pages: .*set REQUESTS_CA_BUNDLE"):
+    with pytest.raises(TlsError, match=r"^pages: GET https://.*/pages: .*set REQUESTS_CA_BUNDLE"):
         world.connect(tls_service.url).get(PAGE, "/pages")
     assert (len(world.attempts), tls_service.requests) == (1, [])
 
@@ -89,7 +89,7 @@ def test_a_trusted_certificate_of_another_host_is_refused(
     world: World, tls_service: Service, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    with pytest.raises(NetworkError, match="not trusted"):
+    with pytest.raises(TlsError, match="not trusted"):
         world.connect(tls_service.url.replace("127.0.0.1", "localhost")).get(PAGE, "/pages")
     assert tls_service.requests == []
 
@@ -120,7 +120,7 @@ def test_a_bundle_that_cannot_be_used_is_named(
 
 
 def test_a_service_that_speaks_no_tls_is_not_retried(world: World, service: Service) -> None:
-    with pytest.raises(NetworkError, match="no TLS connection"):
+    with pytest.raises(TlsError, match="no TLS connection"):
         world.connect(service.url.replace("http:", "https:")).get(PAGE, "/pages")
     assert len(world.attempts) == 1
 

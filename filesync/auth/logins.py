@@ -13,7 +13,10 @@ from filesync.clock import Clock, Stop, from_timestamp, to_timestamp
 from filesync.errors import AuthError, ResponseError
 from filesync.http import Answer, Secret
 
+ASK_AGAIN = timedelta(hours=1)  # after a refusal that may heal: as often as a login that works is refreshed
+
 _FORMAT = 1
+_LAST_YEAR = 9999  # of the calendar: no hour comes after it
 
 
 class DamagedLoginError(AuthError):
@@ -34,7 +37,9 @@ class StoredLogin:
     """A login as its file holds it.
 
     `user` is the service's name for the person, '' until it was asked. `refresh_expires_at` is None where the
-    service names no end. `refused` is why the service no longer takes the refresh token, '' while it does.
+    service names no end. `refused` is why the service no longer takes the refresh token, '' while it does; `refused_at`
+    is when it last said so, None where it will never take it again: what an administrator can mend is asked again now
+    and then, for nobody tells us.
     """
 
     client: Client
@@ -45,15 +50,25 @@ class StoredLogin:
     logged_in_at: datetime
     user: str = ""
     refused: str = ""
+    refused_at: datetime | None = None
     lives_on: bool = True  # False: it ends at refresh_expires_at however often it is used
 
     def usable(self) -> str:
         if self.refused:
-            raise AuthError(self.refused)
+            raise AuthError(self.problem)
         return self.access.access_token
 
+    @property
+    def problem(self) -> str:
+        """Say why it is refused, and when it is tried again; '' while it is not."""
+        if self.refused_at is None:
+            return self.refused
+        return f"{self.refused}; filesync asks again after {self.refused_at + ASK_AGAIN:%Y-%m-%d %H:%M} UTC"
+
     def is_settled(self, now: datetime) -> bool:
-        return bool(self.refused) or self.access.is_settled(now)
+        if self.refused:
+            return self.refused_at is None or self.refused_at <= now < self.refused_at + ASK_AGAIN
+        return self.access.is_settled(now)
 
     def carries(self, access_token: str) -> bool:
         return self.access.carries(access_token)
@@ -61,9 +76,9 @@ class StoredLogin:
     def without_access(self) -> "StoredLogin":
         return replace(self, access=self.access.spent())
 
-    def is_idle(self, since: datetime) -> bool:
-        """Tell whether it was not refreshed since then, although it could be."""
-        return not self.refused and self.access.obtained_at <= since
+    def is_idle(self, since: datetime, now: datetime) -> bool:
+        """Tell whether it was not refreshed since then, although it could be now."""
+        return not (self.refused and self.is_settled(now)) and self.access.obtained_at <= since
 
     def to_bytes(self) -> bytes:
         ends = self.refresh_expires_at
@@ -78,6 +93,7 @@ class StoredLogin:
             "refresh_token": self.refresh_token.reveal(),
             "refresh_expires_at": to_timestamp(ends) if ends else None,
             "refused": self.refused,
+            "refused_at": to_timestamp(self.refused_at) if self.refused_at else None,
             "lives_on": self.lives_on,
             **self.access.to_fields(),
         }
@@ -135,6 +151,8 @@ def to_refreshed(login: StoredLogin, answer: Answer, clock: Clock, *, refresh_li
         scopes=_scopes(answer) or login.scopes,
         refresh_token=Secret(refresh_token) if refresh_token else login.refresh_token,
         refresh_expires_at=ends,
+        refused="",
+        refused_at=None,
     )
 
 
@@ -168,8 +186,18 @@ def _of_fields(fields: Mapping[str, Any]) -> StoredLogin:
         logged_in_at=from_timestamp(fields["logged_in_at"]),
         user=_text(fields["user"]),
         refused=_text(fields["refused"]),
+        refused_at=_refused_at(fields.get("refused_at")),  # it came later than the other fields
         lives_on=fields["lives_on"] is True,
     )
+
+
+def _refused_at(text: Any) -> datetime | None:
+    if not text:
+        return None
+    found = from_timestamp(text)
+    if not found.tzinfo or found.year >= _LAST_YEAR:
+        raise ValueError("a time is needed")
+    return found
 
 
 def _text(value: Any) -> str:

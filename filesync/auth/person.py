@@ -61,8 +61,8 @@ class Person:
 
     def keep_alive(self, idle: timedelta) -> None:
         """Refresh the login when nobody used it for that long. Raises what a refresh raises."""
-        since = self.clock.now() - idle
-        self.file.replace(self._next, only_if=lambda kept: kept is not None and kept.is_idle(since))
+        now = self.clock.now()
+        self.file.replace(self._next, only_if=lambda kept: kept is not None and kept.is_idle(now - idle, now))
         self.kept().usable()
 
     def _access_token(self, kept: StoredLogin) -> str:

@@ -29,7 +29,7 @@ from filesync.cli.table import Column
 from filesync.cli.typing_in import typed_lines
 from filesync.cli.world import World
 from filesync.config import Endpoint
-from filesync.errors import AuthError, FilesyncError, RefusedError, ResponseError, TransientError, UsageError
+from filesync.errors import AuthError, FilesyncError, RefusedError, ResponseError, TlsError, TransientError, UsageError
 from filesync.http import Connector
 from filesync.model import Identity
 from filesync.settings import Settings
@@ -260,7 +260,7 @@ def _log_out(world: World, service: str, login: autodesk_logins.ThreeLegged | go
                 f"{problem}; nothing was removed: mend the client's id or secret, then log out"
             ) from problem
         _remove_untold(world, service, login, problem)
-    except (TransientError, ResponseError) as problem:
+    except (TransientError, ResponseError, TlsError) as problem:
         _remove_untold(world, service, login, problem)
     world.note(f"logged out of {said}; {path} is removed")
 

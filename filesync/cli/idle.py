@@ -50,7 +50,9 @@ def _idle(world: World) -> Iterator[Path]:
 def _is_idle(path: Path, now: datetime) -> bool:
     """Tell whether it was refreshed too long ago; its file's own time is when it was last looked at, in vain."""
     fields = json.loads(path.read_bytes())
-    if fields.get("refused") or not fields.get("obtained_at", "") <= to_timestamp(now - IDLE):
+    if (fields.get("refused") and not fields.get("refused_at")) or not fields.get("obtained_at", "") <= to_timestamp(
+        now - IDLE
+    ):
         return False
     looked_at = path.stat().st_mtime
     return not (now - _LOOK_AGAIN).timestamp() < looked_at <= now.timestamp()

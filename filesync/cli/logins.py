@@ -229,7 +229,7 @@ def _person_state(state: LoginState, person: Person, needed: tuple[str, ...] = (
         scopes=kept.scopes,
         access_expires_at=kept.access.expires_at,
         refresh_expires_at=kept.refresh_expires_at,
-        problem=kept.refused or _ended(state, kept) or (_not_granted(state, missing) if missing else ""),
+        problem=kept.problem or _ended(state, kept) or (_not_granted(state, missing) if missing else ""),
     )
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from filesync import tls
 from filesync.doctor.finding import Finding, Skipped, fail, ok, warn
 
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
-_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # what `requests` takes, in this order
-OF_THE_NETWORK = (*_PROXIES, "NO_PROXY", *_BUNDLES)
+OF_THE_NETWORK = (*_PROXIES, "NO_PROXY", *tls.BUNDLES)
 _PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 _PATIENCE = 5.0  # seconds to connect
 
@@ -33,13 +33,16 @@ def check_proxies(
 
 def check_authorities(environ: Mapping[str, str], written: Mapping[str, str]) -> Iterator[Finding]:
     """Look at the file of certificate authorities that is to be trusted."""
-    yield from _in_vain("authorities", _BUNDLES, environ, written)
-    name = next((name for name in _BUNDLES if environ.get(name)), None)
-    if name:
-        yield _bundle(name, Path(environ[name]))
-    elif environ.get("SSL_CERT_FILE"):
-        detail = f"SSL_CERT_FILE is set to {environ['SSL_CERT_FILE']}, and is not what filesync's requests look at"
-        yield warn("network", "authorities", detail, "set REQUESTS_CA_BUNDLE as well", "SSL_CERT_FILE")
+    yield from _in_vain("authorities", tls.BUNDLES, environ, written)
+    trusted = tls.authorities(environ)
+    if trusted.bundle:
+        yield _bundle(trusted.bundle)
+    elif trusted.ignored:
+        name = trusted.ignored.name
+        detail = (
+            f"{name} is set to {tls.shown_path(trusted.ignored.value)}, and is not what filesync's requests look at"
+        )
+        yield warn("network", "authorities", detail, "set REQUESTS_CA_BUNDLE as well", name)
     else:
         yield ok("network", "authorities", "those that come with the program")
 
@@ -93,15 +96,14 @@ def _has_socks() -> bool:
     return find_spec("socks") is not None
 
 
-def _bundle(name: str, path: Path) -> Finding:
-    mend = f"set {name} to the file of your certificate authority, in PEM, or unset it"
-    if path.is_dir() and any(path.glob("*.0")):
+def _bundle(variable: tls.Variable) -> Finding:
+    name, path = variable.name, Path(variable.value)
+    problem = tls.problem_of(path)
+    if problem:
+        mend = f"set {name} to the file of your certificate authority, in PEM, or unset it"
+        return fail("network", "authorities", f"{variable} {problem}", mend, name)
+    if path.is_dir():
         return ok("network", "authorities", f"{name}: the folder {path}", name)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        context.load_verify_locations(path)
-    except ssl.SSLError:
-        return fail("network", "authorities", f"{name}: {path} holds no certificate that can be read", mend, name)
-    except OSError as error:
-        return fail("network", "authorities", f"{name}: {path}: {error.strerror}", mend, name)
+    context.load_verify_locations(path)
     return ok("network", "authorities", f"{name}: {path}, {context.cert_store_stats()['x509_ca']} authorities", name)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import requests
@@ -154,6 +155,7 @@ class Connector:
         random: Randomness,
         log: RequestLog = lambda _attempt: None,
         redactor: Redactor | None = None,
+        environ: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.clock = clock
         self.stop = stop
@@ -163,7 +165,7 @@ class Connector:
         self._percent = percent
         self._random = random
         self._log = log
-        self._transport = Transport(clock, stop)
+        self._transport = Transport(clock, stop, environ)
 
     def connect(
         self,

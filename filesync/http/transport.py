@@ -17,8 +17,9 @@ import requests
 import urllib3.exceptions
 
 import filesync
+from filesync import tls
 from filesync.clock import Clock, Stop
-from filesync.errors import ConfigError, NetworkError, ResponseError, StalledError, causes
+from filesync.errors import ConfigError, NetworkError, ResponseError, StalledError, TlsError, causes
 from filesync.http.exchange import Again, Call, Reply
 from filesync.http.retry import FEW_TRIES, MOST_TRIES
 from filesync.http.trust import TrustingAdapter
@@ -46,10 +47,10 @@ _GLANCE = 0.1  # seconds between two looks at the stop while an answer is awaite
 class Transport:
     """Sends a call once. Safe to share between threads."""
 
-    def __init__(self, clock: Clock, stop: Stop) -> None:
+    def __init__(self, clock: Clock, stop: Stop, environ: Mapping[str, str]) -> None:
         self._clock = clock
         self._stop = stop
-        self._wire = _Wire()
+        self._wire = _Wire(clock, environ)
 
     def send(self, call: Call) -> Reply:
         """Raise Again for what may pass, FilesyncError for what will not."""
@@ -133,9 +134,10 @@ class _Exchange:
         except ValueError:  # our own address was parsed before; this text holds the proxy's password
             raise ConfigError(f"{self._call.where}: HTTPS_PROXY or HTTP_PROXY names no proxy we can use") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise _meaning(error, self._call) from error
+            raise self._wire.meaning(error, self._call) from error
         except OSError as error:  # the authorities
-            raise ConfigError(f"{self._call.where}: REQUESTS_CA_BUNDLE names a file that cannot be read") from error
+            problem = self._wire.trusted.problem() or "the certificate authorities cannot be read"
+            raise ConfigError(f"{self._call.where}: {problem}") from error
 
     def _read(self, response: requests.Response) -> bytes:
         try:
@@ -178,9 +180,11 @@ class _Wire:
     environment, which stays as it is, and a line of ~/.netrc, which would replace our Authorization header.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock, environ: Mapping[str, str]) -> None:
+        self._clock = clock
+        self._environ = environ
         self._session = requests.Session()
-        adapter = TrustingAdapter(WORKERS)
+        adapter = TrustingAdapter(WORKERS, self._bundle)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
@@ -196,35 +200,31 @@ class _Wire:
     def close(self) -> None:
         self._session.close()
 
+    @property
+    def trusted(self) -> tls.Authorities:
+        return tls.authorities(self._environ, self._bundle())
+
+    def meaning(self, error: Exception, call: Call) -> Exception:
+        """Tell what is to be raised for a failure of the libraries: Again for what may pass."""
+        if tls.is_final(error):
+            at_proxy = any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes(error))
+            said = tls.explain(error, self.trusted, self._clock.now(), at_proxy=at_proxy)
+            return TlsError(f"{call.where}: {said}")
+        if isinstance(error, requests.exceptions.ContentDecodingError | urllib3.exceptions.DecodeError):
+            return Again(ResponseError(f"{call.where}: the answer's compression is broken"), tries=FEW_TRIES)
+        return Again(NetworkError(f"{call.where}: {_drop_text(error)}"), tries=MOST_TRIES)
+
+    def _bundle(self) -> str:
+        """Give the path of the authorities that the environment names; '' for the usual ones."""
+        found = self._session.merge_environment_settings("https://", {}, True, None, None)["verify"]
+        return "" if found is True else str(found)
+
     def _way(self, url: str) -> Mapping[str, Any]:
         """Tell the proxy and the certificates that the environment names for a host."""
         host = url[: url.index("/", url.index("://") + 3)]
         if host not in self._ways:
             self._ways[host] = {**self._session.merge_environment_settings(url, {}, True, None, None)}
         return self._ways[host]
-
-
-def _meaning(error: Exception, call: Call) -> Exception:
-    if _is_bad_tls(error):
-        return NetworkError(f"{call.where}: {_tls_text(error)}")
-    if isinstance(error, requests.exceptions.ContentDecodingError | urllib3.exceptions.DecodeError):
-        return Again(ResponseError(f"{call.where}: the answer's compression is broken"), tries=FEW_TRIES)
-    return Again(NetworkError(f"{call.where}: {_drop_text(error)}"), tries=MOST_TRIES)
-
-
-def _is_bad_tls(error: BaseException) -> bool:
-    """Tell a refused certificate or handshake from a connection that was cut under TLS."""
-    found = [cause for cause in causes(error) if isinstance(cause, ssl.SSLError)]
-    return bool(found) and not any(isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError) for cause in found)
-
-
-def _tls_text(error: BaseException) -> str:
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes(error)):
-        return (
-            "its certificate is not trusted; if a proxy of yours opens TLS connections, "
-            "set REQUESTS_CA_BUNDLE to the file of its certificate authority"
-        )
-    return "no TLS connection can be made; check the address, and HTTPS_PROXY and REQUESTS_CA_BUNDLE if they are set"
 
 
 def _drop_text(error: Exception) -> str:

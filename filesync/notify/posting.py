@@ -7,6 +7,7 @@ message can get there.
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import requests
@@ -16,6 +17,7 @@ import urllib3.connectionpool
 import urllib3.exceptions
 
 import filesync
+from filesync import tls
 from filesync.addresses import address_problem, is_forbidden, without_path
 from filesync.errors import DeliveryError, causes
 
@@ -34,8 +36,11 @@ class Post:
     allow_http: bool = False
 
 
-def post(what: Post) -> None:
-    """Send it once. Raises DeliveryError unless the answer is a 2xx; its text shows no path, which may be a secret."""
+def post(what: Post, environ: Mapping[str, str], now: datetime) -> None:
+    """Send it once. Raises DeliveryError unless the answer is a 2xx; its text shows no path, which may be a secret.
+
+    `environ` and `now` are for telling why TLS failed.
+    """
     shown = without_path(what.url)
     problem = address_problem(what.url, allow_http=what.allow_http)
     if problem:
@@ -45,7 +50,9 @@ def post(what: Post) -> None:
         with _session() as session:
             status = _status(session, what, headers)
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise DeliveryError(f"{shown}: {_reason(error)}") from None  # their texts hold the address
+        raise DeliveryError(
+            f"{shown}: {_reason(error, tls.authorities(environ), now)}"
+        ) from None  # their texts hold the address
     if status not in _OK:
         raise DeliveryError(f"{shown}: answered {status}")
 
@@ -115,7 +122,6 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (  # the first that applies
     (_ForbiddenPeerError, "its name leads to an address of link-local or metadata services, which is not allowed"),
-    (requests.exceptions.SSLError, "no TLS connection, or its certificate is not trusted"),
     (requests.exceptions.ProxyError, "the proxy of HTTPS_PROXY or HTTP_PROXY does not let the request through"),
     (requests.Timeout, "no answer in time"),
     (socket.gaierror, "the name of the host is not known"),
@@ -123,8 +129,15 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (  # the first that appl
 )
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, trusted: tls.Authorities, now: datetime) -> str:
     """Say what went wrong in words of our own: those of the libraries hold addresses."""
     found = causes(error)
+    if tls.is_final(error) or any(type(cause) is OSError for cause in found):  # so `requests` says a missing bundle
+        problem = trusted.problem()
+        if problem:
+            return problem
+    if tls.is_final(error):
+        at_proxy = any(isinstance(cause, requests.exceptions.ProxyError) for cause in found)
+        return tls.explain(error, trusted, now, at_proxy=at_proxy)
     known = (words for kind, words in _REASONS if any(isinstance(cause, kind) for cause in found))
     return next(known, "no usable answer")

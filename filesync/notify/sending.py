@@ -51,10 +51,11 @@ def send(desk: Desk, target: Target, letter: Letter) -> None:
     match way:
         case Webhook(url, secret, allow_http):
             headers = signed(letter, content, secret.reveal(), desk.clock.now())
-            post(Post(url.reveal(), content, headers, target.timeout, allow_http))
+            post(Post(url.reveal(), content, headers, target.timeout, allow_http), desk.environ, desk.clock.now())
         case Ping(url, allow_http):
             address = ping_address(url.reveal(), letter.facts["result"], letter.facts["rid"])
-            post(Post(address, content, {"Content-Type": "text/plain; charset=utf-8"}, target.timeout, allow_http))
+            kind = {"Content-Type": "text/plain; charset=utf-8"}
+            post(Post(address, content, kind, target.timeout, allow_http), desk.environ, desk.clock.now())
 
 
 def try_once(desk: Desk, target: Target, letter: Letter) -> None:

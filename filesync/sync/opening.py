@@ -76,6 +76,7 @@ class Opener:
             random=self._random,
             redactor=self._redactor,
             log=tell,
+            environ=settings.variables,
         )
         return Surroundings(settings.variables, connector, self._clock, settings.path, credentials, self._shared)
 

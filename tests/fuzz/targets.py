@@ -19,7 +19,7 @@ from filesync.auth.autodesk import app as autodesk_app
 from filesync.auth.autodesk import three_legged
 from filesync.auth.consent import Consent
 from filesync.auth.google import credentials_file
-from filesync.auth.google import service as google_service
+from filesync.auth.google import refusals as google_refusals
 from filesync.auth.logins import login_file
 from filesync.auth.loopback import Reception
 from filesync.auth.tokens import of_bytes, to_token
@@ -77,7 +77,7 @@ def refusals(content: bytes) -> None:
         autodesk_routes.explain,
         drive_routes.explain,
         autodesk_app.explain_login,
-        google_service.explain_login,
+        google_refusals.explain_login,
     ]
     for explain in explained:
         for status in (400, 401, 403, 404, 429, 500):
@@ -145,7 +145,9 @@ def token_files(content: bytes) -> None:
         login = login_file(path, _CLOCK, Stop(_CLOCK), "log in").read()
         assert login is not None
         login.is_settled(NOW)
-        login.is_idle(NOW)
+        login.is_idle(NOW, NOW)
+        login.is_settled(NOW)
+        str(login.problem)
     with contextlib.suppress(AuthError):
         credentials_file.read_credentials(path, "GOOGLE_CREDENTIALS_PATH")
     with contextlib.suppress(AuthError):

@@ -4,6 +4,7 @@ https://aps.autodesk.com/en/docs/oauth/v2/reference/http/gettoken-POST/
 """
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,10 @@ TOKEN = Route("Autodesk login", "POST", TOKEN_PATH, per_minute=500, gives_login=
 INTROSPECT = Route("Autodesk login check", "POST", "/authentication/v2/introspect", per_minute=500)
 REVOKE = Route("Autodesk logout", "POST", "/authentication/v2/revoke", per_minute=100, answers=False)
 
+ACCOUNT_DISABLED = "account_disabled"  # our reason for what Autodesk, too, calls `invalid_grant`
+
 _GUIDE = "see 'Create the app' in OAUTH_SETUP.md"
+_DISABLED = re.compile(r"\b(account|user)\b.*\b(not enabled|disabled|deactivated|suspended|locked)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,8 @@ def app_of(variables: Mapping[str, str], credentials: str = "", *, public: bool 
 def explain_login(_status: int, body: Any) -> Refusal:
     """Read the token endpoint's two shapes of error: its own (RFC 6749, 5.2) and the API gateway's."""
     fields = body if isinstance(body, Mapping) else {}
-    reason = fields.get("error") or fields.get("errorCode") or ""
-    detail = fields.get("error_description") or fields.get("developerMessage") or ""
-    return Refusal(str(reason), str(detail))
+    reason = str(fields.get("error") or fields.get("errorCode") or "")
+    detail = str(fields.get("error_description") or fields.get("developerMessage") or "")
+    if reason == "invalid_grant" and _DISABLED.search(detail.casefold()):
+        return Refusal(ACCOUNT_DISABLED, f"{reason}: {detail}")
+    return Refusal(reason, detail)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filesync.auth.autodesk.app import READ_ONLY, TOKEN, LoginService
+from filesync.auth.autodesk.app import ACCOUNT_DISABLED, READ_ONLY, TOKEN, LoginService
 from filesync.auth.autodesk.refusals import refused
 from filesync.auth.fetched import FetchedLogin
 from filesync.auth.handed_over import HandedOver
@@ -21,6 +21,10 @@ from filesync.model import Identity
 
 VARIABLE = "CONNECTOR_AUTODESK_SERVICE_ACCOUNT_PATH"
 
+_DISABLED = (
+    "check that the service account is enabled and has not expired, and enable it again; the next start goes on by "
+    "itself; see 'Secure Service Account' in OAUTH_SETUP.md"
+)
 _LIFE = 120  # seconds; the service refuses more than five minutes, and a short life leaves room for a slow clock
 _REFUSED = (
     "check that the service account is enabled and its key exists; see 'Secure Service Account' in OAUTH_SETUP.md"
@@ -78,7 +82,8 @@ class ServiceAccount(FetchedLogin):
         try:
             return to_token(service.ask(TOKEN, form), service.clock)
         except RefusedError as error:
-            raise refused(error, service.app, skew(error, service.clock.now()) or _REFUSED) from error
+            otherwise = skew(error, service.clock.now()) or _REFUSED
+            raise refused(error, service.app, _DISABLED if error.reason == ACCOUNT_DISABLED else otherwise) from error
 
     def _assertion(self) -> str:
         assertion = sign(self._claims(), self._key.private_key, self._key.key_id)

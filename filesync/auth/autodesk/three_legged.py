@@ -12,10 +12,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from filesync.auth.autodesk.app import INTROSPECT, READ_ONLY, REVOKE, TOKEN, App, LoginService
+from filesync.auth.autodesk.app import ACCOUNT_DISABLED, INTROSPECT, READ_ONLY, REVOKE, TOKEN, App, LoginService
 from filesync.auth.autodesk.refusals import refused
 from filesync.auth.consent import Consent, ask, code_form
-from filesync.auth.logins import Client, StoredLogin, login_file, to_login, to_refreshed
+from filesync.auth.logins import Client, StoredLogin, login_file, moment, to_login, to_refreshed
 from filesync.auth.person import Person
 from filesync.auth.tokens import TokenKey
 from filesync.errors import RefusedError
@@ -25,6 +25,7 @@ REFRESH_LIFE = timedelta(days=15)
 
 _AUTHORIZE = "/authentication/v2/authorize"
 _GUIDE = "see 'Three-legged' in OAUTH_SETUP.md"
+_DISABLED = "the person's Autodesk account is disabled or locked: whoever manages it makes it active, or another person"
 
 
 def file_path(app: App, tokens: Path, credentials: str) -> Path:
@@ -87,10 +88,16 @@ class ThreeLegged:
             if error.reason == "invalid_grant":
                 return replace(
                     login,
+                    refused_at=None,
                     refused=f"{error}; the login has expired, was ended, or was used elsewhere "
                     "(or its answer was lost on the way): "
                     f"log in again: {self._command}; {_GUIDE}",
                 )
+            if error.reason == ACCOUNT_DISABLED:
+                said = f"{error}; {_DISABLED} logs in: {self._command}; {_GUIDE}"
+                return replace(login, refused=said, refused_at=moment(self._service.clock))
+            # Nothing is kept of what the app's id, secret or APIs are refused for: that is mended in `.env` or in the
+            # app, and has to count at once. No refresh token is spent by it, so the next start asks with the same.
             raise refused(error, self._service.app, _GUIDE) from error
         return to_refreshed(login, answer, self._service.clock, refresh_life=REFRESH_LIFE)
 

@@ -7,12 +7,13 @@ Tokens are fetched by our own connection: google-auth's transport would ask a se
 
 import re
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from filesync.auth import Login
+from filesync.auth.google.refusals import explain_login
 from filesync.errors import AuthError, ConfigError
-from filesync.http import Answer, Connector, Refusal, Route
+from filesync.http import Answer, Connector, Route
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105  an address
 METADATA_ONLY = ("https://www.googleapis.com/auth/drive.metadata.readonly",)
@@ -71,12 +72,6 @@ def lacking(granted: tuple[str, ...], needed: tuple[str, ...]) -> str | None:
     """Name the first scope that is needed and not granted, itself or as part of a wider one."""
     names = {scope.rpartition("/")[2] for scope in granted}
     return next((scope for scope in needed if names.isdisjoint(_WIDER.get(scope, {scope.rpartition("/")[2]}))), None)
-
-
-def explain_login(_status: int, body: Any) -> Refusal:
-    """Read the token endpoint's error; RFC 6749, 5.2."""
-    fields = body if isinstance(body, Mapping) else {}
-    return Refusal(str(fields.get("error") or ""), str(fields.get("error_description") or ""))
 
 
 def _path_of(address: str) -> str:

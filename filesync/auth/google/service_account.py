@@ -9,6 +9,7 @@ from typing import Any
 
 from filesync.auth.fetched import FetchedLogin
 from filesync.auth.google.credentials_file import ServiceAccountKey
+from filesync.auth.google.refusals import OF_SERVICE_ACCOUNT
 from filesync.auth.google.service import METADATA_ONLY, TokenService
 from filesync.auth.signing import JWT_BEARER, sign
 from filesync.auth.skew import skew
@@ -20,6 +21,7 @@ from filesync.model import Identity
 _LIFE = 3600  # seconds: the longest an assertion may live
 
 _ADVICE = {
+    **OF_SERVICE_ACCOUNT,
     "invalid_grant": "check this machine's clock, that the key was not deleted, and `subject` if it is set; "
     "see 'Service account' in OAUTH_SETUP.md",
     "unauthorized_client": "a Workspace administrator must allow this account's client id and the scopes {scopes} "
@@ -78,7 +80,10 @@ class ServiceAccount(FetchedLogin):
 
     def _advice(self, error: RefusedError) -> str:
         otherwise = "check the service account and its key; see 'Service account' in OAUTH_SETUP.md"
-        said = _ADVICE.get(error.reason, otherwise).format(scopes=" ".join(self._scopes))
+        subject = f" (or {self._subject})" if self._subject else ""
+        said = _ADVICE.get(error.reason, otherwise).format(scopes=" ".join(self._scopes), subject=subject)
+        if error.reason in OF_SERVICE_ACCOUNT:
+            return said  # no clock has to do with it
         return skew(error, self._service.clock.now()) or said
 
     def _claims(self) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from filesync.auth.consent import Consent, ask, code_form
 from filesync.auth.files import TokenFile
 from filesync.auth.google.credentials_file import AuthorizedUser, OAuthClient
+from filesync.auth.google.refusals import OF_CLIENT, OF_PERSON
 from filesync.auth.google.service import METADATA_ONLY, TokenService, lacking
 from filesync.auth.logins import Client, StoredLogin, login_file, moment, to_login, to_refreshed
 from filesync.auth.person import Person
@@ -22,12 +23,7 @@ from filesync.model import Identity
 ABOUT = Route("who is logged in", "GET", "/drive/v3/about", per_minute=60)
 
 _GUIDE = "see 'A person' in OAUTH_SETUP.md"
-_ADVICE = {
-    "invalid_client": "the OAuth client was deleted or its secret changed: log in again with the present one",
-    "deleted_client": "the OAuth client was deleted: make another one and log in again",
-    "org_internal": "the OAuth client is for another organisation's people only",
-    "admin_policy_enforced": "the Workspace administrator does not allow this app",
-}
+_ADVICE = {**OF_CLIENT, **OF_PERSON}
 
 
 def file_path(tokens: Path, credentials: str) -> Path:
@@ -60,7 +56,8 @@ def stored(tokens: Path, connector: Connector, credentials: str) -> Sources:
 
 def handed_over(user: AuthorizedUser, tokens: Path, connector: Connector) -> Sources:
     """Point to our copy of an authorised user's login: that file is somebody else's and stays as it is."""
-    credential = fingerprint(user.refresh_token.reveal())
+    # the secret too: one that was corrected in the file has to be tried at once
+    credential = fingerprint(f"{user.refresh_token.reveal()} {user.client_secret.reveal()}")
     key = TokenKey("google-authorized-user", user.client_id, user.token_uri, (), credential=credential)
     path, again = tokens / key.file_name(), f"make the file anew ({user.file.source})"
     file = login_file(path, connector.clock, connector.stop, f"remove it: it is only our copy of {user.file.source}")
@@ -137,9 +134,11 @@ class User:
             answer = service.token(form)
         except RefusedError as error:
             if error.reason == "invalid_grant":
-                return replace(login, refused=self._refused(error))
-            said = _ADVICE.get(error.reason, self.sources.again)
-            raise AuthError(f"{error}; {said}; {_GUIDE}") from error
+                return replace(login, refused=self._refused(error), refused_at=None)
+            if error.reason in _ADVICE:  # whoever mends these does it at Google, with the login as it is
+                said = _with_guide(f"{error}; {_ADVICE[error.reason]}")
+                return replace(login, refused=said, refused_at=moment(self._connector.clock))
+            raise AuthError(f"{error}; {self.sources.again}; {_GUIDE}") from error
         return to_refreshed(login, answer, service.clock, refresh_life=None)
 
     def _refused(self, error: RefusedError) -> str:
@@ -189,8 +188,7 @@ class SignIn:
         try:
             answer = service.token({**code_form(consent, code), **proof})
         except RefusedError as error:
-            said = _ADVICE.get(error.reason, "start again")
-            raise AuthError(f"{error}; {said}; {_GUIDE}") from error
+            raise AuthError(_with_guide(f"{error}; {_ADVICE.get(error.reason, 'start again')}")) from error
         login = to_login(answer, owner, service.clock, refresh_life=None)
         login = replace(login, scopes=login.scopes or tuple(sorted(scopes)))
         missing = lacking(login.scopes, scopes)
@@ -229,6 +227,11 @@ class _Fixed:
 
     def renew(self, rejected: Mapping[str, str]) -> None:
         """Leave it: there is no other."""
+
+
+def _with_guide(text: str) -> str:
+    """Point to the section about persons' logins, unless the text points to a better one."""
+    return text if "OAUTH_SETUP.md" in text else f"{text}; {_GUIDE}"
 
 
 def _service(client: Client, connector: Connector, sources: Sources) -> TokenService:

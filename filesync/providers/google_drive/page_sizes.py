@@ -1,11 +1,11 @@
 """How many entries a page is asked for: fewer where Drive cannot make a page of the usual size."""
 
-import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TypeVar, cast
 
-from filesync.errors import NetworkError, RefusedError, ServiceDownError, causes
+from filesync.errors import NetworkError, RefusedError, ServiceDownError
 
 SMALLEST = 50
 
@@ -14,7 +14,6 @@ _FEW_TRIES = 2  # at each smaller one, on the way down
 
 Page = TypeVar("Page")
 AskPage = Callable[[int, int | None], Page]  # of that size; tries None: as often as its failures are worth
-Failure = ServiceDownError | NetworkError
 
 
 class PageSizes:
@@ -42,11 +41,8 @@ class PageSizes:
         size = self._size(usual)
         if size <= SMALLEST:
             return ask(size, None)
-        try:
+        with suppress(ServiceDownError, NetworkError):
             return ask(size, _TRIES)
-        except (ServiceDownError, NetworkError) as error:
-            if not _may_be_size(error):
-                raise
         smaller, page, refusal = _shrunk(ask, size)
         try:
             return ask(size, 1)  # was it the size, or an outage that is over by now?
@@ -83,7 +79,3 @@ def _smaller(size: int) -> Iterator[int]:
     while size > SMALLEST:
         size = max(SMALLEST, size // 2)
         yield size
-
-
-def _may_be_size(error: Failure) -> bool:
-    return not any(isinstance(cause, ssl.SSLError) for cause in causes(error))

@@ -67,6 +67,10 @@ class Gateway(Documents, Loopback):
         app, user = self.apps[client_id], self.users[self.add_user(name)]
         return self._service_accounts.add(Login(app, user, app.scopes), self.ids.guid())
 
+    def enable_service_account(self, service_account_id: str) -> None:
+        """Let a disabled service account log in again."""
+        self._service_accounts.enable(service_account_id)
+
     def disable_service_account(self, service_account_id: str) -> None:
         self._service_accounts.disable(service_account_id)
 

@@ -50,6 +50,9 @@ class ServiceAccounts:
         """Refuse the account's assertions, and make its tokens worthless."""
         self._accounts[account_id].login.alive = False
 
+    def enable(self, account_id: str) -> None:
+        self._accounts[account_id].login.alive = True
+
     def admit(self, text: str, app: App) -> tuple[Login, frozenset[str]]:
         """Judge an assertion that came with the app's own proof; give who it is for and the scopes it asks for."""
         try:
