@@ -84,6 +84,17 @@ def test_a_size_that_is_answered_with_nothing_is_halved(drive: Drive, monkeypatc
     assert_drive_truth(drive.home, drive.shared)
 
 
+def test_a_service_that_never_answers_is_not_waited_for_longer_than_ten_minutes(
+    drive: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filesync.http.transport.TIMEOUT", (5.0, 0.1))
+    drive.service.faults.fail(faults.hang(0.3), route="files.list", path_contains="mimeType+%3D", times=None)
+    outcome = drive.home.sync()
+    assert (outcome.status, outcome.error_type) == ("failed", "network")
+    asked = [each for each in drive.service.faults.struck if each.kind is faults.Kind.HANG]
+    assert len(asked) <= 9  # of a minute each
+
+
 def tree(drive: Drive) -> str:
     state = drive.service.state
     top = state.add_folder(drive.shared, "Top")

@@ -2,10 +2,9 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import TypeVar, cast
 
-from filesync.errors import NetworkError, RefusedError, ServiceDownError
+from filesync.errors import NetworkError, RefusedError, ServiceDownError, causes
 
 SMALLEST = 50
 
@@ -41,9 +40,10 @@ class PageSizes:
         size = self._size(usual)
         if size <= SMALLEST:
             return ask(size, None)
-        with suppress(ServiceDownError, NetworkError):
+        try:
             return ask(size, _TRIES)
-        smaller, page, refusal = _shrunk(ask, size)
+        except (ServiceDownError, NetworkError) as error:
+            smaller, page, refusal = _shrunk(ask, size, is_slow=_is_slow(error))
         try:
             return ask(size, 1)  # was it the size, or an outage that is over by now?
         except (ServiceDownError, NetworkError):
@@ -61,12 +61,17 @@ class PageSizes:
         return min(usual, self._most or usual)
 
 
-def _shrunk(ask: AskPage[Page], size: int) -> tuple[int, Page | None, RefusedError | None]:
-    """Find a smaller size that is answered: with a page, or with a refusal of a page token of another size."""
+def _shrunk(ask: AskPage[Page], size: int, *, is_slow: bool) -> tuple[int, Page | None, RefusedError | None]:
+    """Find a smaller size that is answered: with a page, or with a refusal of a page token of another size.
+
+    `is_slow`: a try costs a minute, and all of them together must not take ten, after which a sync is stalled.
+    """
     for smaller in _smaller(size):
+        tries: int | None = 1 if is_slow else _FEW_TRIES
+        if smaller == SMALLEST:
+            tries = _FEW_TRIES if is_slow else None  # in an outage it is the one that is waited for
         try:
-            # In an outage the smallest is the one that is waited for.
-            return smaller, ask(smaller, _FEW_TRIES if smaller > SMALLEST else None), None
+            return smaller, ask(smaller, tries), None
         except RefusedError as refusal:
             return smaller, None, refusal
         except (ServiceDownError, NetworkError):
@@ -79,3 +84,7 @@ def _smaller(size: int) -> Iterator[int]:
     while size > SMALLEST:
         size = max(SMALLEST, size // 2)
         yield size
+
+
+def _is_slow(error: ServiceDownError | NetworkError) -> bool:
+    return any(isinstance(cause, TimeoutError) for cause in causes(error))
