@@ -47,6 +47,10 @@ OF_ALL: Mapping[str, Mapping[str, Any]] = {
     "a second cause": body("insufficientFilePermissions", more=("accessNotConfigured",)),
     "the shared drive": body("notFound", "Shared drive not found: 0A", location="driveId", code=404),
     "a 404 of nothing in particular": body("notFound", code=404),
+    "a 404 without causes": {
+        "error": {"code": 404, "message": "Requested entity was not found.", "status": "NOT_FOUND"}
+    },
+    "a service that is switched off": body("forbidden", "The authenticated user cannot access this service."),
     "membership": body("forbidden", "The attempted action requires shared drive membership."),
 }
 # What a person must do something about, at the login or its project: exit code 77.
@@ -56,6 +60,7 @@ NOT_ADMITTED = {
     "the service, further down",
     "an organisation's network",
     "a second cause",
+    "a service that is switched off",
 }
 OF_FILE: Mapping[str, tuple[int, Mapping[str, Any]]] = {
     "not found": (404, body("notFound", "File not found: 1a.", location="fileId")),
@@ -79,6 +84,10 @@ def test_what_is_said_of_one_file_is_told(name: str) -> None:
 def test_whatever_else_is_refused_is_about_no_file(name: str) -> None:
     about = explain(OF_ALL[name]["error"]["code"], OF_ALL[name]).about
     assert about is About.LOGIN if name in NOT_ADMITTED else about in {About.SCOPE, About.UNKNOWN}
+
+
+def test_a_quota_that_is_used_up_for_a_minute_is_waited_for_whatever_its_reason_is() -> None:
+    assert explain(403, body("forbidden", "Quota exceeded for quota metric 'Queries' and limit 'a minute'.")).retry
 
 
 def test_bodies_made_to_break_the_reader_are_about_no_file() -> None:
@@ -108,11 +117,14 @@ def synced(drive: Drive) -> Drive:
     return drive
 
 
-@pytest.mark.parametrize("name", OF_ALL)
+OF_ANOTHER = {"another file": body("notFound", "File not found: 0AAnotherOne.", location="fileId", code=404)}
+
+
+@pytest.mark.parametrize("name", [*OF_ALL, *OF_ANOTHER])
 def test_files_that_a_listing_leaves_out_stay_whatever_their_look_ups_are_refused_with(
     synced: Drive, name: str
 ) -> None:
-    drive, answer = synced, OF_ALL[name]
+    drive, answer = synced, {**OF_ALL, **OF_ANOTHER}[name]
     drive.service.faults.fail(fault(answer), nth=2, route="files.get", times=None)  # after the root
     ended = drive.home.run("sync", "--full")
     assert ended.code == (77 if name in NOT_ADMITTED else 1)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from filesync.errors import ForbiddenError, ResponseError
+from filesync.errors import ForbiddenError, NotFoundError, ResponseError
 from filesync.providers.google_drive.page_sizes import PageSizes
-from filesync.providers.google_drive.routes import CHANGES, DRIVES, FILE, FILES, START_TOKEN, with_advice
+from filesync.providers.google_drive.routes import CHANGES, DRIVES, FILE, FILES, START_TOKEN, names_another, with_advice
 from filesync.providers.google_drive.translate import (
     CHANGES_FIELDS,
     DRIVES_FIELDS,
@@ -71,7 +71,12 @@ class Drive:
     def item(self, file_id: str) -> Item:
         """Look up one file or folder; `root` is My Drive's root."""
         query: Query = {"supportsAllDrives": True, "fields": ITEM_FIELDS}
-        answer = self._get(FILE, f"files/{quote(file_id, safe='')}", query)
+        try:
+            answer = self._get(FILE, f"files/{quote(file_id, safe='')}", query)
+        except NotFoundError as error:
+            if file_id != "root" and names_another(error, file_id):
+                raise NotFoundError(str(error), status=error.status, reason=error.reason) from error  # about nobody
+            raise
         return to_item(answer.body, answer.url)
 
     def items(self, query: str, reach: Reach, *, fields: str, token: str | None, plainly: bool = False) -> ItemsPage:

@@ -1,5 +1,6 @@
 """What we may ask of Drive: the published routes, their budgets, and what its refusals mean to a person."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ ROUTES = (FILES, CHANGES, START_TOKEN, FILE, DRIVES)
 DEAD_TOKEN = "invalidPageToken"  # noqa: S105  our name for a 400 about pageToken, which Drive calls just `invalid`
 
 _RETRIED = {"userRateLimitExceeded", "rateLimitExceeded", "sharingRateLimitExceeded", "RATE_LIMIT_EXCEEDED"}
+_TOO_FAST = "Quota exceeded for quota metric"  # in the message, whatever the reason
 _GUIDE = "see 'When Drive refuses' in OAUTH_SETUP.md"
 
 # The only refusals that are known to be said of the one file that was asked for, with where they are said: a 404 is
@@ -25,6 +27,7 @@ _GUIDE = "see 'When Drive refuses' in OAUTH_SETUP.md"
 # https://developers.google.com/workspace/drive/api/guides/handle-errors
 _OF_FILE = {(403, "insufficientFilePermissions"), (404, "notFound")}
 _FILE_NOT_FOUND = "File not found"  # the message, where no location is given
+_NAMED_FILE = re.compile(rf"{_FILE_NOT_FOUND}: ([A-Za-z0-9_-]+)", re.ASCII)
 
 # Said of a whole shared drive: of its members, or that it is not there.
 _NO_MEMBER = f"this login is no member of the shared drive: add its address to the members, or give folder_id; {_GUIDE}"
@@ -84,6 +87,7 @@ _SENTENCES = {
     "permission to use project": "USER_PROJECT_DENIED",
     "has been suspended": "CONSUMER_SUSPENDED",
     "allow unregistered callers": "dailyLimitExceededUnreg",
+    "cannot access this service": "ACCOUNT_STATE_INVALID",
     _MEMBERSHIP: "sharedDriveMembershipRequired",
 }
 # What Drive says of more than one file, in the words of who can mend it.
@@ -130,6 +134,15 @@ def may_be_about_token(error: RefusedError) -> bool:
 def is_of_its_kind(error: RefusedError) -> bool:
     """Tell what Drive says of the very file, folder or shared drive that was asked for."""
     return error.about in {About.ITEM, About.SCOPE}
+
+
+def names_another(error: RefusedError, file_id: str) -> bool:
+    """Tell whether a refusal of one file says that it is of another one than was asked for.
+
+    https://github.com/tidyverse/googledrive/issues/463 (the shared drive's id, when a folder of it was asked for)
+    """
+    named = _NAMED_FILE.search(str(error))
+    return named is not None and named[1] != file_id
 
 
 def with_advice(error: ForbiddenError) -> ForbiddenError:
@@ -197,7 +210,8 @@ def _message(error: Mapping[str, Any], causes: list[Mapping[str, Any]]) -> str:
 def _is_too_fast(error: Mapping[str, Any], given: Sequence[str], reason: str) -> bool:
     if reason in _OF_LOGIN or reason.startswith("dailyLimit"):
         return False
-    return not _RETRIED.isdisjoint(given) or error.get("status") == "RESOURCE_EXHAUSTED"
+    is_quota = _TOO_FAST in _text(error.get("message"))
+    return is_quota or not _RETRIED.isdisjoint(given) or error.get("status") == "RESOURCE_EXHAUSTED"
 
 
 def _is_about_page_token(cause: Mapping[str, Any], message: str) -> bool:
