@@ -834,7 +834,7 @@ BREAKS = (
         "own-things-are-others",
         "one's own things that hang in no folder have a heading of their own",
         "filesync/providers/google_drive/placing.py",
-        "return own_id if own_id and item.is_own and self.has(own_id) else self._adopter_id",
+        "return IN_NO_FOLDER if self._adopter_id and item.is_own else self._adopter_id",
         "return self._adopter_id",
         "test_drive_no_folder.py",
     ),

@@ -7,6 +7,7 @@ from filesync.model import Candidate, Gone, RemoteFolder, Shown
 from filesync.providers.base import Known
 from filesync.providers.evidence import Evidence
 from filesync.providers.google_drive.api import Drive
+from filesync.providers.google_drive.placing import IN_NO_FOLDER
 from filesync.providers.google_drive.resolving import Answer, look_up, look_up_all
 from filesync.providers.google_drive.scope import Scope
 from filesync.providers.google_drive.translate import Item, to_file, to_folder, to_updated
@@ -50,9 +51,10 @@ class LookUp:
         if not self._scope.may_hold(item):
             return Shown(item.id, None, Gone.OUT_OF_SCOPE, changed_at=moment)
         parent_id = asked.parent_id if asked.parent_id in item.parents else self._places.parent_of(item)
-        way = self._way_to(parent_id, item.id)
-        if way is None:
-            parent_id, way = self._places.adopter_of(item), ()
+        way = () if parent_id == IN_NO_FOLDER else self._way_to(parent_id, item.id)
+        if way is None or parent_id == IN_NO_FOLDER:
+            parent_id = self._places.adopter_of(item)
+            way = self._places.missing_heading() if parent_id == IN_NO_FOLDER else ()
         if parent_id is None:
             return Shown(item.id, None, Gone.OUT_OF_SCOPE, changed_at=moment)
         shown = to_folder(item, parent_id) if item.is_folder else to_file(item, parent_id)
@@ -71,6 +73,8 @@ class LookUp:
                 return None
             folder_id = self._places.parent_of(item)
             unknown.append(to_folder(item, folder_id))
+            if folder_id == IN_NO_FOLDER:
+                return [*self._places.missing_heading(), *unknown[::-1]]
         return None
 
     def _look_at(self, folder_id: str) -> Item | Gone:

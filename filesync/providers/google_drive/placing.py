@@ -1,22 +1,23 @@
 """Where an item hangs: its one parent, and whether that is inside the endpoint."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from filesync.model import RemoteFile, RemoteFolder
 from filesync.providers.base import Known
 from filesync.providers.google_drive.translate import Item, to_file, to_folder
 
+IN_NO_FOLDER = "in-no-folder"  # our own folder; no id of Drive's has this shape
+
 
 class Places:
     """Places items in the tree that the store remembers.
 
-    `adopter_id` is the folder for what hangs nowhere else, `own_adopter_id` that for what of this is the account's own.
+    `adopter_id` is the folder for what hangs nowhere else; what of this is the account's own has a folder beside it.
     """
 
-    def __init__(self, known: Known, adopter_id: str | None, own_adopter_id: str | None = None) -> None:
+    def __init__(self, known: Known, adopter_id: str | None) -> None:
         self._known = known
         self._adopter_id = adopter_id
-        self._own_adopter_id = own_adopter_id
         self._gone: set[str] = set()
 
     def entries(
@@ -26,7 +27,21 @@ class Places:
         latest = {item.id: self.of_kind(item) for item in items}.values()
         files = [to_file(item, self.parent_of(item, asked)) for item in latest if not item.is_folder]
         folders = [to_folder(item, self.parent_of(item, asked)) for item in latest if item.is_folder]
+        if self._adopter_id and any(self._is_in_no_folder(item) for item in latest):
+            folders += self.missing_heading()
         return files, folders
+
+    def _is_in_no_folder(self, item: Item) -> bool:
+        return item.is_own and self.parent_of(item) == IN_NO_FOLDER
+
+    def missing_heading(self) -> Sequence[RemoteFolder]:
+        """Give the folder for the account's own things that hang in no folder, when the store does not have it.
+
+        Orphans and computers' backups: Drive does not tell the two apart, for a computer's top folder is one without a
+        parent. https://github.com/rclone/rclone/issues/1773
+        """
+        root = self._known.root()
+        return [] if self.has(IN_NO_FOLDER) or root is None else [in_no_folder(root.id)]
 
     def of_kind(self, item: Item) -> Item:
         """Take what does not say whether it is a folder for what it was."""
@@ -57,14 +72,14 @@ class Places:
         return parent_id if parent_id is not None and self.has(parent_id) else self.adopter_of(item)
 
     def adopter_of(self, item: Item) -> str | None:
-        """Tell where it is shown when it hangs in no visible folder; None: nowhere.
-
-        The store was not told of the folder for one's own things before its first listing with it.
-        """
-        own_id = self._own_adopter_id
-        return own_id if own_id and item.is_own and self.has(own_id) else self._adopter_id
+        """Tell where it is shown when it hangs in no visible folder; None: nowhere."""
+        return IN_NO_FOLDER if self._adopter_id and item.is_own else self._adopter_id
 
     def has(self, folder_id: str) -> bool:
         """Tell whether a folder hangs in the endpoint's tree."""
         folder = self._known.folder(folder_id)
         return folder is not None and folder.path is not None
+
+
+def in_no_folder(root_id: str) -> RemoteFolder:
+    return RemoteFolder(IN_NO_FOLDER, "In no folder", root_id, listable=False)

@@ -16,6 +16,7 @@ from filesync.providers.google_drive.listing import FlatListing
 from filesync.providers.google_drive.looking_up import LookUp
 from filesync.providers.google_drive.memory import LeftOut, Listing, Memory, Phase
 from filesync.providers.google_drive.opening import connect
+from filesync.providers.google_drive.placing import IN_NO_FOLDER, in_no_folder
 from filesync.providers.google_drive.resolving import Resolver
 from filesync.providers.google_drive.routes import FILE, concerns_all
 from filesync.providers.google_drive.scope import Scope, find_root
@@ -224,8 +225,8 @@ class _Reading:
             yield from self._read_tree()
 
     def _list_all(self, listing: Listing) -> Iterator[Batch]:
-        if own := self._scope.own_adopter(self._memory):
-            yield Page(folders=[own])
+        if self._scope.adopts and self._known.folder(IN_NO_FOLDER):
+            yield Page(folders=[in_no_folder(self._memory.root_id)])  # ours, so no listing shows that it is still there
         memory = self._memory.reading(listing)
         flat = self._flat = FlatListing(self._drive, self._scope, memory, self._known, self._now)
         yield from flat.read(self._hear)

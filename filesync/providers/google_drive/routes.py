@@ -30,7 +30,7 @@ _FILE_NOT_FOUND = "File not found"  # the message, where no location is given
 _NAMED_FILE = re.compile(rf"{_FILE_NOT_FOUND}: ([A-Za-z0-9_-]+)", re.ASCII)
 
 # Said of a whole shared drive: of its members, or that it is not there.
-_NO_MEMBER = f"this login is no member of the shared drive: add its address to the members, or give folder_id; {_GUIDE}"
+_NO_MEMBER = f"this login is no member of the shared drive: make it one, or give folder_id; {_GUIDE}"
 _OF_DRIVE = {"teamDriveMembershipRequired": _NO_MEMBER, "sharedDriveMembershipRequired": _NO_MEMBER}
 _MEMBERSHIP = "requires shared drive membership"  # in the message, where the reason is `forbidden`
 
@@ -195,8 +195,8 @@ def _telling(status: int, given: Sequence[str], message: str) -> str:
 
 
 def _detail(message: str, advice: str) -> str:
-    """Keep the service's own sentence, and say who can do something about it."""
-    return "; ".join(part for part in (message.rstrip(" ."), advice) if part) if advice else message
+    """Say who can do something about it, and keep the service's own sentence: behind, for it may be long."""
+    return "; Google says: ".join(part for part in (advice, message) if part)
 
 
 def _message(error: Mapping[str, Any], causes: list[Mapping[str, Any]]) -> str:

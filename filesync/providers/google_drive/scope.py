@@ -12,9 +12,8 @@ from filesync.providers.google_drive.placing import Places
 from filesync.providers.google_drive.routes import is_of_its_kind
 from filesync.providers.google_drive.translate import Item
 
-# Our own folders; no id of Drive's has this shape.
+# Our own folder; no id of Drive's has this shape.
 _SHARED_WITH_ME = "shared-with-me"
-_IN_NO_FOLDER = "in-no-folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Scope:
         return RemoteFolder(memory.root_id, "", None, listable=self.is_subtree)
 
     def places(self, known: Known) -> Places:
-        return Places(known, _SHARED_WITH_ME, _IN_NO_FOLDER) if self.adopts else Places(known, None)
+        return Places(known, _SHARED_WITH_ME if self.adopts else None)
 
     @property
     def adopts(self) -> bool:
@@ -65,16 +64,6 @@ class Scope:
     def leaves_out(self) -> bool:
         """Tell whether its listing shows what hangs in no visible folder, and nobody wants it."""
         return self.is_my_drive and not self.shared_with_me
-
-    def own_adopter(self, memory: Memory) -> RemoteFolder | None:
-        """Give the folder for the account's own things that hang in no folder: orphans, and computers' backups.
-
-        Drive does not tell the two apart: a computer's top folder is a folder without a parent.
-        https://github.com/rclone/rclone/issues/1773
-        """
-        if not self.adopts:
-            return None
-        return RemoteFolder(_IN_NO_FOLDER, "In no folder", memory.root_id, listable=False)
 
     def adopter(self, memory: Memory) -> RemoteFolder | None:
         """Give the folder for what is shared with the account and hangs in no visible folder."""
