@@ -71,6 +71,11 @@ def _ends(ending: Ending) -> Ends:
     return {"": (ending,), **({"commands": (GOOD, ending)} if ending in (DOWN, BAD_ANSWER) else {})}
 
 
+def _unspoken(name: str, fault: Fault, ending: Ending) -> Way:
+    """What is tried no more, but may be one folder's: Drive's folders that were asked for together are asked singly."""
+    return Way(name, fault, {"": (ending,), "files.list": (GOOD, ending)}, {"": (ending,)})
+
+
 def _said(refused: Refused) -> Fault:
     answer = refused.answer
     return Fault(faults.Kind.STATUS, answer.status, answer.body, answer.content_type, answer.headers)
@@ -87,9 +92,9 @@ COMMON = (
     _final("hangs past the time limit", LATE, INTERRUPTED),
     _absorbed("truncated JSON", faults.TRUNCATED, BAD_ANSWER),
     Way("right but called text", faults.WRONG_TYPE, {"": (GOOD,)}, {"": (GOOD,)}),
-    _final("an HTML login page with 200", faults.LOGIN_PAGE, BAD_ANSWER),
-    _final("a list for an object", _json([]), BAD_ANSWER),
-    _final("an empty object", _json({}), BAD_ANSWER),
+    _unspoken("an HTML login page with 200", faults.LOGIN_PAGE, BAD_ANSWER),
+    _unspoken("a list for an object", _json([]), BAD_ANSWER),
+    _unspoken("an empty object", _json({}), BAD_ANSWER),
     Way("401", faults.status(401), {"": (GOOD,)}, {"": (LOGIN,)}),
     _absorbed("408", faults.status(408), NETWORK),
     _absorbed("429 with Retry-After", faults.status(429, headers={"Retry-After": "25"}), LIMITED),
@@ -135,6 +140,12 @@ def _of_drive(name: str, fault: Fault, refused: Ending) -> Way:
     return Way(name, fault, once, always, about_one=True)
 
 
+def _of_token(name: str, fault: Fault, refused: Ending) -> Way:
+    """What a token that is no longer known may be refused with: what carries one begins anew, once."""
+    once = {"": (refused,), "files.list": (GOOD, refused), "changes.list": (GOOD,)}
+    return Way(name, fault, once, {**once, "changes.list": (GOOD, refused)})
+
+
 def _reason(code: int, reason: str, message: str = "No.") -> Fault:
     return _said(drive.refusal(code, reason, message))
 
@@ -165,23 +176,19 @@ ACC = (
     _final("410", faults.status(410), REFUSED),
 )
 _DRIVE_LIMITS = ("userRateLimitExceeded", "rateLimitExceeded")
-_DRIVE_REFUSALS = ("dailyLimitExceeded", "appNotAuthorizedToFile", "insufficientPermissions", "domainPolicy")
+_NOT_ADMITTED = ("appNotAuthorizedToFile", "insufficientPermissions", "domainPolicy", "CONSUMER_SUSPENDED")
 DRIVE = (
     *COMMON,
     *(_absorbed(f"403 {reason}", _reason(403, reason), LIMITED) for reason in _DRIVE_LIMITS),
     _of_drive("403 insufficientFilePermissions", _reason(403, "insufficientFilePermissions"), FORBIDDEN),
     _of_drive("404 of the service", _said(drive.file_not_found("x")), NOT_FOUND),
-    *(_final(f"403 {reason}", _reason(403, reason), FORBIDDEN) for reason in _DRIVE_REFUSALS),
-    _final("403 accessNotConfigured", _said(drive.access_not_configured()), FORBIDDEN),
-    _final("403 of a proxy", faults.status(403, _PROXY), FORBIDDEN),
-    _final("404 of a proxy", faults.status(404, _PROXY), NOT_FOUND),
-    _final("400", _reason(400, "invalid"), REFUSED),
-    Way(
-        "410",
-        faults.status(410),
-        {"": (REFUSED,), "files.list": (GOOD, REFUSED), "changes.list": (GOOD,)},
-        {"": (REFUSED,), "files.list": (GOOD, REFUSED), "changes.list": (GOOD, REFUSED)},
-    ),
+    _final("403 dailyLimitExceeded", _reason(403, "dailyLimitExceeded"), FORBIDDEN),
+    *(_final(f"403 {reason}", _reason(403, reason), LOGIN) for reason in _NOT_ADMITTED),
+    _final("403 accessNotConfigured", _said(drive.access_not_configured()), LOGIN),
+    _unspoken("403 of a proxy", faults.status(403, _PROXY), FORBIDDEN),
+    _of_token("404 of a proxy", faults.status(404, _PROXY), NOT_FOUND),
+    _of_token("400", _reason(400, "invalid"), REFUSED),
+    _of_token("410", faults.status(410), REFUSED),
 )
 # What a login answers instead of a token.
 TOKEN = (

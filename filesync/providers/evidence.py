@@ -69,7 +69,7 @@ class Evidence:
             try:
                 self._control()
             except RefusedError as error:
-                raise RefusedError(
+                raise type(error)(
                     f"{error}: refused, although this login could read it before, so what else is refused proves "
                     "nothing and nothing is removed; check what the login may still read",
                     status=error.status,

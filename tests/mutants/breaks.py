@@ -31,6 +31,7 @@ _KEPT = "filesync/config/kept.py"
 _ACC = "filesync/providers/autodesk/listing.py"
 _FLAT = "filesync/providers/google_drive/listing.py"
 _LOG = "filesync/providers/google_drive/changes.py"
+_DRIVE_REFUSALS = "filesync/providers/google_drive/routes.py"
 
 BREAKS = (
     # --- 1. A listing is complete or it is not called complete ---------------------------------------------------
@@ -134,8 +135,8 @@ BREAKS = (
         "incomplete-search-is-complete",
         "incompleteSearch is never success and removes nothing",
         _FLAT,
-        "        if self._listing.incomplete:\n",
-        "        if self._listing.incomplete and not self._listing:\n",
+        "        lack = self._listing.lack\n",
+        "        lack = None\n",
         "test_sync_removals.py test_sync_evidence.py",
     ),
     # --- 2. Only evidence removes --------------------------------------------------------------------------------
@@ -491,16 +492,16 @@ BREAKS = (
         "drives-403-is-final",
         "Drive's 403 for asking too fast is retried",
         "filesync/providers/google_drive/routes.py",
-        "retry=status == 403 and _is_too_fast(reason, error)",
-        "retry=False",
+        "retry = status == 403 and _is_too_fast(error, given, reason)",
+        "retry = False",
         "test_provider_google_drive_pieces.py",
     ),
     Break(
         "every-403-is-retried",
         "a 403 that is no limit is not retried",
         "filesync/providers/google_drive/routes.py",
-        "retry=status == 403 and _is_too_fast(reason, error)",
-        "retry=status == 403",
+        "retry = status == 403 and _is_too_fast(error, given, reason)",
+        "retry = status == 403",
         "test_provider_google_drive_pieces.py",
     ),
     Break(
@@ -755,5 +756,86 @@ BREAKS = (
         "quote(file_id, safe='')",
         "quote(file_id)",
         "test_provider_google_drive_addresses.py",
+    ),
+    # --- 10. What Drive says of one thing, and how ---------------------------------------------------------------
+    Break(
+        "any-refusal-is-a-loss",
+        "only what is known to be said of one file of Drive's is evidence about it",
+        _DRIVE_REFUSALS,
+        "    if causes and not accuses and all(_is_of_file(status, cause, message) for cause in causes):\n",
+        "    if reason and status in {403, 404}:\n",
+        "test_drive_refusals.py",
+    ),
+    Break(
+        "only-the-first-detail-is-read",
+        "what stands further down in a refusal is read as well",
+        _DRIVE_REFUSALS,
+        "    for detail in details:\n        yield",
+        "    for detail in details[:1]:\n        yield",
+        "test_drive_refusals.py",
+    ),
+    Break(
+        "nothing-is-asked-before-a-loss",
+        "something known to be readable is asked for before a refusal counts",
+        "filesync/providers/evidence.py",
+        "        self._prove()\n",
+        "",
+        "test_drive_refusals.py",
+    ),
+    Break(
+        "an-error-with-200-is-an-answer",
+        "an error that comes with 200 is judged as that error",
+        "filesync/http/verdict.py",
+        "    return code if isinstance(code, int) and 400 <= code < 600 else None",
+        "    return None",
+        "test_drive_refusals.py",
+    ),
+    Break(
+        "tokens-die-in-one-wording",
+        "a change token that is refused in any wording leads to a listing",
+        _LOG,
+        "            if may_be_about_token(error) or is_of_its_kind(error):\n",
+        "            if is_of_its_kind(error):\n",
+        "test_drive_refusals.py",
+    ),
+    Break(
+        "full-needs-the-log",
+        "a full listing never needs the old cursor",
+        "filesync/providers/google_drive/provider.py",
+        "            if not self._known.full or concerns_all(error):\n",
+        "            if error:\n",
+        "test_drive_refusals.py",
+    ),
+    Break(
+        "lost-entries-are-nobody",
+        "an entry without an id makes the listing partial",
+        "filesync/providers/google_drive/translate.py",
+        "        lost=len(entries) - len(items),\n",
+        "        lost=0,\n",
+        "test_drive_odd_entries.py",
+    ),
+    Break(
+        "pages-stay-large",
+        "a page that Drive cannot make is asked for in smaller sizes",
+        "filesync/providers/google_drive/page_sizes.py",
+        "            smaller, page, refusal = _shrunk(ask, size, is_slow=_is_slow(error))\n",
+        "            raise\n",
+        "test_drive_page_sizes.py",
+    ),
+    Break(
+        "sizes-are-forgotten",
+        "the page size that Drive can make is remembered for the endpoint",
+        "filesync/providers/google_drive/memory.py",
+        "        if most == self.page_size:\n",
+        "        if most or not most:\n",
+        "test_drive_page_sizes.py",
+    ),
+    Break(
+        "own-things-are-others",
+        "one's own things that hang in no folder have a heading of their own",
+        "filesync/providers/google_drive/placing.py",
+        "return IN_NO_FOLDER if self._adopter_id and item.is_own else self._adopter_id",
+        "return self._adopter_id",
+        "test_drive_no_folder.py",
     ),
 )
