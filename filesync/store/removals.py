@@ -234,15 +234,17 @@ class Removals:
             (self._sync_log_id, self._endpoint_id, json.dumps(list(ids))),
         )
 
-    def below_gone(self) -> list[Candidate]:
+    def below_gone(self, *, only_refused: bool) -> list[Candidate]:
         """List what is below folders that look-ups of this sync found gone: folders, upper ones first, then files.
 
-        Not endlessly many: what is not among them goes with its folder.
+        Not endlessly many: what is not among them goes with its folder. `only_refused`: of folders that this login may
+        not see any more, which may only have led to what it still sees.
         """
         rows = self._connection.execute(
             """WITH RECURSIVE gone (id) AS (
                    SELECT external_id FROM candidates
-                   WHERE endpoint_id = :endpoint AND is_folder AND looked_up AND fate IS NOT NULL),
+                   WHERE endpoint_id = :endpoint AND is_folder AND looked_up AND fate IS NOT NULL
+                   AND (fate = :refused OR NOT :only_refused)),
                below (id) AS (
                    SELECT id FROM gone UNION
                    SELECT f.external_folder_id FROM folders AS f JOIN below ON f.parent_external_id = below.id
@@ -257,7 +259,13 @@ class Removals:
                    SELECT external_file_id, 0, parent_external_id FROM files
                    WHERE endpoint_id = :endpoint AND deleted_at IS NULL
                    AND parent_external_id IN (SELECT id FROM below) LIMIT :files)""",
-            {"endpoint": self._endpoint_id, "folders": _MOST_FOLDERS_BELOW, "files": _MOST_FILES_BELOW},
+            {
+                "endpoint": self._endpoint_id,
+                "folders": _MOST_FOLDERS_BELOW,
+                "files": _MOST_FILES_BELOW,
+                "only_refused": only_refused,
+                "refused": Gone.ACCESS_LOST.value,
+            },
         )
         return [Candidate(id_, bool(is_folder), parent_id) for id_, is_folder, parent_id in rows]
 

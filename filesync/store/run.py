@@ -214,11 +214,12 @@ class Run:
     def below_gone(self) -> list[Candidate]:
         """List what is below folders that look-ups found gone: it may have been moved out before, and nothing told.
 
-        Where this sync lists everything afresh, or the service tells of moves, there is nothing to ask about.
+        Where the service tells of moves, there is nothing to ask about. Where this sync lists everything afresh, only
+        what is below a refusal: who may not open a folder may have been given one below it.
         """
-        if not self.plan.stamped or self.plan.full or self._memory.rescoping:
+        if not self.plan.stamped or self._memory.rescoping:
             return []
-        return self._removals.below_gone()
+        return self._removals.below_gone(only_refused=self.plan.full)
 
     def guard(self, max_percent: float) -> Guard:
         """Count what would vanish within `reconcile_every`; trips above max_percent of at least 20 files."""
