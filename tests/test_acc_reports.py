@@ -99,7 +99,7 @@ def test_a_refusal_of_everything_is_no_loss_of_what_was_asked_for(acc: Acc) -> N
     for route, fault in (("commands", GONE), ("item", GONE), ("folder", NO_FOLDER)):
         acc.service.faults.fail(fault, route=route, times=None)
     outcome = acc.home.sync(full=True)
-    assert (outcome.status, outcome.error_type) == ("failed", "refused"), outcome
+    assert (outcome.status, outcome.error_type) == ("failed", "forbidden"), outcome
     assert "proves nothing and nothing is removed" in str(outcome.error_message)
     assert not removed(acc)
     assert acc.service.count("folder") == 1  # that is asked once, for all of them

@@ -80,7 +80,7 @@ def test_what_a_scope_left_out_and_takes_in_again_stays_below_a_folder_that_beca
         acc.home.stop.request()
         return answer
 
-    service.faults.fail(altered(stop), nth=6, route="commands")
+    service.faults.fail(altered(stop), nth=3, route="commands")
     assert acc.home.sync().status == "interrupted"
     acc.home.stop = Stop(acc.home.clock)
     service.faults.clear()
@@ -125,7 +125,7 @@ def test_look_ups_that_take_longer_than_a_scheduled_sync_has_time_come_to_an_end
     drive.service.kill_change_tokens()  # nothing tells of them but their absence
 
     def take_long(answer: Any) -> Any:
-        drive.service.clock.advance(10)
+        drive.service.clock.advance(4)
         return answer
 
     drive.service.faults.fail(altered(take_long), times=None, route="files.get")

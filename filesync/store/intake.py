@@ -222,7 +222,7 @@ class Intake:
             (self._stamp(), self._endpoint_id, since, BY_ITSELF),
         )
         self._tree.forget_cache()
-        self._memory.end_tracking()
+        self._memory.end_listing()
         self._is_listed = True
 
     def suspects(self, batch: Batch) -> Iterator[Callable[[], None]]:

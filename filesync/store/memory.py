@@ -11,9 +11,6 @@ from filesync.model import Identity, State
 from filesync.store.stored import identity_of
 from filesync.store.tree import WITH_ALL
 
-_TRACKING = 1  # in `track_seen`: the listing under way keeps the ids that it has named
-_TRACKED = 2  # and it came to its end
-
 
 class Memory:
     """One endpoint's `sync_state` as it stood when the sync began, and the only hand that changes it.
@@ -36,8 +33,7 @@ class Memory:
         ).fetchone()
         self.completed, self.rescoping, self.full_pending = bool(row[0]), bool(row[1]), bool(row[2])
         self.full_listed_at: str | None = row[3]
-        self.track_seen = row[4] == _TRACKING
-        self._is_listed = row[4] == _TRACKED
+        self.track_seen = bool(row[4])
         self.selection: str | None = row[5]
         self.bounds: tuple[str | None, str | None] = (row[6], row[7])
         self.full_begun_at: Timestamp | None = row[8]
@@ -45,20 +41,17 @@ class Memory:
 
     def needs_full(self, now: Timestamp, relist_before: Timestamp | None) -> bool:
         """Tell whether a full listing is owed; `relist_before`: the last one must not be older (None: any may)."""
-        if self.full_pending or not self.completed:
+        last = self.full_listed_at
+        if self.full_pending or not (self.completed or last):
             return True
         if relist_before is None:
             return False
-        last = self.full_listed_at
         return last is None or last <= relist_before or last > now  # the clock was set back
 
     def begin_full(self, now: Timestamp, *, anew: bool) -> None:
-        """Make a full listing something that a later sync can go on with; one under way goes on, unless `anew`.
-
-        One whose pages had all come, though its sync did not come to its end, is listed once more.
-        """
+        """Make a full listing something that a later sync can go on with; one under way goes on, unless `anew`."""
         self.full = True
-        if self.full_pending and not anew and not self._is_listed:
+        if self.full_pending and not anew:
             return
         self._connection.execute("DELETE FROM seen WHERE endpoint_id = ?", (self.endpoint_id,))
         # One that must be read by itself stays so: the pages of a flat listing need not show all that is in it.
@@ -75,11 +68,17 @@ class Memory:
         )
         self._load()
 
-    def end_tracking(self) -> None:
-        """Remember that every page of the full listing was taken, so that what it has named need not be kept."""
+    def end_listing(self) -> None:
+        """Remember that every page of the full listing was taken.
+
+        Should this sync be stopped while it looks up what was missing, the next one goes on with that, and does not
+        list everything once more: with many files it would never come further.
+        """
         self.track_seen = False
         self._connection.execute(
-            "UPDATE sync_state SET track_seen = ? WHERE endpoint_id = ?", (_TRACKED, self.endpoint_id)
+            """UPDATE sync_state SET full_listed_at = full_begun_at, full_begun_at = NULL, track_seen = 0
+               WHERE endpoint_id = ? AND full_begun_at IS NOT NULL""",
+            (self.endpoint_id,),
         )
 
     def forget_seen(self, most: int) -> bool:
