@@ -143,10 +143,14 @@ class Owed:
             return left
         self._tree.meet(debt.folder_id for debt in debts)
         for debt in debts:
-            left -= 1 + self._pay(debt, now, left)
-            if left <= 0:
+            number = self._pay(debt, now, left)
+            if number >= left:
+                left = 0
                 break  # the rest of this folder is for the next step
             paid.append(debt.folder_id)
+            left -= number + 1
+            if left <= 0:
+                break
         self._connection.execute(
             """DELETE FROM owed WHERE endpoint_id = ? AND folder_id IN (SELECT value FROM json_each(?))""",
             (self._endpoint_id, json.dumps(paid)),
