@@ -6,6 +6,8 @@ import threading
 import unicodedata
 from urllib.parse import quote, quote_plus
 
+from filesync.key_material import without_keys
+
 REDACTED = "**redacted**"
 LONGEST_TEXT = 200  # characters of remote text in a message
 
@@ -34,25 +36,30 @@ class Secret:
 
 
 class Redactor:
-    """Knows the secret values of this process and takes them out of any text; safe to share between threads."""
+    """Knows the secret values of this process and takes them out of any text; safe to share between threads.
+
+    A private key is taken out also when nobody knew of it: it may stand in what was written long ago.
+    """
 
     def __init__(self) -> None:
         self._secrets: tuple[str, ...] = ()  # longest first, replaced whole: readers need no lock
+        self._given: set[str] = set()
         self._lock = threading.Lock()
 
     def hide(self, value: str) -> None:
         """Remember a secret, in its URL-encoded forms and line by line too."""
-        if value in self._secrets:
+        if value in self._given:
             return
         forms = {form for line in value.splitlines() for form in _forms(line)}
         with self._lock:
+            self._given.add(value)
             known = {form for form in forms if len(form) >= _SHORTEST_SECRET} | set(self._secrets)
             self._secrets = tuple(sorted(known, key=len, reverse=True))
 
     def scrub(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)
-        return text
+        return without_keys(text, REDACTED)
 
     def line(self, text: str) -> str:
         """Make remote text fit for a message: no secrets, no control characters, one line, cut to size."""
@@ -72,6 +79,7 @@ def _forms(line: str) -> tuple[str, ...]:
         line.translate(_IN_PAGES),
         line.replace("/", "\\/"),
         json.dumps(line)[1:-1],
+        repr(line)[1:-1],
     )
 
 

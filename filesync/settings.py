@@ -8,7 +8,8 @@ from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from filesync.errors import ConfigError
-from filesync.variables import Variables, holds_key, read_variables
+from filesync.key_material import has_password, is_key_material, is_no_path, quotable
+from filesync.variables import PATHS, Variables, read_variables
 
 CONFIG_FILE = "config/connector.yaml"
 LOG_FILE = "logs/connector.log"
@@ -70,25 +71,40 @@ def find_home(given: str | None, environ: Mapping[str, str], cwd: Path) -> Path:
 
     Raises ConfigError for a `cwd` where everybody may write and somebody else did put a configuration.
     """
-    chosen = given or environ.get("FILESYNC_HOME")
-    if chosen:
-        return _absolute(cwd, chosen)
+    for name, chosen in (("--home", given), ("FILESYNC_HOME", environ.get("FILESYNC_HOME"))):
+        if chosen:
+            return _absolute(cwd, to_path(name, chosen, cwd))
     found = next((folder for folder in (cwd, *cwd.parents) if _is_our_home(folder)), None)
     if found is None:
         _refuse_what_is_planted(cwd)
     return _absolute(found or cwd, ".")
 
 
+def to_path(name: str, text: str, cwd: Path, what: str = PATHS["FILESYNC_HOME"]) -> str:
+    """Refuse what is no path; `name` is where it was given. Raises ConfigError that does not repeat it."""
+    if is_no_path(text, cwd):
+        raise ConfigError(f"{name}: {what}")
+    return text
+
+
 def load_settings(home: Path, environ: Mapping[str, str]) -> Settings:
     """Read every variable. Raises one ConfigError that names all that are wrong."""
-    settings, mistakes = inspect_settings(home, read_variables(home, environ))
+    return checked(home, read_variables(home, environ))
+
+
+def checked(home: Path, variables: Variables) -> Settings:
+    """Make settings of variables. Raises one ConfigError that names all that are wrong."""
+    settings, mistakes = inspect_settings(home, variables)
     if mistakes:
         raise ConfigError("; ".join(mistakes))
     return settings
 
 
 def inspect_settings(home: Path, variables: Variables) -> tuple[Settings, Sequence[str]]:
-    """Read every variable, and say what is wrong with those that are: they count as their defaults."""
+    """Read every variable, and say what is wrong with those that are: they count as their defaults.
+
+    What a wrong one holds is gone from the settings, for it may be a secret that nobody is to go on with.
+    """
     reader = _Reader(variables)
     reader.read_all()
     settings = Settings(
@@ -110,8 +126,9 @@ class _Reader:
     """Converts variables one by one and keeps what was wrong with them."""
 
     def __init__(self, variables: Variables) -> None:
-        self.variables = variables
-        self._mistakes: dict[str, None] = {}
+        wrong = variables.misplaced(DEFAULTS)
+        self.variables = variables.replaced(dict.fromkeys(wrong, "")) if wrong else variables
+        self._mistakes: dict[str, None] = {f"{name}: {what}": None for name, what in wrong.items()}
 
     def read(self, name: str, convert: Callable[[str], T]) -> T:
         """Convert a variable; an unset or wrong one counts as its default, which is always right."""
@@ -128,8 +145,6 @@ class _Reader:
         for name in DEFAULTS:
             self.read(name, str)
         self.read("CONNECTOR_AUTODESK_AUTH", _flow)
-        for name in KEY_FILES:
-            self.read(name, _key_file)
 
     @property
     def mistakes(self) -> Sequence[str]:
@@ -186,6 +201,8 @@ def _database_file(url: str) -> str:
         raise ValueError(f"only sqlite is supported{_named(scheme, colon)}; {example}")
     address = url[len("sqlite:") :]
     path = unquote(address[3:])
+    if has_password(path) or is_key_material(path):
+        raise ValueError(f"a path without user and password is needed; {example}")
     if not address.startswith("///") or path in {"", ":memory:"} or "\0" in path:
         raise ValueError(f"no path of a file after sqlite:///; {example}")
     if "?" in address:
@@ -234,7 +251,7 @@ def _megabytes(text: str) -> int:
 def _whole(text: str, highest: int, lowest: int = 1) -> int:
     if text.isascii() and text.strip().isdigit() and len(text) < 20 and lowest <= int(text) <= highest:
         return int(text)
-    raise ValueError(f"found {text[:40]!r}, a whole number from {lowest} to {highest} is needed")
+    raise ValueError(f"found {quotable(text, 40)}, a whole number from {lowest} to {highest} is needed")
 
 
 def _log_level(text: str) -> str:
@@ -252,13 +269,7 @@ def _flow(text: str) -> str:
     return text.strip()
 
 
-def _key_file(text: str) -> str:
-    if holds_key(text):
-        raise ValueError("the path of a file is needed, not what is in it")
-    return text
-
-
 def _one_of(text: str, allowed: tuple[str, ...]) -> str:
     if text.strip() in allowed:
         return text.strip()
-    raise ValueError(f"found {text[:40]!r}, one of {', '.join(allowed)} is needed")
+    raise ValueError(f"found {quotable(text, 40)}, one of {', '.join(allowed)} is needed")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from filesync.errors import FilesyncError
 from filesync.model import (
     Batch,
     Candidate,
@@ -16,6 +17,7 @@ from filesync.model import (
     Resolved,
     Rooted,
     State,
+    Unanswered,
     Unreadable,
 )
 from filesync.providers.base import Provider
@@ -43,6 +45,7 @@ class Memory:
         self.files: dict[str, RemoteFile] = {}
         self.gone: dict[str, Gone | None] = {}  # what was resolved in the last sync
         self.unreadable: dict[str, str] = {}
+        self.unanswered: dict[str, FilesyncError] = {}  # what failed alone in the last sync
         self.batches: list[Batch] = []  # of the last sync
         self.stale: list[str] = []  # folders to reconcile
         self._root_id: str | None = None
@@ -80,9 +83,11 @@ class Memory:
         return "/" + "/".join(reversed(names))
 
     def sync(self, provider: Provider) -> None:
-        self.gone, self.unreadable, self.batches = {}, {}, []
+        self.gone, self.unreadable, self.unanswered, self.batches = {}, {}, {}, []
         for batch in provider.read(self):
             self.put(batch)
+        for error in self.unanswered.values():
+            raise error
         for batch in provider.resolve(list(self.candidates()), self):
             self.put(batch)
         for one in [one for one, gone in self.gone.items() if gone]:
@@ -109,6 +114,8 @@ class Memory:
             case Unreadable():
                 self.rows[batch.folder_id].readable = False
                 self.unreadable[batch.folder_id] = batch.reason
+            case Unanswered():
+                self.unanswered[batch.id] = batch.error
             case Resolved():
                 self.gone[batch.id] = batch.gone
             case _:

@@ -27,8 +27,20 @@ FOUNDATION = {
         "schedule",
         "selection",
     ),
-    *("settings", "signals", "variables", "logs", "log_file", "redaction", "children", "loop", "alerts", "addresses"),
-    "tls",
+    *(
+        "settings",
+        "signals",
+        "variables",
+        "logs",
+        "log_file",
+        "redaction",
+        "key_material",
+        "children",
+        "loop",
+        "alerts",
+        "addresses",
+        "tls",
+    ),
 }
 MAY_IMPORT = {
     **dict.fromkeys(FOUNDATION, FOUNDATION),

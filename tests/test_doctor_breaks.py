@@ -313,6 +313,12 @@ def a_file_of_a_variable_for_everybody_to_read(patient: Patient, _: pytest.Monke
     patient.write_env(CONNECTOR_AUTODESK_CLIENT_SECRET="", CONNECTOR_AUTODESK_CLIENT_SECRET_FILE="secret")
 
 
+@breaks("secrets", "leftovers", "FAIL", "parts of a private key stand in")
+def a_key_in_the_log(patient: Patient, _: pytest.MonkeyPatch) -> None:
+    line = f"cannot read -----BEGIN PRIVATE KEY-----\n{'bm90IGEga2V5' * 20}\n"
+    (patient.path / "logs" / "connector.log").write_text(line)
+
+
 @breaks("secrets", "tokens", "FAIL", "can be used by others", also={("logins", "login"): "FAIL"})
 def a_token_for_a_group_to_read(patient: Patient, _: pytest.MonkeyPatch) -> None:
     next((patient.path / "tokens").glob("autodesk-*.json")).chmod(0o640)

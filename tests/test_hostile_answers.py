@@ -92,19 +92,21 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 CONTENTS = {
     "no list": {"data": {}},
-    "no id": {"data": [{"type": "items", "attributes": {}}]},
     "text instead of a list": {"data": "none"},
     "no object": ["a list"],
-    "an id that is a number": {"data": [{"type": "folders", "id": 7, "attributes": {"name": "x"}}]},
-    "an id with NUL": {"data": [{"type": "folders", "id": "a\0b", "attributes": {"name": "x"}}]},
-    "an id with half a character": {"data": [{"type": "folders", "id": "a\ud800", "attributes": {"name": "x"}}]},
+}
+UNUSABLE = {
+    "no id": {"type": "items", "attributes": {}},
+    "an id that is a number": {"type": "folders", "id": 7, "attributes": {"name": "x"}},
+    "an id with NUL": {"type": "folders", "id": "a\0b", "attributes": {"name": "x"}},
+    "an id with half a character": {"type": "folders", "id": "a\ud800", "attributes": {"name": "x"}},
+    "no type": {"id": "a", "attributes": {"name": "x"}},
+    "hidden or not": {"type": "folders", "id": "a", "attributes": {"name": "x", "hidden": "no"}},
+    "no object": "text",
 }
 FILE = {"id": "1", "name": "x.pdf", "mimeType": "application/pdf", "parents": ["{root}"]}
 LISTS = {
     "no list": {"files": {}},
-    "no id": {"files": [{"name": "x"}]},
-    "an id with NUL": {"files": [FILE | {"id": "a\0b"}]},
-    "a parent with NUL": {"files": [FILE | {"parents": ["a\0b"]}]},
     "a size beyond 64 bits": {"files": [FILE | {"size": str(2**63)}]},
     "a size of 5,000 digits": {"files": [FILE | {"size": "9" * 5000}]},
     "a negative size": {"files": [FILE | {"size": "-1"}]},
@@ -126,6 +128,16 @@ def test_an_answer_that_the_api_does_not_promise_fails_and_names_the_request(
     stage: Stage, route: str, body: object
 ) -> None:
     stage.assert_refused(stage.sync_despite(route, faults.altered(lambda _: body)))
+
+
+@pytest.mark.parametrize("stage", ["acc"], indirect=True)
+@pytest.mark.parametrize("entry", UNUSABLE.values(), ids=UNUSABLE)
+def test_an_entry_of_acc_that_cannot_be_used_is_a_gap_and_removes_nothing(stage: Stage, entry: object) -> None:
+    outcome = stage.sync_despite("contents", faults.altered(lambda _: {"data": [entry]}))
+    assert (outcome.status, outcome.error_type) == ("partial", "unreadable"), outcome
+    assert "1 entry without a usable id, type or hidden" in str(outcome.error_message)
+    assert stage.home.paths() == stage.truth
+    stage.assert_heals()
 
 
 def test_a_number_beyond_what_a_float_holds_is_an_error_that_names_the_request(stage: Stage) -> None:
@@ -213,6 +225,7 @@ def test_a_next_link_that_leads_elsewhere_is_followed_by_nobody(acc: Acc, href: 
         "project",
         "top_folders",
         "contents",
+        "folder",
     }
 
 

@@ -3,7 +3,15 @@
 import pytest
 
 from filesync.clock import Stop
-from filesync.errors import AuthError, ForbiddenError, NotFoundError, ResponseError, ServiceDownError, StoppedError
+from filesync.errors import (
+    AuthError,
+    ForbiddenError,
+    NotAdmittedError,
+    NotFoundError,
+    ResponseError,
+    ServiceDownError,
+    StoppedError,
+)
 from filesync.model import FolderListed, Page, RemoteFolder, Rooted
 from filesync.providers.autodesk.directory import Place
 from filesync.providers.autodesk.placing import remembered
@@ -132,7 +140,7 @@ def test_an_app_without_the_api_fails_the_sync_and_not_one_folder(
         b'{"developerMessage":"The client_id specified does not have access to the api product","errorCode":"AUTH-001"}'
     )
     docs.faults.fail(status(403, refusal), route="contents", times=None)
-    with pytest.raises(ForbiddenError, match=r"OAUTH_SETUP\.md"):
+    with pytest.raises(NotAdmittedError, match=r"OAUTH_SETUP\.md"):
         memory.sync(provider)
 
 
@@ -163,7 +171,7 @@ def test_a_member_sees_his_deep_folder_at_its_real_path(docs: AccSimulator, proj
     assert memory.inventory() == truth(docs, project, user=user)
     assert memory.files[ids["C1"]].name == "C1.pdf"
     memory.sync(connect(act_as_user=user))
-    assert [request.query for request in docs.requests] == [{"excludeDeleted": "true", "projectFilesOnly": "true"}]
+    assert [request.query for request in docs.requests] == [{"excludeDeleted": "true"}]
     docs.add_member(project, user, [ids["D"]])
     memory.sync(connect(act_as_user=user))
     assert memory.inventory() == truth(docs, project, user=user)

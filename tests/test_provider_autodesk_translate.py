@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from filesync.clock import Timestamp
-from filesync.errors import ResponseError
+from filesync.errors import About, ResponseError
 from filesync.http import Answer
 from filesync.model import RemoteFile, RemoteFolder
 from filesync.providers.autodesk import routes
@@ -18,6 +18,7 @@ from filesync.providers.autodesk.translate import Contents, next_href, to_conten
 from filesync.redaction import LONGEST_TEXT
 
 FOLDER = "urn:adsk.wipprod:fs.folder:co.AAA"
+GUID = "6c2cffb0-e8c8-43d3-b415-e53f4377cedb"
 LINEAGE = "urn:adsk.wipprod:dm.lineage:BBB"
 TIP = "urn:adsk.wipprod:fs.file:vf.BBB?version=2"
 LINK = "https://acc.autodesk.com/docs/files/projects/p?folderUrn=f&entityId=BBB"
@@ -184,12 +185,116 @@ def test_half_a_character_in_a_name_can_be_stored() -> None:
 
 
 @pytest.mark.parametrize(
-    "entry",
-    [item() | {"id": None}, item(displayName=None), folder() | {"id": 3}, folder(name=""), "text"],
+    "entry", [item() | {"id": None}, folder() | {"id": 3}, {"id": "x"}, item(hidden="true"), "text"]
 )
-def test_an_entry_that_cannot_be_named_is_an_error_that_names_the_request(entry: Any) -> None:
-    with pytest.raises(ResponseError, match=r"https://example\.test/contents: "):
-        translated(entry)
+def test_an_entry_whose_id_or_place_is_not_known_is_told_and_costs_no_other(entry: Any) -> None:
+    contents = translated(entry, item(), folder(), included=[version()])
+    assert ([file.id for file in contents.files], len(contents.folders)) == ([LINEAGE], 1)
+    assert "1 entry" in (contents.unusable or "")
+    assert translated(item(), folder()).unusable is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "tip", "name"),
+    [
+        (item(displayName=""), version(name=""), "Plan.pdf"),
+        (
+            item(displayName=None, extension={}),
+            version(name=None, extension={"data": {"sourceFileName": "A.pdf"}}),
+            "A.pdf",
+        ),
+        (item(displayName=None, extension=None), version(name=7), "unnamed BBB"),
+        (item(displayName=[], extension=None), None, "unnamed BBB"),
+    ],
+)
+def test_a_file_without_a_name_takes_another_or_one_made_of_its_id(entry: Any, tip: Any, name: str) -> None:
+    file = file_of(entry, *([tip] if tip else []))
+    assert file.name == name
+    assert any(name in said for said in file.odd), file.odd
+
+
+def test_a_folder_without_a_name_takes_one_made_of_its_id() -> None:
+    (shown,) = translated(folder(name="", displayName=None)).folders
+    assert (shown.name, shown.odd) == ("unnamed co.", ("name: none, called 'unnamed co.'",))
+    assert translated(folder(name="", displayName="Shown")).folders[0].name == "Shown"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"storageSize": "-1"}, "size"),
+        ({"storageSize": 2**63}, "size"),
+        ({"versionNumber": "2"}, "version_number"),
+        ({"lastModifiedTime": "2016-12-31T23:59:60.000Z", "createTime": None}, "updated_at"),
+        ({"lastModifiedTime": "0000-01-01T00:00:00Z", "createTime": None}, "updated_at"),
+        ({"lastModifiedTime": "10000-01-01T00:00:00Z", "createTime": None}, "updated_at"),
+        ({"lastModifiedUserName": {"name": "x"}}, "modified_by"),
+        ({"mimeType": 7}, "mime_type"),
+    ],
+)
+def test_what_cannot_be_so_is_null_and_named_once(wrong: dict[str, Any], field: str) -> None:
+    file = file_of(item(), version(**wrong))
+    assert getattr(file, field) is None
+    (said,) = file.odd
+    assert said.startswith(next(iter(wrong))), said
+
+
+def test_what_is_absent_is_not_odd() -> None:
+    empty = {"storageSize": None, "lastModifiedUserId": "", "lastModifiedUserName": " ", "fileType": None}
+    assert file_of(item(createTime="0001-01-01T00:00:00Z"), version(**empty)).odd == ()
+    assert file_of(item()).odd == ()
+
+
+def test_an_ancestor_without_a_title_keeps_the_way_whole() -> None:
+    parents = [PARENTS[0], PARENTS[1] | {"title": None}, PARENTS[2]]
+    deep = folder("B", extension={"data": {"folderParents": parents}})
+    deep["relationships"] = {"parent": {"data": {"id": "A"}}}
+    batches = list(to_batches(answer({"data": [deep]}), "root", SystemFolders(include=False)))
+    assert [(b.folder_id, [f.name for f in b.folders]) for b in batches] == [
+        ("root", ["unnamed files"]),
+        ("files", ["A"]),
+        ("A", ["B"]),
+    ]
+
+
+def test_a_tip_is_found_when_one_of_both_ids_is_encoded() -> None:
+    entry, tip = item(), version() | {"id": TIP.replace("?", "%3F"), "relationships": {}}
+    assert file_of(entry, tip).size == 322126
+
+
+def test_what_a_model_is_told_by_is_kept() -> None:
+    facts = {"projectGuid": "P", "modelGuid": "M", "isCompositeDesign": False, "conformingStatus": "NON_CONFORMING"}
+    kept = json.loads(file_of(item(), version(extension={"data": facts})).extra or "")
+    assert (
+        kept.items()
+        >= {
+            "project_guid": "P",
+            "model_guid": "M",
+            "is_composite_design": False,
+            "conforming_status": "NON_CONFORMING",
+        }.items()
+    )
+
+
+SHEET = "versions:autodesk.bim360:Document"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "given", "source", "file_type"),
+    [
+        (SHEET, "A1.01", "PDF", None, "pdf"),
+        (SHEET, "A1.dwg", "pdf", None, "pdf"),
+        (SHEET, "A1.01", None, "Set.PDF", "pdf"),
+        (SHEET, "A1.01", None, None, None),
+        ("versions:autodesk.bim360:File", "A1.01", "pdf", None, "pdf"),
+        ("versions:autodesk.bim360:File", "disk.001", None, None, "001"),
+    ],
+)
+def test_a_number_behind_a_dot_is_no_type_of_a_sheet(
+    kind: str, name: str, given: str | None, source: str | None, file_type: str | None
+) -> None:
+    extension = {"type": kind, "data": {"sourceFileName": source}}
+    assert file_of(item(), version(name=name, fileType=given, extension=extension)).file_type == file_type
 
 
 @pytest.mark.parametrize("body", [{}, {"data": None}, {"data": {"type": "folders"}}])
@@ -246,18 +351,30 @@ def test_a_deep_folder_hangs_below_ancestors_in_any_order(parents: list[dict[str
 
 
 @pytest.mark.parametrize(
-    "name", ["Project Files", "Plans", "Shared", "For the field", "My Photos", "issues_list", "issue"]
+    "name",
+    [
+        *("Project Files", "Plans", "Shared", "Consumed", "For the field", "My Photos", "Photos 2", "issues_list"),
+        *("issue", "assets", "00_Client Documents", "2026 Drawings", f"{GUID}-root-folder"),
+    ],
 )
 def test_peoples_top_folders_stay(name: str) -> None:
     assert not SystemFolders(include=False).leaves_out(name)
 
 
-GUID = "6c2cffb0-e8c8-43d3-b415-e53f4377cedb"
-
-
 @pytest.mark.parametrize(
     "name",
-    [GUID, GUID.upper(), f"checklist_{GUID}", f"issue_{GUID}", "submittals-attachments", f"meetings-project-{GUID}"],
+    [
+        *(
+            GUID,
+            GUID.upper(),
+            f"checklist_{GUID}",
+            f"issue_{GUID}",
+            "submittals-attachments",
+            f"meetings-project-{GUID}",
+        ),
+        *(f"COST Root Folder {GUID}", f"quantification_{GUID}", f"rfis_project_{GUID}", f"assets_{GUID}", "assets_"),
+        *("0", "000", f"something new of {GUID}", GUID.replace("-", ""), "Recycle bin"),
+    ],
 )
 def test_autodesks_own_top_folders_go(name: str) -> None:
     assert SystemFolders(include=False).leaves_out(name)
@@ -294,6 +411,64 @@ def test_every_shape_of_refusal_is_read(status: int, body: Any, reason: str, wor
     refusal = explain(status, body)
     assert refusal.reason == reason
     assert words in refusal.detail
+
+
+def said(code: str, detail: str) -> dict[str, str]:
+    return {"code": code, "detail": detail}
+
+
+@pytest.mark.parametrize(
+    ("status", "errors", "about"),
+    [
+        (404, [said("FOLDER_NOT_FOUND", "gone")], About.ITEM),
+        (404, [said("ITEM_NOT_FOUND", "")], About.ITEM),
+        (404, [said("NOT_FOUND", "The item urn:adsk.wipprod:dm.lineage:project does not exist.")], About.ITEM),
+        (404, [said("NOT_FOUND", "The project or folder does not exist.")], About.UNKNOWN),
+        (404, [said("NOT_FOUND", "")], About.UNKNOWN),
+        (404, [said("PROJECT_NOT_FOUND", "The project b.1 does not exist.")], About.UNKNOWN),
+        (403, [said("FORBIDDEN", "You don't have permission to access this folder.")], About.ITEM),
+        (403, [said("FORBIDDEN", "You don\u2019t have permission to access this project.")], About.LOGIN),
+        (403, [said("FORBIDDEN", "Access denied")], About.UNKNOWN),
+        (403, [said("BIM360DM_ERROR", "You don't have permission to access this folder")], About.UNKNOWN),
+        (403, [said("BIM360DM_ERROR", "You do not have permission to access this project. Please ask")], About.LOGIN),
+        (400, [said("BIM360DM_ERROR", "You don't have permission to access this API")], About.LOGIN),
+        (403, [said("USER_NOT_AUTHENTICATED", "The user could not be authenticated.")], About.LOGIN),
+        (403, [said("AUTH-012", "something new")], About.LOGIN),
+        (403, [said("SOMETHING_NEW", "The folder is under embargo")], About.UNKNOWN),
+        (
+            403,
+            [said("FORBIDDEN", "permission to access this item"), said("USER_NOT_AUTHENTICATED", "The user")],
+            About.LOGIN,
+        ),
+        (404, [said("ITEM_NOT_FOUND", ""), said("SOMETHING_NEW", "")], About.UNKNOWN),
+        (403, [said("BIM360DM_ERROR", "Project is not active: b.1")], About.SCOPE),
+    ],
+)
+def test_only_what_is_known_to_be_said_of_one_item_is_about_it(
+    status: int, errors: list[dict[str, str]], about: About
+) -> None:
+    refusal = explain(status, {"errors": errors})
+    assert refusal.about is about
+    assert len(refusal.detail) <= LONGEST_TEXT
+
+
+@pytest.mark.parametrize("body", [None, {}, [], "page", {"developerMessage": "The folder"}, {"errors": [{"code": ""}]}])
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_body_without_a_code_is_about_nobody_knows_what(status: int, body: Any) -> None:
+    assert explain(status, body).about is About.UNKNOWN
+
+
+def test_a_refusal_that_nobody_knows_keeps_its_sentence_and_says_who_can_tell() -> None:
+    detail = explain(403, {"errors": [said("SOMETHING_NEW", "The folder is under embargo")]}).detail
+    assert detail.startswith("The folder is under embargo; ")
+    assert "ask the account admin" in detail
+
+
+def test_a_list_that_is_refused_with_warnings_alone_is_read() -> None:
+    """403-general in Autodesk's OpenAPI: no errors, but the warnings of a list."""
+    warning = {"ErrorCode": "BIM360DM_ERROR", "Detail": "You don't have permission to access this API"}
+    refusal = explain(403, {"data": [], "meta": {"warnings": [warning]}})
+    assert (refusal.reason, refusal.about) == ("NOT_PROVISIONED", About.LOGIN)
 
 
 def test_what_we_say_about_a_refusal_is_never_cut() -> None:

@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from filesync.clock import Stop
-from filesync.errors import ConfigError, ForbiddenError, NotFoundError, RefusedError, ResponseError, StoppedError
+from filesync.errors import (
+    ConfigError,
+    ForbiddenError,
+    NotAdmittedError,
+    NotFoundError,
+    RefusedError,
+    ResponseError,
+    StoppedError,
+)
 from filesync.http import Connector, Counters
 from filesync.model import (
     Candidate,
@@ -540,7 +548,7 @@ def test_each_candidate_gets_its_fate(sim: Simulator, drive: str, folder: str, c
         ids["outside"]: Gone.OUT_OF_SCOPE,
         ids["secret"]: Gone.ACCESS_LOST,
     }
-    assert sim.count() == len(ids)
+    assert sim.count() == len(ids) + 1  # the root, before a refusal counts
 
 
 def test_a_candidate_in_another_drive_is_out_of_scope(sim: Simulator, drive: str, connect: Open) -> None:
@@ -559,9 +567,11 @@ def test_a_refusal_of_the_whole_account_is_nobodys_fate(sim: Simulator, drive: s
     file = sim.state.add_file(drive, "a.pdf")
     memory = Memory()
     memory.sync(connect(drive))
-    for reason in ("dailyLimitExceeded", "accessNotConfigured", "insufficientPermissions", "domainPolicy"):
+    not_admitted = ("accessNotConfigured", "insufficientPermissions", "domainPolicy")
+    kinds = {"dailyLimitExceeded": ForbiddenError, **dict.fromkeys(not_admitted, NotAdmittedError)}
+    for reason, kind in kinds.items():
         sim.faults.fail(status(403, f'{{"error":{{"errors":[{{"reason":"{reason}"}}]}}}}'.encode()))
-        with pytest.raises(ForbiddenError, match=r"OAUTH_SETUP\.md"):
+        with pytest.raises(kind, match=r"OAUTH_SETUP\.md"):
             resolve(connect(drive), memory, Candidate(file, False, drive))
 
 

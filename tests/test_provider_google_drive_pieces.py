@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,15 @@ from filesync.providers.google_drive import KIND
 from filesync.providers.google_drive.memory import Listing, Phase
 from filesync.providers.google_drive.memory import Memory as ProviderMemory
 from filesync.providers.google_drive.routes import DEAD_TOKEN, explain
-from filesync.providers.google_drive.translate import to_changes_page, to_file, to_file_type, to_item, to_items_page
+from filesync.providers.google_drive.translate import (
+    FOLDER_TYPE,
+    to_changes_page,
+    to_file,
+    to_file_type,
+    to_folder,
+    to_item,
+    to_items_page,
+)
 from filesync.simulators.drive import GoogleDrive as Simulator
 from tests.drive_memory import Memory
 
@@ -113,38 +122,147 @@ def test_a_lone_surrogate_does_not_reach_the_store() -> None:
         {"id": None},
         {"id": ""},
         {"id": 7},
-        {"name": None},
+        {"id": "a\0b"},
+        {"id": "a\ud800"},
         {"parents": "0f"},
         {"parents": [1]},
+        {"parents": ["a\0b"]},
+        {"driveId": 7},
         {"trashed": "no"},
-        {"size": "-1"},
-        {"size": 12},
-        {"createdTime": "yesterday"},
-        {"createdTime": "2026-01-02T03:04:05"},
-        {"owners": ["Ana"]},
-        {"lastModifyingUser": "Ana"},
     ],
+    ids=str,
 )
-def test_a_file_that_is_not_what_the_reference_says_is_an_error_that_names_the_request(
+def test_a_file_whose_identity_or_place_cannot_be_told_is_lost_to_its_page_and_costs_no_other(
     wrong: Mapping[str, Any],
 ) -> None:
     with pytest.raises(ResponseError, match=r"^there: "):
-        to_file(to_item({**PDF, **wrong}, "there"), None)
+        to_item({**PDF, **wrong}, "there")
+    page = to_items_page({"files": [{**PDF, **wrong}, PDF, "no object"]}, "there")
+    assert [item.id for item in page.items] == [PDF["id"]]
+    assert page.lost == 2
+    assert "2 entries without a sound id or place" in str(page.lack)
+
+
+# What is sent, the fields that are None then (or something else), and what is told of it.
+ODD: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any], tuple[str, ...]]] = {
+    "a leap second": ({"modifiedTime": "2016-12-31T23:59:60.000Z"}, {"updated_at": "2017-01-01T00:00:00.000Z"}, ()),
+    "the year 0": (
+        {"modifiedTime": "0000-01-01T00:00:00Z"},
+        {"updated_at": None},
+        ("modifiedTime: 0000-01-01T00:00:00Z",),
+    ),
+    "the year 10000": (
+        {"createdTime": "10000-01-01T00:00:00Z"},
+        {"created_at": None},
+        ("createdTime: 10000-01-01T00:00:00Z",),
+    ),
+    "no zone": ({"createdTime": "2026-01-02T03:04:05"}, {"created_at": None}, ("createdTime: 2026-01-02T03:04:05",)),
+    "before time": (
+        {"createdTime": "0001-01-01T00:00:00+23:00"},
+        {"created_at": None},
+        ("createdTime: 0001-01-01T00:00:00+23:00",),
+    ),
+    "no leap second": (
+        {"createdTime": "2026-01-02T03:59:60Z"},
+        {"created_at": None},
+        ("createdTime: 2026-01-02T03:59:60Z",),
+    ),
+    "a time that is a number": ({"modifiedTime": 1767323045}, {"updated_at": None}, ("modifiedTime: 1767323045",)),
+    "a negative size": ({"size": "-1"}, {"size": None}, ("size: -1",)),
+    "a size beyond 64 bits": ({"size": str(2**63)}, {"size": None}, (f"size: {2**63}",)),
+    "a size of 5,000 digits": ({"size": "9" * 5000}, {"size": None}, (f"size: {'9' * 60}…",)),
+    "a size that is a number": ({"size": 12}, {"size": 12}, ()),
+    "a size that is true": ({"size": True}, {"size": None}, ("size: true",)),
+    "no name": ({"name": None}, {"name": "1a", "file_type": None}, ("name: null",)),
+    "an empty name": ({"name": ""}, {"name": "1a", "file_type": None}, ("name: empty",)),
+    "a name that is a number": ({"name": 7}, {"name": "1a", "file_type": None}, ("name: 7",)),
+    "null for owners": ({"owners": None}, {"created_by": None}, ("owners: null",)),
+    "owners by name": ({"owners": ["Ana"]}, {"created_by": None}, ("owners: a list",)),
+    "an owner with a numeric address": (
+        {"owners": [{"emailAddress": 5, "displayName": "Ana"}]},
+        {"created_by": "Ana"},
+        ("owners/emailAddress: 5",),
+    ),
+    "null for parents": ({"parents": None}, {}, ("parents: null",)),
+    "one parent of two": ({"parents": [7, "0f"]}, {}, ("parents: a list",)),
+    "null for the editor": (
+        {"lastModifyingUser": None},
+        {"modified_by": None, "modified_by_id": None},
+        ("lastModifyingUser: null",),
+    ),
+    "an editor's name": (
+        {"lastModifyingUser": "Ben"},
+        {"modified_by": None, "modified_by_id": None},
+        ("lastModifyingUser: Ben",),
+    ),
+    "null for capabilities": ({"capabilities": None}, {}, ("capabilities: null",)),
+    "a capability in words": ({"capabilities": {"canListChildren": "no"}}, {}, ("capabilities/canListChildren: no",)),
+    "null for a shortcut": ({"shortcutDetails": None}, {}, ("shortcutDetails: null",)),
+    "a list for a shortcut": ({"shortcutDetails": [1]}, {}, ("shortcutDetails: a list",)),
+    "null for the type": ({"mimeType": None}, {"mime_type": None, "file_type": "pdf"}, ("mimeType: null",)),
+    "a number for the type": ({"mimeType": 1}, {"mime_type": None}, ("mimeType: 1",)),
+    "a revision that is a list": ({"headRevisionId": [1]}, {"version": None}, ("headRevisionId: a list",)),
+    "a checksum that is a number": (
+        {"md5Checksum": 1},
+        {"checksum": None, "checksum_algorithm": None},
+        ("md5Checksum: 1",),
+    ),
+    "a link that runs": ({"webViewLink": "javascript:alert(1)"}, {"link": None}, ("webViewLink: javascript:alert(1)",)),
+    "a link that is none": ({"webViewLink": {}}, {"link": None}, ("webViewLink: an object",)),
+    "a digest that is a number": ({"sha256Checksum": 5}, {"extra": '{"ownedByMe": false}'}, ("sha256Checksum: 5",)),
+    "something unprintable": ({"size": "1\n\x1b[31m"}, {"size": None}, ("size: 1\ufffd\ufffd[31m",)),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_whatever_else_is_odd_about_a_file_is_unknown_and_told(name: str) -> None:
+    sent, fields, told = ODD[name]
+    plain, odd = (to_file(to_item({**PDF, **facts}, "there"), "0f") for facts in ({}, sent))
+    assert odd == replace(plain, odd=told, **fields) if fields else odd == replace(plain, odd=told, extra=odd.extra)
+
+
+def test_an_odd_folder_says_so_too() -> None:
+    folder = {"id": "0f", "mimeType": FOLDER_TYPE, "parents": None}
+    assert to_folder(to_item(folder, "there"), None).odd == ("name: null", "parents: null")
 
 
 def test_a_page_that_is_not_what_the_reference_says_is_an_error() -> None:
     answers: list[Mapping[str, Any]] = [
         {"files": {}},
-        {"files": [1]},
         {"nextPageToken": 3},
+        {"nextPageToken": "a\0b"},
         {"incompleteSearch": "false"},
     ]
     for answer in answers:
         with pytest.raises(ResponseError, match=r"^there: "):
             to_items_page(answer, "there")
-    for entry in ({"removed": False, "fileId": "1"}, {"removed": True}, {"changeType": "drive", "removed": True}):
-        with pytest.raises(ResponseError, match=r"^there: "):
-            to_changes_page({"changes": [entry], "newStartPageToken": "8"}, "there")
+    with pytest.raises(ResponseError, match=r"^there: "):
+        to_changes_page({"changes": {}, "newStartPageToken": "8"}, "there")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "no object",
+        {"removed": False, "fileId": "1"},
+        {"removed": True},
+        {"removed": "yes", "fileId": "1"},
+        {"fileId": "1", "file": {**PDF, "trashed": "no"}},
+        {"changeType": "drive", "removed": True},
+    ],
+    ids=str,
+)
+def test_a_change_that_does_not_say_what_it_is_about_is_counted(entry: Any) -> None:
+    told = [{"fileId": "1a", "file": PDF}, entry, {"removed": True, "fileId": "2"}]
+    page = to_changes_page({"changes": told, "newStartPageToken": "8"}, "there")
+    assert [change.id for change in page.changes] == ["1a", "2"]
+    assert page.lost == 1
+
+
+def test_a_change_is_about_the_file_that_it_shows() -> None:
+    page = to_changes_page({"changes": [{"fileId": None, "file": PDF}], "newStartPageToken": "8"}, "there")
+    assert [change.id for change in page.changes] == ["1a"]
+    assert page.lost == 0
 
 
 @pytest.mark.parametrize("answer", [{"files": []}, {"incompleteSearch": False}])

@@ -542,9 +542,10 @@ def empty(*warnings: str) -> bytes:
     ("answer", "code", "error"),
     [
         (status(200, empty("403")), 77, "no project is shown to this login"),
+        (status(200, empty("401")), 77, "an account knows this app, but not the user"),
         (status(200, empty("500")), 75, "the list may lack projects"),
         (status(503), 75, "503"),
-        (status(403, b'{"errorCode": "AUTH-001", "developerMessage": "x"}'), 1, "may not use this API"),
+        (status(403, b'{"errorCode": "AUTH-001", "developerMessage": "x"}'), 77, "may not use this API"),
         (status(200, b'{"data": {}}'), 1, "no list of resources"),
     ],
 )
@@ -879,9 +880,9 @@ def test_endpoints_check_takes_a_members_and_a_sets_name(hub: Acc) -> None:
 def test_endpoints_check_says_why_a_set_cannot_be_asked_for(hub: Acc) -> None:
     hub.service.add_app(CLIENT_ID, CLIENT_SECRET, hubs=[])
     ended = hub.home.run("endpoints", "check", "--json")
-    assert ended.code == 1
+    assert ended.code == 77
     (failed,) = [row for row in json.loads(ended.out)["checks"] if row["ok"] is False]
-    assert (failed["endpoint"], failed["step"]) == (NAME, "reach")
+    assert (failed["endpoint"], failed["step"]) == (NAME, "login")
     assert "Custom Integrations" in failed["detail"]
 
 

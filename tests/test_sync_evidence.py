@@ -14,7 +14,7 @@ from filesync.model import Page, RemoteFolder, Rooted
 from filesync.schedule import CronSchedule, History, decide
 from filesync.selection import Selection
 from filesync.simulators import faults
-from filesync.simulators.acc import AccSimulator
+from filesync.simulators.acc import AccSimulator, refusals
 from filesync.store.database import Database, open_for_writing
 from filesync.store.known import Pace
 from filesync.store.run import Plan, Run
@@ -99,7 +99,8 @@ def test_what_an_earlier_sync_looked_up_is_asked_again_before_it_removes(acc: Ac
     for file in files[:55]:
         acc.service.hide_file(file)
     acc.settle()
-    acc.service.faults.fail(faults.status(500), nth=2, times=100, route="commands")
+    for route in ("commands", "item"):  # what fails together is asked for one by one
+        acc.service.faults.fail(faults.status(500), nth=2, times=None, route=route)
     assert acc.home.sync(full=True).status == "failed"
     acc.service.faults.clear()
     for file in files[:55]:
@@ -297,7 +298,9 @@ def test_a_wider_scope_whose_way_down_cannot_be_read_removes_nothing(acc: Acc) -
     acc.settle()
     acc.home.sync()
     acc.home.configure({"name": "P", "endpoint_details": ids})
-    acc.service.faults.fail(faults.status(403), path_contains=acc.top.rpartition(".")[2], times=None, route="contents")
+    refusal = refusals.forbidden("folder").answer
+    fault = faults.status(403, refusal.body)
+    acc.service.faults.fail(fault, path_contains=acc.top.rpartition(".")[2], times=None, route="contents")
     assert acc.home.sync().status == "partial"
     assert len(acc.home.files()) == 1
 

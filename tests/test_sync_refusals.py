@@ -19,7 +19,7 @@ FORBIDDEN = Fault(Kind.STATUS, 403, acc_refusals.forbidden("folder").answer.body
 NO_EVIDENCE = [
     (faults.status(403, PAGE), "forbidden"),
     (faults.status(404, PAGE), "not_found"),
-    (NOT_PROVISIONED, "forbidden"),
+    (NOT_PROVISIONED, "login"),
 ]
 
 

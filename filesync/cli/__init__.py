@@ -16,7 +16,8 @@ from typer.core import TyperGroup  # noqa: TID251  the command layer
 from filesync import __version__
 from filesync.cli.plain import read_plainly
 from filesync.cli.world import ReaderGoneError, World
-from filesync.errors import FilesyncError
+from filesync.errors import ConfigError, FilesyncError
+from filesync.key_material import is_key_material
 
 __all__ = ["World", "run"]
 
@@ -59,7 +60,9 @@ _PLAIN: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None}
 
 def run(argv: Sequence[str], world: World) -> int:
     """Run one command; the only place where errors become lines on stderr and an exit code."""
+    world.hide_what_is_given(argv)
     try:
+        _refuse_keys(argv)
         code = _command().main(args=list(argv) or ["--help"], prog_name="filesync", standalone_mode=False, obj=world)
         world.flush()
     except _UsageProblem as exc:
@@ -74,6 +77,18 @@ def run(argv: Sequence[str], world: World) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+def _refuse_keys(argv: Sequence[str]) -> None:
+    """Refuse a key or login among the arguments: none takes one, and `ps` shows it. Raises ConfigError."""
+    for number, word in enumerate(argv, start=1):
+        option, _, value = word.partition("=") if word.startswith("-") else ("", "", word)
+        if is_key_material(value):
+            before = argv[number - 2] if number > 1 else ""
+            where = option or (before if before.startswith("-") else f"argument {number}")
+            raise ConfigError(
+                f"{where}: a path or a name is needed; a key or a login is no argument, for others see it"
+            )
 
 
 class _LazyGroup(TyperGroup):

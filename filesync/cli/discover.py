@@ -11,7 +11,7 @@ from filesync.cli.options import AsJson
 from filesync.cli.output import Form, View, choose, show, show_document
 from filesync.cli.table import Column
 from filesync.clock import Stop
-from filesync.errors import UsageError
+from filesync.errors import AuthError, UsageError
 from filesync.schedule import TEMPORARY
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def discover(  # noqa: PLR0913  one parameter for each option
     for sight in sights:
         if sight.kind == _OUTAGE:
             world.complain(f"{service}: {sight.problem}")
+    if any(sight.error_type == "login" for sight in sights):
+        raise typer.Exit(AuthError.exit_code)
     if any(sight.error_type in TEMPORARY for sight in sights):
         raise typer.Exit(_TEMPORARY_CODE)
 

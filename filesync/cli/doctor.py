@@ -86,9 +86,10 @@ def _write(world: World, level: Level, place: tuple[str, ...], paragraphs: Seque
     mood, plain = (_MOODS[level], _PLAIN) if world.has_colours else ("", "")
     head = "".join(f"{word:<{room}}  " for word, room in zip((level, *place), (4, _AREA, _CHECK), strict=False))
     indent = len(head) if width is None or width - len(head) >= _NARROWEST else 6
-    lines = [line for text in paragraphs for line in _broken(harmless(text), width, indent)]
+    scrub = world.redactor.scrub  # before lines are broken: a secret that is torn apart would not be known
+    lines = [line for text in paragraphs for line in _broken(harmless(scrub(text)), width, indent)]
     text = head + f"\n{' ' * indent}".join(lines if indent == len(head) else ["", *lines])
-    world.write(world.redactor.scrub(f"{mood}{text[:4]}{plain}{text[4:].rstrip()}\n"))
+    world.write(scrub(f"{mood}{text[:4]}{plain}{text[4:].rstrip()}\n"))
     world.flush()
 
 

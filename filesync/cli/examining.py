@@ -19,6 +19,7 @@ from filesync.doctor import (
     configuration,
     database,
     disks,
+    leftovers,
     logins,
     network,
     notify,
@@ -34,6 +35,7 @@ from filesync.http import Attempt
 from filesync.logs import nowhere
 from filesync.settings import DEFAULTS, LOG_FILE
 from filesync.store import examination
+from filesync.store.overview import damage_named
 from filesync.sync.opening import Opener
 from filesync.variables import is_secret
 
@@ -108,6 +110,17 @@ def _secrets(patient: Patient, _: Wanted) -> Iterator[Result]:
     yield secrets.check_env(patient.env, held)
     yield from secrets.check_keys(patient.key_files(), patient.home)
     yield from secrets.check_tokens(patient.tokens, patient.runner)
+    yield from _leftovers(patient)
+
+
+def _leftovers(patient: Patient) -> Iterator[Result]:
+    """Look for keys that were written down, in rows and then in files; what else the database has is said later."""
+    clock, rows = patient.given.clock, []
+    with contextlib.suppress(StoreError), damage_named(patient.database), patient.reading() as found:
+        rows = [*leftovers.check_rows(found, clock)] if found else []
+    yield from rows
+    logs, are_clean = (patient.home / LOG_FILE).parent, leftovers.is_clean(rows)
+    yield from leftovers.check_files(logs, patient.database, clock, rows_are_clean=are_clean)
 
 
 def _database(patient: Patient, _: Wanted) -> Iterator[Result]:

@@ -115,7 +115,7 @@ def login_states(world: World, service: str) -> list[LoginState]:
             has_set = has_sets(world, service, name)
             states.append(look(state, config.settings_for(name), connector, finds_drives=has_set))
         except FilesyncError as error:
-            states.append(replace(state, problem=str(error)))
+            states.append(replace(state, problem=world.redactor.scrub(str(error))))
     return [state for state in states if state.credentials or not state.problem or _uses_environment(config, service)]
 
 

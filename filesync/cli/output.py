@@ -68,7 +68,7 @@ def show(world: World, form: Form, view: View, rows: Iterable[Row]) -> None:
 
 def show_document(world: World, document: Mapping[str, Any]) -> None:
     """Write one JSON document that is no list of rows."""
-    text = json.dumps({"schema": SCHEMA, **document}, ensure_ascii=False, indent=2, default=str)
+    text = world.redactor.scrub(json.dumps({"schema": SCHEMA, **document}, ensure_ascii=False, indent=2, default=str))
     world.write("\n".join(harmless_json(line) for line in text.split("\n")) + "\n")
 
 

@@ -71,6 +71,8 @@ class Patient:
     def settings(self) -> Settings:
         """Read the variables; those that are wrong count as their defaults."""
         variables = self._read_variables(self.given.environ)
+        for secret in variables.secrets():
+            self.given.redactor.hide(secret)
         settings, mistakes = inspect_settings(self.home, variables)
         self.mistakes += mistakes
         for secret in settings.secrets():

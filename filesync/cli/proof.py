@@ -189,7 +189,8 @@ def _seen(witness: _Witness) -> str:
     if not witness.files and not witness.folders:
         parts = ["nothing is in it that this login may see"]
     if witness.left:
-        parts.append(f"left out on purpose: {', '.join(witness.left[:_NAMED])}")
+        more = f" and {len(witness.left) - _NAMED} more" if len(witness.left) > _NAMED else ""
+        parts.append(f"left out on purpose: {', '.join(witness.left[:_NAMED])}{more}")
     if witness.unreadable:
         parts.append(f"{len(witness.unreadable)} folders could not be read: {witness.unreadable[0]}")
     return "; ".join(parts)

@@ -116,7 +116,8 @@ def show(ctx: typer.Context, *, json: AsJson = False) -> None:
         return
     import yaml  # noqa: PLC0415  only YAML needs it
 
-    world.write(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=1000))
+    text = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=1000)
+    world.write(world.redactor.scrub(text))
 
 
 def schema(ctx: typer.Context) -> None:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 from filesync.cli.text import harmless
 from filesync.clock import Clock
 from filesync.errors import LocalFileError, StoreError
+from filesync.key_material import forms_of, is_key_material, passwords_of, without_keys
 from filesync.logs import Level, Log
-from filesync.redaction import Redactor
-from filesync.settings import CONFIG_FILE, LOG_FILE, Settings, find_home, load_settings
+from filesync.redaction import REDACTED, Redactor
+from filesync.settings import CONFIG_FILE, LOG_FILE, Settings, checked, find_home, to_path
 from filesync.sync.slots import Locks
+from filesync.variables import PATHS, read_variables, secrets_by_look
 
 if TYPE_CHECKING:
     from filesync.config import Config, Endpoint
@@ -63,14 +65,23 @@ class World:
     options: Options = field(default_factory=Options)
     redactor: Redactor = field(default_factory=Redactor)
 
+    def hide_what_is_given(self, arguments: Sequence[str]) -> None:
+        """Let the redactor know what looks like a secret among variables and arguments, before anything quotes it."""
+        self._hide(secrets_by_look(self.environ))
+        words = [*arguments, *(word.partition("=")[2] for word in arguments if word.startswith("-"))]
+        for word in words:
+            self._hide((*forms_of(word),) if is_key_material(word) else passwords_of(word))
+
     @cached_property
     def home(self) -> Path:
         return find_home(self.options.home, self.environ, self.cwd)
 
     @cached_property
     def settings(self) -> Settings:
-        settings = load_settings(self.home, self.environ)
-        self._hide(settings.secrets())
+        variables = read_variables(self.home, self.environ)
+        self._hide(variables.secrets())  # before anything can quote one
+        settings = checked(self.home, variables)
+        self._hide(settings.secrets())  # also those that NAME_FILE named
         return settings
 
     @cached_property
@@ -79,7 +90,7 @@ class World:
         given = self.options.config
         if given is None:
             return self.home / CONFIG_FILE
-        here = self.cwd / Path(given).expanduser()
+        here = self.cwd / Path(to_path("--config", given, self.cwd, PATHS["GOOGLE_CREDENTIALS_PATH"])).expanduser()
         return here if here.exists() else self.home / Path(given).expanduser()
 
     @cached_property
@@ -208,9 +219,9 @@ class World:
         return self.stdout_width is not None and self.environ.get("TERM") != "dumb"
 
     def write(self, text: str) -> None:
-        """Put data on stdout."""
+        """Put data on stdout, without private keys: what was written long ago may hold one."""
         with self._output_problems():
-            self.stdout.write(text)
+            self.stdout.write(without_keys(text, REDACTED))
 
     def flush(self) -> None:
         with self._output_problems():
@@ -218,17 +229,17 @@ class World:
 
     def complain(self, message: str) -> None:
         """Put an error on stderr, each of its lines named as ours."""
-        for line in message.splitlines() or [""]:
+        for line in self.redactor.scrub(message).splitlines() or [""]:
             self._say(f"filesync: {harmless(line)}")
 
     def note(self, message: str) -> None:
         """Put what a person should know on stderr, unless --quiet."""
-        for line in () if self.options.quiet else message.splitlines():
+        for line in () if self.options.quiet else self.redactor.scrub(message).splitlines():
             self._say(harmless(line))
 
     def detail(self, message: str) -> None:
         """Put what only --verbose asks for on stderr."""
-        for line in message.splitlines() if self.options.verbose else ():
+        for line in self.redactor.scrub(message).splitlines() if self.options.verbose else ():
             self._say(harmless(line))
 
     @contextlib.contextmanager

@@ -1,11 +1,13 @@
 """Credentials: named sets that stand in the environment's place, for other hubs, apps or domains."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filesync.variables import holds_key
+from filesync.key_material import is_no_path
+from filesync.variables import LOGINS, word_in_place_of_path
 
 if TYPE_CHECKING:
     from filesync.config.models import CredentialsModel
@@ -30,9 +32,12 @@ class CredentialSet:
     values: Mapping[str, str] = field(repr=False)
     text: Mapping[str, Any] = field(repr=False)
 
-    def secret(self) -> str:
-        """Give what must never be shown, wherever it came from; '' when there is none."""
-        return self.values[VARIABLES[_SECRET]]
+    def secrets(self, home: Path) -> Iterator[str]:
+        """Give what must never be shown, wherever it came from."""
+        yield self.values[VARIABLES[_SECRET]]
+        for name in LOGINS:
+            if self.values.get(name):
+                yield from word_in_place_of_path(self.values[name], home)
 
     def shown(self, mask: str) -> Mapping[str, Any]:
         """Give the set as written, for people's eyes; a key file's content in its path's place is hidden as well."""
@@ -41,7 +46,7 @@ class CredentialSet:
 
 def _is_secret(key: str, text: str) -> bool:
     bare = _REFERENCE.sub("", text)
-    return key == _SECRET or "{" in bare or holds_key(bare)  # a ${NAME:-default} may have a key as its default
+    return key == _SECRET or is_no_path(bare)  # a ${NAME:-default} may have a key as its default
 
 
 def to_set(name: str, model: "CredentialsModel", text: Mapping[str, Any]) -> CredentialSet:

@@ -54,7 +54,7 @@ class Config:
 
     def secrets(self) -> tuple[str, ...]:
         """Name the values that must never be shown: the environment's, and every set's."""
-        own = (each.secret() for each in self.credentials.values())
+        own = (secret for each in self.credentials.values() for secret in each.secrets(self.settings.home))
         told = (secret for target in self.targets() for secret in _secrets_of(target))
         return (*self.settings.secrets(), *(secret for secret in (*own, *told) if secret))
 

@@ -22,6 +22,7 @@ from filesync.config.file import Config
 from filesync.config.forms import of_form, to_form
 from filesync.errors import ConfigError
 from filesync.settings import Settings
+from filesync.variables import LOGINS, word_in_place_of_path
 
 _NAME = "connector.checked"
 _LARGEST = 50_000_000  # bytes
@@ -82,12 +83,17 @@ class Keeper:
         declared = (*config.endpoints, *(each.template for each in config.sets))
         looked_at: set[str] = set()
         for kind, credentials in {(each.kind, each.credentials) for each in declared}:
-            if not isinstance(kind, KeepsDetails):
+            if not isinstance(kind, KeepsDetails) or self._names_no_path(config.settings_for(credentials)):
                 return None
             looked_at.update(map(str, kind.looked_at(config.settings_for(credentials))))
         with contextlib.suppress(OSError):
             return self._basis_for(source, config.variables, looked_at)
         return None
+
+    def _names_no_path(self, settings: Settings) -> bool:
+        """Tell whether a login's file has a name that may be the secret itself, which is not to be written down."""
+        named = filter(None, (settings.variables.get(name, "") for name in LOGINS))
+        return any(word for value in named for word in word_in_place_of_path(value, settings.home))
 
     def _basis_for(self, source: bytes, variables: Iterable[str], looked_at: Iterable[str]) -> "_Basis":
         settings, names = self._settings, sorted({*variables, *VARIABLES.values()})

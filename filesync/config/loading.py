@@ -15,7 +15,7 @@ from filesync.config.credentials import CredentialSet, to_set
 from filesync.config.document import Items, Node, Scalar, Table, read_document
 from filesync.config.endpoint import Endpoint
 from filesync.config.file import Config
-from filesync.config.mistakes import ConfigMistakes, Mistake, did_you_mean, key_path, shown
+from filesync.config.mistakes import ConfigMistakes, Mistake, did_you_mean, key_path, plain, shown
 from filesync.config.models import (
     SCHEDULES,
     CredentialsModel,
@@ -29,8 +29,9 @@ from filesync.config.models import (
 from filesync.config.notify import Targets
 from filesync.config.sections import Checker
 from filesync.config.sets import EndpointSet
-from filesync.config.values import as_written, fill, is_broken, to_value
+from filesync.config.values import as_written, check_for_keys, fill, is_broken, to_value
 from filesync.errors import ConfigError
+from filesync.key_material import is_key_material
 from filesync.providers import kinds
 from filesync.providers.base import MakesSets, ProviderKind, TakesCredentials
 from filesync.providers.details import FilterDetails
@@ -49,6 +50,7 @@ def load_config(path: Path, settings: Settings, kind_of: KindOf = kinds.kind_of)
     mistakes: list[Mistake] = []
     root = read_document(path, mistakes)
     named = fill(root, settings.variables, path, mistakes)
+    check_for_keys(root, path, mistakes)
     loader = _Loader(Checker(path, settings, mistakes), kind_of)
     config = loader.config(root)
     if mistakes:
@@ -150,7 +152,7 @@ class _Loader:
         message = "there is no set of credentials"  # what was found stays untold: somebody may have put a secret there
         if self._credentials:
             guess = did_you_mean(name, self._credentials)
-            message = f"no set of credentials has this name: {guess}allowed: {', '.join(self._credentials)}"
+            message = f"no set of credentials has this name: {guess}allowed: {', '.join(map(plain, self._credentials))}"
         self._checker.add(table.nodes["credentials"], f"{path}.credentials", message)
         return ""
 
@@ -225,12 +227,13 @@ class _Loader:
 
     def _kind(self, table: Table, path: str) -> ProviderKind | None:
         found = _text(table, "endpoint_type")
-        if not found:
+        if not found or is_key_material(found):  # said where keys are looked for
             return None
         try:
             return self._kind_of(found)
         except ConfigError as exc:
-            self._checker.add(table.nodes["endpoint_type"], f"{path}.endpoint_type", str(exc))
+            said = str(exc).replace(found, plain(found))
+            self._checker.add(table.nodes["endpoint_type"], f"{path}.endpoint_type", said)
             return None
 
     def _schedule(self, table: Table, path: str) -> Schedule | None:

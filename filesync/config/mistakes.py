@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filesync.errors import ConfigError
+from filesync.key_material import NOT_REPEATED, is_key_material, without_passwords
 from filesync.variables import is_secret
 
 _LOGIN = re.compile(r"(?:^|\.)credentials(?:$|[.\[])")
@@ -43,8 +44,12 @@ class ConfigMistakes(ConfigError):  # noqa: N818  named for what it carries
 def key_path(path: str, *parts: int | str) -> str:
     """Append keys and positions to a key path."""
     for part in parts:
-        path += f"[{part}]" if isinstance(part, int) else f".{part if part.isidentifier() else shown(part)}"
+        path += f"[{part}]" if isinstance(part, int) else f".{part if _is_plain(part) else shown(part)}"
     return path.removeprefix(".")
+
+
+def _is_plain(key: str) -> bool:
+    return key.isidentifier() and not is_key_material(key)
 
 
 def may_hold_secret(path: str) -> bool:
@@ -53,7 +58,7 @@ def may_hold_secret(path: str) -> bool:
 
 
 def shown(value: object) -> str:
-    """Write a found value in one short printable line."""
+    """Write a found value in one short printable line, without what may be a secret by its look."""
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
@@ -62,8 +67,15 @@ def shown(value: object) -> str:
         return "nothing"
     if isinstance(value, bool):
         return str(value).lower()
-    text = "".join(char if char.isprintable() else "�" for char in str(value))
+    if is_key_material(str(value)):
+        return NOT_REPEATED
+    text = "".join(char if char.isprintable() else "�" for char in without_passwords(str(value)))
     return f"'{text[:77]}...'" if len(text) > 80 else f"'{text}'"
+
+
+def plain(word: str) -> str:
+    """Write a word of the file as it is, unless it looks like a secret."""
+    return NOT_REPEATED if is_key_material(word) else without_passwords(word)
 
 
 def did_you_mean(found: str, allowed: Iterable[str]) -> str:
@@ -72,4 +84,4 @@ def did_you_mean(found: str, allowed: Iterable[str]) -> str:
 
     words = {word.lower().replace("-", "_"): word for word in allowed}
     close = get_close_matches(found.lower().replace("-", "_"), words, n=1)
-    return f"did you mean {words[close[0]]}? " if close else ""
+    return f"did you mean {plain(words[close[0]])}? " if close else ""

@@ -7,9 +7,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, fie
 
 from filesync.config.timing import check_cron, check_timezone
 from filesync.durations import parse_duration
+from filesync.key_material import is_no_path
 from filesync.providers.details import FilterDetails, Section
 from filesync.schedule import CronSchedule, IntervalSchedule, ManualSchedule, Schedule
-from filesync.variables import holds_key
 
 
 def to_length(value: Any) -> timedelta:
@@ -37,7 +37,7 @@ def to_unreadable(value: Any) -> Any:
 
 def to_key_file(path: str) -> str:
     """Refuse a key where its file's path belongs."""
-    if holds_key(path):
+    if is_no_path(path):
         raise ValueError("the path of a file is needed, not what is in it")
     return path
 

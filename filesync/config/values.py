@@ -8,11 +8,16 @@ from typing import Any
 from filesync.config.document import Items, Node, Scalar, Table
 from filesync.config.mistakes import Mistake, key_path
 from filesync.errors import ConfigError
+from filesync.key_material import holds_private_key, is_key_material
+from filesync.variables import is_secret
 
 _VARIABLE = re.compile(r"\$\$(?=\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{[^}]*\}?")
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})", re.ASCII)
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,11})\.[0-9]{1,6}", re.ASCII)
 _MOST_FILLED = 5_000_000  # characters that variables bring into a file
+_NO_KEY = "another value is needed: a key or a login does not belong here; name its file, or a variable"
+_CHECKED_ELSEWHERE = (".service_account_path", ".google_credentials_path", ".client_secret", ".secret", ".url")
+_ARGUMENT = re.compile(r"\.command\[[1-9][0-9]*\]$")
 _NOTHING = ("", "~", "null", "Null", "NULL")
 _YES_NO = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
@@ -31,6 +36,26 @@ def fill(root: Node, variables: Mapping[str, str], file: Path, mistakes: list[Mi
         except ConfigError as exc:
             mistakes.append(Mistake(scalar.line, scalar.column, path, str(exc), file=file))
     return frozenset(names)
+
+
+def check_for_keys(root: Node, file: Path, mistakes: list[Mistake]) -> None:
+    """Find keys and logins where none belongs, in a value or in the place of a key; none of them is repeated."""
+    for scalar, path in _scalars(root, ""):
+        text = scalar.text if scalar.filled is None else scalar.filled
+        if _is_out_of_place(text, path):
+            mistakes.append(Mistake(scalar.line, scalar.column, path, _NO_KEY, file=file))
+    for key, path in _keys(root, ""):
+        if is_key_material(key.text):
+            mistakes.append(Mistake(key.line, key.column, path, _NO_KEY, file=file))
+
+
+def _is_out_of_place(text: str, path: str) -> bool:
+    """Tell whether a key stands where it would be shown: not where secrets belong, or where its own check says more."""
+    if is_secret(path) or path.endswith(_CHECKED_ELSEWHERE):
+        return False
+    if _ARGUMENT.search(path):  # JSON may be meant as a program's argument
+        return holds_private_key(text)
+    return is_key_material(text)
 
 
 def is_broken(node: Node | None) -> bool:
@@ -117,3 +142,18 @@ def _scalars(node: Node, path: str, seen: set[int] | None = None) -> Iterator[tu
     elif isinstance(node, Table):
         for key, each in node.nodes.items():
             yield from _scalars(each, key_path(path, key), seen)
+
+
+def _keys(node: Node, path: str, seen: set[int] | None = None) -> Iterator[tuple[Scalar, str]]:
+    """Walk over every key of a mapping once."""
+    seen = set() if seen is None else seen
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, Table):
+        for name, key in node.keys.items():
+            yield key, key_path(path, name)
+            yield from _keys(node.nodes[name], key_path(path, name), seen)
+    elif isinstance(node, Items):
+        for at, each in enumerate(node.nodes):
+            yield from _keys(each, key_path(path, at), seen)

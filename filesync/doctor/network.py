@@ -8,6 +8,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from filesync import tls
 from filesync.doctor.finding import Finding, Skipped, fail, ok, warn
+from filesync.key_material import quotable
+from filesync.variables import problem_with
 
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 OF_THE_NETWORK = (*_PROXIES, "NO_PROXY", *tls.BUNDLES)
@@ -26,7 +28,7 @@ def check_proxies(
     for entry in filter(None, map(str.strip, _value(environ, "NO_PROXY").split(","))):
         if "://" in entry:
             mend = "write names of hosts, domains or addresses with commas between them"
-            yield warn("network", "proxy", f"NO_PROXY: {entry[:80]!r} is the name of no host", mend, "NO_PROXY")
+            yield warn("network", "proxy", f"NO_PROXY: {quotable(entry, 80)} is the name of no host", mend, "NO_PROXY")
     if not found:
         yield ok("network", "proxy", "none is set")
 
@@ -35,7 +37,12 @@ def check_authorities(environ: Mapping[str, str], written: Mapping[str, str]) ->
     """Look at the file of certificate authorities that is to be trusted."""
     yield from _in_vain("authorities", tls.BUNDLES, environ, written)
     trusted = tls.authorities(environ)
-    if trusted.bundle:
+    named = trusted.bundle or trusted.ignored
+    problem = problem_with(named.name, named.value) if named else ""
+    if named and problem:  # it may be a key: not repeated, not tried
+        mend = f"set {named.name} to the file of your certificate authority, in PEM, or unset it"
+        yield fail("network", "authorities", f"{named.name}: {problem}", mend, named.name)
+    elif trusted.bundle:
         yield _bundle(trusted.bundle)
     elif trusted.ignored:
         name = trusted.ignored.name
@@ -64,14 +71,15 @@ def _value(values: Mapping[str, str], name: str) -> str:
 def _proxy(name: str, value: str, *, offline: bool) -> Finding | Skipped:
     """Judge one proxy; its address is not repeated, for it may hold a password."""
     example = f"set {name} to an address such as http://proxy.example.com:3128, or unset it"
-    parts = urlsplit(value if "://" in value else f"http://{value}")
     try:
+        parts = urlsplit(value if "://" in value else f"http://{value}")
         host, usual = parts.hostname, _PORTS[parts.scheme]
         port = parts.port or usual
     except (ValueError, KeyError):
         return fail("network", "proxy", f"{name}: is no address of a proxy", example, name)
-    if not host:
-        return fail("network", "proxy", f"{name}: names no host", example, name)
+    problem = problem_with(name, value) or ("" if host else "names no host")
+    if problem:
+        return fail("network", "proxy", f"{name}: {problem}", example, name)
     if parts.scheme.startswith("socks") and not _has_socks():
         return fail(
             "network", "proxy", f"{name}: SOCKS needs a package that is not installed", "pip install pysocks", name

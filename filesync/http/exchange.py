@@ -19,6 +19,7 @@ class Route:
     answers: bool = True  # False: a success says nothing, so that its body is not read
     gives_login: bool = False  # its answer is an access token
     may_be_missing: bool = False  # asks whether something is still there: a 404 is an answer, not a failure
+    tries: int | None = field(default=None, compare=False)  # the most that a failure is worth; None: as usual
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import cast
 import tenacity
 
 from filesync.clock import Stop
+from filesync.errors import RateLimitedError
 from filesync.http.exchange import Again, Call, Randomness, Reply, Send
 
 MOST_TRIES = 6
@@ -29,7 +30,7 @@ def retried(send: Send, stop: Stop, random: Randomness) -> Send:
 
         loop = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Again),
-            stop=lambda state: state.attempt_number >= _failure(state).tries,
+            stop=lambda state: state.attempt_number >= _tries(call, _failure(state)),
             wait=lambda state: backoff(_failure(state), state.attempt_number, random),
             sleep=sleep,
             reraise=True,
@@ -47,6 +48,12 @@ def backoff(failure: Again, tries: int, random: Randomness) -> float:
     if failure.waits_elsewhere:
         return 0.0
     return random.random() * min(_CAP, _BASE * 2.0 ** (tries - 1))
+
+
+def _tries(call: Call, failure: Again) -> int:
+    if call.route.tries is None or isinstance(failure.error, RateLimitedError):
+        return failure.tries
+    return min(call.route.tries, failure.tries)
 
 
 def _failure(state: tenacity.RetryCallState) -> Again:

@@ -51,7 +51,11 @@ class Judge:
                 self._refuse(call, reply)
             if reply.status >= 300:
                 raise ResponseError(f"{call.where}: redirected elsewhere ({reply.status}); not followed")
-            return replace(reply, body=to_object(call, reply.content) if call.route.answers else {})
+            body = to_object(call, reply.content) if call.route.answers else {}
+            hidden = _hidden_status(body)
+            if hidden is not None:
+                self._refuse(call, replace(reply, status=hidden))
+            return replace(reply, body=body)
 
         return send_and_judge
 
@@ -76,6 +80,16 @@ class Judge:
     def _text(self, call: Call, reply: Reply, refusal: Refusal) -> str:
         said = f"{self._redactor.line(refusal.reason)} {self._redactor.line(refusal.detail)}"
         return f"{call.where}: {reply.status} {said.strip()}".rstrip()
+
+
+def _hidden_status(body: Mapping[str, Any]) -> int | None:
+    """Find the status of an error that came with 200: Google's envelope, which no answer of theirs has in it.
+
+    https://github.com/googleapis/google-api-nodejs-client/issues/2899
+    """
+    error = body.get("error")
+    code = error.get("code") if isinstance(error, Mapping) else None
+    return code if isinstance(code, int) and 400 <= code < 600 else None
 
 
 def _passing(status: int, refusal: Refusal, text: str) -> FilesyncError | None:

@@ -78,7 +78,7 @@ class Provider(Protocol):
     def resolve(self, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]: ...
 
     def left_out(self) -> Sequence[str]:
-        """Names of what the service shows and this provider leaves out on purpose, after `read` saw them."""
+        """Names, or counts, of what the service shows and this provider leaves out on purpose, after `read` saw it."""
 
 
 @runtime_checkable

@@ -69,11 +69,12 @@ class Evidence:
             try:
                 self._control()
             except RefusedError as error:
-                raise RefusedError(
+                raise type(error)(
                     f"{error}: refused, although this login could read it before, so what else is refused proves "
                     "nothing and nothing is removed; check what the login may still read",
                     status=error.status,
                     reason=error.reason,
+                    about=About.LOGIN,  # so that it never passes for one item's own failure
                 ) from error
             self._is_proved = True
 

@@ -6,10 +6,9 @@ ALTER TABLE folders ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE candidates ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE candidates ADD COLUMN failure TEXT;
 
--- The sync that asked what became of it; `settled`: the removal was decided and is being written, in steps.
+-- The sync that asked what became of it; `accepted`: a person let its removal through, which is not written yet.
 ALTER TABLE candidates ADD COLUMN asked_in INTEGER;
-ALTER TABLE candidates ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX candidates_settled ON candidates (endpoint_id) WHERE settled;
+ALTER TABLE candidates ADD COLUMN accepted INTEGER NOT NULL DEFAULT 0;
 
 -- What follows from one statement for any number of files and is not done yet: for each file of these folders a new path
 -- and decision, or (with a fate) its removal. Files up to the row ids `files_after` and `withheld_after` have got it.

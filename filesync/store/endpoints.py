@@ -272,7 +272,9 @@ def _tell_anew(connection: sqlite3.Connection, old: Stored, endpoint: Declared, 
 
 def _change_scope(connection: sqlite3.Connection, endpoint_id: int, scope: str, now: Timestamp) -> None:
     """Ask for a full listing of the new scope; what lies outside leaves as out_of_scope at its end."""
-    connection.execute("DELETE FROM seen WHERE endpoint_id = ?", (endpoint_id,))
+    # Everything is listed anew, and what the old scope decided is no more so in the new one.
+    for table in ("seen", "candidates", "owed"):
+        connection.execute(f"DELETE FROM {table} WHERE endpoint_id = ?", (endpoint_id,))  # noqa: S608  our own words
     connection.execute(
         """UPDATE sync_state SET scope = ?, provider_state = '{}', root_id = NULL, full_begun_at = ?, track_seen = 1,
            folders_known_at = NULL,

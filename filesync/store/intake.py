@@ -346,7 +346,9 @@ class Intake:
         self._removals.suspect(holders, sighting, is_folder=True)
 
     def _put_files(self, files: Sequence[RemoteFile], sighting: Sighting) -> None:
-        adopt_into = self.scope.adopter
+        # While folders are still being named for the first time, one that is unknown may just not have come yet.
+        is_too_early = self._is_flat_listing and not self._memory.knows_folders and not self._knows_tree
+        adopt_into = None if is_too_early else self.scope.adopter
         self._tally.files_seen += len(files)
         if files:
             self._note_seen([file.id for file in files])
@@ -371,6 +373,11 @@ class Intake:
 
     def _is_relisting(self) -> bool:
         return self._memory.full and self._memory.completed and not self._stamped and not self._memory.rescoping
+
+    @property
+    def _knows_tree(self) -> bool:
+        """Tell whether an earlier listing named the folders of this scope."""
+        return self._memory.completed and not self._memory.rescoping
 
     @property
     def _is_flat_listing(self) -> bool:

@@ -26,6 +26,15 @@ _OWE = """
         cause = excluded.cause, fate = excluded.fate, reconciled = excluded.reconciled,
         files_after = 0, withheld_after = 0
 """
+_LEAVING = """
+    leaving (id, fate, cause, reconciled) AS (
+        SELECT external_id, fate, CASE cause WHEN 'file' THEN 'folder' ELSE cause END, reconciled
+        FROM candidates WHERE endpoint_id = :endpoint AND is_folder AND fate IS NOT NULL
+        UNION
+        SELECT f.external_folder_id, l.fate, l.cause, l.reconciled FROM folders AS f
+        JOIN leaving AS l ON f.parent_external_id = l.id
+        WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +63,13 @@ class Owed:
         contents: Contents,
         removals: Removals,
         ledger: Ledger,
-        *,
-        removes: bool,
     ) -> None:
-        """Make it for one sync; without `removes` (a trial), removals that an earlier one left wait for the next."""
         self._connection = connection
         self._endpoint_id = endpoint_id
         self._tree = tree
         self._contents = contents
         self._removals = removals
         self._ledger = ledger
-        self._removes = removes
 
     def owe(self, folder_ids: Sequence[str], cause: str) -> None:
         """Owe the files of these folders, which moved, came in or went out, a new path and decision."""
@@ -96,56 +101,46 @@ class Owed:
         )
 
     def owe_removals(self) -> None:
-        """Turn the removals that are decided into owed work: from now on no sync asks about them again."""
+        """Owe what decided removals of folders mean for all that is below them."""
         self._connection.execute(
-            f"""WITH RECURSIVE leaving (id, fate, cause, reconciled) AS (
-                    SELECT external_id, fate, CASE cause WHEN 'file' THEN 'folder' ELSE cause END, reconciled
-                    FROM candidates WHERE endpoint_id = :endpoint AND is_folder AND fate IS NOT NULL
-                    UNION
-                    SELECT f.external_folder_id, l.fate, l.cause, l.reconciled FROM folders AS f
-                    JOIN leaving AS l ON f.parent_external_id = l.id
-                    WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL)
+            f"""WITH RECURSIVE {_LEAVING}
                 INSERT INTO owed (endpoint_id, folder_id, fate, cause, reconciled)
                 SELECT :endpoint, id, fate, cause, reconciled FROM leaving WHERE true {_OWE}""",  # noqa: S608  as above
             {"endpoint": self._endpoint_id},
         )
-        self._removals.settle()
+
+    def forget_removals(self) -> None:
+        """Drop what an earlier sync was removing when it was stopped: its candidates are decided once more."""
+        self._connection.execute("DELETE FROM owed WHERE endpoint_id = ? AND fate IS NOT NULL", (self._endpoint_id,))
 
     def count_removals(self, most: int) -> int:
         """Count the files that decided removals take away, up to `most`."""
         row = self._connection.execute(
-            """WITH RECURSIVE leaving (id) AS (
-                   SELECT external_id FROM candidates
-                   WHERE endpoint_id = :endpoint AND is_folder AND fate IS NOT NULL
-                   UNION
-                   SELECT f.external_folder_id FROM folders AS f JOIN leaving ON f.parent_external_id = leaving.id
-                   WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL)
+            f"""WITH RECURSIVE {_LEAVING}
                SELECT count(*) FROM (
                    SELECT 1 FROM candidates WHERE endpoint_id = :endpoint AND NOT is_folder AND fate IS NOT NULL
                    UNION ALL
                    SELECT 1 FROM leaving JOIN files AS f ON f.endpoint_id = :endpoint
                        AND f.parent_external_id = leaving.id AND f.deleted_at IS NULL
-                   LIMIT :most)""",
+                   LIMIT :most)""",  # noqa: S608  as above
             {"endpoint": self._endpoint_id, "most": most},
         ).fetchone()
         return int(row[0])
 
     def is_clear(self) -> bool:
-        """Tell whether nothing is owed."""
+        """Tell whether no folder owes its files anything."""
         row = self._connection.execute(
-            """SELECT EXISTS (SELECT 1 FROM owed WHERE endpoint_id = :endpoint AND (:removes OR fate IS NULL))
-                   OR (:removes AND EXISTS (SELECT 1 FROM candidates WHERE endpoint_id = :endpoint AND settled))""",
-            {"endpoint": self._endpoint_id, "removes": self._removes},
+            "SELECT EXISTS (SELECT 1 FROM owed WHERE endpoint_id = ?)", (self._endpoint_id,)
         ).fetchone()
         return not row[0]
 
-    def step(self, now: Timestamp) -> None:
-        """Do one commit's worth of what is owed."""
-        if self.is_clear():
-            return
+    def step(self, now: Timestamp) -> int:
+        """Do one commit's worth of what is owed; tell how much could be done besides."""
         left = STEP
         paid: list[str] = []
         debts = self._debts()
+        if not debts:
+            return left
         self._tree.meet(debt.folder_id for debt in debts)
         for debt in debts:
             left -= 1 + self._pay(debt, now, left)
@@ -156,14 +151,20 @@ class Owed:
             """DELETE FROM owed WHERE endpoint_id = ? AND folder_id IN (SELECT value FROM json_each(?))""",
             (self._endpoint_id, json.dumps(paid)),
         )
-        if left > 0 and self._removes:
-            self._removals.remove_settled(now, left)
+        return left
+
+    def remove_step(self, now: Timestamp) -> bool:
+        """Write one commit's worth of decided removals, those of folders first; tell whether it was the last."""
+        left = self.step(now)
+        if left <= 0 or not self.is_clear():
+            return False
+        return self._removals.remove_decided(now, left)
 
     def _debts(self) -> list[_Debt]:
         rows = self._connection.execute(
             """SELECT folder_id, fate, cause, reconciled, files_after, withheld_after FROM owed
-               WHERE endpoint_id = ? AND (? OR fate IS NULL) ORDER BY folder_id LIMIT ?""",
-            (self._endpoint_id, self._removes, STEP),
+               WHERE endpoint_id = ? ORDER BY folder_id LIMIT ?""",
+            (self._endpoint_id, STEP),
         )
         return [_Debt(row[0], Gone(row[1]) if row[1] else None, row[2], bool(row[3]), row[4], row[5]) for row in rows]
 
@@ -175,7 +176,7 @@ class Owed:
         if debt.fate is None:
             self._contents.reconsider_shown(states, sighting)
         else:
-            self._remove(debt.folder_id, states, debt.fate, sighting)
+            self._remove(states, debt.fate, sighting)
         withheld = self._withheld(debt, most - len(files))
         if debt.fate is None:
             self._contents.reconsider_withheld({row[1]: row[2:] for row in withheld}, sighting)
@@ -203,10 +204,10 @@ class Owed:
             (self._endpoint_id, debt.folder_id, debt.withheld_after, most),
         ).fetchall()
 
-    def _remove(self, folder_id: str, states: dict[str, FileState], fate: Gone, sighting: Sighting) -> None:
+    def _remove(self, states: dict[str, FileState], fate: Gone, sighting: Sighting) -> None:
         turns = [Turn(id_, state, gone(state, sighting.now, fate), sighting.cause) for id_, state in states.items()]
         self._ledger.record(turns, sighting.now, reconciled=sighting.reconciled)
-        self._removals.seen_again(json.dumps([folder_id, *states]))  # they need no fate of their own any more
+        self._removals.seen_again(json.dumps(list(states)))  # they need no fate of their own any more
 
     def _note_progress(
         self, debt: _Debt, files: Sequence[tuple[int, str, *FileState]], withheld: Sequence[tuple[int, str, *Facts]]

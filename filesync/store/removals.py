@@ -26,7 +26,8 @@ _PUT = """
 """
 _FILES_BELOW = """
     WITH RECURSIVE below (id) AS (
-        SELECT c.external_id FROM candidates AS c WHERE c.endpoint_id = ?1 AND c.is_folder AND c.vanished
+        SELECT c.external_id FROM candidates AS c
+        WHERE c.endpoint_id = ?1 AND c.is_folder AND c.vanished AND NOT c.accepted
         UNION
         SELECT f.external_folder_id FROM folders AS f JOIN below ON f.parent_external_id = below.id
         WHERE f.endpoint_id = ?1 AND f.deleted_at IS NULL)
@@ -35,16 +36,19 @@ _FILES_BELOW = """
     UNION
     SELECT f.external_file_id FROM candidates AS c
     JOIN files AS f ON f.endpoint_id = c.endpoint_id AND f.external_file_id = c.external_id
-    WHERE c.endpoint_id = ?1 AND NOT c.is_folder AND c.vanished AND f.deleted_at IS NULL
+    WHERE c.endpoint_id = ?1 AND NOT c.is_folder AND c.vanished AND NOT c.accepted AND f.deleted_at IS NULL
 """
 
 
 class Removals:
     """The candidates of one endpoint."""
 
-    def __init__(self, connection: sqlite3.Connection, endpoint_id: int, tree: Tree, ledger: Ledger) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, endpoint_id: int, sync_log_id: int, tree: Tree, ledger: Ledger
+    ) -> None:
         self._connection = connection
         self._endpoint_id = endpoint_id
+        self._sync_log_id = sync_log_id
         self._tree = tree
         self._ledger = ledger
 
@@ -96,9 +100,10 @@ class Removals:
         """Take the answer of a look-up: gone and why, or (None) still there, and then its folder is read again."""
         if fate is not None:
             self._connection.execute(
-                """UPDATE candidates SET fate = ?, looked_up = 1, cause = CASE WHEN ? THEN 'access' ELSE cause END
+                """UPDATE candidates SET fate = ?, looked_up = 1, asked_in = ?,
+                   cause = CASE WHEN ? THEN 'access' ELSE cause END
                    WHERE endpoint_id = ? AND external_id = ?""",
-                (fate.value, fate is Gone.ACCESS_LOST, self._endpoint_id, id_),
+                (fate.value, self._sync_log_id, fate is Gone.ACCESS_LOST, self._endpoint_id, id_),
             )
             return
         self._connection.execute(
@@ -149,19 +154,18 @@ class Removals:
         ).fetchall()
         return [(path, failure) for path, failure in rows]
 
-    def forget_answers(self, kept_since: Timestamp) -> None:
+    def forget_answers(self, *, tells_all: bool) -> None:
         """Make what earlier syncs looked up, and did not write, candidates again: it may have come back since.
 
-        Not what lies outside a new scope, of a sync that was stopped after `kept_since`: that it came in would be told
-        by the listing, and looking all of the old scope up may take longer than a scheduled sync has time.
+        Not the answers of one that was stopped where the service tells of everything that comes back (`tells_all`: by
+        its log), or of what lies outside a new scope, which comes in by no other way: looking all of them up may take
+        longer than a scheduled sync has time, and would begin anew with each start.
         """
         self._connection.execute(
-            """UPDATE candidates SET fate = NULL, looked_up = 0
-               WHERE endpoint_id = :endpoint AND looked_up AND NOT settled
-               AND NOT (fate = :outside AND cause = 'config' AND asked_in IN (
-                   SELECT id FROM sync_logs
-                   WHERE endpoint_id = :endpoint AND status = 'interrupted' AND started_at >= :since))""",
-            {"endpoint": self._endpoint_id, "outside": Gone.OUT_OF_SCOPE.value, "since": kept_since},
+            """UPDATE candidates SET fate = NULL, looked_up = 0 WHERE endpoint_id = :endpoint AND looked_up
+               AND NOT ((:tells_all OR (fate = :outside AND cause = 'config')) AND asked_in IN (
+                   SELECT id FROM sync_logs WHERE endpoint_id = :endpoint AND status = 'interrupted'))""",
+            {"endpoint": self._endpoint_id, "outside": Gone.OUT_OF_SCOPE.value, "tells_all": tells_all},
         )
 
     def spare_unreadable(self) -> None:
@@ -182,14 +186,14 @@ class Removals:
             (self._endpoint_id,),
         )
 
-    def undecided_folders(self, sync_log_id: int) -> list[Candidate]:
+    def undecided_folders(self) -> list[Candidate]:
         """List the folders that this sync is still to look up: topmost first, none below one that is a candidate."""
         rows = self._connection.execute(
             """SELECT c.external_id, d.parent_external_id, c.fate IS NULL AND c.asked_in IS NOT ?2
                FROM candidates AS c LEFT JOIN folders AS d
                ON d.endpoint_id = c.endpoint_id AND d.external_folder_id = c.external_id
                WHERE c.endpoint_id = ?1 AND c.is_folder ORDER BY c.external_id""",
-            (self._endpoint_id, sync_log_id),
+            (self._endpoint_id, self._sync_log_id),
         ).fetchall()
         folders = {row[0] for row in rows}
         return [
@@ -198,7 +202,7 @@ class Removals:
             if is_open and not self._is_below(id_, parent, folders)
         ]
 
-    def undecided_files(self, sync_log_id: int, most: int) -> list[Candidate]:
+    def undecided_files(self, most: int) -> list[Candidate]:
         """List some of the files that this sync is still to look up: none below a folder that is a candidate."""
         rows = self._connection.execute(
             """WITH RECURSIVE below (id) AS (
@@ -211,7 +215,7 @@ class Removals:
                WHERE c.endpoint_id = :endpoint AND NOT c.is_folder AND c.fate IS NULL AND c.asked_in IS NOT :sync
                AND (f.parent_external_id IS NULL OR f.parent_external_id NOT IN (SELECT id FROM below))
                ORDER BY c.external_id LIMIT :most""",
-            {"endpoint": self._endpoint_id, "sync": sync_log_id, "most": most},
+            {"endpoint": self._endpoint_id, "sync": self._sync_log_id, "most": most},
         )
         return [Candidate(id_, is_folder=False, parent_id=parent) for id_, parent in rows]
 
@@ -222,23 +226,25 @@ class Removals:
         ).fetchone()
         return bool(row[0])
 
-    def note_asked(self, sync_log_id: int, ids: Sequence[str]) -> None:
+    def note_asked(self, ids: Sequence[str]) -> None:
         """Remember that this sync looked these up: those that it learned nothing of wait for the next one."""
         self._connection.execute(
             """UPDATE candidates SET asked_in = ? WHERE endpoint_id = ?
                AND external_id IN (SELECT value FROM json_each(?))""",
-            (sync_log_id, self._endpoint_id, json.dumps(list(ids))),
+            (self._sync_log_id, self._endpoint_id, json.dumps(list(ids))),
         )
 
-    def below_gone(self) -> list[Candidate]:
+    def below_gone(self, *, only_refused: bool) -> list[Candidate]:
         """List what is below folders that look-ups of this sync found gone: folders, upper ones first, then files.
 
-        Not endlessly many: what is not among them goes with its folder.
+        Not endlessly many: what is not among them goes with its folder. `only_refused`: of folders that this login may
+        not see any more, which may only have led to what it still sees.
         """
         rows = self._connection.execute(
             """WITH RECURSIVE gone (id) AS (
                    SELECT external_id FROM candidates
-                   WHERE endpoint_id = :endpoint AND is_folder AND looked_up AND fate IS NOT NULL),
+                   WHERE endpoint_id = :endpoint AND is_folder AND looked_up AND fate IS NOT NULL
+                   AND (fate = :refused OR NOT :only_refused)),
                below (id) AS (
                    SELECT id FROM gone UNION
                    SELECT f.external_folder_id FROM folders AS f JOIN below ON f.parent_external_id = below.id
@@ -253,7 +259,13 @@ class Removals:
                    SELECT external_file_id, 0, parent_external_id FROM files
                    WHERE endpoint_id = :endpoint AND deleted_at IS NULL
                    AND parent_external_id IN (SELECT id FROM below) LIMIT :files)""",
-            {"endpoint": self._endpoint_id, "folders": _MOST_FOLDERS_BELOW, "files": _MOST_FILES_BELOW},
+            {
+                "endpoint": self._endpoint_id,
+                "folders": _MOST_FOLDERS_BELOW,
+                "files": _MOST_FILES_BELOW,
+                "only_refused": only_refused,
+                "refused": Gone.ACCESS_LOST.value,
+            },
         )
         return [Candidate(id_, bool(is_folder), parent_id) for id_, is_folder, parent_id in rows]
 
@@ -273,19 +285,27 @@ class Removals:
         ).fetchone()
         return int(row[0])
 
-    def settle(self) -> None:
-        """Have the removals that are decided written whatever is said later; those of folders are owed by now."""
+    def accept(self) -> None:
+        """Remember that a person let the decided removals through, until they are written."""
         self._connection.execute(
-            "DELETE FROM candidates WHERE endpoint_id = ? AND is_folder AND fate IS NOT NULL", (self._endpoint_id,)
-        )
-        self._connection.execute(
-            "UPDATE candidates SET settled = 1 WHERE endpoint_id = ? AND fate IS NOT NULL", (self._endpoint_id,)
+            "UPDATE candidates SET accepted = 1 WHERE endpoint_id = ? AND fate IS NOT NULL", (self._endpoint_id,)
         )
 
-    def remove_settled(self, now: Timestamp, most: int) -> None:
-        """Write at most so many removals of single files that were settled."""
+    def are_accepted(self) -> bool:
+        """Tell whether removals that a person let through are not written yet."""
+        row = self._connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM candidates WHERE endpoint_id = ? AND accepted)", (self._endpoint_id,)
+        ).fetchone()
+        return bool(row[0])
+
+    def remove_decided(self, now: Timestamp, most: int) -> bool:
+        """Write at most so many decided removals of single files, once those of folders are; tell whether that is all.
+
+        A folder stays a candidate until everything below it is written: who is stopped before asks about it again.
+        """
         rows = self._connection.execute(
-            "SELECT external_id, fate, cause, reconciled FROM candidates WHERE endpoint_id = ? AND settled LIMIT ?",
+            """SELECT external_id, fate, cause, reconciled FROM candidates
+               WHERE endpoint_id = ? AND NOT is_folder AND fate IS NOT NULL LIMIT ?""",
             (self._endpoint_id, most),
         ).fetchall()
         kinds: dict[tuple[str, str, int], list[str]] = {}
@@ -294,6 +314,23 @@ class Removals:
         for (fate, cause, reconciled), ids in kinds.items():
             self._remove_files(ids, Gone(fate), cause, now, reconciled=bool(reconciled))
         self.seen_again(json.dumps([row[0] for row in rows]))
+        if len(rows) == most:
+            return False
+        self._connection.execute(
+            """DELETE FROM candidates WHERE endpoint_id = :endpoint AND is_folder AND (fate IS NOT NULL OR EXISTS (
+                   SELECT 1 FROM folders AS f WHERE f.endpoint_id = :endpoint
+                   AND f.external_folder_id = candidates.external_id AND f.deleted_at IS NOT NULL))""",
+            {"endpoint": self._endpoint_id},
+        )
+        return True
+
+    def reconsider(self) -> None:
+        """Drop the files that the filters left out, not written yet: the filters are others now."""
+        self._connection.execute(
+            """DELETE FROM candidates
+               WHERE endpoint_id = ? AND NOT is_folder AND fate = 'out_of_scope' AND NOT vanished""",
+            (self._endpoint_id,),
+        )
 
     def _remove_files(self, ids: Sequence[str], fate: Gone, cause: str, now: Timestamp, *, reconciled: bool) -> None:
         condition = "deleted_at IS NULL AND external_file_id IN (SELECT value FROM json_each(?))"

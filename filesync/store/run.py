@@ -7,7 +7,7 @@ import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from filesync.clock import Timestamp, to_timestamp
@@ -30,7 +30,6 @@ from filesync.store.tree import Tree
 if TYPE_CHECKING:
     from filesync.alerts import Audience
 
-_ANSWERS_KEPT = timedelta(hours=1)
 _ASKED_AT_ONCE = 1_000  # candidates
 _FORGOTTEN_AT_ONCE = 50_000  # ids
 _FEWEST_GUARDED = 20  # files; smaller endpoints may lose them all
@@ -82,6 +81,7 @@ class Run:
         self._connection = database.connection
         self._now = now
         self._check_stop = check_stop
+        self._accepted = False  # what this sync removes, a person let through
         with database.transaction() as connection:
             self._memory = Memory(connection, plan.endpoint_id)
             owed = self._memory.needs_full(self._stamp(), self._relist_before())
@@ -93,7 +93,8 @@ class Run:
         self._assemble()
         if not self._is_trial:
             with self._writing():
-                self._removals.forget_answers(to_timestamp(self._now() - _ANSWERS_KEPT))
+                self._owed.forget_removals()
+                self._removals.forget_answers(tells_all=not plan.stamped)
 
     def _assemble(self) -> None:
         connection, plan = self._connection, self.plan
@@ -101,17 +102,9 @@ class Run:
         self._bounds = (bound.after, bound.before)
         self._tree = Tree(connection, plan.endpoint_id, plan.selection.may_contain, stamped=plan.stamped)
         ledger = Ledger(connection, plan.endpoint_id, self.log_id, self.tally)
-        self._removals = Removals(connection, plan.endpoint_id, self._tree, ledger)
+        self._removals = Removals(connection, plan.endpoint_id, self.log_id, self._tree, ledger)
         self._contents = Contents(connection, plan.endpoint_id, self._tree, ledger, self._removals, bound.matches)
-        self._owed = Owed(
-            connection,
-            plan.endpoint_id,
-            self._tree,
-            self._contents,
-            self._removals,
-            ledger,
-            removes=not self._is_trial,
-        )
+        self._owed = Owed(connection, plan.endpoint_id, self._tree, self._contents, self._removals, ledger)
         self._odd_entries = OddEntries(connection, plan.endpoint_id, self.log_id)
         parts = Parts(
             connection,
@@ -182,6 +175,7 @@ class Run:
                 memory.forget_selection()  # what a trial decides by other filters is decided again
                 return
             if memory.selection != fingerprint:
+                self._removals.reconsider()
                 self._tree.refilter()
                 self._owed.owe_all(cause)
             else:
@@ -191,7 +185,7 @@ class Run:
             memory.set_selection(fingerprint, self._bounds)
 
     def work_off(self) -> None:
-        """Do what is owed, also by an earlier sync that was stopped. Raises StoppedError."""
+        """Do what folders owe their files, also since an earlier sync that was stopped. Raises StoppedError."""
         while not self._owed.is_clear():
             self._check_stop()
             with self._writing():
@@ -209,22 +203,23 @@ class Run:
 
     def undecided(self, *, folders_only: bool = False) -> list[Candidate]:
         """List candidates that this sync is still to look up: all folders, then some files; empty: there is none."""
-        folders = self._removals.undecided_folders(self.log_id)
-        return folders if folders or folders_only else self._removals.undecided_files(self.log_id, _ASKED_AT_ONCE)
+        folders = self._removals.undecided_folders()
+        return folders if folders or folders_only else self._removals.undecided_files(_ASKED_AT_ONCE)
 
     def note_asked(self, candidates: Sequence[Candidate]) -> None:
         """Remember which candidates were looked up, whatever was learned of them."""
         with self._writing():
-            self._removals.note_asked(self.log_id, [each.id for each in candidates])
+            self._removals.note_asked([each.id for each in candidates])
 
     def below_gone(self) -> list[Candidate]:
         """List what is below folders that look-ups found gone: it may have been moved out before, and nothing told.
 
-        Where this sync lists everything afresh, or the service tells of moves, there is nothing to ask about.
+        Where the service tells of moves, there is nothing to ask about. Where this sync lists everything afresh, only
+        what is below a refusal: who may not open a folder may have been given one below it.
         """
-        if not self.plan.stamped or self.plan.full or self._memory.rescoping:
+        if not self.plan.stamped or self._memory.rescoping:
             return []
-        return self._removals.below_gone()
+        return self._removals.below_gone(only_refused=self.plan.full)
 
     def guard(self, max_percent: float) -> Guard:
         """Count what would vanish within `reconcile_every`; trips above max_percent of at least 20 files."""
@@ -272,14 +267,19 @@ class Run:
     def remove(self, *, accepted: bool) -> None:
         """Write removals in steps when they are many; those that fit into one commit go with the outcome.
 
-        Once the first is written all are decided: a sync that is stopped in between leaves the rest to the next one.
-        `accepted`: a person let them through, so that the guard's window begins anew.
+        A sync that is stopped in between leaves the rest as candidates, which the next one decides once more, for they
+        may have come back. `accepted`: a person let them through; that holds until they are written.
         """
         if self._is_trial or self._owed.count_removals(STEP + 1) <= STEP:
             return
         with self._writing():
             self._decide(accepted=accepted)
-        self.work_off()
+        is_last = False
+        while not is_last:
+            self._check_stop()
+            with self._writing():
+                is_last = self._owed.remove_step(self._stamp())
+                journal.note_progress(self._connection, self.log_id, self.tally, self._stamp())
 
     def conclude(
         self,
@@ -297,8 +297,10 @@ class Run:
         with self._writing() as connection:
             if removals and not self._is_trial:
                 self._decide(accepted=accepted)
-                while not self._owed.is_clear():
-                    self._owed.step(self._stamp())
+                while not self._owed.remove_step(self._stamp()):
+                    pass  # what is left fits into this commit
+                if self._accepted:  # the guard's window begins anew, behind what was removed
+                    self._memory.accept_deletions(self._stamp())
             self.tally.folders_skipped = self._count_skipped()
             self.tally.odd_entries = self._odd_entries.count_seen()
             if listed and not self._is_trial and self._is_root_read():
@@ -312,7 +314,8 @@ class Run:
     def _decide(self, *, accepted: bool) -> None:
         self._owed.owe_removals()
         if accepted:
-            self._memory.accept_deletions(self._stamp())
+            self._removals.accept()
+        self._accepted = self._accepted or accepted or self._removals.are_accepted()
 
     def _note_ending(self, connection: sqlite3.Connection, outcome: Outcome, audience: "Audience") -> None:
         from filesync.store.notices import Closed, note_ending  # noqa: PLC0415  most syncs have nobody to tell

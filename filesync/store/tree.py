@@ -235,8 +235,9 @@ class Tree:
         decided = ((id_, int(not self._is_wanted(path)), excluded) for id_, path, excluded in rows)
         turned = [(id_, excluded) for id_, excluded, before in decided if excluded != before]
         self._connection.executemany(
-            """UPDATE folders SET excluded = ?, entry_cause = 'config', relist = CASE WHEN ? THEN ? ELSE relist END
-               WHERE endpoint_id = ? AND external_folder_id = ?""",
+            """UPDATE folders SET excluded = ?1, relist = CASE WHEN ?2 THEN ?3 ELSE relist END,
+               entry_cause = CASE WHEN NOT ?1 AND (?2 OR last_listed_at IS NULL) THEN 'config' ELSE entry_cause END
+               WHERE endpoint_id = ?4 AND external_folder_id = ?5""",
             [(excluded, self._stamped and not excluded, BY_ITSELF, self._endpoint_id, id_) for id_, excluded in turned],
         )
         self._cache.clear()

@@ -184,16 +184,21 @@ def _unasked_below(run: Run, asked: set[str], folders_only: bool) -> list[Candid
 def _pull_answers(batches: Generator[Batch, None, None], attempt: Attempt) -> None:
     """Store what look-ups say; answers that name nothing new are stored together."""
     answers: list[Resolved] = []
-    with closing(batches):
-        for batch in batches:
-            if isinstance(batch, Resolved):
-                answers.append(batch)
-            else:
-                attempt.run.put(batch)
-            if len(answers) >= _ANSWERS:
-                attempt.run.resolve(answers)
-                answers = []
-            attempt.stop.check()
+    try:
+        with closing(batches):
+            for batch in batches:
+                if isinstance(batch, Resolved):
+                    answers.append(batch)
+                    if len(answers) < _ANSWERS:
+                        continue  # whoever is to stop takes the answers that have come: requests end by themselves
+                    attempt.run.resolve(answers)
+                    answers = []
+                else:
+                    attempt.run.put(batch)
+                attempt.stop.check()
+    except StoppedError:
+        attempt.run.resolve(answers)  # look-ups are dear: the next sync goes on behind them
+        raise
     attempt.run.resolve(answers)
 
 

@@ -1,11 +1,13 @@
 """From an endpoint's configuration to a provider: its connections, with this sync's stop, budgets and counters."""
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random  # noqa: TID251  the type only; the generator is handed in
 
 from filesync.clock import Clock, Stop
 from filesync.config import Config, Endpoint, EndpointSet
 from filesync.config.sets import check_members
+from filesync.errors import FilesyncError
 from filesync.http import Attempt, Connector, Counters, Redactor
 from filesync.logs import Log, nowhere
 from filesync.model import Member
@@ -40,20 +42,30 @@ class Opener:
     def __call__(self, endpoint: Endpoint, stop: Stop, counters: Counters) -> Provider:
         """Make the provider of one endpoint. Raises AuthError when credentials are missing. No request yet."""
         surroundings = self.surroundings(endpoint.credentials, stop, counters, endpoint=endpoint.name)
-        return endpoint.kind.open(endpoint.details, surroundings)
+        with self._scrubbed():
+            return endpoint.kind.open(endpoint.details, surroundings)
 
     def open_set(self, wanted: EndpointSet, stop: Stop) -> Callable[[], Sequence[Member]]:
         """Make the function that asks for a set's members. Raises AuthError when credentials are missing."""
         template = wanted.template
-        return wanted.ability.open_set(
-            template.details, self.surroundings(template.credentials, stop, Counters(), set=wanted.name)
-        )
+        surroundings = self.surroundings(template.credentials, stop, Counters(), set=wanted.name)
+        with self._scrubbed():
+            return wanted.ability.open_set(template.details, surroundings)
 
     def members(self, wanted: EndpointSet, stop: Stop) -> Sequence[Member]:
         """Ask for a set's members. Raises ResponseError when no endpoint can be made of one of them."""
         members = self.open_set(wanted, stop)()
         check_members(wanted, members)
         return members
+
+    @contextlib.contextmanager
+    def _scrubbed(self) -> Iterator[None]:
+        """Take secrets out of what is said of a login: it goes into the database, and may quote what names a file."""
+        try:
+            yield
+        except FilesyncError as error:
+            error.args = (self._redactor.scrub(str(error)),)
+            raise
 
     def surroundings(self, credentials: str, stop: Stop, counters: Counters, **facts: str) -> Surroundings:
         """Lay out what a provider is given that logs in with this set of credentials, '' for the environment's.

@@ -5,11 +5,11 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeVar, cast
 
-from filesync.errors import AuthError
+from filesync.errors import AuthError, ResponseError
 from filesync.http import Answer
 from filesync.model import RemoteFolder, Rooted
-from filesync.providers.autodesk.admission import nothing_shown
-from filesync.providers.autodesk.service import Hubs
+from filesync.providers.autodesk.admission import RegionWarning, nothing_shown, told
+from filesync.providers.autodesk.service import MOST_ENTRIES, Hubs
 from filesync.providers.autodesk.translate import (
     Entry,
     attributes,
@@ -23,6 +23,7 @@ from filesync.providers.autodesk.translate import (
     text_of,
     to_entries,
     to_entry,
+    to_warnings,
 )
 
 T = TypeVar("T")
@@ -48,6 +49,7 @@ class Place:
     project_name: str | None
     hub_name: str | None
     region: str | None
+    page_limit: int = MOST_ENTRIES  # entries: fewer, where larger pages of a folder's contents failed
 
     def rooted(self, root: RemoteFolder) -> Rooted:
         return Rooted(
@@ -78,19 +80,29 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class HubsSeen:
-    """The hubs of an account. `silent`: a region did not answer, so that there may be more."""
+    """The hubs of an account. `silent`: a region did not answer, so that there may be more.
+
+    `warnings` tell why regions show none, `unusable` counts the entries without an id.
+    """
 
     hubs: Sequence[Hub]
     silent: bool
+    warnings: Sequence[RegionWarning] = ()
+    unusable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectsSeen:
-    """The active projects of a hub. `silent`: the answer may lack some; `warned`: it came with a warning."""
+    """The active projects of a hub. `silent`: the answer may lack some; `warned`: it came with a warning.
+
+    `unusable` counts the entries without an id.
+    """
 
     projects: Sequence[Project]
     silent: bool
     warned: bool
+    warnings: Sequence[RegionWarning] = ()
+    unusable: int = 0
 
 
 class Directory:
@@ -134,11 +146,13 @@ def list_hubs(service: Hubs) -> HubsSeen:
     """Give the account's hubs. An empty list never means that there are none: this login is not let in."""
     answer = service.hubs()
     entries = [entry for entry in to_entries(answer) if extension(entry).get("type") in (None, _ACCOUNT)]
-    hubs = [_to_hub(answer, entry) for entry in entries]
-    silent = has_outage(answer)
-    if not hubs and not silent:
-        raise AuthError(f"no hub is shown to this login: {nothing_shown(service.flow)}")
-    return HubsSeen(hubs, silent)
+    usable = [entry for entry in entries if id_of(entry)]
+    hubs = [_to_hub(answer, entry) for entry in usable]
+    silent, warnings = has_outage(answer), to_warnings(answer)
+    unusable = len(entries) - len(usable)
+    if not hubs and not silent and not unusable:
+        raise AuthError(f"no hub is shown to this login: {nothing_shown(service.flow, warnings)}{told(warnings)}")
+    return HubsSeen(hubs, silent, warnings, unusable)
 
 
 def read_hub(service: Hubs, hub_id: str) -> Hub:
@@ -153,20 +167,29 @@ def list_projects(service: Hubs, hub: Hub) -> ProjectsSeen:
     """
     answer, seen = service.projects(hub.id), set[str]()
     projects: list[Project] = []
-    silent = warned = False
+    warnings: list[RegionWarning] = []
+    silent, warned, unusable = False, False, 0
     while True:
-        projects += [_to_project(answer, entry, hub) for entry in to_entries(answer)]
+        entries = to_entries(answer)
+        projects += [_to_project(answer, entry, hub) for entry in entries if id_of(entry)]
+        unusable += sum(id_of(entry) is None for entry in entries)
         silent, warned = silent or has_outage(answer), warned or has_warnings(answer)
+        warnings += to_warnings(answer)
         href = next_href(answer)
         if href is None:
-            return ProjectsSeen(projects, silent, warned)
+            return ProjectsSeen(projects, silent, warned, warnings, unusable)
         answer = service.projects_page(href, after=answer.url, seen=seen)
 
 
 def to_place(answer: Answer, project_id: str, hub: Hub) -> Place:
     """Translate the answer about one project."""
     project = to_entry(answer)
-    root_id = required(answer, project, related_id(project, "rootFolder"), "root folder")
+    root_id = related_id(project, "rootFolder")
+    if root_id is None:
+        raise ResponseError(
+            f"{answer.url}: Autodesk names no root folder of project {project_id}: its files may not be set up yet; a "
+            "project admin opens Files (BIM 360: Document Management) once, and if it stays so reports it to Autodesk"
+        )
     return Place(project_id, hub.id, root_id, text_of(attributes(project).get("name")), hub.name, hub.region)
 
 

@@ -1,17 +1,29 @@
 """Discovering: the hubs, projects and top folders that a login is shown, with their ids."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from filesync.errors import NotFoundError, RefusedError, ResponseError, TransientError, UsageError
+from filesync.errors import (
+    About,
+    AuthError,
+    NotAdmittedError,
+    NotFoundError,
+    RefusedError,
+    ResponseError,
+    TransientError,
+    UsageError,
+)
+from filesync.http import Answer
+from filesync.providers.autodesk.admission import RegionWarning, nothing_shown, told
 from filesync.providers.autodesk.details import to_hub_id, to_project_id
-from filesync.providers.autodesk.directory import Directory, Hub, Project
+from filesync.providers.autodesk.directory import Directory, Hub, Project, ProjectsSeen
 from filesync.providers.autodesk.opening import connect
 from filesync.providers.autodesk.placing import named_hub
-from filesync.providers.autodesk.provider import directory_of
+from filesync.providers.autodesk.provider import directory_of, top_folder_query
+from filesync.providers.autodesk.routes import OF_ONE_PROJECT
 from filesync.providers.autodesk.service import Hubs, Service
-from filesync.providers.autodesk.tops import SystemFolders
-from filesync.providers.autodesk.translate import is_hidden, to_ancestors, to_entries, to_folder
+from filesync.providers.autodesk.tops import SystemFolders, branch, is_left_out, visible
+from filesync.providers.autodesk.translate import Entry
 from filesync.providers.base import Sight, Surroundings, Wanted
 
 _OUTAGE = "a part of Autodesk does not answer now, so there may be more"
@@ -60,7 +72,9 @@ class _Looking:
                 yield sight
         if self.project_id and not found:
             where = f"hub {hub_id}" if hub_id else "any hub that this login sees"
-            raise NotFoundError(f"project {self.project_id} is not in {where}, or not active", status=404)
+            warnings = () if hub_id else self.directory.hubs(self.service).warnings
+            text = f"project {self.project_id} is not in {where}, or not active{told(warnings)}"
+            raise _missing(text, warnings)
 
     def _hubs(self, hub_id: str | None) -> Iterator[Hub | Sight]:
         if hub_id:
@@ -70,19 +84,37 @@ class _Looking:
         yield from sorted(seen.hubs, key=lambda hub: (hub.name or "", hub.id))
         if seen.silent:
             yield Sight("outage", "", "", 0, problem=_OUTAGE, error_type="service_down")
+        closed = [warning for warning in seen.warnings if warning.is_of_user]
+        if closed and not self.project_id:
+            yield Sight("outage", "", "", 0, problem=told(closed).removeprefix("; "))  # this login is not let in there
+        if seen.unusable:
+            problem = f"hubs listed without an id: {seen.unusable}; report it to Autodesk"
+            yield Sight("outage", "", "", 0, problem=problem, error_type="bad_answer")
 
     def _in_hub(self, hub: Hub) -> Iterator[Sight]:
         sight = Sight("hub", hub.id, hub.name or "", 0, region=hub.region)
         try:
             seen = self.directory.projects(self.service, hub)
-        except (RefusedError, TransientError, ResponseError) as error:
+        except (RefusedError, NotAdmittedError, TransientError, ResponseError) as error:
             yield _unread(sight, error)
             return
         if self.project_id is None or any(each.id == self.project_id for each in seen.projects):
-            yield replace(sight, problem=_OUTAGE, error_type="service_down") if seen.silent else sight
+            yield self._with_problem(sight, seen)
         for project in sorted(seen.projects, key=lambda each: (each.name or "", each.id)):
             if self.project_id in (None, project.id):
                 yield from self._in_project(project)
+
+    def _with_problem(self, sight: Sight, seen: ProjectsSeen) -> Sight:
+        """Say of a hub what may be missing from its list."""
+        if seen.silent:
+            return replace(sight, problem=_OUTAGE, error_type="service_down")
+        if seen.unusable:
+            problem = f"projects listed without an id: {seen.unusable}; report it to Autodesk"
+            return replace(sight, problem=problem, error_type="bad_answer")
+        if seen.warned and not seen.projects:
+            problem = f"{nothing_shown(self.service.flow, seen.warnings)}{told(seen.warnings)}"
+            return replace(sight, problem=problem, error_type="login")
+        return sight
 
     def _in_project(self, project: Project) -> Iterator[Sight]:
         ids = {"hub_id": project.hub.id, "project_id": project.id}
@@ -92,7 +124,7 @@ class _Looking:
             return
         try:
             folders = list(self._folders(project))
-        except (RefusedError, TransientError, ResponseError) as error:
+        except (RefusedError, NotAdmittedError, TransientError, ResponseError) as error:
             yield _unread(sight, error)
             return
         yield sight
@@ -101,20 +133,39 @@ class _Looking:
 
     def _folders(self, project: Project) -> Iterator[tuple[str, str]]:
         """Give id and name of each top folder that is people's; a deep one with the folders above it."""
-        has_user = self.service.flow != "two_legged"
-        query = {"excludeDeleted": "true", "projectFilesOnly": "true"} if has_user else {}
-        answer = Service(self.service.connection, self.service.flow, project.id, query).top_folders(project.hub.id)
+        query = top_folder_query(has_user=self.service.flow != "two_legged")
+        service = Service(self.service.connection, self.service.flow, project.id, query)
         system, root_id = SystemFolders(include=False), project.root_id or ""
-        for entry in to_entries(answer):
-            above = to_ancestors(entry, root_id)
-            folder = to_folder(answer, entry, root_id)
-            names = [*(each.name for each in above), folder.name]
-            if not is_hidden(entry) and not system.leaves_out(names[0]):
-                yield folder.id, " / ".join(names)
+        answer = service.top_folders(project.hub.id)
+        shown = list(visible(answer, root_id))
+        if not shown and root_id:
+            answer, shown = _in_root(service, root_id)
+        for entry in shown:
+            folders = branch(answer, entry, root_id)
+            if not is_left_out(entry, folders, root_id, system):
+                yield folders[-1].id, " / ".join(folder.name for folder in folders)
 
 
-def _unread(sight: Sight, error: RefusedError | TransientError | ResponseError) -> Sight:
+def _in_root(service: Service, root_id: str) -> tuple[Answer, list[Entry]]:
+    """Give the folders of a root that topFolders gave alone, or not even that; who may not open it sees nothing."""
+    try:
+        answer = service.whole_contents(root_id)
+    except RefusedError as error:
+        if error.about is not About.ITEM:
+            raise
+        return Answer("", 404, {}, {}, None), []
+    return answer, list(visible(answer, root_id))
+
+
+def _missing(text: str, warnings: Sequence[RegionWarning]) -> AuthError | NotFoundError:
+    """Say that a project is in no hub that was shown; where a region has hubs that this user may not see, he is why."""
+    if any(warning.is_of_user for warning in warnings):
+        return AuthError(text)
+    return NotFoundError(text, status=404)
+
+
+def _unread(sight: Sight, error: RefusedError | NotAdmittedError | TransientError | ResponseError) -> Sight:
     """Say why something could not be read; a refusal of the whole login ends the looking."""
-    if isinstance(error, RefusedError) and error.reason.startswith("AUTH-"):
+    if isinstance(error, NotAdmittedError) and error.reason not in OF_ONE_PROJECT:
         raise error
     return replace(sight, problem=str(error), error_type=error.error_type)

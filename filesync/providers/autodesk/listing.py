@@ -1,17 +1,21 @@
 """The crawl: reads folders several at a time, upper ones first, and states what each of them holds."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
-from filesync.errors import ForbiddenError, NotFoundError
-from filesync.model import Batch, FolderListed, KnownFolder, Page, Unreadable
-from filesync.providers.autodesk.routes import is_about_login
-from filesync.providers.autodesk.service import Service
+from filesync.errors import About, FilesyncError, NetworkError, RefusedError, ServiceDownError
+from filesync.http import Answer
+from filesync.model import Batch, FolderListed, KnownFolder, Page, State, Unreadable
+from filesync.providers.autodesk.control import Control
+from filesync.providers.autodesk.directory import Place
+from filesync.providers.autodesk.service import FEWEST_ENTRIES, Service
+from filesync.providers.autodesk.tip_search import completed
 from filesync.providers.autodesk.tops import SystemFolders
 from filesync.providers.autodesk.translate import Contents, to_contents
 from filesync.providers.base import Known
 from filesync.providers.crew import Crew, Done
+from filesync.providers.evidence import Evidence
 
 WORKERS = 16  # at 300 ms an answer a minute's budget is spent in six seconds, and not in eleven
 IN_FLIGHT = 2 * WORKERS  # asked for or waiting to be taken: what bounds the memory
@@ -22,28 +26,39 @@ class Reading:
     """A folder on its way through its pages, which must be asked for one after the other."""
 
     folder: KnownFolder  # as observed before its contents were asked for
+    limit: int  # entries on a page
     href: str | None = None  # the link to the page to ask for; None: the first
     after: str = ""  # the request that link came with
     seen: set[str] = field(default_factory=set)
     earlier: set[str] = field(default_factory=set)  # ids on the pages so far
+    unusable: str | None = None  # why it is not known completely
+
+    def begin_anew(self, limit: int) -> None:
+        """Go back to the first page: pages of another size end elsewhere."""
+        self.limit, self.href, self.after = limit, None, ""
+        self.seen.clear()
 
 
 @dataclass(frozen=True, slots=True)
 class Crawl:
-    """What reading a project's folders needs; `root_id` is the project's root, whose system folders are left out."""
+    """What reading a project's folders needs; the system folders of the project's root are left out."""
 
     service: Service
-    root_id: str
+    place: Place
     system: SystemFolders
+    evidence: Evidence
+    control: Control
 
-    def run(self, known: Known, tops: Sequence[FolderListed] = ()) -> Iterator[Batch]:
+    def run(
+        self, known: Known, tops: Sequence[FolderListed] = (), within: Collection[str] | None = None
+    ) -> Iterator[Batch]:
         """Read every folder that must be read, and what turns up below, until nothing is left.
 
         What is yielded is stored before the generator goes on, so `known` then tells which of a
         folder's children have changed. A folder is read at most twice, and only again when its
-        change stamp has become another meanwhile.
+        change stamp has become another meanwhile. `within`: only these folders and what is below them.
         """
-        todo = Queue(known, tops)
+        todo = Queue(known, tops, within)
         with Crew(self._ask, WORKERS) as crew:
             self._fill(crew, todo)
             while todo.reading:
@@ -52,32 +67,44 @@ class Crawl:
 
     def _fill(self, crew: Crew[Reading, Contents], todo: "Queue") -> None:
         while len(todo.reading) < IN_FLIGHT and (folder := todo.pop()):
-            crew.give(Reading(folder))
+            crew.give(Reading(folder, self.service.page_size.limit))
 
     def _ask(self, reading: Reading) -> Contents:
         """Read one page; runs in the crew's threads."""
         folder_id = reading.folder.id
-        if reading.href is None:
-            answer = self.service.contents(folder_id)
-        else:
-            answer = self.service.page(reading.href, after=reading.after, seen=reading.seen)
+        answer = self._page(reading)
         reading.after = answer.url
         contents = to_contents(answer, folder_id)
-        return self._without_system(contents) if folder_id == self.root_id else contents
+        if contents.tipless:
+            contents = completed(self.service, contents, folder_id)
+        return without_system(contents, self.system) if folder_id == self.place.root_id else contents
 
-    def _without_system(self, contents: Contents) -> Contents:
-        return replace(contents, folders=[f for f in contents.folders if not self.system.leaves_out(f.name)])
+    def _page(self, reading: Reading) -> Answer:
+        """Ask for a page, and for smaller ones from the first on while it fails as one that is too large may."""
+        while True:
+            try:
+                answer = self._request(reading)
+            except (ServiceDownError, NetworkError):
+                if reading.limit <= FEWEST_ENTRIES:
+                    raise
+                reading.begin_anew(max(reading.limit // 2, FEWEST_ENTRIES))
+            else:
+                self.service.page_size.lower(reading.limit)
+                return answer
+
+    def _request(self, reading: Reading) -> Answer:
+        if reading.href is None:
+            return self.service.contents(reading.folder.id, reading.limit)
+        return self.service.page(reading.href, after=reading.after, seen=reading.seen)
 
     def _take(self, done: Done[Reading, Contents], crew: Crew[Reading, Contents], todo: "Queue") -> Iterator[Batch]:
         reading = done.task
         try:
             contents = done.result()
-        except (ForbiddenError, NotFoundError) as error:
-            if reading.folder.parent_id is None or is_about_login(error):
-                raise
-            yield Unreadable(reading.folder.id, str(error))
-            todo.unread(reading.folder)
+        except FilesyncError as error:
+            yield from self._fail(reading.folder, error, todo)
             return
+        reading.unusable = reading.unusable or contents.unusable
         if contents.next is None:
             yield from self._finish(reading, contents, todo)
             return
@@ -86,22 +113,51 @@ class Crawl:
         crew.give(reading)
         yield Page(contents.files, contents.folders)
 
+    def _fail(self, folder: KnownFolder, error: FilesyncError, todo: "Queue") -> Iterator[Batch]:
+        """State what a failure to read one folder proves; raise one that is not the folder's own."""
+        if folder.parent_id is None:
+            raise error
+        if isinstance(error, RefusedError) and error.about is About.ITEM:
+            yield Unreadable(folder.id, str(error))
+        else:
+            self.evidence.note_failure(folder.id, error)
+        todo.unread(folder)
+
     def _finish(self, reading: Reading, contents: Contents, todo: "Queue") -> Iterator[Batch]:
         folder = reading.folder
+        self.control.note(folder.id)
+        if reading.unusable is not None:  # what it shows is there; what it does not show may be there too
+            yield Page(contents.files, contents.folders)
+            yield Unreadable(folder.id, reading.unusable)
+            todo.read_in_part(folder)
+            return
         earlier = frozenset(reading.earlier)
-        yield FolderListed(folder.id, contents.files, contents.folders, folder.change_stamp, earlier)
+        yield FolderListed(
+            folder.id, contents.files, contents.folders, folder.change_stamp, earlier, state=self._state()
+        )
         todo.read(folder, children=earlier.union(child.id for child in contents.folders))
+
+    def _state(self) -> State | None:
+        """Give what is to be remembered once pages had to be made smaller."""
+        limit = self.service.page_size.limit
+        return None if limit == self.place.page_limit else asdict(replace(self.place, page_limit=limit))
+
+
+def without_system(contents: Contents, system: SystemFolders) -> Contents:
+    """Leave Autodesk's own folders out of what a project's root holds."""
+    return replace(contents, folders=[folder for folder in contents.folders if not system.leaves_out(folder.name)])
 
 
 class Queue:
     """Which folder is next: upper ones first, and none before those above it, which may show it another stamp.
 
-    `tops` says what was listed before the crawl.
+    `tops` says what was listed before the crawl; `within` keeps it to these folders and what is below them.
     """
 
-    def __init__(self, known: Known, tops: Sequence[FolderListed]) -> None:
+    def __init__(self, known: Known, tops: Sequence[FolderListed], within: Collection[str] | None = None) -> None:
         self.reading: set[str] = set()
         self._known = known
+        self._within = within
         self._waiting: dict[str, KnownFolder] = {}
         self._ready: deque[str] = deque()  # of the waiting; an id that stands here twice counts once
         self._held: dict[str, list[str]] = {}  # waiting for the folder under whose id they stand
@@ -122,6 +178,10 @@ class Queue:
     def read(self, folder: KnownFolder, children: frozenset[str]) -> None:
         """Note that a folder was read; queue what is to be read below, as it is known by now."""
         self._shown[folder.id] = children
+        self.read_in_part(folder)
+
+    def read_in_part(self, folder: KnownFolder) -> None:
+        """Note that some of a folder's entries were read: what it does not show is not known to be gone."""
         held = (self._known.folder(child) for child in self._end(folder))
         for child in (*held, *self._known.unlisted(below=folder.id)):
             if child:
@@ -141,6 +201,8 @@ class Queue:
         if folder.id in self.reading or not self._is_news(folder):
             return
         way = list(self._way(folder))
+        if self._within is not None and not any(child in self._within for _, child in way):
+            return
         if any(child not in self._shown.get(parent, (child,)) for parent, child in way):
             return  # it, or something above it, was not where it should be: a candidate
         before = self._waiting.get(folder.id)

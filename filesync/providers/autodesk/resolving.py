@@ -1,13 +1,21 @@
 """What became of things that a listing should have shown, or what they are now: asked by id, files in bulk."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from filesync.clock import Timestamp
-from filesync.errors import ForbiddenError, NotFoundError, RefusedError
+from filesync.errors import (
+    About,
+    FilesyncError,
+    ForbiddenError,
+    NotFoundError,
+    RefusedError,
+    ResponseError,
+    ServiceDownError,
+)
 from filesync.http import Answer
 from filesync.model import Batch, Candidate, Gone, Page, RemoteFolder, Resolved, Shown
-from filesync.providers.autodesk.routes import is_about_login, is_evidence
 from filesync.providers.autodesk.service import MOST_ITEMS, Service
 from filesync.providers.autodesk.tops import SystemFolders
 from filesync.providers.autodesk.translate import (
@@ -16,6 +24,7 @@ from filesync.providers.autodesk.translate import (
     changed_at,
     is_deleted_version,
     is_hidden,
+    lacks_its_tip,
     related_id,
     to_entry,
     to_file,
@@ -23,42 +32,77 @@ from filesync.providers.autodesk.translate import (
     to_listed_items,
 )
 from filesync.providers.base import Known
+from filesync.providers.evidence import Evidence
 
 Way = Sequence[RemoteFolder]  # folders that the store does not know yet, each hanging in the one before it
 
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """Looks candidates up. `root_id` is the endpoint's root, `project_root_id` its project's: often the same."""
+    """Looks candidates up. `root_id` is the endpoint's root, `project_root_id` its project's: often the same.
+
+    What cannot be looked up, though others can, is left out, and told by `evidence` in the end.
+    """
 
     service: Service
     known: Known
     root_id: str
     project_root_id: str
     system: SystemFolders
+    evidence: Evidence
+    closed: set[str]  # folders that this login was refused in this sync, kept by the caller
+    still_there: list[RemoteFolder] = field(default_factory=list)  # folders that no listing showed, and that are there
+    reopened: set[str] = field(default_factory=set)  # of these, those that hang in a closed one
     _outside: dict[str, Gone] = field(default_factory=dict)  # folders climbed from in vain
     _changed_at: dict[str, Timestamp | None] = field(default_factory=dict)  # of folders climbed over
 
     def run(self, candidates: Sequence[Candidate]) -> Iterator[Batch]:
         """Tell each candidate's fate, or show it where it is now; folders first."""
         parents = {candidate.id: candidate.parent_id for candidate in candidates}
-        return (_to_batch(shown, parents[shown.id]) for shown in self.look_up(candidates))
+        for shown in self.look_up(candidates):
+            batch = _to_batch(shown, parents[shown.id])
+            yield batch
+            if shown.gone is Gone.ACCESS_LOST:
+                self.closed.add(shown.id)
+            if isinstance(batch, Resolved) and isinstance(shown.item, RemoteFolder):
+                self.still_there.append(shown.item)
+                yield from self._reopen(shown.item)
+
+    def _reopen(self, folder: RemoteFolder) -> Iterator[Page]:
+        """State the closed folders above one that can be read: a member sees by name only what leads to his own."""
+        way: list[RemoteFolder] = []
+        above = self.known.folder(folder.parent_id or "")
+        while above is not None and above.parent_id is not None and above.id not in {each.id for each in way}:
+            way.append(RemoteFolder(above.id, above.name, above.parent_id, listable=False))
+            above = self.known.folder(above.parent_id)
+        if any(each.id in self.closed for each in way):
+            self.reopened.add(folder.id)
+            yield Page(folders=[each for each in reversed(way) if each.id in self.closed])
 
     def look_up(self, items: Sequence[Candidate], *, singly: bool = False) -> Iterator[Shown]:
         """Show each as it is now; folders first, files together unless `singly`."""
         for item in items:
             if item.is_folder:
-                yield self._folder(item)
+                yield from self._noting(item, partial(self._folder, item))
         files = [item for item in items if not item.is_folder]
         size = 1 if singly else MOST_ITEMS
         for start in range(0, len(files), size):
             yield from self._files(files[start : start + size])
 
+    def _noting(self, candidate: Candidate, show: Callable[[], Shown]) -> Iterator[Shown]:
+        """Show one item; a failure that may be its own is noted, any other is raised."""
+        try:
+            shown = show()
+        except FilesyncError as error:
+            self.evidence.note_failure(candidate.id, error)
+        else:
+            yield shown
+
     def _folder(self, candidate: Candidate) -> Shown:
         try:
             answer = self.service.folder(candidate.id)
         except (ForbiddenError, NotFoundError) as error:
-            return Shown(candidate.id, None, _fate(error))
+            return Shown(candidate.id, None, self.evidence.fate(error))
         entry = to_entry(answer)
         moment = changed_at(entry)
         if is_hidden(entry):
@@ -71,34 +115,44 @@ class Resolver:
         return Shown(candidate.id, folder, way=way[:-1], changed_at=self._latest(moment, way[:-1]))
 
     def _files(self, batch: Sequence[Candidate]) -> Iterator[Shown]:
-        """Look files up together; when refused, in halves: what one bad id does to the others is not documented."""
+        """Look files up together; when refused, in halves: what one bad id does to the others is not documented.
+
+        When the service fails, each by itself: of halves as large as this each would fail after all its tries.
+        """
         if len(batch) == 1:
-            yield self._file_alone(batch[0])
+            yield from self._noting(batch[0], partial(self._file_alone, batch[0]))
             return
         try:
-            answer = self.service.list_items([candidate.id for candidate in batch])
+            items, tips, answer = self._list(batch)
         except RefusedError as error:
-            if error.status not in (400, 403, 404) or is_about_login(error):
+            if error.status not in (400, 403, 404) or error.about is About.SCOPE:
                 raise
             yield from self._files(batch[: len(batch) // 2])
             yield from self._files(batch[len(batch) // 2 :])
             return
-        yield from self._listed(batch, answer)
-
-    def _listed(self, batch: Sequence[Candidate], answer: Answer) -> Iterator[Shown]:
-        items, tips = to_listed_items(answer)
+        except (ServiceDownError, ResponseError):
+            for candidate in batch:
+                yield from self._files([candidate])
+            return
         for candidate in batch:
-            item = items.get(candidate.id)
-            if item and (is_hidden(item) or related_id(item, "parent")):
-                yield self._file(candidate, answer, item, tips.of(item))
-            else:
-                yield self._file_alone(candidate)  # the command left it out, or half of it
+            yield from self._noting(candidate, partial(self._listed, candidate, items, tips, answer))
+
+    def _list(self, batch: Sequence[Candidate]) -> tuple[Mapping[str, Entry], Tips, Answer]:
+        answer = self.service.list_items([candidate.id for candidate in batch])
+        return *to_listed_items(answer), answer
+
+    def _listed(self, candidate: Candidate, items: Mapping[str, Entry], tips: Tips, answer: Answer) -> Shown:
+        """Show what the command told of an item, which it may leave out, or half of it, or its tip."""
+        item = items.get(candidate.id)
+        if item and (is_hidden(item) or (related_id(item, "parent") and not lacks_its_tip(item, tips.of(item)))):
+            return self._file(candidate, answer, item, tips.of(item))
+        return self._file_alone(candidate)
 
     def _file_alone(self, candidate: Candidate) -> Shown:
         try:
             answer = self.service.item(candidate.id)
         except (ForbiddenError, NotFoundError) as error:
-            return Shown(candidate.id, None, _fate(error))
+            return Shown(candidate.id, None, self.evidence.fate(error))
         item = to_entry(answer)
         return self._file(candidate, answer, item, Tips(answer.body.get("included")).of(item))
 
@@ -141,7 +195,8 @@ class Resolver:
         try:
             answer = self.service.folder(folder_id)
         except (ForbiddenError, NotFoundError) as error:
-            return _no_way(error)
+            self.evidence.fate(error)
+            return Gone.OUT_OF_SCOPE  # it lies where this login does not see, so not in what we list
         entry = to_entry(answer)
         self._changed_at[folder_id] = changed_at(entry)
         return Gone.TRASHED if is_hidden(entry) else to_folder(answer, entry, related_id(entry, "parent"))
@@ -162,17 +217,3 @@ def _to_batch(shown: Shown, parent_id: str | None) -> Batch:
     if isinstance(item, RemoteFolder):
         return Page(folders=[*shown.way, item])
     return Page(files=[item], folders=shown.way)
-
-
-def _fate(error: RefusedError) -> Gone:
-    """Read a refusal of the very thing that was asked for."""
-    if not is_evidence(error):
-        raise error
-    return Gone.REMOVED if isinstance(error, NotFoundError) else Gone.ACCESS_LOST
-
-
-def _no_way(error: RefusedError) -> Gone:
-    """Read a refusal of a folder above it: it lies where this login does not see, so not in what we list."""
-    if not is_evidence(error):
-        raise error
-    return Gone.OUT_OF_SCOPE

@@ -1,17 +1,32 @@
 """The requests we make, each by the route that allows it; answers are judged elsewhere."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from filesync.http import Answer, Connection
+from filesync.http import Answer, Connection, Route
 from filesync.providers.autodesk import routes
+from filesync.providers.autodesk.pages import gathered
 
-PAGE = {"page[limit]": "200"}  # the most the service gives
+MOST_ENTRIES = 200  # that the service gives on a page
+FEWEST_ENTRIES = 50  # that a page is made to have when larger ones fail
 MOST_ITEMS = 50  # that one ListItems command takes
 
 _JSON_API = "application/vnd.api+json"
+
+
+class PageSize:
+    """How many entries a page of a folder may have: fewer, once a listing failed that a smaller page cured."""
+
+    def __init__(self) -> None:
+        self.limit = MOST_ENTRIES
+        self._lock = threading.Lock()
+
+    def lower(self, limit: int) -> None:
+        with self._lock:
+            self.limit = min(self.limit, limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +37,25 @@ class Hubs:
     flow: str
 
     def hubs(self) -> Answer:
-        return self.connection.get(routes.HUBS, "/project/v1/hubs")
+        """Ask for the hubs; pages, of which the documents do not tell, are followed."""
+        first = self.connection.get(routes.HUBS, "/project/v1/hubs")
+        return gathered(first, lambda href, after, seen: self._page(routes.HUBS, href, after, seen))
 
     def hub(self, hub_id: str) -> Answer:
         return self.connection.get(routes.HUB, f"/project/v1/hubs/{_quoted(hub_id)}")
 
     def projects(self, hub_id: str) -> Answer:
         """Ask for the first page of a hub's projects."""
-        return self.connection.get(routes.PROJECTS, f"/project/v1/hubs/{_quoted(hub_id)}/projects", PAGE)
+        return self.connection.get(
+            routes.PROJECTS, f"/project/v1/hubs/{_quoted(hub_id)}/projects", _page_of(MOST_ENTRIES)
+        )
 
     def projects_page(self, href: str, *, after: str, seen: set[str]) -> Answer:
         """Follow a link to the next page; one that leads elsewhere or in a circle is refused."""
-        return self.connection.get(routes.PROJECTS, self.connection.next_link(href, after=after, seen=seen))
+        return self._page(routes.PROJECTS, href, after, seen)
+
+    def _page(self, route: Route, href: str, after: str, seen: set[str]) -> Answer:
+        return self.connection.get(route, self.connection.next_link(href, after=after, seen=seen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +64,32 @@ class Service(Hubs):
 
     project_id: str
     top_folder_query: Mapping[str, str] = field(default_factory=dict)
+    page_size: PageSize = field(default_factory=PageSize)
 
     def project(self, hub_id: str) -> Answer:
         return self.connection.get(routes.PROJECT, self._project_in(hub_id))
 
     def top_folders(self, hub_id: str) -> Answer:
-        return self.connection.get(routes.TOP_FOLDERS, f"{self._project_in(hub_id)}/topFolders", self.top_folder_query)
+        """Ask for the top folders; pages, of which the documents do not tell, are followed."""
+        url = f"{self._project_in(hub_id)}/topFolders"
+        first = self.connection.get(routes.TOP_FOLDERS, url, self.top_folder_query)
+        return gathered(first, lambda href, after, seen: self._page(routes.TOP_FOLDERS, href, after, seen))
 
     def folder(self, folder_id: str) -> Answer:
         return self.connection.get(routes.FOLDER, f"{self._data}/folders/{_quoted(folder_id)}")
 
-    def contents(self, folder_id: str) -> Answer:
-        """Ask for the first page of a folder's children."""
-        return self.connection.get(routes.CONTENTS, f"{self._data}/folders/{_quoted(folder_id)}/contents", PAGE)
+    def contents(self, folder_id: str, limit: int = MOST_ENTRIES) -> Answer:
+        """Ask for the first page of a folder's children, with at most `limit` of them."""
+        url = f"{self._data}/folders/{_quoted(folder_id)}/contents"
+        return self.connection.get(routes.CONTENTS, url, _page_of(limit))
+
+    def whole_contents(self, folder_id: str) -> Answer:
+        """Ask for all of a folder's children at once: for a project's root, which has few."""
+        return gathered(self.contents(folder_id), lambda href, after, seen: self.page(href, after=after, seen=seen))
 
     def page(self, href: str, *, after: str, seen: set[str]) -> Answer:
         """Follow a link to the next page; one that leads elsewhere or in a circle is refused."""
-        return self.connection.get(routes.CONTENTS, self.connection.next_link(href, after=after, seen=seen))
+        return self._page(routes.CONTENTS, href, after, seen)
 
     def item(self, item_id: str) -> Answer:
         return self.connection.get(routes.ITEM, f"{self._data}/items/{_quoted(item_id)}")
@@ -78,6 +109,10 @@ class Service(Hubs):
 
     def _project_in(self, hub_id: str) -> str:
         return f"/project/v1/hubs/{_quoted(hub_id)}/projects/{_quoted(self.project_id)}"
+
+
+def _page_of(limit: int) -> Mapping[str, str]:
+    return {"page[limit]": str(limit)}
 
 
 def _list_items(item_ids: Sequence[str]) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from filesync.errors import AuthError, ServiceDownError
 from filesync.model import Identity, Member, Members
-from filesync.providers.autodesk.admission import nothing_shown
+from filesync.providers.autodesk.admission import nothing_shown, told
 from filesync.providers.autodesk.directory import Directory, Project
 from filesync.providers.autodesk.opening import connect
 from filesync.providers.autodesk.placing import named_hub
@@ -28,16 +28,18 @@ def open_set(details: "ProjectSetDetails", surroundings: Surroundings) -> Callab
 def members(service: Hubs, hub_id: str, directory: Directory, identity: Callable[[], Identity]) -> Members:
     """Give every active project of the hub; raises when a part of the service did not answer.
 
-    A list that came with another warning may lack projects that this login may not see for now: it is not whole.
+    A list that came with another warning may lack projects that this login may not see for now, and one of its entries
+    without an id may be any of them: it is not whole.
     """
     asked_as = identity()
     seen = directory.projects(service, named_hub(service, hub_id, directory))
     if seen.silent:
         raise ServiceDownError(f"hub {hub_id}: a part of Autodesk does not answer now, so the list may lack projects")
     if seen.warned and not seen.projects:
-        raise AuthError(f"hub {hub_id}: no project is shown to this login: {nothing_shown(service.flow)}")
+        why = nothing_shown(service.flow, seen.warnings)
+        raise AuthError(f"hub {hub_id}: no project is shown to this login: {why}{told(seen.warnings)}")
     found = [_to_member(project) for project in seen.projects if project.id.startswith("b.")]
-    return Members(found, whole=not seen.warned, identity=asked_as)
+    return Members(found, whole=not (seen.warned or seen.unusable), identity=asked_as)
 
 
 def _to_member(project: Project) -> Member:

@@ -6,17 +6,30 @@ from collections.abc import Iterator, Sequence
 
 from filesync.http import Answer
 from filesync.model import FolderListed, RemoteFolder
-from filesync.providers.autodesk.translate import is_hidden, to_ancestors, to_entries, to_folder
+from filesync.providers.autodesk.translate import (
+    Entry,
+    is_hidden,
+    is_usable,
+    related_id,
+    to_ancestors,
+    to_entries,
+    to_folder,
+    unusable_among,
+)
 
 _HEX = "[0-9A-Fa-f]"
-_GUID = f"{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}"
+_GUID = f"{_HEX}{{8}}-?(?:{_HEX}{{4}}-?){{3}}{_HEX}{{12}}"
 # What Autodesk's own products keep beside people's folders: the list of its bulk sample, which looks for parts of
-# names (autodesk-platform-services/aps-hubs-bulk-files-manager, ForgeHelpers.cs), as whole names.
-_SYSTEM = re.compile(
-    rf"{_GUID}|(?:checklist|dailylog|issues?)_[0-9A-Fa-f-]*"
-    r"|(?:submittals-attachments|correspondence-project|meetings-project)(?:[-_][0-9A-Fa-f-]*)?"
-    r"|ProjectTb|Photos|COST Root Folder|Recycle Bin"
+# names (autodesk-platform-services/aps-hubs-bulk-files-manager, ForgeHelpers.cs), as whole names; and what public
+# crawlers leave out, plain numbers among it. Most have a UUID behind the word, which people's folders do not.
+_WORDS = (
+    *("checklist_", "dailylog_", "issue_", "issues_", "quantification_", "rfis_project_?", "assets_"),
+    *("submittals-attachments[-_]?", "correspondence-project[-_]?", "meetings-project[-_]?", "COST Root Folder"),
+    *("ProjectTb", "Photos", "Recycle [Bb]in", "[0-9]+"),
 )
+_KNOWN = re.compile("|".join(_WORDS))
+_HAS_GUID = re.compile(rf"(?<!{_HEX}){_GUID}(?!{_HEX})")
+_ROOT = re.compile(rf"{_GUID}-root-folder")  # what Autodesk calls a project's root itself
 
 
 class SystemFolders:
@@ -28,7 +41,7 @@ class SystemFolders:
 
     def leaves_out(self, name: str) -> bool:
         """Tell whether a direct child of the project's root is Autodesk's own."""
-        if self._include or not _SYSTEM.fullmatch(name):
+        if self._include or not is_internal(name):
             return False
         self._names.add(name)
         return True
@@ -36,6 +49,13 @@ class SystemFolders:
     @property
     def names(self) -> Sequence[str]:
         return sorted(self._names)
+
+
+def is_internal(name: str) -> bool:
+    """Tell whether a folder at the root is one that Autodesk's products keep for themselves, by its name."""
+    if _ROOT.fullmatch(name):
+        return False
+    return bool(_KNOWN.fullmatch(name) or _HAS_GUID.search(name))
 
 
 def to_batches(answer: Answer, root_id: str, system: SystemFolders) -> Iterator[FolderListed]:
@@ -54,10 +74,16 @@ def to_batches(answer: Answer, root_id: str, system: SystemFolders) -> Iterator[
             waiting.extend(folder.id for folder in folders.values() if not folder.listable)
 
 
+def unusable_in(answer: Answer) -> str | None:
+    """Describe what topFolders holds of which the id is not known; None when there is no such entry."""
+    return unusable_among(_entries(answer))
+
+
 def _children(answer: Answer, root_id: str, system: SystemFolders) -> dict[str, dict[str, RemoteFolder]]:
     children: dict[str, dict[str, RemoteFolder]] = {root_id: {}}
-    for *ancestors, top in _branches(answer, root_id):
-        if system.leaves_out((ancestors or [top])[0].name):
+    for entry in visible(answer, root_id):
+        *ancestors, top = branch(answer, entry, root_id)
+        if is_left_out(entry, [*ancestors, top], root_id, system):
             continue
         for folder in ancestors:
             children.setdefault(folder.parent_id or root_id, {}).setdefault(folder.id, folder)
@@ -65,9 +91,25 @@ def _children(answer: Answer, root_id: str, system: SystemFolders) -> dict[str, 
     return children
 
 
-def _branches(answer: Answer, root_id: str) -> Iterator[Sequence[RemoteFolder]]:
-    """Give each visible top folder behind its ancestors, topmost first."""
-    for entry in to_entries(answer):
-        if entry.get("type", "folders") == "folders" and not is_hidden(entry):
-            ancestors = to_ancestors(entry, root_id)
-            yield [*ancestors, to_folder(answer, entry, ancestors[-1].id if ancestors else root_id)]
+def branch(answer: Answer, entry: Entry, root_id: str) -> Sequence[RemoteFolder]:
+    """Give a top folder behind its ancestors, topmost first."""
+    ancestors = to_ancestors(entry, root_id)
+    return [*ancestors, to_folder(answer, entry, ancestors[-1].id if ancestors else root_id)]
+
+
+def is_left_out(entry: Entry, folders: Sequence[RemoteFolder], root_id: str, system: SystemFolders) -> bool:
+    """Tell whether a branch begins with one of Autodesk's own folders; a deep one whose way is not told does not."""
+    is_at_root = len(folders) > 1 or related_id(entry, "parent") in (None, root_id)
+    return is_at_root and system.leaves_out(folders[0].name)
+
+
+def visible(answer: Answer, root_id: str) -> Iterator[Entry]:
+    """Give the entries of the folders that topFolders shows, the root itself not among them."""
+    for entry in _entries(answer):
+        if is_usable(entry) and entry["type"] == "folders" and not is_hidden(entry) and entry["id"] != root_id:
+            yield entry
+
+
+def _entries(answer: Answer) -> Iterator[Entry]:
+    """Give the entries; one without a type is a folder, since topFolders holds nothing else."""
+    return ({"type": "folders", **entry} if entry else entry for entry in to_entries(answer))

@@ -12,7 +12,7 @@ from filesync.providers.crew import Crew, Done
 from filesync.providers.google_drive.api import Drive, Reach
 from filesync.providers.google_drive.memory import Phase
 from filesync.providers.google_drive.parts import Part, Sample, Tactics, cut
-from filesync.providers.google_drive.routes import is_dead_token
+from filesync.providers.google_drive.routes import is_dead_token, may_be_about_token
 from filesync.providers.google_drive.translate import FILES_PAGE_FIELDS, FOLDER_TYPE, FOLDERS_PAGE_FIELDS, ItemsPage
 
 THREADS = 8
@@ -40,7 +40,7 @@ class Chain:
     phase: Phase
     part: Part
     of_cut: bool = False
-    is_restarted: bool = False
+    restarted: set[int | None] = field(default_factory=set)  # with pages of which size
     seen: set[str] = field(default_factory=set)
     samples: deque[Sample | None] = field(default_factory=lambda: deque(maxlen=TACTICS.probe))  # while it may be cut
 
@@ -162,7 +162,7 @@ class Ahead:
 
     def _ask(self, chain: Chain) -> ItemsPage:
         """Read the next page; runs in the crew's threads."""
-        page = self._answer(chain)
+        page = _of_kind(chain.phase, self._answer(chain))
         if any(item.is_folder is not (chain.phase is Phase.FOLDERS) for item in page.items):
             raise ResponseError(f"{page.where}: a listing of {chain.phase} names something else")
         if page.next_token in chain.seen:
@@ -176,12 +176,23 @@ class Ahead:
         try:
             return self._drive.items(query, self._reach, fields=fields, token=chain.part.token)
         except RefusedError as error:
-            if chain.is_restarted or chain.part.token is None or not is_dead_token(error):
+            size = self._drive.page_sizes.most
+            if chain.part.token is None or size in chain.restarted or not may_be_about_token(error):
                 raise
-        # A list token lives for some hours; what it had shown is stored, so only requests are spent twice.
+        # A list token lives for some hours, and for pages of one size; what it had shown is stored, so only requests
+        # are spent twice.
         # https://developers.google.com/workspace/drive/api/reference/rest/v3/files/list
-        chain.is_restarted = True
+        chain.restarted.add(size)
         return self._drive.items(query, self._reach, fields=fields, token=None)
+
+
+def _of_kind(phase: Phase, page: ItemsPage) -> ItemsPage:
+    """Take what does not say whether it is a folder for what was asked for."""
+    if not any(item.is_of_unknown_kind for item in page.items):
+        return page
+    is_folder = phase is Phase.FOLDERS
+    items = (item._replace(is_folder=is_folder) if item.is_of_unknown_kind else item for item in page.items)
+    return replace(page, items=tuple(items))
 
 
 def _witnesses(chain: Chain) -> tuple[str, ...]:

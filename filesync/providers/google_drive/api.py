@@ -7,11 +7,13 @@ fifth of a second.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from filesync.providers.google_drive.routes import CHANGES, DRIVES, FILE, FILES, START_TOKEN
+from filesync.errors import ForbiddenError, NotFoundError, ResponseError
+from filesync.providers.google_drive.page_sizes import PageSizes
+from filesync.providers.google_drive.routes import CHANGES, DRIVES, FILE, FILES, START_TOKEN, names_another, with_advice
 from filesync.providers.google_drive.translate import (
     CHANGES_FIELDS,
     DRIVES_FIELDS,
@@ -62,38 +64,57 @@ class Drive:
     """Drive v3, read only; safe to share between threads."""
 
     def __init__(self, connection: "Connection", base_url: str) -> None:
+        self.page_sizes = PageSizes()
         self._connection = connection
         self._endpoint = f"{base_url.rstrip('/')}/drive/v3/"
 
     def item(self, file_id: str) -> Item:
         """Look up one file or folder; `root` is My Drive's root."""
         query: Query = {"supportsAllDrives": True, "fields": ITEM_FIELDS}
-        answer = self._get(FILE, f"files/{quote(file_id, safe='')}", query)
+        try:
+            answer = self._get(FILE, f"files/{quote(file_id, safe='')}", query)
+        except NotFoundError as error:
+            if file_id != "root" and names_another(error, file_id):
+                raise NotFoundError(str(error), status=error.status, reason=error.reason) from error  # about nobody
+            raise
         return to_item(answer.body, answer.url)
 
-    def items(self, query: str, reach: Reach, *, fields: str, token: str | None) -> ItemsPage:
-        """Read one page of what matches the query."""
-        wanted = {"q": query, "pageSize": _PAGE_SIZE, "fields": fields, **reach.of_listing(), "pageToken": token}
-        answer = self._get(FILES, "files", wanted)
-        return to_items_page(answer.body, answer.url)
+    def items(self, query: str, reach: Reach, *, fields: str, token: str | None, plainly: bool = False) -> ItemsPage:
+        """Read one page of what matches the query; `plainly`: the same page is not tried in smaller sizes."""
+
+        def ask(size: int, tries: int | None) -> ItemsPage:
+            wanted = {"q": query, "pageSize": size, "fields": fields, **reach.of_listing(), "pageToken": token}
+            answer = self._get(FILES, "files", wanted, tries)
+            return to_items_page(answer.body, answer.url)
+
+        sizes = self.page_sizes
+        return sizes.ask_plainly(ask, _PAGE_SIZE) if plainly else sizes.ask(ask, _PAGE_SIZE)
 
     def drives(self, token: str | None) -> DrivesPage:
         """Read one page of the shared drives that the account is a member of; needs the scope drive.readonly."""
-        query: Query = {"pageSize": _DRIVES_PAGE_SIZE, "fields": DRIVES_FIELDS, "pageToken": token}
-        answer = self._get(DRIVES, "drives", query)
-        return to_drives_page(answer.body, answer.url)
+
+        def ask(size: int, tries: int | None) -> DrivesPage:
+            query: Query = {"pageSize": size, "fields": DRIVES_FIELDS, "pageToken": token}
+            answer = self._get(DRIVES, "drives", query, tries)
+            return to_drives_page(answer.body, answer.url)
+
+        return self.page_sizes.ask(ask, _DRIVES_PAGE_SIZE)
 
     def changes(self, token: str, reach: Reach) -> ChangesPage:
         """Read one page of the change log."""
-        query: Query = {
-            "pageToken": token,
-            "pageSize": _PAGE_SIZE,
-            "includeRemoved": True,
-            "fields": CHANGES_FIELDS,
-            **reach.of_log(),
-        }
-        answer = self._get(CHANGES, "changes", query)
-        return to_changes_page(answer.body, answer.url)
+
+        def ask(size: int, tries: int | None) -> ChangesPage:
+            query: Query = {
+                "pageToken": token,
+                "pageSize": size,
+                "includeRemoved": True,
+                "fields": CHANGES_FIELDS,
+                **reach.of_log(),
+            }
+            answer = self._get(CHANGES, "changes", query, tries)
+            return to_changes_page(answer.body, answer.url)
+
+        return self.page_sizes.ask(ask, _PAGE_SIZE)
 
     def start_token(self, drive_id: str | None) -> str:
         """Tell where the change log of a shared drive, or of the account, ends now."""
@@ -101,8 +122,15 @@ class Drive:
         answer = self._get(START_TOKEN, "changes/startPageToken", query)
         return to_start_token(answer.body, answer.url)
 
-    def _get(self, route: "Route", path: str, query: Query) -> "Answer":
-        return self._connection.get(route, f"{self._endpoint}{path}?{_written({**query, 'alt': 'json'})}")
+    def _get(self, route: "Route", path: str, query: Query, tries: int | None = None) -> "Answer":
+        route = replace(route, tries=tries) if tries else route
+        try:
+            answer = self._connection.get(route, f"{self._endpoint}{path}?{_written({**query, 'alt': 'json'})}")
+        except ForbiddenError as error:
+            raise with_advice(error) from error
+        if answer.body.get("error") is not None:
+            raise ResponseError(f"{answer.url}: Drive sent an error that has no status in the place of the answer")
+        return answer
 
 
 def _written(query: Query) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from filesync.errors import RefusedError, ResponseError
 from filesync.model import Batch, Changed, Gone, Unreadable
@@ -9,9 +10,9 @@ from filesync.providers.base import Known
 from filesync.providers.crew import Errand
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.memory import Memory
-from filesync.providers.google_drive.routes import is_about_one_item, is_dead_token
+from filesync.providers.google_drive.routes import is_of_its_kind, may_be_about_token
 from filesync.providers.google_drive.scope import Scope, fail_unseen, find_root
-from filesync.providers.google_drive.translate import Change, ChangesPage, Item
+from filesync.providers.google_drive.translate import Change, ChangesPage, Item, lost_entries
 
 LIMITED = "may be seen but not opened (limited access)"
 
@@ -26,10 +27,17 @@ class Log:
     `first` is the first page, where it was asked for already.
     """
 
-    def __init__(
-        self, drive: Drive, scope: Scope, memory: Memory, known: Known, first: Errand[ChangesPage] | None = None
+    def __init__(  # noqa: PLR0913  what a reading has
+        self,
+        drive: Drive,
+        scope: Scope,
+        memory: Memory,
+        known: Known,
+        now: datetime,
+        first: Errand[ChangesPage] | None = None,
     ) -> None:
         self._drive = drive
+        self._now = now
         self._scope = scope
         self._places = scope.places(known)
         self._limited: list[str] = []
@@ -60,15 +68,17 @@ class Log:
                 return first.result()
             return self._drive.changes(self.memory.cursor or "", self._scope.reach(self.memory))
         except RefusedError as error:
-            if is_dead_token(error) or is_about_one_item(error):
+            if may_be_about_token(error) or is_of_its_kind(error):
                 raise DeadCursorError from error
             raise
 
     def _take(self, page: ChangesPage) -> Iterator[Batch]:
         self._check_root(page)
-        if not page.changes and page.cursor == self.memory.cursor:
+        if not page.changes and not page.lost and page.cursor == self.memory.cursor:
             return
-        self.memory = self.memory.at(page.cursor)
+        self.memory = self.memory.at(page.cursor).sized(self._drive.page_sizes.most, self._now)
+        if lack := lost_entries(page.lost, page.where):
+            yield Unreadable(self.memory.root_id, lack)  # so everything is listed afresh; before the cursor goes on
         yield self._to_changed(page.changes)
         self._limited += [change.id for change in page.changes if change.item and change.item.is_limited]
 
@@ -108,7 +118,7 @@ def start_log(drive: Drive, scope: Scope, memory: Memory) -> Memory:
     try:
         return memory.at(drive.start_token(memory.drive_id))
     except RefusedError as error:
-        if memory.drive_id is None or not is_about_one_item(error):
+        if memory.drive_id is None or not is_of_its_kind(error):
             raise
         if scope.drive_id:
             fail_unseen(scope, error)

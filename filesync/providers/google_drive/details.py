@@ -47,7 +47,9 @@ class DriveDetails(FilterDetails):
 
     drive_id: DriveId | None = Field(None, description="A whole shared drive, or with folder_id: that drive's folder.")
     folder_id: DriveId | None = Field(None, description="Only this folder's subtree.")
-    shared_with_me: bool = Field(False, description="Also what is shared with the account and hangs in no folder.")
+    shared_with_me: bool = Field(
+        False, description="Also what hangs in no folder that it sees: others' things, and its own."
+    )
     subject: str | None = Field(
         None, description="E-mail address to act for (domain-wide delegation).", validate_default=True
     )

@@ -1,6 +1,6 @@
 """Discovering: the shared drives that a login is a member of, its My Drive, and their top folders, with their ids."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from filesync.errors import NotFoundError, RefusedError, ResponseError, TransientError, UsageError
@@ -8,7 +8,8 @@ from filesync.providers.base import Sight, Surroundings, Wanted
 from filesync.providers.google_drive.api import Drive, Reach, children_of
 from filesync.providers.google_drive.details import to_drive_id
 from filesync.providers.google_drive.opening import connect
-from filesync.providers.google_drive.routes import is_about_one_item
+from filesync.providers.google_drive.paging import pages
+from filesync.providers.google_drive.routes import concerns_all
 from filesync.providers.google_drive.sets import LISTING, shared_drives
 from filesync.providers.google_drive.translate import FOLDER_TYPE, FOLDERS_PAGE_FIELDS
 
@@ -30,7 +31,10 @@ def discover(wanted: Wanted, surroundings: Surroundings) -> Iterator[Sight]:
 
 def _sights(drive: Drive, drive_id: str | None, *, folders: bool, has_own: bool) -> Iterator[Sight]:
     found = False
-    for each in sorted(shared_drives(drive), key=lambda each: (each.name, each.id)):
+    drives, whole = shared_drives(drive)
+    if not whole:
+        yield Sight("outage", "", "", 0, problem="Drive named shared drives without their ids", error_type="bad_answer")
+    for each in sorted(drives, key=lambda each: (each.name, each.id)):
         if drive_id in (None, each.id):
             found = True
             sight = Sight("drive", each.id, each.name, 0, details={"drive_id": each.id})
@@ -46,7 +50,7 @@ def _with_folders(drive: Drive, above: Sight, reach: Reach) -> Iterator[Sight]:
     try:
         folders = sorted(_folders(drive, above.id, reach), key=lambda each: (each[1], each[0]))
     except (RefusedError, TransientError, ResponseError) as error:
-        if isinstance(error, RefusedError) and not is_about_one_item(error):
+        if concerns_all(error):
             raise
         yield replace(above, problem=str(error), error_type=error.error_type)
         return
@@ -55,15 +59,9 @@ def _with_folders(drive: Drive, above: Sight, reach: Reach) -> Iterator[Sight]:
         yield Sight("folder", folder_id, name, 1, details={**(above.details or {}), "folder_id": folder_id})
 
 
-def _folders(drive: Drive, parent_id: str, reach: Reach) -> Iterator[tuple[str, str]]:
+def _folders(drive: Drive, parent_id: str, reach: Reach) -> Iterable[tuple[str, str]]:
     query = f"{children_of([parent_id])} and mimeType = '{FOLDER_TYPE}'"
-    token, seen = None, set[str]()
-    while True:
-        page = drive.items(query, reach, fields=FOLDERS_PAGE_FIELDS, token=token)
-        yield from ((item.id, item.name) for item in page.items)
-        token = page.next_token
-        if token is None:
-            return
-        if token in seen:
-            raise ResponseError(f"{page.where}: it repeats a page")
-        seen.add(token)
+    found: dict[str, str] = {}
+    for page in pages(lambda token: drive.items(query, reach, fields=FOLDERS_PAGE_FIELDS, token=token)):
+        found.update((item.id, item.name) for item in page.items)
+    return found.items()

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from filesync.model import Batch, Candidate, FoldersKnown, Gone, Page, ScopeListed, Unreadable
 from filesync.providers.base import Known
+from filesync.providers.evidence import Evidence
 from filesync.providers.google_drive.ahead import TACTICS, Ahead, PartsRefusedError, Turn
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.changes import LIMITED
-from filesync.providers.google_drive.memory import Listing, Memory, Phase
+from filesync.providers.google_drive.memory import LeftOut, Listing, Memory, Phase
 from filesync.providers.google_drive.parts import Part
 from filesync.providers.google_drive.resolving import look_up_all
 from filesync.providers.google_drive.scope import Scope
@@ -33,6 +34,7 @@ class FlatListing:
         self._now = now
         self._listing = memory.listing or Listing(Phase.FOLDERS)
         self._stated: dict[str, Item] = {}  # on pages of what was, or probably will be, cut
+        self._counted: set[str] = set()  # of what is left out, so that a page that comes again counts once
         self.memory = memory
 
     def read(self, when_through: Callable[[], None]) -> Iterator[Batch]:
@@ -82,11 +84,13 @@ class FlatListing:
         listing = self._listing = replace(
             self._after_part(turn) if turn.of_cut else self._after_whole(turn),
             incomplete=self._listing.incomplete or turn.page.is_incomplete,
+            lost=self._listing.lost + turn.page.lost,
+            left_out=self._listing.left_out.counting(items, self._counted) if self._scope.leaves_out else LeftOut(),
             limited=(*self._listing.limited, *limited),
         )
         if turn.part.is_open or (listing.first and not turn.of_cut):
             self._stated.update((item.id, item) for item in items if not item.is_folder)
-        self.memory = replace(self.memory, listing=listing)
+        self.memory = self.memory.reading(listing).sized(self._drive.page_sizes.most, self._now)
         files, folders = self._places.entries(items)
         return Page(files, folders, self.memory.state())
 
@@ -116,8 +120,12 @@ class FlatListing:
 
     def _prove(self) -> None:
         """Find out whether what no part showed is gone by now; if not, the parts are not the whole."""
+        evidence = Evidence(lambda: None)  # nothing is removed by it
         asked = [Candidate(id_, is_folder=False, parent_id=None) for id_ in self._listing.witnesses]
-        gone = (isinstance(seen, Gone) or seen.is_trashed for _, seen in look_up_all(self._drive, asked))
+        gone = (
+            isinstance(seen, Gone) or (isinstance(seen, Item) and seen.is_trashed)
+            for _, seen in look_up_all(self._drive, asked, evidence)
+        )
         if all(gone):
             self._listing = _read(self._listing)
         else:
@@ -133,11 +141,9 @@ class FlatListing:
                 yield Unreadable(folder_id, LIMITED)
 
     def _conclude(self) -> Batch:
-        self.memory = replace(self.memory, listing=None)
-        if self._listing.incomplete:
-            reason = "Drive said that it had not searched everything (incompleteSearch)"
-            return Unreadable(self.memory.root_id, reason, self.memory.state())
-        return ScopeListed(self.memory.state())
+        self.memory = replace(self.memory, listing=None, left_out=self._listing.left_out)
+        lack = self._listing.lack
+        return Unreadable(self.memory.root_id, lack, self.memory.state()) if lack else ScopeListed(self.memory.state())
 
 
 def _read(listing: Listing) -> Listing:

@@ -12,8 +12,7 @@ from statistics import median
 from typing import Any
 
 from filesync.clock import Timestamp, to_timestamp
-from filesync.errors import ResponseError
-from filesync.providers.google_drive.translate import Item, ItemsPage, to_file
+from filesync.providers.google_drive.translate import Item, ItemsPage, to_created
 
 _SAMPLE = 50  # files of a page that are looked at
 _DAWN = datetime(2000, 1, 1, tzinfo=UTC)  # nothing is gained by a cut before it
@@ -153,7 +152,4 @@ def _timestamp(seconds: float) -> Timestamp:
 
 
 def _created(item: Item) -> float | None:
-    try:
-        return _seconds(to_file(item, None).created_at)
-    except ResponseError:
-        return None  # whoever stores the item says what is wrong with it
+    return _seconds(to_created(item))

@@ -1,22 +1,24 @@
 """Google Drive: follows the change log, and lists what the log cannot tell."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from filesync.errors import NetworkError, RefusedError, ResponseError, ServiceDownError
 from filesync.model import Batch, Candidate, FoldersKnown, Identity, Page, Rooted, Shown
 from filesync.providers.base import Known, Surroundings
 from filesync.providers.crew import Errand
+from filesync.providers.evidence import Evidence
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.changes import DeadCursorError, Log, start_log
 from filesync.providers.google_drive.listing import FlatListing
 from filesync.providers.google_drive.looking_up import LookUp
-from filesync.providers.google_drive.memory import Listing, Memory, Phase
+from filesync.providers.google_drive.memory import LeftOut, Listing, Memory, Phase
 from filesync.providers.google_drive.opening import connect
+from filesync.providers.google_drive.placing import IN_NO_FOLDER, in_no_folder
 from filesync.providers.google_drive.resolving import Resolver
-from filesync.providers.google_drive.routes import FILE
+from filesync.providers.google_drive.routes import FILE, concerns_all
 from filesync.providers.google_drive.scope import Scope, find_root
 from filesync.providers.google_drive.translate import ChangesPage, Item
 from filesync.providers.google_drive.tree import Tree
@@ -39,19 +41,22 @@ class GoogleDrive:
         self._drive = drive
         self._scope = scope
         self._now = now
+        self._evidence = Evidence(lambda: drive.item(scope.root_name))
+        self._reading: _Reading | None = None
 
     def read(self, known: Known) -> Iterator[Batch]:
         """Follow the changes; without a cursor, or when everything is to be listed afresh, list as well."""
-        return _Reading(self._drive, self._scope, known, self._now()).batches()
+        self._reading = _Reading(self._drive, self._scope, known, self._evidence, self._now())
+        return self._reading.batches()
 
     def resolve(self, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]:
-        return Resolver(self._drive, self._scope, known).resolve(candidates)
+        return Resolver(self._drive, self._scope, known, self._evidence).resolve(candidates)
 
     def look_up(self, items: Sequence[Candidate], known: Known, *, singly: bool = False) -> Iterator[Shown]:  # noqa: ARG002  Drive shows items one by one anyway
-        return LookUp(self._drive, self._scope, known).run(items)
+        return LookUp(self._drive, self._scope, known, self._evidence).run(items)
 
     def left_out(self) -> Sequence[str]:
-        return ()
+        return self._reading.left_out.headings() if self._reading else ()
 
 
 class _Reading:
@@ -61,17 +66,27 @@ class _Reading:
     meanwhile is told by the log.
     """
 
-    def __init__(self, drive: Drive, scope: Scope, known: Known, now: datetime) -> None:
+    def __init__(self, drive: Drive, scope: Scope, known: Known, evidence: Evidence, now: datetime) -> None:
         self._drive = drive
+        self._evidence = evidence
         self._scope = scope
         self._known = known
         self._now = now
         self._memory = Memory.of(known.state).marked(now)
         self._full = known.full
         self._has_listed = False
+        self._is_begun = False  # the log, in this sync
         self._is_first = self._memory.listing is None and (known.root() is None or bool(self._memory.root_id))
         self._taken: Memory | None = None  # with the cursor, where it was taken while the root was looked up
         self._heard: Errand[ChangesPage] | None = None  # the log, where it was asked for before it is to be followed
+        self._flat: FlatListing | None = None
+        drive.page_sizes.remember(self._memory.page_size_at(now))
+
+    @property
+    def left_out(self) -> LeftOut:
+        """Tell what the listing that is under way leaves out, else what the last one did."""
+        listing = self._flat.memory.listing if self._flat else None
+        return listing.left_out if listing else (self._flat.memory if self._flat else self._memory).left_out
 
     def batches(self) -> Iterator[Batch]:
         try:
@@ -82,7 +97,7 @@ class _Reading:
     def _statements(self) -> Iterator[Batch]:
         self._look_at_root()
         yield self._rooted()
-        log = Log(self._drive, self._scope, self._memory, self._known)
+        log = self._log(self._memory)
         yield from self._follow(log)
         if self._scope.is_subtree:
             yield from self._list_tree(log)
@@ -96,11 +111,18 @@ class _Reading:
 
         After a full listing, which may lag behind the log, from an hour ago: every entry is the present state.
         """
-        log = Log(self._drive, self._scope, self._memory.at(self._oldest_cursor), self._known, self._heard)
-        with suppress(DeadCursorError):
+        log = self._log(self._memory.at(self._oldest_cursor), self._heard)
+        try:
             yield from log.follow()
             yield from log.limited()
             self._memory = log.memory
+        except DeadCursorError as error:
+            # One that was taken by this sync is not refused because it is old: beginning anew again would not help.
+            if self._is_begun and isinstance(error.__cause__, RefusedError):
+                raise error.__cause__ from None
+
+    def _log(self, memory: Memory, first: Errand[ChangesPage] | None = None) -> Log:
+        return Log(self._drive, self._scope, memory, self._known, self._now, first)
 
     @property
     def _oldest_cursor(self) -> str | None:
@@ -162,11 +184,19 @@ class _Reading:
             yield from log.follow()
             self._memory = log.memory
         except DeadCursorError:
-            # What happened since is known by nobody, so everything is listed; the rows stay and are compared.
-            self._memory = log.memory.at(None)
-            if self._scope.is_subtree:
-                self._place(find_root(self._drive, self._scope))
-            yield from self._start(again=True)
+            yield from self._start_anew(log)
+        except (RefusedError, ServiceDownError, NetworkError, ResponseError) as error:
+            # Who lists everything afresh needs no log, whatever is wrong with it.
+            if not self._known.full or concerns_all(error):
+                raise
+            yield from self._start_anew(log)
+
+    def _start_anew(self, log: Log) -> Iterator[Batch]:
+        """List everything, since nobody knows what happened meanwhile; the rows stay and are compared."""
+        self._memory = replace(log.memory, cursor=None, trail=())
+        if self._scope.is_subtree:
+            self._place(find_root(self._drive, self._scope))
+        yield from self._start(again=True)
 
     def _start(self, *, again: bool) -> Iterator[Batch]:
         if self._scope.is_subtree:
@@ -175,6 +205,7 @@ class _Reading:
         else:
             self._full, listing = True, Listing(Phase.FOLDERS, full=True, first=self._is_first and not again)
         self._memory = self._begin_log(self._memory.reading(listing)).marked(self._now)
+        self._is_begun = True
         yield Page(state=self._memory.state(), anew=again and not self._scope.is_subtree)
 
     def _begin_log(self, memory: Memory) -> Memory:
@@ -194,7 +225,10 @@ class _Reading:
             yield from self._read_tree()
 
     def _list_all(self, listing: Listing) -> Iterator[Batch]:
-        flat = FlatListing(self._drive, self._scope, self._memory.reading(listing), self._known, self._now)
+        if self._scope.adopts and self._known.folder(IN_NO_FOLDER):
+            yield Page(folders=[in_no_folder(self._memory.root_id)])  # ours, so no listing shows that it is still there
+        memory = self._memory.reading(listing)
+        flat = self._flat = FlatListing(self._drive, self._scope, memory, self._known, self._now)
         yield from flat.read(self._hear)
         self._memory = flat.memory
 
@@ -211,8 +245,12 @@ class _Reading:
             yield Page(state=self._memory.state())
 
     def _read_tree(self, *, afresh: bool = False) -> Iterator[Batch]:
-        tree = Tree(self._drive, self._scope, self._memory, self._known)
-        yield from tree.read_afresh() if afresh else tree.read()
+        tree = Tree(self._drive, self._scope, self._memory, self._known, self._evidence)
+        for batch in tree.read_afresh() if afresh else tree.read():
+            yield batch
+            if self._memory is not (sized := self._memory.sized(self._drive.page_sizes.most, self._now)):
+                self._memory = sized
+                yield Page(state=sized.state())
         if tree.has_read:
             self._has_listed = True
             self._leave_log()  # it may have been asked before something that was listed now

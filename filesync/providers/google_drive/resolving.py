@@ -2,23 +2,25 @@
 
 from collections.abc import Iterator, Sequence
 
-from filesync.errors import NotFoundError, RefusedError
+from filesync.errors import About, FilesyncError, NetworkError, RefusedError, ResponseError, ServiceDownError
 from filesync.model import Batch, Candidate, Gone, Page, Resolved
 from filesync.providers.base import Known
 from filesync.providers.crew import Crew
+from filesync.providers.evidence import Evidence
 from filesync.providers.google_drive.api import Drive
-from filesync.providers.google_drive.routes import is_about_one_item
+from filesync.providers.google_drive.routes import concerns_all
 from filesync.providers.google_drive.scope import Scope
 from filesync.providers.google_drive.translate import Item
 
 _WORKERS = 8
 
-Sighting = tuple[Candidate, Item | Gone]
+Answer = Item | Gone | FilesyncError
+Sighting = tuple[Candidate, Answer]
 
 
-def look_up_all(drive: Drive, items: Sequence[Candidate]) -> Iterator[Sighting]:
-    """Look items up, several at a time; gives them as the answers come."""
-    crew = Crew[Candidate, Sighting](lambda item: (item, look_up(drive, item.id)), _WORKERS)
+def look_up_all(drive: Drive, items: Sequence[Candidate], evidence: Evidence) -> Iterator[Sighting]:
+    """Look items up, several at a time; gives them as the answers come. Failures may be their own: see `look_up`."""
+    crew = Crew[Candidate, Sighting](lambda item: (item, look_up(drive, item.id, evidence)), _WORKERS)
     with crew:
         for item in items:
             crew.give(item)
@@ -28,27 +30,39 @@ def look_up_all(drive: Drive, items: Sequence[Candidate]) -> Iterator[Sighting]:
             yield crew.take().result()
 
 
-def look_up(drive: Drive, item_id: str) -> Item | Gone:
-    """Look one up; a refusal of this one item is an answer."""
+def look_up(drive: Drive, item_id: str, evidence: Evidence) -> Answer:
+    """Look one up; a refusal of this one item is an answer, and any other failure nobody's fate.
+
+    What is known to concern more than the item is raised.
+    """
     try:
         return drive.item(item_id)
     except RefusedError as error:
-        if not is_about_one_item(error):
+        if error.about is About.ITEM:
+            return evidence.fate(error)
+        if concerns_all(error):
             raise
-        return Gone.REMOVED if isinstance(error, NotFoundError) else Gone.ACCESS_LOST
+        return error
+    except (ServiceDownError, NetworkError, ResponseError) as error:
+        return error
 
 
 class Resolver:
     """Looks candidates up; a listing lags behind, so only this look-up is evidence."""
 
-    def __init__(self, drive: Drive, scope: Scope, known: Known) -> None:
+    def __init__(self, drive: Drive, scope: Scope, known: Known, evidence: Evidence) -> None:
         self._drive = drive
         self._scope = scope
         self._places = scope.places(known)
+        self._evidence = evidence
 
     def resolve(self, candidates: Sequence[Candidate]) -> Iterator[Batch]:
-        for candidate, seen in look_up_all(self._drive, candidates):
-            yield self._conclude(candidate, seen)
+        for candidate, seen in look_up_all(self._drive, candidates, self._evidence):
+            if isinstance(seen, FilesyncError):
+                self._evidence.note_failure(candidate.id, seen)
+            else:
+                yield self._conclude(candidate, seen)
+        yield from self._evidence.unanswered()
 
     def _conclude(self, candidate: Candidate, seen: Item | Gone) -> Batch:
         if isinstance(seen, Gone):

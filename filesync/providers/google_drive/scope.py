@@ -9,10 +9,11 @@ from filesync.providers.base import Known
 from filesync.providers.google_drive.api import Drive, Reach
 from filesync.providers.google_drive.memory import Memory
 from filesync.providers.google_drive.placing import Places
-from filesync.providers.google_drive.routes import is_about_one_item
+from filesync.providers.google_drive.routes import is_of_its_kind
 from filesync.providers.google_drive.translate import Item
 
-_SHARED_WITH_ME = "shared-with-me"  # our own folder; no id of Drive's has this shape
+# Our own folder; no id of Drive's has this shape.
+_SHARED_WITH_ME = "shared-with-me"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class Scope:
     @property
     def is_my_drive(self) -> bool:
         return self.folder_id is None and self.drive_id is None
+
+    @property
+    def root_name(self) -> str:
+        """Give the root's id, or what Drive calls it."""
+        return self.folder_id or self.drive_id or "root"
 
     def may_hold(self, item: Item) -> bool:
         """Tell an item of another drive, which no tree of this one can hold; in a subtree the folders alone decide."""
@@ -54,6 +60,11 @@ class Scope:
         """Tell whether what hangs in no visible folder belongs to the endpoint."""
         return self.shared_with_me and self.is_my_drive
 
+    @property
+    def leaves_out(self) -> bool:
+        """Tell whether its listing shows what hangs in no visible folder, and nobody wants it."""
+        return self.is_my_drive and not self.shared_with_me
+
     def adopter(self, memory: Memory) -> RemoteFolder | None:
         """Give the folder for what is shared with the account and hangs in no visible folder."""
         if not self.adopts:
@@ -69,7 +80,7 @@ class Scope:
 def find_root(drive: Drive, scope: Scope) -> Item:
     """Look the root up, and refuse one that cannot be read: nothing may be concluded from its emptiness."""
     try:
-        root = drive.item(scope.folder_id or scope.drive_id or "root")
+        root = drive.item(scope.root_name)
     except RefusedError as error:
         fail_unseen(scope, error)
     _check_readable(root, scope)
@@ -80,7 +91,7 @@ def find_root(drive: Drive, scope: Scope) -> Item:
 
 def fail_unseen(scope: Scope, error: RefusedError) -> NoReturn:
     """Raise what a refusal of the root means to the user."""
-    if not is_about_one_item(error):
+    if not (is_of_its_kind(error) or (error.status == 404 and error.reason == "notFound")):
         raise error
     kind = ForbiddenError if isinstance(error, ForbiddenError) else NotFoundError
     message = f"{scope} cannot be read by {scope.account}: {_advice(scope)}"
@@ -88,7 +99,7 @@ def fail_unseen(scope: Scope, error: RefusedError) -> NoReturn:
 
 
 def _check_readable(root: Item, scope: Scope) -> None:
-    if not root.is_folder:
+    if not (root.is_folder or root.is_of_unknown_kind):
         raise ConfigError(f"{scope} is a file; folder_id must be a folder's id{_shortcut_hint(root)}")
     if root.is_trashed:
         raise NotFoundError(f"{scope} is in the trash; restore it, or correct folder_id", status=404, reason="trashed")

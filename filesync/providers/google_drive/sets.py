@@ -5,14 +5,14 @@ stays the small one.
 https://developers.google.com/workspace/drive/api/reference/rest/v3/drives/list
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from filesync.errors import ResponseError
 from filesync.model import Member, Members
 from filesync.providers.base import Surroundings
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.opening import connect
+from filesync.providers.google_drive.paging import pages
 from filesync.providers.google_drive.translate import SharedDrive
 
 if TYPE_CHECKING:
@@ -24,21 +24,22 @@ LISTING = ("https://www.googleapis.com/auth/drive.readonly",)  # the smallest sc
 def open_set(details: "DriveSetDetails", surroundings: Surroundings) -> Callable[[], Sequence[Member]]:
     """Make a connection that asks nothing yet. Raises AuthError."""
     drive, login = connect(surroundings, details.subject, scopes=LISTING)
-    return lambda: Members([_to_member(each) for each in shared_drives(drive)], identity=login.identity())
+
+    def members() -> Members:
+        drives, whole = shared_drives(drive)
+        return Members([_to_member(each) for each in drives], whole, login.identity())
+
+    return members
 
 
-def shared_drives(drive: Drive) -> Iterator[SharedDrive]:
-    """Read every page of the list."""
-    token, seen = None, set[str]()
-    while True:
-        page = drive.drives(token)
-        yield from page.drives
-        token = page.next_token
-        if token is None:
-            return
-        if token in seen:
-            raise ResponseError(f"{page.where}: it repeats a page")
-        seen.add(token)
+def shared_drives(drive: Drive) -> tuple[Sequence[SharedDrive], bool]:
+    """Read every page of the list; tell whether each of its entries could be read."""
+    found: dict[str, SharedDrive] = {}
+    whole = True
+    for page in pages(drive.drives):
+        found.update((each.id, each) for each in page.drives)
+        whole = whole and not page.lost
+    return [*found.values()], whole
 
 
 def _to_member(drive: SharedDrive) -> Member:

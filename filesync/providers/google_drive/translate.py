@@ -1,11 +1,18 @@
-"""Drive's field names: the only module that knows them."""
+"""Drive's field names: the only module that knows them.
 
-from collections.abc import Mapping, Sequence
+What an item's identity and place rest on (its id, its parents, its drive, whether it lies in the bin) must be sound:
+an entry without that is `lost` to its page. Anything else that cannot be so becomes None, or a name that is made up,
+and is named in `odd`: one odd entry costs nobody else anything.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from filesync.clock import Timestamp, as_timestamp
+from filesync.clock import Timestamp, as_timestamp, to_timestamp
 from filesync.errors import ResponseError
 from filesync.model import RemoteFile, RemoteFolder
 from filesync.providers.extra import to_extra
@@ -14,7 +21,7 @@ FOLDER_TYPE = "application/vnd.google-apps.folder"
 SHORTCUT_TYPE = "application/vnd.google-apps.shortcut"
 
 # Only what is used: `permissions` would cap pages at 100 items, `thumbnailLink` changes by itself.
-FOLDER_FIELDS = "id,name,mimeType,parents,driveId,trashed,capabilities/canListChildren"
+FOLDER_FIELDS = "id,name,mimeType,parents,driveId,trashed,ownedByMe,capabilities/canListChildren"
 _FILE_FIELDS = (
     "id,name,mimeType,parents,driveId,trashed,size,md5Checksum,sha1Checksum,sha256Checksum,headRevisionId,"
     "createdTime,modifiedTime,webViewLink,owners(displayName,emailAddress),"
@@ -26,7 +33,7 @@ FOLDERS_PAGE_FIELDS = f"nextPageToken,incompleteSearch,files({FOLDER_FIELDS})"
 FILES_PAGE_FIELDS = f"nextPageToken,incompleteSearch,files({_FILE_FIELDS})"
 ITEMS_PAGE_FIELDS = f"nextPageToken,incompleteSearch,files({ITEM_FIELDS})"
 CHANGES_FIELDS = f"nextPageToken,newStartPageToken,changes(changeType,removed,fileId,driveId,file({ITEM_FIELDS}))"
-DRIVES_FIELDS = "nextPageToken,drives(id,name)"
+DRIVES_FIELDS = "kind,nextPageToken,drives(id,name)"
 START_TOKEN_FIELDS = "startPageToken"  # noqa: S105  a field's name
 
 # https://developers.google.com/workspace/drive/api/guides/mime-types
@@ -40,6 +47,11 @@ _GOOGLE_TYPES = {
 _NOTHING: dict[str, Any] = {}
 _LONGEST_SIZE = 19  # digits of 2**63
 _GOOGLE_PREFIX = "application/vnd.google-apps."
+_DRIVE_LIST = "drive#driveList"
+INCOMPLETE = "Drive said that it had not searched everything (incompleteSearch)"
+_KINDS: Mapping[type, str] = {dict: "an object", list: "a list"}  # never shown whole: it may be deep
+_LONGEST_SHOWN = 60  # characters of what is odd
+_LEAP_SECOND = re.compile(r"(.+:59):60(\.\d+)?(\D.*)", re.ASCII)
 
 # Facts of the file itself; `version` and thumbnails move without anybody doing anything.
 _EXTRA = (
@@ -51,6 +63,10 @@ _EXTRA = (
     ("shared", "shared"),
     ("shortcutDetails", "shortcutDetails"),
 )
+
+
+class LostEntryError(ResponseError):
+    """An entry whose identity or place cannot be told; who reads a page counts it."""
 
 
 class Item(NamedTuple):
@@ -65,21 +81,38 @@ class Item(NamedTuple):
     is_limited: bool  # a folder that may be seen but not opened
     facts: Mapping[str, Any]
     where: str
+    odd: tuple[str, ...] = ()  # what had to be left out or made up so far, in words for people
 
     @property
     def target_id(self) -> str | None:
         """What a shortcut points to."""
-        return _text(_mapping(self.facts, "shortcutDetails", self.where), "targetId", self.where)
+        return _text(_mapping(self.facts, "shortcutDetails", []), "targetId", [])
+
+    @property
+    def is_own(self) -> bool:
+        """Tell whether the account owns it; in shared drives nobody owns anything."""
+        return self.facts.get("ownedByMe") is True
+
+    @property
+    def is_of_unknown_kind(self) -> bool:
+        """Tell whether Drive did not say if it is a folder or a file."""
+        return bool(self.odd) and not isinstance(self.facts.get("mimeType"), str)
 
 
 @dataclass(frozen=True, slots=True)
 class ItemsPage:
-    """One page of `files.list`."""
+    """One page of `files.list`; `lost` counts its entries that cannot be told apart or placed."""
 
     items: tuple[Item, ...]
     next_token: str | None
     is_incomplete: bool
     where: str
+    lost: int = 0
+
+    @property
+    def lack(self) -> str | None:
+        """Say why the items may not be everything."""
+        return INCOMPLETE if self.is_incomplete else lost_entries(self.lost, self.where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +125,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ChangesPage:
-    """One page of `changes.list`: `cursor` is where the log goes on, in this sync or (`is_last`) in the next one."""
+    """One page of `changes.list`: `cursor` is where the log goes on, in this sync or (`is_last`) in the next one.
+
+    `lost` counts its entries that do not say what they are about, or what became of it.
+    """
 
     changes: tuple[Change, ...]
     lost_drives: frozenset[str]
     cursor: str
     is_last: bool
     where: str
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,21 +148,33 @@ class SharedDrive:
 
 @dataclass(frozen=True, slots=True)
 class DrivesPage:
-    """One page of `drives.list`."""
+    """One page of `drives.list`; `lost` counts its entries without an id."""
 
     drives: tuple[SharedDrive, ...]
     next_token: str | None
     where: str
+    lost: int = 0
+
+
+def lost_entries(count: int, where: str) -> str | None:
+    """Say that entries had to be left out; None: none had to."""
+    if not count:
+        return None
+    one = "an entry" if count == 1 else f"{count} entries"
+    return f"{where}: Drive sent {one} without a sound id or place"
 
 
 def to_drives_page(answer: Mapping[str, Any], where: str) -> DrivesPage:
-    """Translate a page of drives.
+    """Translate a page of drives. One that does not say that it is a list is none: who is missing would be archived.
 
     https://developers.google.com/workspace/drive/api/reference/rest/v3/drives/list
     """
+    if not answer.keys() & {"drives", "nextPageToken"} and answer.get("kind") != _DRIVE_LIST:
+        raise ResponseError(f"{where}: the answer is no list of shared drives")
     entries = _entries(answer, "drives", where)
-    drives = (SharedDrive(_required(entry, "id", where), _text(entry, "name", where) or "") for entry in entries)
-    return DrivesPage(tuple(drives), _text(answer, "nextPageToken", where), where)
+    ids = [(entry, _sound_id(entry.get("id"))) for entry in entries if isinstance(entry, dict)]
+    drives = tuple(SharedDrive(id_, _text(entry, "name", []) or id_) for entry, id_ in ids if id_)
+    return DrivesPage(drives, _token(answer, "nextPageToken", where), where, len(entries) - len(drives))
 
 
 def to_items_page(answer: Mapping[str, Any], where: str) -> ItemsPage:
@@ -135,11 +184,14 @@ def to_items_page(answer: Mapping[str, Any], where: str) -> ItemsPage:
     """
     if not answer.keys() & {"files", "incompleteSearch", "nextPageToken"}:
         raise ResponseError(f"{where}: the answer is no list of files")
+    entries = _entries(answer, "files", where)
+    items = tuple(_sound_items(entries, where))
     return ItemsPage(
-        items=tuple(to_item(entry, where) for entry in _entries(answer, "files", where)),
-        next_token=_text(answer, "nextPageToken", where),
+        items=items,
+        next_token=_token(answer, "nextPageToken", where),
         is_incomplete=_flag(answer, "incompleteSearch", where) is True,
         where=where,
+        lost=len(entries) - len(items),
     )
 
 
@@ -148,51 +200,64 @@ def to_changes_page(answer: Mapping[str, Any], where: str) -> ChangesPage:
 
     https://developers.google.com/workspace/drive/api/reference/rest/v3/changes/list
     """
-    more, end = _text(answer, "nextPageToken", where), _text(answer, "newStartPageToken", where)
+    more, end = _token(answer, "nextPageToken", where), _token(answer, "newStartPageToken", where)
     if (more is None) == (end is None):
         raise ResponseError(f"{where}: a page of changes with {'both' if more else 'neither'} of its two tokens")
-    entries = _entries(answer, "changes", where)
-    return ChangesPage(
-        changes=tuple(_to_change(entry, where) for entry in entries if not _is_about_drive(entry)),
-        lost_drives=frozenset(_lost_drives(entries, where)),
-        cursor=_required(answer, "nextPageToken" if more else "newStartPageToken", where),
-        is_last=end is not None,
-        where=where,
-    )
+    changes: list[Change] = []
+    lost_drives: set[str] = set()
+    lost = 0
+    for entry in _entries(answer, "changes", where):
+        try:
+            if not isinstance(entry, dict):
+                raise LostEntryError(f"{where}: a change that is not an object")
+            if entry.get("changeType") != "drive":
+                changes.append(_to_change(entry, where))
+            elif _flag(entry, "removed", where):
+                lost_drives.add(_required(entry, "driveId", where))
+        except LostEntryError:
+            lost += 1
+    cursor = more or end or ""
+    return ChangesPage(tuple(changes), frozenset(lost_drives), cursor, end is not None, where, lost)
 
 
 def to_start_token(answer: Mapping[str, Any], where: str) -> str:
     """Translate a StartPageToken."""
-    return _required(answer, "startPageToken", where)
+    token = _token(answer, "startPageToken", where)
+    if token is None:
+        raise ResponseError(f"{where}: startPageToken is missing")
+    return token
 
 
 def to_item(facts: Any, where: str) -> Item:
-    """Check the identity of a File resource.
+    """Check the identity and the place of a File resource. Raises LostEntryError.
 
     https://developers.google.com/workspace/drive/api/reference/rest/v3/files
     """
     if not isinstance(facts, dict):
-        raise ResponseError(f"{where}: a file that is not an object")
-    name = facts.get("name")
-    if not isinstance(name, str):
-        raise ResponseError(f"{where}: a file without a name")
-    is_folder = facts.get("mimeType") == FOLDER_TYPE
+        raise LostEntryError(f"{where}: a file that is not an object")
+    odd: list[str] = []
+    item_id = _required(facts, "id", where)
+    mime_type = facts.get("mimeType")
+    if not isinstance(mime_type, str):
+        odd.append(_said("mimeType", mime_type))
+    is_folder = mime_type == FOLDER_TYPE
     return Item(
-        id=_required(facts, "id", where),
-        name=_clean(name),
-        parents=_to_parents(facts, where),
-        drive_id=_text(facts, "driveId", where),
-        is_folder=is_folder,
-        is_trashed=_flag(facts, "trashed", where) is True,
-        is_limited=_flag(_mapping(facts, "capabilities", where), "canListChildren", where) is False and is_folder,
-        facts=facts,
-        where=where,
+        item_id,
+        _name(facts, item_id, odd),
+        _to_parents(facts, where, odd),
+        _drive_id(facts, where),
+        is_folder,
+        _flag(facts, "trashed", where) is True,
+        "capabilities" in facts and _is_closed(facts, odd) and is_folder,
+        facts,
+        where,
+        tuple(odd),
     )
 
 
 def to_folder(item: Item, parent_id: str | None) -> RemoteFolder:
     """Translate a folder; Drive has no stamp that tells of changes below."""
-    return RemoteFolder(id=item.id, name=item.name, parent_id=parent_id)
+    return RemoteFolder(id=item.id, name=item.name, parent_id=parent_id, odd=item.odd)
 
 
 def to_file(item: Item, parent_id: str | None) -> RemoteFile:
@@ -200,28 +265,40 @@ def to_file(item: Item, parent_id: str | None) -> RemoteFile:
 
     https://developers.google.com/workspace/drive/api/reference/rest/v3/files
     """
-    facts, where = item.facts, item.where
-    mime_type = _text(facts, "mimeType", where)
-    checksum = _text(facts, "md5Checksum", where)
-    editor = _mapping(facts, "lastModifyingUser", where)
+    facts, odd = item.facts, [*item.odd]
+    mime_type = facts.get("mimeType")
+    mime_type = (_clean(mime_type) or None) if isinstance(mime_type, str) else None  # what is odd about it is known
+    checksum = _text(facts, "md5Checksum", odd)
+    editor = _mapping(facts, "lastModifyingUser", odd)
     return RemoteFile(
         id=item.id,
         name=item.name,
         parent_id=parent_id,
-        link=_web_link(facts, where),
-        size=None if mime_type == SHORTCUT_TYPE else _size(facts, where),
+        link=_web_link(facts, odd),
+        size=None if mime_type == SHORTCUT_TYPE else _size(facts, odd),
         file_type=to_file_type(item.name, mime_type),
         mime_type=mime_type,
-        version=_text(facts, "headRevisionId", where),
+        version=_text(facts, "headRevisionId", odd),
         checksum=checksum,
         checksum_algorithm="md5" if checksum else None,
-        created_by=_person(_first_owner(facts, where), where),
-        modified_by=_person(editor, where),
-        modified_by_id=_text(editor, "permissionId", where),
-        created_at=_moment(facts, "createdTime", where),
-        updated_at=_moment(facts, "modifiedTime", where),
-        extra=_extra(facts),
+        created_by=_person(_first_owner(facts, odd), "owners/", odd),
+        modified_by=_person(editor, "lastModifyingUser/", odd),
+        modified_by_id=_text(editor, "permissionId", odd, "lastModifyingUser/"),
+        created_at=_moment(facts, "createdTime", odd),
+        updated_at=_moment(facts, "modifiedTime", odd),
+        extra=_extra(facts, odd),
+        odd=tuple(odd),
     )
+
+
+def to_created(item: Item) -> Timestamp | None:
+    """Tell when it was created, as far as Drive says."""
+    return _moment(item.facts, "createdTime", [])
+
+
+def to_updated(item: Item) -> Timestamp | None:
+    """Tell when its content was last changed, as far as Drive says."""
+    return _moment(item.facts, "modifiedTime", [])
 
 
 def to_file_type(name: str, mime_type: str | None) -> str | None:
@@ -233,53 +310,83 @@ def to_file_type(name: str, mime_type: str | None) -> str | None:
     return extension.lower() or None if stem else None
 
 
+def _sound_items(entries: Sequence[Any], where: str) -> Iterator[Item]:
+    for entry in entries:
+        try:
+            yield to_item(entry, where)
+        except LostEntryError:
+            continue  # the page counts those that are not among its items
+
+
 def _to_change(entry: Mapping[str, Any], where: str) -> Change:
-    file_id = _required(entry, "fileId", where)
+    file_id = _sound_id(entry.get("fileId"))
     if _flag(entry, "removed", where):
-        return Change(file_id, None)
-    if entry.get("file") is None:
-        raise ResponseError(f"{where}: a change without its file")
-    return Change(file_id, to_item(entry["file"], where))
+        return Change(file_id or _required(entry, "fileId", where), None)
+    item = to_item(entry.get("file"), where)  # it names itself, whatever the entry calls it
+    return Change(item.id, item)
 
 
-def _is_about_drive(entry: Mapping[str, Any]) -> bool:
-    return entry.get("changeType") == "drive"
+def _name(facts: Mapping[str, Any], item_id: str, odd: list[str]) -> str:
+    """Read the name; who has none is called by its id, which stays the same."""
+    name = facts.get("name")
+    if isinstance(name, str) and name:
+        return name if name.isascii() else _clean(name)
+    odd.append(_said("name", name))
+    return item_id
 
 
-def _lost_drives(entries: Sequence[Mapping[str, Any]], where: str) -> list[str]:
-    lost = (entry for entry in entries if _is_about_drive(entry) and _flag(entry, "removed", where))
-    return [_required(entry, "driveId", where) for entry in lost]
-
-
-def _to_parents(facts: Mapping[str, Any], where: str) -> tuple[str, ...]:
+def _to_parents(facts: Mapping[str, Any], where: str, odd: list[str]) -> tuple[str, ...]:
+    """Read the parents: none where none is visible, or Drive says null."""
     parents = facts.get("parents", ())
+    if parents is None:
+        odd.append(_said("parents", parents))
+        return ()
     if not isinstance(parents, list | tuple):
-        raise ResponseError(f"{where}: parents that are not a list of ids")
-    return tuple([_to_parent(parent, where) for parent in parents])
+        raise LostEntryError(f"{where}: parents that are not a list of ids")
+    sound = tuple([id_ for parent in parents if (id_ := _sound_id(parent))])
+    if len(sound) < len(parents):
+        if not sound:
+            raise LostEntryError(f"{where}: parents that are not a list of ids")
+        odd.append(_said("parents", parents))
+    return sound
 
 
-def _to_parent(parent: Any, where: str) -> str:
-    if not isinstance(parent, str):
-        raise ResponseError(f"{where}: parents that are not a list of ids")
-    return _sound_id(_clean(parent), parent, "parents", where)
+def _drive_id(facts: Mapping[str, Any], where: str) -> str | None:
+    value = facts.get("driveId")
+    return _required(facts, "driveId", where) if value else None
 
 
-def _first_owner(facts: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    return next(iter(_entries(facts, "owners", where)), {})
+def _is_closed(facts: Mapping[str, Any], odd: list[str]) -> bool:
+    opens = _mapping(facts, "capabilities", odd).get("canListChildren")
+    if opens is not None and not isinstance(opens, bool):
+        odd.append(_said("capabilities/canListChildren", opens))
+    return opens is False
 
 
-def _person(user: Mapping[str, Any], where: str) -> str | None:
-    return _text(user, "emailAddress", where) or _text(user, "displayName", where)
+def _first_owner(facts: Mapping[str, Any], odd: list[str]) -> Mapping[str, Any]:
+    owners = facts.get("owners", _NOTHING)
+    if owners is _NOTHING or owners == []:
+        return _NOTHING
+    known = [owner for owner in owners if isinstance(owner, dict)] if isinstance(owners, list) else []
+    if not known or len(known) < len(owners):
+        odd.append(_said("owners", owners))
+    return known[0] if known else _NOTHING
 
 
-def _extra(facts: Mapping[str, Any]) -> str | None:
-    return to_extra(
-        {name: fact for name, field in _EXTRA if field in facts and _is_telling(fact := _fact(facts[field]))}
-    )
+def _person(user: Mapping[str, Any], of: str, odd: list[str]) -> str | None:
+    return _text(user, "emailAddress", odd, of) or _text(user, "displayName", odd, of)
 
 
-def _is_telling(fact: Any) -> bool:
-    return fact is not None and fact not in ("", {})
+def _extra(facts: Mapping[str, Any], odd: list[str]) -> str | None:
+    told = {}
+    for name, field in _EXTRA:
+        if field in facts:
+            fact = _fact(facts[field])
+            if fact is None:
+                odd.append(_said(field, facts[field]))
+            elif fact not in ("", {}):
+                told[name] = fact
+    return to_extra(told)
 
 
 def _fact(value: Any) -> Any:
@@ -293,80 +400,121 @@ def _fact(value: Any) -> Any:
     return None
 
 
-def _size(facts: Mapping[str, Any], where: str) -> int | None:
-    text = _text(facts, "size", where)  # int64 values are strings in Google's JSON
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_SIZE and int(text) < 2**63):
-        raise ResponseError(f"{where}: a size that is not a number of bytes")
-    return int(text)
+def _size(facts: Mapping[str, Any], odd: list[str]) -> int | None:
+    """Read a number of bytes. int64 values are texts in Google's JSON; a number that says the same is taken, too."""
+    value = facts.get("size")
+    if isinstance(value, str):
+        if value.isascii() and value.isdigit() and len(value) <= _LONGEST_SIZE and (size := int(value)) < 2**63:
+            return size
+    elif value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63):
+        return value
+    odd.append(_said("size", value))
+    return None
 
 
-def _moment(facts: Mapping[str, Any], key: str, where: str) -> Timestamp | None:
-    text = _text(facts, key, where)
+def _moment(facts: Mapping[str, Any], key: str, odd: list[str]) -> Timestamp | None:
+    text = _text(facts, key, odd)
     if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is not None:
             return as_timestamp(text, moment)
-    except (ValueError, OverflowError) as exc:
-        raise ResponseError(f"{where}: {key} is not a time") from exc
-    raise ResponseError(f"{where}: {key} has no time zone")
+    except (ValueError, OverflowError):
+        leap = _leap_second(text)
+        if leap is not None:
+            return to_timestamp(leap)
+    odd.append(_said(key, text))
+    return None
 
 
-def _entries(answer: Mapping[str, Any], key: str, where: str) -> Sequence[Mapping[str, Any]]:
+def _leap_second(text: str) -> datetime | None:
+    """Read 23:59:60 UTC, which RFC 3339 allows, as the second after it, as POSIX clocks count.
+
+    https://www.rfc-editor.org/rfc/rfc3339#section-5.7
+    """
+    parts = _LEAP_SECOND.fullmatch(text)
+    if parts is None:
+        return None
+    try:
+        before = datetime.fromisoformat(f"{parts[1]}:59{parts[2] or ''}{parts[3]}").astimezone(UTC)
+        return before + timedelta(seconds=1) if (before.hour, before.minute) == (23, 59) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _entries(answer: Mapping[str, Any], key: str, where: str) -> Sequence[Any]:
     entries = answer.get(key, ())
     if not isinstance(entries, list | tuple):
         raise ResponseError(f"{where}: {key} is not a list of objects")
-    for entry in entries:
-        if not isinstance(entry, dict):
-            raise ResponseError(f"{where}: {key} is not a list of objects")
     return entries
 
 
-def _mapping(facts: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
+def _mapping(facts: Mapping[str, Any], key: str, odd: list[str]) -> Mapping[str, Any]:
     value = facts.get(key, _NOTHING)
-    if not isinstance(value, dict):
-        raise ResponseError(f"{where}: {key} is not an object")
-    return value
+    if isinstance(value, dict):
+        return value
+    odd.append(_said(key, value))
+    return _NOTHING
 
 
 def _flag(facts: Mapping[str, Any], key: str, where: str) -> bool | None:
+    """Read what decides whether something is there, or everything is."""
     value = facts.get(key)
     if value is not None and not isinstance(value, bool):
-        raise ResponseError(f"{where}: {key} is not true or false")
+        raise LostEntryError(f"{where}: {key} is not true or false")
     return value
+
+
+def _token(answer: Mapping[str, Any], key: str, where: str) -> str | None:
+    """Read a token; an empty one says that there is no more (sent back, it would mean the first page)."""
+    value = answer.get(key)
+    if value is None or value == "":
+        return None
+    token = _sound_id(value)
+    if token is None:
+        raise ResponseError(f"{where}: {key} is no token")
+    return token
 
 
 def _required(facts: Mapping[str, Any], key: str, where: str) -> str:
-    """Read an id or a token. NUL, where SQLite's functions end a text, and lone surrogates are in none."""
-    value = _text(facts, key, where)
+    value = _sound_id(facts.get(key))
     if value is None:
-        raise ResponseError(f"{where}: {key} is missing")
-    return _sound_id(value, facts[key], key, where)
-
-
-def _sound_id(value: str, given: str, key: str, where: str) -> str:
-    if "\0" in value or value != given:
-        raise ResponseError(f"{where}: {key} holds a character that is in no id")
+        raise LostEntryError(f"{where}: {key} is missing, or no id")
     return value
 
 
-def _text(facts: Mapping[str, Any], key: str, where: str) -> str | None:
-    """Read a text; an empty one says nothing."""
+def _sound_id(value: Any) -> str | None:
+    """Read an id or a token. NUL, where SQLite's functions end a text, and lone surrogates are in none."""
+    if isinstance(value, str) and value and "\0" not in value and (value.isascii() or _clean(value) == value):
+        return value
+    return None
+
+
+def _text(facts: Mapping[str, Any], key: str, odd: list[str], of: str = "") -> str | None:
+    """Read a text; an empty one says nothing, and anything else is odd."""
     value = facts.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise ResponseError(f"{where}: {key} is not a text")
-    return _clean(value) or None
+    if isinstance(value, str):
+        return (value if value.isascii() else _clean(value)) or None
+    if value is not None:
+        odd.append(_said(of + key, value))
+    return None
 
 
-def _web_link(facts: Mapping[str, Any], where: str) -> str | None:
+def _web_link(facts: Mapping[str, Any], odd: list[str]) -> str | None:
     """Read the link to the file's page; anything but a web address would be a trap for who clicks on it in a report."""
-    link = _text(facts, "webViewLink", where)
-    return link if link and link.startswith(("https://", "http://")) else None
+    link = _text(facts, "webViewLink", odd)
+    if link is None or link.startswith(("https://", "http://")):
+        return link
+    odd.append(_said("webViewLink", link))
+    return None
+
+
+def _said(field: str, value: Any) -> str:
+    """Name a field and what was found in it: short, printable, and the same whenever the same is sent."""
+    text = value if isinstance(value, str) else _KINDS.get(type(value)) or json.dumps(value)
+    shown = "".join(char if char.isprintable() else "\ufffd" for char in text[:_LONGEST_SHOWN])
+    return f"{field}: {shown or 'empty'}{'…' if len(text) > _LONGEST_SHOWN else ''}"
 
 
 def _clean(text: str) -> str:

@@ -8,16 +8,18 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from filesync.errors import RefusedError, ResponseError
+from filesync.errors import About, FilesyncError, NetworkError, RefusedError, ResponseError, ServiceDownError
 from filesync.model import Batch, FolderListed, KnownFolder, Page, Unreadable
 from filesync.providers.base import Known
 from filesync.providers.crew import Crew
+from filesync.providers.evidence import Evidence
 from filesync.providers.google_drive.api import Drive, Reach, children_of
 from filesync.providers.google_drive.changes import LIMITED
 from filesync.providers.google_drive.memory import Memory
-from filesync.providers.google_drive.routes import is_about_one_item, is_dead_token
+from filesync.providers.google_drive.paging import pages
+from filesync.providers.google_drive.routes import concerns_all
 from filesync.providers.google_drive.scope import Scope, fail_unseen
-from filesync.providers.google_drive.translate import ITEMS_PAGE_FIELDS, Item
+from filesync.providers.google_drive.translate import ITEMS_PAGE_FIELDS, Item, ItemsPage
 
 _WORKERS = 8
 _GROUP = 50  # parents in one query, as rclone does
@@ -36,19 +38,24 @@ class _Folder:
 
 @dataclass(slots=True)
 class _Answer:
-    """What a query for these folders gave: the items, or (of one folder) why it could not be read."""
+    """What a query for these folders gave: the items, or why they could not be read.
+
+    `refusal` is the service's own, of the folder; `failure` may be of many things. `lack`: there may be more items.
+    """
 
     folders: Sequence[_Folder]
     items: dict[str, Item] = field(default_factory=dict)
     refusal: RefusedError | None = None
-    is_incomplete: bool = False
+    failure: FilesyncError | None = None
+    lack: str | None = None
 
 
 class Tree:
     """Reads the folders that the store wants read, and the new ones found below them, each once."""
 
-    def __init__(self, drive: Drive, scope: Scope, memory: Memory, known: Known) -> None:
+    def __init__(self, drive: Drive, scope: Scope, memory: Memory, known: Known, evidence: Evidence) -> None:
         self._drive = drive
+        self._evidence = evidence
         self._scope = scope
         self._root_id = memory.root_id
         self._reach: Reach = scope.reach(memory)
@@ -57,6 +64,7 @@ class Tree:
         self._waiting: deque[_Folder] = deque()
         self._alone: deque[_Folder] = deque()
         self._refused: list[tuple[_Folder, RefusedError]] = []
+        self._failed: dict[str, _Folder] = {}
         self._met: set[str] = set()
         self._subfolders: dict[str, frozenset[str]] = {}  # of each folder that was read
 
@@ -83,6 +91,7 @@ class Tree:
                     yield from self._take(crew.take().result(), afresh=afresh)
         # Only now is it known whether the folders above still show them.
         yield from (Unreadable(folder.id, str(refusal)) for folder, refusal in self._still_shown())
+        yield from (each for each in self._evidence.unanswered() if self._is_shown(each.id))
 
     def _meet(self, folders: Iterable[_Folder]) -> None:
         """Queue the folders that this sync has not met yet; a doubted one is asked about on its own."""
@@ -120,31 +129,30 @@ class Tree:
                 return answer
             self._read_pages(answer)
         except RefusedError as error:
-            if not (is_about_one_item(error) or (len(folders) > 1 and is_dead_token(error))):
+            if concerns_all(error) or error.about is About.SCOPE:
                 raise
-            answer.refusal = error
+            answer.refusal = error if error.about is About.ITEM else None
+            answer.failure = None if answer.refusal else error
+        except (ServiceDownError, NetworkError, ResponseError) as error:
+            answer.failure = error
         return answer
 
     def _read_pages(self, answer: _Answer) -> None:
         query = children_of(folder.id for folder in answer.folders)
-        token: str | None = None
-        seen: set[str | None] = {None}
-        while True:
-            page = self._drive.items(query, self._reach, fields=ITEMS_PAGE_FIELDS, token=token)
+        is_group = len(answer.folders) > 1  # a group that fails is asked one by one, before pages are made smaller
+
+        def ask(token: str | None) -> ItemsPage:
+            return self._drive.items(query, self._reach, fields=ITEMS_PAGE_FIELDS, token=token, plainly=is_group)
+
+        for page in pages(ask):
             answer.items.update((item.id, item) for item in page.items if not item.is_trashed)
-            answer.is_incomplete = answer.is_incomplete or page.is_incomplete
-            token = page.next_token
-            if token is None:
-                return
-            if token in seen:
-                raise ResponseError(f"{page.where}: the same page of a listing is named twice")
-            seen.add(token)
+            answer.lack = answer.lack or page.lack
 
     def _take(self, answer: _Answer, *, afresh: bool) -> Iterator[Batch]:
         if len(answer.folders) == 1:
             yield from self._conclude(answer, answer.folders[0], afresh=afresh)
             return
-        if answer.refusal or answer.is_incomplete:
+        if answer.refusal or answer.failure or answer.lack:
             self._alone.extend(answer.folders)
             return
         hits = {parent for item in answer.items.values() for parent in item.parents}
@@ -158,8 +166,10 @@ class Tree:
             return
         if answer.refusal:
             self._note_refused(folder, answer.refusal)
-        elif answer.is_incomplete:
-            yield Unreadable(folder.id, "Drive said that it had not searched everything (incompleteSearch)")
+        elif answer.failure:
+            self._note_failed(folder, answer.failure)
+        elif answer.lack:
+            yield Unreadable(folder.id, answer.lack)
         else:
             yield from self._state(folder, answer, afresh=afresh)
 
@@ -167,6 +177,18 @@ class Tree:
         if folder.id == self._root_id:
             fail_unseen(self._scope, refusal)
         self._refused.append((folder, refusal))
+
+    def _note_failed(self, folder: _Folder, failure: FilesyncError) -> None:
+        if folder.id == self._root_id:
+            if isinstance(failure, RefusedError):
+                fail_unseen(self._scope, failure)
+            raise failure
+        self._evidence.note_failure(folder.id, failure)
+        self._failed[folder.id] = folder
+
+    def _is_shown(self, folder_id: str) -> bool:
+        folder = self._failed.get(folder_id)
+        return folder is None or not self._has_vanished(folder)
 
     def _still_shown(self) -> Iterator[tuple[_Folder, RefusedError]]:
         return ((folder, refusal) for folder, refusal in self._refused if not self._has_vanished(folder))
@@ -176,7 +198,7 @@ class Tree:
             return
         asked = {other.id for other in answer.folders}
         children = [
-            item
+            self._places.of_kind(item)
             for item in answer.items.values()
             if folder.id in item.parents and self._places.parent_of(item, asked) == folder.id
         ]

@@ -11,6 +11,11 @@ from filesync.simulators.acc.records import REGIONS, File, Folder, Hub, Project,
 Json = dict[str, Any]
 JsonText = NewType("JsonText", str)
 
+_NOT_THE_APP = "You don't have permission to access this API"
+_NOT_THE_USER = (
+    "You do not have permission to access this project. Please contact your project administrator if you believe you "
+    "have received this message in error."
+)
 _WEB_HOSTS = {"US": "acc.autodesk.com", "EMEA": "acc.autodesk.eu"}
 
 
@@ -52,9 +57,16 @@ def to_hub(hub: Hub, base: str) -> JsonText:
     return _text(body)
 
 
-def to_warnings(regions: Sequence[str], down: Sequence[str]) -> list[Json]:
-    """Say which regions gave nothing; capitalised keys, as in the recorded answers (aps.md 2.4)."""
-    refused = [_warning(region, "403", "You don't have permission to access this API") for region in regions]
+def to_warnings(regions: Sequence[str], down: Sequence[str], closed: Sequence[str] = ()) -> list[Json]:
+    """Say which regions gave nothing; capitalised keys, as in the recorded answers (aps.md 2.4).
+
+    `closed` have an account that knows the app, but not the user.
+    https://forge.autodesk.com/blog/errors-when-retrieving-hubs
+    """
+    refused = [
+        _warning(region, "401", _NOT_THE_USER) if region in closed else _warning(region, "403", _NOT_THE_APP)
+        for region in regions
+    ]
     return refused + [_warning(region, "500", "The service is not available") for region in down]
 
 

@@ -4,7 +4,7 @@ https://aps.autodesk.com/en/docs/data/v2/reference/http/ListItems
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from filesync.simulators.acc import bodies, entries, refusals
 from filesync.simulators.acc.accounts import may_open
@@ -66,10 +66,12 @@ def find_files(
     return found
 
 
-def to_answer(files: Sequence[File], base: str, command_id: str, *, with_path: bool) -> bytes:
+def to_answer(
+    files: Sequence[File], base: str, command_id: str, *, with_path: bool, but_tips: Collection[str] = ()
+) -> bytes:
     write = item_with_path if with_path else item
     resources = [f'{{"type":"items","id":"{file.id}","meta":{write(file, base)}}}' for file in files]
-    tips = [entries.to_version(file, file.tip, base) for file in reversed(files)]
+    tips = [entries.to_version(file, file.tip, base) for file in reversed(files) if file.id not in but_tips]
     included = f',"included":{bodies.to_list(tips)}' if tips else ""
     data = _ANSWER % {"id": command_id, "resources": ",".join(resources)}
     return f'{{"jsonapi":{{"version":"1.0"}},"data":{data}{included}}}'.encode()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from filesync.simulators.acc.accounts import Accounts
 from filesync.simulators.acc.records import DELETED_TYPE, FILE_TYPE, File, Folder, Version
@@ -20,6 +21,9 @@ class Rules:
     deletion_adds_version: bool = True  # of type Deleted, as the API does it; restoring adds one more
     list_items_all_or_nothing: bool = True  # one unknown or forbidden id refuses the whole command
     hide_revoked: bool = False  # True: a revoked folder is not listed by its parent either
+    tops_shown: Literal["folders", "root", "nothing"] = "folders"  # by topFolders: it may give the root alone
+    tops_on_a_page: int | None = None  # of topFolders and hubs, which are not paged in the documents
+    most_entries: int | None = None  # on a page of contents; a listing that asks for more fails with 500
     list_lag: float = 0.0  # seconds until a listing shows what arrived; rollups and look-ups by id do not lag
 
 
@@ -30,6 +34,8 @@ class Documents(Accounts):
         super().__init__(clock, seed)
         self.rules = rules or Rules()
         self.files: dict[str, File] = {}
+        self.tips_left_out: set[str] = set()  # files whose tip does not come along in a listing or a command
+        self.tops_left_out: set[str] = set()  # folders that topFolders lacks, although they are there
 
     def add_folder(self, parent: str, name: str, user: str | None = None) -> str:
         with self.lock:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from filesync.simulators.acc.bodies import JsonText, extension, parent, refs, related, to_link, to_time
-from filesync.simulators.acc.records import DELETED_TYPE, File, Version
+from filesync.simulators.acc.records import DELETED_TYPE, SHEET_TYPE, File, Version
 
 
 class Template:
@@ -62,7 +62,7 @@ def _version_gaps(file: File, version: Version, base: str) -> dict[str, object]:
         "number": version.number,
         "link": to_link(file, version.number),
         "size": version.size,
-        "suffix": _safe(_suffix(version.name)),
+        "suffix": _safe(_file_type(version)),
     }
 
 
@@ -89,6 +89,11 @@ def _safe(text: str) -> str:
 
 def _stem(name: str) -> str:
     return name.rpartition(".")[0] or name
+
+
+def _file_type(version: Version) -> str:
+    """Tell the type; a sheet's name is its number, and the sheet a page of a PDF."""
+    return "pdf" if version.type == SHEET_TYPE else _suffix(version.name)
 
 
 def _suffix(name: str) -> str:

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 
 FILE_TYPE = "autodesk.bim360:File"
+SHEET_TYPE = "autodesk.bim360:Document"  # of Plans
 DELETED_TYPE = "autodesk.core:Deleted"
 REGIONS = ("US", "EMEA", "AUS", "CAN", "DEU", "IND", "JPN", "GBR")
 

@@ -41,9 +41,10 @@ class AccSimulator(Gateway):
             shown = [hub for hub in self.hubs.values() if self._is_visible(hub, call)]
             up = [hub for hub in shown if hub.region not in self.regions_down]
             silent = [region for region in bodies.silent_regions(up) if region not in self.regions_down]
-            warnings = bodies.to_warnings(silent, sorted(self.regions_down))
+            warnings = bodies.to_warnings(silent, sorted(self.regions_down), self._closed_regions(call))
             found = [bodies.to_hub(hub, self.base_url) for hub in up]
-            return _answer(bodies.to_document(self._self(call), bodies.to_list(found), meta={"warnings": warnings}))
+            page, links = self._cut(found, call)
+            return _answer(bodies.to_document(links, bodies.to_list(page), meta={"warnings": warnings}))
 
     def _hub(self, call: Call) -> Answer:
         hub = self._open_hub(call)
@@ -65,9 +66,9 @@ class AccSimulator(Gateway):
     def _top_folders(self, call: Call) -> Answer:
         with self.lock:
             project, user = self._open_project(call), self.asking_user(call)
-            folders = [folder for folder in self._highest(project, user) if _is_asked_for(folder, user, call)]
-            found = [self._top_folder(folder) for folder in folders]
-            return _answer(bodies.to_document(self._self(call), bodies.to_list(found)))
+            folders = [folder for folder in self._tops(project, user) if _is_asked_for(folder, user, call)]
+            page, links = self._cut([self._top_folder(folder) for folder in folders], call)
+            return _answer(bodies.to_document(links, bodies.to_list(page)))
 
     def _folder(self, call: Call) -> Answer:
         with self.lock:
@@ -76,6 +77,8 @@ class AccSimulator(Gateway):
 
     def _contents(self, call: Call) -> Answer:
         paging, keep = listing.Paging.of(call, self.largest_page), listing.wanted(call.query)
+        if self.rules.most_entries is not None and int(call.query.get("page[limit]", "200")) > self.rules.most_entries:
+            raise refusals.document(500, "INTERNAL_SERVER_ERROR", "An unexpected error occurred.")
         with self.lock:
             children = self._listed(self._open_folder(call))
             horizon = self._horizon()
@@ -86,7 +89,8 @@ class AccSimulator(Gateway):
             texts = [self.texts.write(file, tip, base) for file, tip in files]
             data += [item for item, _ in texts]
             # in another order than the items: a client joins them by id
-            tips = [version for _, version in reversed(texts)]
+            told = [(file, version) for (file, _), (_, version) in zip(files, texts, strict=True)]
+            tips = [version for file, version in reversed(told) if file.id not in self.tips_left_out]
             return self._page(call, paging, data, len(children), included=tips)
 
     def _item(self, call: Call) -> Answer:
@@ -113,7 +117,8 @@ class AccSimulator(Gateway):
             files = commands.find_files(
                 self.files, project, user, wanted, all_or_nothing=self.rules.list_items_all_or_nothing
             )
-            return _answer(commands.to_answer(files, self.base_url, self.ids.guid(), with_path=with_path))
+            command_id, but_tips = self.ids.guid(), self.tips_left_out
+            return _answer(commands.to_answer(files, self.base_url, command_id, with_path=with_path, but_tips=but_tips))
 
     def _page(
         self,
@@ -132,6 +137,31 @@ class AccSimulator(Gateway):
 
     def _app(self, call: Call) -> App:
         return self.apps[call.client]
+
+    def _cut(
+        self, found: Sequence[bodies.JsonText], call: Call
+    ) -> tuple[Sequence[bodies.JsonText], dict[str, dict[str, str]]]:
+        """Give all of a list that is not paged in the documents; a page of it, and its links, when the rules say so."""
+        most = self.rules.tops_on_a_page
+        if most is None:
+            return found, self._self(call)
+        paging = listing.Paging(int(call.query.get("page[number]", "0")), most)
+        return paging.cut(found), paging.links(call, self.base_url, len(found))
+
+    def _closed_regions(self, call: Call) -> list[str]:
+        """Name the regions where an account knows the app, but not the user who is asking."""
+        entered = self._app(call).hubs
+        return sorted(
+            {hub.region for hub in self.hubs.values() if (entered is None or hub.id in entered)}
+            - {hub.region for hub in self.hubs.values() if self._is_visible(hub, call)}
+        )
+
+    def _tops(self, project: Project, user: User | None) -> list[Folder]:
+        if self.rules.tops_shown == "nothing":
+            return []
+        if self.rules.tops_shown == "root":
+            return [project.root]
+        return [folder for folder in self._highest(project, user) if folder.id not in self.tops_left_out]
 
     def _is_visible(self, hub: Hub, call: Call) -> bool:
         user, entered = self.asking_user(call), self._app(call).hubs
@@ -207,7 +237,10 @@ def _is_asked_for(folder: Folder, user: User | None, call: Call) -> bool:
         return True
     if folder.hidden and call.query.get("excludeDeleted") == "true":
         return False
-    return not (folder.system and call.query.get("projectFilesOnly") == "true")
+    if call.query.get("projectFilesOnly") != "true":
+        return True
+    top = folder.chain()[:-1][-1:]  # what it lies below at the root: itself, or a folder above it
+    return not any(one.system or one.type == "plan" for one in top)
 
 
 def _asks_for_path(call: Call) -> bool:

@@ -56,6 +56,9 @@ class GoogleDrive(Gateway):
         self.dead_token_status = 400  # or 410
         self.unseen_parents = False  # True: a parent one may not see is named all the same
         self.largest_page = 1000  # entries; Drive may always send fewer than were asked for
+        self.breaks_at_page_size = 1001  # asked for that many entries or more it answers 500: prasmussen/gdrive#105
+        self.most_parents = 1000  # of one query; more are refused: PyDrive2#353
+        self.many_parents_status = 400  # or 413
 
     def start(self) -> "GoogleDrive":
         super().start()
@@ -84,6 +87,8 @@ class GoogleDrive(Gateway):
     def _route(self, name: str, path: str, reply: Callable[[Call, User, Parameters], dict[str, Any] | str]) -> Route:
         def checked(call: Call) -> Answer:
             given = method(name).read(call.query)
+            if given.get("pageSize", 0) >= self.breaks_at_page_size:
+                raise refusals.refusal(500, "internalError", "Internal Error")
             if "pageSize" in given:
                 given = {**given, "pageSize": min(given["pageSize"], self.largest_page)}
             with self.state.lock:
@@ -96,6 +101,8 @@ class GoogleDrive(Gateway):
 
     def _list(self, call: Call, user: User, given: Parameters) -> dict[str, Any] | str:
         mask = _mask(given, "FileList", {"files": FILE_DEFAULT})
+        if given.get("q", "").count(" in parents") > self.most_parents:
+            raise refusals.refusal(self.many_parents_status, "invalid", "The query is too complex.", location="q")
         listing = Listing(self.state, user, {"corpora": "user", **given}, self._dropped)
         asked = question("files.list", call.client, call.query)
         position = self.pages.position(given["pageToken"], asked) if "pageToken" in given else None

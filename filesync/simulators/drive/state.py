@@ -116,6 +116,17 @@ class DriveState(Shelves):
                 raise ValueError(f"{item_id}: a folder cannot lie below itself")
             self._change(item_id, parent_id=parent_id)
 
+    def orphan(self, item_id: str) -> None:
+        """Take the item out of its folder, as when somebody else deletes that one: its owner keeps it, in none."""
+        self._change(item_id, parent_id=None)
+
+    def add_computer(self, email: str, name: str, **about: Any) -> str:
+        """Add the top folder of a computer's backup, which hangs in no folder: rclone#1773."""
+        with self.lock:
+            folder = self.add_folder(self.root_of(email), name, **about)
+            self.orphan(folder)
+            return folder
+
     def trash(self, item_id: str, by: str | None = None) -> None:
         self._change(item_id, trashed_at=self._clock.now(), trashed_by=by)
 

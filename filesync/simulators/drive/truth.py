@@ -9,20 +9,22 @@ from filesync.simulators.drive.links import web_view_link
 from filesync.simulators.drive.state import DriveState
 
 STRAYS = "Shared with me"
+OWN_STRAYS = "In no folder"
 
 
 def truth(state: DriveState, viewer: str, scope: str, *, strays: bool = False) -> list[dict[str, Any]]:
     """Give what the viewer finds below the scope, sorted by path and id; folders and the bin are left out.
 
     `scope` is the id of the viewer's My Drive root, of a shared drive, or of a folder. With `strays`
-    also what of the viewer's corpus hangs in no folder visible to them, below /Shared with me/.
+    also what of the viewer's corpus hangs in no folder visible to them: below /In no folder/ what is their own, below
+    /Shared with me/ what is not.
     A `/` in a name is written as U+FF0F.
     """
     with state.lock:
         found = list(_below(state, viewer, scope, ""))
         if strays:
             for top in _stray_tops(state, viewer):
-                found += _with_below(state, viewer, top, f"/{STRAYS}")
+                found += _with_below(state, viewer, top, f"/{OWN_STRAYS if top.owner == viewer else STRAYS}")
         return sorted((_told(state, item, path) for item, path in found), key=lambda row: (row["path"], row["id"]))
 
 
