@@ -12,6 +12,8 @@ from filesync.simulators.faults import altered
 from tests.homes import Acc, Drive, Home
 from tests.truth import assert_drive_truth
 
+on_branch_big = pytest.mark.xfail(strict=True, reason="mended on branch big")
+
 
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +82,7 @@ def test_what_a_filter_left_out_and_takes_in_again_stays_below_a_folder_that_bec
 def test_what_a_scope_left_out_and_takes_in_again_stays_below_a_folder_that_became_unreadable(acc: Acc) -> None:
     service = acc.service
     plans, others = service.add_folder(acc.top, "Plans"), service.add_folder(acc.top, "Others")
-    for number in range(300):
+    for number in range(600):
         service.add_file(others, f"{number}.pdf")
     acc.settle()
     acc.home.sync()
@@ -91,7 +93,7 @@ def test_what_a_scope_left_out_and_takes_in_again_stays_below_a_folder_that_beca
         acc.home.stop.request()
         return answer
 
-    service.faults.fail(altered(stop), nth=6, route="commands")
+    service.faults.fail(altered(stop), nth=8, route="commands")
     assert acc.home.sync().status == "interrupted"
     acc.home.stop = Stop(acc.home.clock)
     service.faults.clear()
@@ -99,7 +101,7 @@ def test_what_a_scope_left_out_and_takes_in_again_stays_below_a_folder_that_beca
     service.revoke_access(others)
     outcome = acc.home.sync()
     assert (outcome.status, outcome.tally.files_removed) == ("partial", 0)
-    assert len(acc.home.files()) == 300
+    assert len(acc.home.files()) == 600
 
 
 @pytest.mark.usefixtures("small_steps")
@@ -122,6 +124,7 @@ def test_files_restored_while_they_are_removed_in_steps_are_not_removed_hours_la
     assert [kind for kind in kinds if kind != "modified"] == ["restored"] * removed  # restoring makes a version
 
 
+@on_branch_big
 def test_look_ups_that_take_longer_than_a_scheduled_sync_has_time_come_to_an_end(drive: Drive) -> None:
     state = drive.service.state
     files = [state.add_file(drive.shared, f"{number}.pdf", 1) for number in range(60)]
@@ -150,7 +153,6 @@ def test_look_ups_that_take_longer_than_a_scheduled_sync_has_time_come_to_an_end
 
 
 @pytest.mark.usefixtures("small_steps")
-@on_branch_big
 def test_a_scope_that_is_put_back_while_the_rest_is_removed_in_steps_loses_no_more(drive: Drive) -> None:
     state = drive.service.state
     folder = state.add_folder(drive.shared, "folder")
