@@ -379,7 +379,7 @@ class AccMachine(RuleBasedStateMachine):
         self.model.check(before, self.home.sync_stopped(after, "P", full=full))
         self.clock.advance(seconds)
 
-    @precondition(can_sync)
+    @precondition(lambda self: self.can_sync() and not self.model.lagging)
     @rule(after=st.integers(1, 12), full=st.booleans(), thing=THINGS, is_folder=st.booleans())
     def sync_while_things_move(self, *, after: int, full: bool, thing: Thing, is_folder: bool) -> None:
         """Something moves while the crawl is under way: at its end nothing is gone that is there."""
@@ -389,12 +389,12 @@ class AccMachine(RuleBasedStateMachine):
                 (self.move_folder if is_folder else self.move_file)(thing)
                 self.model.look()
 
-        before, was_lagging = self.prepare(), self.model.lagging
-        self.home.after_statement, self.model.lagging = move, True
+        before = self.prepare()
+        self.home.after_statement, self.model.lagging = move, True  # what was listed before the move is of before it
         outcome = self.home.sync("P", full=full)
         self.home.after_statement = None
         self.model.check(before, outcome)
-        self.model.lagging, self.worked_at = was_lagging, self.clock.monotonic()
+        self.model.lagging, self.worked_at = False, self.clock.monotonic()
         if outcome.status == "success":
             self.project.rescoped = False
 

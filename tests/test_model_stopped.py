@@ -157,7 +157,7 @@ def machine(scope: str) -> type[StoppedMachine]:
 
 @pytest.mark.parametrize("scope", SCOPES)
 def test_whatever_happens_between_the_pieces_of_a_listing_nothing_is_lost(scope: str) -> None:
-    run_state_machine_as_test(machine(scope), settings=settings(max_examples=3, stateful_step_count=30))
+    run_state_machine_as_test(machine(scope), settings=settings(max_examples=2, stateful_step_count=30))
 
 
 @pytest.mark.soak

@@ -1,6 +1,7 @@
 """Removals that are decided, or written in part, when a sync ends early: what happens until the next one counts."""
 
 import sqlite3
+import threading
 from contextlib import closing
 from typing import Any
 
@@ -17,6 +18,16 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Removals of a few files are many."""
     monkeypatch.setattr("filesync.store.owed.STEP", 3)
     monkeypatch.setattr("filesync.store.run.STEP", 3)
+
+
+class Patience(threading.Event):
+    """A signal to stop that comes when a sync has looked for it too often: it is in an endless loop."""
+
+    left = 5_000
+
+    def is_set(self) -> bool:
+        self.left -= 1
+        return self.left < 0
 
 
 def die_after_removals(home: Home, number: int, **choice: Any) -> None:
@@ -69,7 +80,7 @@ def test_what_a_filter_left_out_and_takes_in_again_stays_below_a_folder_that_bec
 def test_what_a_scope_left_out_and_takes_in_again_stays_below_a_folder_that_became_unreadable(acc: Acc) -> None:
     service = acc.service
     plans, others = service.add_folder(acc.top, "Plans"), service.add_folder(acc.top, "Others")
-    for number in range(300):
+    for number in range(600):
         service.add_file(others, f"{number}.pdf")
     acc.settle()
     acc.home.sync()
@@ -80,7 +91,7 @@ def test_what_a_scope_left_out_and_takes_in_again_stays_below_a_folder_that_beca
         acc.home.stop.request()
         return answer
 
-    service.faults.fail(altered(stop), nth=3, route="commands")
+    service.faults.fail(altered(stop), nth=8, route="commands")
     assert acc.home.sync().status == "interrupted"
     acc.home.stop = Stop(acc.home.clock)
     service.faults.clear()
@@ -88,7 +99,7 @@ def test_what_a_scope_left_out_and_takes_in_again_stays_below_a_folder_that_beca
     service.revoke_access(others)
     outcome = acc.home.sync()
     assert (outcome.status, outcome.tally.files_removed) == ("partial", 0)
-    assert len(acc.home.files()) == 300
+    assert len(acc.home.files()) == 600
 
 
 @pytest.mark.usefixtures("small_steps")
@@ -135,4 +146,60 @@ def test_look_ups_that_take_longer_than_a_scheduled_sync_has_time_come_to_an_end
         endings += [outcome.status for outcome in drive.home.start().outcomes]
     assert endings[0] == "interrupted"
     assert endings[-1] == "success", endings
+    assert_drive_truth(drive.home, drive.shared)
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_scope_that_is_put_back_while_the_rest_is_removed_in_steps_loses_no_more(drive: Drive) -> None:
+    state = drive.service.state
+    folder = state.add_folder(drive.shared, "folder")
+    for number in range(10):
+        state.add_file(drive.shared, f"{number}.pdf", 1)
+    whole = {"drive_id": drive.shared}
+    drive.settle()
+    drive.home.sync()
+    limits = {"max_delete_percent": 100}
+    drive.home.configure({"name": "D", "endpoint_details": {**whole, "folder_id": folder}, **limits})
+    die_after_removals(drive.home, 3)
+    removed = 10 - len(drive.home.files())
+    drive.home.configure({"name": "D", "endpoint_details": whole, **limits})
+    since = drive.home.last_seq()
+    assert drive.home.sync().status == "success"
+    assert [change["kind"] for change in drive.home.changes(since)] == ["restored"] * removed
+    assert_drive_truth(drive.home, drive.shared)
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_filter_that_is_put_back_while_the_rest_is_removed_in_steps_loses_no_more(drive: Drive) -> None:
+    for number in range(10):
+        drive.service.state.add_file(drive.shared, f"{number}.pdf", 1)
+    whole = {"drive_id": drive.shared}
+    drive.settle()
+    drive.home.sync()
+    drive.home.configure({"name": "D", "endpoint_details": {**whole, "file_types": ["dwg"]}})
+    drive.home.stop.event = Patience()
+    die_after_removals(drive.home, 3)
+    removed = 10 - len(drive.home.files())
+    drive.home.configure({"name": "D", "endpoint_details": whole})
+    since = drive.home.last_seq()
+    assert drive.home.sync().status == "success"
+    assert [change["kind"] for change in drive.home.changes(since)] == ["restored"] * removed
+    assert_drive_truth(drive.home, drive.shared)
+
+
+@pytest.mark.parametrize("files", [2, 5])
+def test_a_renamed_folder_of_any_number_of_files_is_done_in_steps(
+    drive: Drive, files: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In steps of 2,000 it is the folder of 1,999 files."""
+    folder = drive.service.state.add_folder(drive.shared, "folder")
+    for number in range(files):
+        drive.service.state.add_file(folder, f"{number}.pdf", 1)
+    drive.settle()
+    drive.home.sync()
+    monkeypatch.setattr("filesync.store.owed.STEP", 3)
+    drive.service.state.rename(folder, "renamed")
+    drive.settle()
+    drive.home.stop.event = Patience()
+    assert drive.home.sync().status == "success"
     assert_drive_truth(drive.home, drive.shared)

@@ -281,7 +281,10 @@ def _body(content: bytes) -> Mapping[str, Any] | None:
 
 def assert_storable(file: RemoteFile) -> None:
     """What a provider gives fits a STRICT table: text in UTF-8, numbers of 64 bits, times as text that sorts."""
-    for each in fields(file):
+    for text in file.odd:
+        text.encode()
+        assert text.isprintable(), text
+    for each in (each for each in fields(file) if each.name != "odd"):
         value = getattr(file, each.name)
         if isinstance(value, str):
             value.encode()
