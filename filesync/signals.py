@@ -9,6 +9,33 @@ from contextlib import contextmanager
 _EXIT_OFFSET = 128
 
 
+class Interrupts:
+    """What Ctrl-C does outside of `stopping`: it ends the process at once and without a word, or raises in the command.
+
+    Made first thing in a process. One that was started with SIGINT ignored, in the background say, goes on ignoring it.
+    """
+
+    code = _EXIT_OFFSET + signal.SIGINT
+
+    def __init__(self) -> None:
+        self._raises = False
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._interrupt)
+
+    def raise_from_now_on(self) -> None:
+        """Let it raise KeyboardInterrupt: there is something to clean up."""
+        self._raises = True
+
+    def end_from_now_on(self) -> None:
+        """Let it end the process: there is nothing to clean up, or no longer."""
+        self._raises = False
+
+    def _interrupt(self, _number: int, _frame: object) -> None:
+        if self._raises:
+            raise KeyboardInterrupt
+        os._exit(self.code)
+
+
 class Caught:
     """Which signal asked us to stop, if any."""
 

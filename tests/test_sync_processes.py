@@ -218,7 +218,7 @@ def modules_after(home: Home, *argv: str, and_of: frozenset[str] = frozenset()) 
     """Name what a command that ends well has imported when it does, of what is not installed beside us."""
     code = (
         "import sys\n"
-        "from filesync.__main__ import this_process\n"
+        "from filesync.process import this_process\n"
         "from filesync.cli import run\n"
         "if run(sys.argv[1:], this_process()) == 0:\n"
         "    for name, module in sorted(sys.modules.items()):\n"
