@@ -10,6 +10,7 @@ FilesyncError
 ├── LocalFileError         1   the operator: a path cannot be read or written
 ├── SchedulerError         1   the operator: cron or systemd is not there, or refuses
 ├── DeliveryError          1   a message did not arrive; it is sent again
+│   └── NoAnswerError          it took all its time
 ├── RefusedError           1   the service said no to this request; `about` tells what that is known to concern
 │   ├── ForbiddenError         403
 │   │   └── ArchivedError      the project was archived or closed
@@ -94,6 +95,10 @@ class SchedulerError(FilesyncError):
 
 class DeliveryError(FilesyncError):
     error_type = "delivery"
+
+
+class NoAnswerError(DeliveryError):
+    """Whoever was told took the whole time that one delivery has, and gave no answer."""
 
 
 class RefusedError(FilesyncError):

@@ -70,7 +70,7 @@ def deliver(desk: Desk, addressees: Sequence[Addressee]) -> Result:
         try:
             _sweep(desk, database, addressees, result)
             waiting = outbox.look(database, desk.clock.now())
-            _Round(desk, database, result).run([each for each in addressees if _is_due(each, waiting)])
+            _Round(desk, database, result).run([each for each in addressees if _is_due(desk, each, waiting)])
             result.abandoned = any(thread.is_alive() for thread in desk.left)
         finally:
             lock.release()
@@ -86,12 +86,12 @@ def _has_work(desk: Desk, database: Database, addressees: Sequence[Addressee]) -
     return (
         not {*waiting.positions, *waiting.targets} <= keys
         or any(each.reads_feed and each.key not in waiting.positions for each in addressees)
-        or any(_is_due(each, waiting) for each in addressees)
+        or any(_is_due(desk, each, waiting) for each in addressees)
     )
 
 
-def _is_due(addressee: Addressee, waiting: outbox.Waiting) -> bool:
-    if addressee.key in waiting.resting:
+def _is_due(desk: Desk, addressee: Addressee, waiting: outbox.Waiting) -> bool:
+    if addressee.key in waiting.resting or addressee.key in desk.silent:
         return False
     news = addressee.reads_feed and waiting.positions.get(addressee.key, waiting.last_seq) < waiting.last_seq
     return news or addressee.key in waiting.targets
