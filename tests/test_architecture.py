@@ -31,6 +31,7 @@ FOUNDATION = {
         "settings",
         "signals",
         "streams",
+        "processes",
         "variables",
         "logs",
         "log_file",
