@@ -113,6 +113,10 @@ def test_by_default_the_feed_and_deleted_files_stay_for_ever(lived: CliHome) -> 
         "sync_logs": 0,
         "changes": 0,
         "deleted_files": 0,
+        "deleted_folders": 0,
+        "set_members": 0,
+        "notify_told": 0,
+        "token_files": 0,
         "held_by": [],
     }
     assert len(query(lived.database, "SELECT * FROM sync_logs")) == 5  # each has a change that stays

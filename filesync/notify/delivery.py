@@ -84,7 +84,7 @@ def _has_work(desk: Desk, database: Database, addressees: Sequence[Addressee]) -
     waiting = outbox.look(database, desk.clock.now())
     keys = {each.key for each in addressees}
     return (
-        not {*waiting.positions, *waiting.targets} <= keys
+        not outbox.known_targets(database) <= keys
         or any(each.reads_feed and each.key not in waiting.positions for each in addressees)
         or any(_is_due(desk, each, waiting) for each in addressees)
     )
@@ -102,7 +102,7 @@ def _sweep(desk: Desk, database: Database, addressees: Sequence[Addressee], resu
     now, waiting = desk.clock.now(), outbox.look(database, desk.clock.now())
     keys = {each.key for each in addressees}
     gone = {*waiting.positions} - {each.key for each in addressees if each.reads_feed}
-    outbox.forget_targets(database, (gone | waiting.targets) - keys)
+    outbox.forget_targets(database, outbox.known_targets(database) - keys)
     for key in gone & keys:
         positions.forget_reader(database, f"{outbox.READER}{key}")
     for each in addressees:
