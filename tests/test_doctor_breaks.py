@@ -52,7 +52,7 @@ OF_CONFIG = frozenset(
     {("configuration", "remarks"), ("configuration", "logins"), ("syncs", "endpoints"), ("notify", "target")}
 )
 OF_SCHEMA = frozenset(
-    {("database", each) for each in ("search", "totals", "feed")}
+    {("database", each) for each in ("search", "totals", "feed", "growth")}
     | {("syncs", each) for each in CHECKS["syncs"]}
     | {("notify", "target"), ("scheduler", "alive"), ("scheduler", "ended")}
 )
@@ -438,6 +438,12 @@ writer.execute("BEGIN IMMEDIATE")
     assert re.search(
         rf"was locked by another program \(\S+, pid {holder.pid}\) for too long; end it", str(raised.value)
     )
+
+
+@breaks("database", "growth", "WARN", "changes")
+def a_past_without_end(_: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_MANY", 0)
+    monkeypatch.setattr(database, "_MANY_TIMES", 0)
 
 
 def write_nothing(path: Path) -> None:

@@ -17,6 +17,7 @@ from filesync.store.overview import damage_named
 _BUSY_SECONDS = 5.0  # how long another program's lock is waited for
 _PATIENCE = 20.0  # seconds for each question
 _LONG_LOG = 250_000_000  # bytes: a checkpoint is due at 16 MB, and only the largest commits reach a hundred
+_MANY, _MANY_TIMES = 1_000_000, 10  # rows of the past, and how often the live files: both, before a word is said
 _RESTORE = "restore a snapshot: filesync snapshot --restore PATH; without one move the file away and sync afresh"
 
 
@@ -63,9 +64,10 @@ def _examined(database: Database, version: int, clock: Clock, log: wal.Log) -> I
         ("search", lambda: _search(database, limit)),
         ("totals", lambda: _totals(database, limit)),
         ("feed", lambda: _feed(database, limit)),
+        ("growth", lambda: _growth(database, limit)),
     )
     for name, check in checks:
-        if version != migrations.CURRENT and name in CHECKS["database"][-3:]:
+        if version != migrations.CURRENT and name in CHECKS["database"][-4:]:
             yield Skipped("database", name, "the database has another schema version")
             continue
         try:
@@ -181,6 +183,20 @@ def _feed(database: Database, limit: _Limit) -> Iterator[Finding | Skipped]:
         yield (
             _unknown("feed", "nothing was found") if wrong is None else ok("database", "feed", "agrees with the files")
         )
+
+
+def _growth(database: Database, limit: _Limit) -> Finding | Skipped:
+    """Tell how many rows there are of what grows with every sync, beside those that show what is there now."""
+    rows = examine.growth(database, limit.start())
+    if rows is None:
+        return _unknown("growth", "not everything was counted")
+    live = rows.pop("live files")
+    said = ", ".join(f"{count:,} {what}" for what, count in rows.items())
+    detail = f"{live:,} live files, and of what was: {said}"
+    if any(count > max(_MANY, _MANY_TIMES * live) for count in rows.values()):
+        mend = "let old ones go: `retention` in connector.yaml; filesync prune --dry-run tells what would"
+        return warn("database", "growth", detail, mend)
+    return ok("database", "growth", detail)
 
 
 def _unknown(check: str, found: str) -> Skipped:
