@@ -11,6 +11,7 @@ from cronsim import CronSim, CronSimError
 
 _ANY_DAY = datetime(2024, 1, 1, tzinfo=UTC)  # whether an expression is right does not depend on today
 _STEP = re.compile(r"(?:\*|(?P<low>\d{1,3})(?:-(?P<high>\d{1,3}))?)/(?P<step>\d{1,6})", re.ASCII)
+_LONGER = {"minute": "hour", "hour": "day"}
 _NAME = re.compile(r"[A-Za-z]{3}")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -90,6 +91,19 @@ def _instead(term: str, low: int, minutes: int) -> str:
     if 0 < minutes <= _LONGEST_INTERVAL and "-" not in term:
         return f"for every {minutes} minutes write {{type: interval, interval_minutes: {minutes}}}"
     return f"write {low} if that is meant, else name the values"
+
+
+def uneven_step(text: str) -> str:
+    """Remark on a step that does not go evenly into the hour or the day, and so is shorter at its end; '' for none."""
+    for part, field in zip(text.split(), _FIELDS[:2], strict=False):
+        found = re.fullmatch(r"\*/([1-9]\d?)", part, re.ASCII)
+        if found and (field.high + 1) % int(found[1]):
+            minutes = int(found[1]) * field.minutes
+            return (
+                f"{part}: not every {minutes} minutes, since cron begins anew with each {_LONGER[field.name]}; "
+                f"if that is meant write {{type: interval, interval_minutes: {minutes}}}"
+            )
+    return ""
 
 
 def check_timezone(value: Any) -> Any:
