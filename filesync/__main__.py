@@ -1,19 +1,23 @@
-"""The first lines of the program: what must be so before anything else is imported."""
+"""The first lines of the program: what must be so before anything else is imported.
+
+Whoever presses Ctrl-C earlier still, while Python itself starts, gets Python's own traceback.
+"""
 
 import gc
 import sys
 
 from filesync.signals import Interrupts
-from filesync.streams import open_streams, settle
 
 
 def main() -> None:
     """Run the command of this process and exit with its code."""
     interrupts = Interrupts()
+    from filesync.streams import open_streams, settle  # noqa: PLC0415  every import takes time in which Ctrl-C may come
+
     open_streams()
     code = interrupts.code
     try:
-        from filesync.process import run_command  # noqa: PLC0415  that takes longer than it takes to press Ctrl-C
+        from filesync.process import run_command  # noqa: PLC0415  as above
 
         interrupts.raise_from_now_on()
         code = run_command()

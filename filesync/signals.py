@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self._raises = False
+        sys.unraisablehook = self._note_ignored
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, self._interrupt)
 
@@ -29,6 +31,12 @@ class Interrupts:
     def end_from_now_on(self) -> None:
         """Let it end the process: there is nothing to clean up, or no longer."""
         self._raises = False
+
+    def _note_ignored(self, ignored: "sys.UnraisableHookArgs") -> None:
+        """End the process also where Python would print the interrupt and go on: in a finaliser, or a callback."""
+        if ignored.exc_type is KeyboardInterrupt:
+            os._exit(self.code)
+        sys.__unraisablehook__(ignored)
 
     def _interrupt(self, _number: int, _frame: object) -> None:
         if self._raises:

@@ -138,15 +138,20 @@ def answers(port: int) -> bool:
 # --- Ctrl-C ---------------------------------------------------------------------------------
 
 HERE = b"<here>"
-# Waits for Ctrl-C where a module is about to be imported, or as the interpreter ends.
+# Waits for Ctrl-C where a module is about to be imported (`!`: in the finaliser of something that dies there), or as the interpreter ends.
 WAITING = """
 import atexit, os, sys, threading
 
 class Waiting:
     def find_spec(self, name, path=None, target=None):
-        if name == os.environ["WAIT_AT"]:
+        moment, _, is_dying = os.environ["WAIT_AT"].partition("!")
+        if name == moment:
             sys.meta_path.remove(self)
-            wait()
+            Dying() if is_dying else wait()
+
+class Dying:
+    def __del__(self):
+        wait()
 
 def wait():
     os.write(2, b"<here>")
@@ -169,9 +174,19 @@ def waiting(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("program", [AS_MODULE, AS_SCRIPT], ids=["module", "script"])
 @pytest.mark.parametrize(
     "moment",
-    ["filesync.process", "filesync.cli", "typer", "filesync.cli.sync", "filesync.config.kept", "sqlite3", "exit"],
+    [
+        "filesync.streams",
+        "filesync.process",
+        "filesync.cli",
+        "typer",
+        "filesync.cli.sync",
+        "filesync.cli.sync!dying",
+        "filesync.config.kept",
+        "sqlite3",
+        "exit",
+    ],
 )
-def test_ctrl_c_is_silent_from_the_first_moment_to_the_last(
+def test_ctrl_c_is_silent_from_our_first_line_to_the_last(
     acc: Acc, waiting: Path, program: tuple[str, ...], moment: str
 ) -> None:
     master, terminal = os.openpty()
