@@ -5,8 +5,8 @@ Nothing else is different. A simulator that is started with `--hurry FACTOR,SINC
 
 import sys
 
-from filesync.__main__ import this_process
 from filesync.cli import run
+from filesync.process import this_process
 from filesync.simulators.clock import HurriedClock
 
 

@@ -5,8 +5,8 @@
 
 import sys
 
-from filesync.__main__ import this_process
 from filesync.cli import run
+from filesync.process import this_process
 
 
 def main() -> None:

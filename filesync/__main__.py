@@ -1,97 +1,32 @@
-"""The process: what it was started with, handed to the command layer."""
+"""The first lines of the program: what must be so before anything else is imported.
+
+Whoever presses Ctrl-C earlier still, while Python itself starts, gets Python's own traceback.
+"""
 
 import gc
-import os
-import random  # noqa: TID251  this is the door
 import sys
-import threading
-import traceback
-from pathlib import Path
-from typing import Any, TextIO
 
-from filesync.cli import World, run
-from filesync.clock import SystemClock
-
-_GARBAGE = (50_000, 50, 100)  # a sync makes a million objects and hardly a circle of them: looked for less often
+from filesync.signals import Interrupts
 
 
 def main() -> None:
     """Run the command of this process and exit with its code."""
-    gc.set_threshold(*_GARBAGE)
-    world = this_process()
-    sys.excepthook = lambda *raised: _show(raised, world)
-    threading.excepthook = lambda raised: _show((raised.exc_type, raised.exc_value, raised.exc_traceback), world)
-    code = run(sys.argv[1:], world)
+    interrupts = Interrupts()
+    from filesync.streams import open_streams, settle  # noqa: PLC0415  every import takes time in which Ctrl-C may come
+
+    open_streams()
+    code = interrupts.code
+    try:
+        from filesync.process import run_command  # noqa: PLC0415  as above
+
+        interrupts.raise_from_now_on()
+        code = run_command()
+        interrupts.end_from_now_on()
+    except KeyboardInterrupt:  # it came in the lines around the command, which knows it itself
+        interrupts.end_from_now_on()
+    settle()
     gc.freeze()  # the process ends: to search all that is left for circles of garbage would take a tenth of a start
     sys.exit(code)
-
-
-def _show(raised: tuple[Any, Any, Any], world: World) -> None:
-    """Print a bug's traceback without the secrets of this process."""
-    sys.stderr.write(world.redactor.scrub("".join(traceback.format_exception(*raised))))
-
-
-def this_process() -> World:
-    """Gather what commands may know of the process."""
-    _write_utf8(sys.stdout)
-    return World(
-        environ=os.environ,  # noqa: TID251  this is the door
-        cwd=_current_folder(),
-        clock=SystemClock(),
-        random=random.SystemRandom(),
-        stdin=sys.stdin,
-        stdout=sys.stdout,
-        stderr=sys.stderr,
-        stdout_width=_width(sys.stdout),
-        stderr_is_terminal=_is_terminal(sys.stderr),
-        open_browser=_open_browser,
-        program=_program(),
-    )
-
-
-def _program() -> tuple[str, ...]:
-    """Tell how this program is started again, from any folder: by its script, else by the interpreter."""
-    script = Path(sys.argv[0])
-    for each in (script, Path(sys.executable).with_name("filesync")):
-        if each.name != "__main__.py" and each.is_file() and os.access(each, os.X_OK):
-            return (str(each.absolute()),)
-    return (sys.executable, "-m", "filesync")
-
-
-def _open_browser(address: str) -> bool:
-    import webbrowser  # noqa: PLC0415  only a login opens one
-
-    return webbrowser.open(address)
-
-
-def _write_utf8(stream: TextIO) -> None:
-    """Make data UTF-8 whatever the locale, which under cron is often none; a terminal knows better."""
-    reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is None:
-        return
-    encoding = None if _is_terminal(stream) else "utf-8"
-    reconfigure(encoding=encoding or stream.encoding, errors="backslashreplace", newline="\n")
-
-
-def _current_folder() -> Path:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:  # it was removed under our feet
-        return Path("/")
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    return stream is not None and not stream.closed and stream.isatty()
-
-
-def _width(stream: TextIO) -> int | None:
-    """Tell how wide the terminal is; None when it is no terminal."""
-    if not _is_terminal(stream):
-        return None
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or 80
-    except OSError:
-        return 80
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ FilesyncError
 ├── SchedulerError         1   the operator: cron or systemd is not there, or refuses
 ├── TlsError               1   the operator: a certificate, this machine's clock, a proxy
 ├── DeliveryError          1   a message did not arrive; it is sent again
+│   └── NoAnswerError          it took all its time
 ├── RefusedError           1   the service said no to this request; `about` tells what that is known to concern
 │   ├── ForbiddenError         403
 │   │   └── ArchivedError      the project was archived or closed
@@ -101,6 +102,10 @@ class TlsError(FilesyncError):
 
 class DeliveryError(FilesyncError):
     error_type = "delivery"
+
+
+class NoAnswerError(DeliveryError):
+    """Whoever was told took the whole time that one delivery has, and gave no answer."""
 
 
 class RefusedError(FilesyncError):

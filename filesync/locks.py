@@ -40,8 +40,19 @@ class FileLock:
         self._fd: int | None = None
 
     def acquire(self, *, blocking: bool = True) -> bool:
-        """Take the lock; False when somebody else holds it and blocking is off."""
+        """Take the lock; False when somebody else holds it and blocking is off.
+
+        Whoever holds it may remove the file: those who waited for it then take the next one of that name.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        while (fd := self._taken(blocking=blocking)) is not None:
+            if _is_at(self.path, fd):
+                self._fd = fd
+                return True
+            os.close(fd)
+        return False
+
+    def _taken(self, *, blocking: bool) -> int | None:
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
         try:
             taken = self._take(fd, blocking=blocking)
@@ -50,9 +61,8 @@ class FileLock:
             raise OSError(error.errno, error.strerror, str(self.path)) from error  # the call knows only a number
         if not taken:
             os.close(fd)
-            return False
-        self._fd = fd
-        return True
+            return None
+        return fd
 
     def _take(self, fd: int, *, blocking: bool) -> bool:
         return _lock(fd, blocking=blocking) or _outlast_looks(fd)
@@ -214,6 +224,12 @@ def _status(path: Path) -> os.stat_result | None:
         return path.stat()
     except OSError:
         return None
+
+
+def _is_at(path: Path, fd: int) -> bool:
+    """Tell whether the open file still has that name."""
+    found = _status(path)
+    return found is not None and os.path.samestat(found, os.fstat(fd))
 
 
 def _share(fd: int, *, blocking: bool) -> bool:

@@ -3,10 +3,45 @@
 import os
 import select
 import signal
+import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 _EXIT_OFFSET = 128
+
+
+class Interrupts:
+    """What Ctrl-C does outside of `stopping`: it ends the process at once and without a word, or raises in the command.
+
+    Made first thing in a process. One that was started with SIGINT ignored, in the background say, goes on ignoring it.
+    """
+
+    code = _EXIT_OFFSET + signal.SIGINT
+
+    def __init__(self) -> None:
+        self._raises = False
+        sys.unraisablehook = self._note_ignored
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._interrupt)
+
+    def raise_from_now_on(self) -> None:
+        """Let it raise KeyboardInterrupt: there is something to clean up."""
+        self._raises = True
+
+    def end_from_now_on(self) -> None:
+        """Let it end the process: there is nothing to clean up, or no longer."""
+        self._raises = False
+
+    def _note_ignored(self, ignored: "sys.UnraisableHookArgs") -> None:
+        """End the process also where Python would print the interrupt and go on: in a finaliser, or a callback."""
+        if ignored.exc_type is KeyboardInterrupt:
+            os._exit(self.code)
+        sys.__unraisablehook__(ignored)
+
+    def _interrupt(self, _number: int, _frame: object) -> None:
+        if self._raises:
+            raise KeyboardInterrupt
+        os._exit(self.code)
 
 
 class Caught:

@@ -62,7 +62,7 @@ def receiving() -> Iterator[Receiver]:
             receiver.received.append(Received(self.path, {**self.headers}, body))
             receiver.arrived.release()
             if receiver.hangs:
-                receiver.over.wait(30)
+                receiver.over.wait(120)
                 return
             while receiver.trickles and not receiver.over.wait(0.2):
                 self.wfile.write(b"H")

@@ -62,12 +62,11 @@ class Served(Visitor):
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
 
-    def stop(self, number: int = signal.SIGTERM) -> tuple[int, float, str]:
-        """Send a signal; tell the exit code, how many seconds it took, and what was on stderr."""
-        began = time.monotonic()
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """Send a signal; tell the exit code, and what was on stderr."""
         os.kill(self.process.pid, number)
         _, err = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, time.monotonic() - began, err
+        return self.process.returncode, err
 
 
 @contextmanager

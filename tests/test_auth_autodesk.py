@@ -437,3 +437,24 @@ def test_act_as_user_means_the_apps_own_login_whoever_else_is_logged_in(acc: Acc
     assert acc.home.sync("P").status == "success"
     (row,) = acc.home.query("SELECT identity FROM sync_state")
     assert json.loads(row["identity"])["flow"] == "two_legged"
+
+
+@pytest.mark.parametrize(
+    ("client_id", "tail"),
+    [
+        ("simulated-client", ""),
+        ("app:1", ""),
+        ("app", ":with:colons"),
+        ("a+b c%41", "&=/?+ %2B%"),
+        ("größe", " %&+£€x"),
+    ],
+)
+def test_an_id_and_a_secret_of_any_characters_reach_the_service_as_they_are(
+    acc: Acc, client_id: str, tail: str
+) -> None:
+    secret = "not-a-secret" + tail
+    acc.service.add_app(client_id, secret)
+    acc.home.environ |= {"CONNECTOR_AUTODESK_CLIENT_ID": client_id, "CONNECTOR_AUTODESK_CLIENT_SECRET": secret}
+    outcome = acc.home.sync("P")
+    assert (outcome.status, outcome.error_message) == ("success", None)
+    assert {request.client for request in acc.service.requests} == {client_id}

@@ -175,7 +175,7 @@ def pages_of(home: Home) -> list[str]:
     token = f"Bearer {MARK}-health-7f3a"
     with serving(home.path, **home.environ) as served:
         answers = [served.get(page, Authorization=word) for page in PAGES for word in (token, f"{token}-not")]
-        _, _, err = served.stop()
+        _, err = served.stop()
     assert [each.status for each in answers] == [200, 401] * len(PAGES)
     return [*(f"{each.headers}{each.text}" for each in answers), err]
 

@@ -252,6 +252,23 @@ endpoints:
     assert (notice.line, notice.path) == (5, "endpoints[0].project_id")
 
 
+@pytest.mark.parametrize(
+    ("cron", "said"),
+    [("*/45 * * * *", "not every 45 minutes"), ("0 */5 * * *", "interval_minutes: 300}"), ("*/60 */8 * * *", "")],
+)
+def test_a_step_that_is_shorter_at_the_end_of_the_hour_or_day_is_pointed_out(load: Load, cron: str, said: str) -> None:
+    config = load(f"""
+endpoints:
+  - name: P
+    endpoint_type: google_drive
+    endpoint_details: {{drive_id: a}}
+    schedule: {{type: cron, cron: "{cron}"}}
+""")
+    assert [(each.path, said in each.message) for each in config.notices] == (
+        [("endpoints[0].schedule.cron", True)] if said else []
+    )
+
+
 def test_no_endpoints_at_all_are_pointed_out(load: Load) -> None:
     assert ["no endpoint" in each.message for each in load("endpoints: []\n").notices] == [True]
 

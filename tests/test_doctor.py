@@ -231,7 +231,7 @@ def test_a_database_that_is_too_large_is_looked_at_in_part_and_that_is_said(
     monkeypatch.setattr("filesync.store.examination._STEPS", 1)
     seen = patient.see()
     skipped = [each for each in seen.document["skipped"] if each["area"] == "database"]
-    assert [each["check"] for each in skipped] == ["pages", "references", "search", "totals", "feed"]
+    assert [each["check"] for each in skipped] == ["pages", "references", "search", "totals", "feed", "growth"]
     assert all("too large to look at all of it here" in each["reason"] for each in skipped)
     assert seen.ended.code == 0
 

@@ -1,12 +1,14 @@
 """The doctor, by breaking each thing on purpose: exactly that check changes, says how bad it is, and what mends it."""
 
 import os
+import re
 import shlex
 import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,8 +18,10 @@ import pytest
 from filesync.clock import to_timestamp
 from filesync.doctor import database, disks
 from filesync.doctor.finding import CHECKS
+from filesync.errors import StoreError
 from filesync.locks import FileLock
 from filesync.simulators.clock import SimulatedClock
+from filesync.store.database import open_for_writing
 from filesync.timers.call import Call
 from filesync.timers.commands import Systemctl
 from filesync.timers.systemd_timer import SystemdTimer
@@ -48,7 +52,7 @@ OF_CONFIG = frozenset(
     {("configuration", "remarks"), ("configuration", "logins"), ("syncs", "endpoints"), ("notify", "target")}
 )
 OF_SCHEMA = frozenset(
-    {("database", each) for each in ("search", "totals", "feed")}
+    {("database", each) for each in ("search", "totals", "feed", "growth")}
     | {("syncs", each) for each in CHECKS["syncs"]}
     | {("notify", "target"), ("scheduler", "alive"), ("scheduler", "ended")}
 )
@@ -390,6 +394,69 @@ input()
         yield
 
 
+@breaks("database", "log", "WARN", "and nobody reads an older state")
+def a_log_that_nobody_writes_into_the_file(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Somebody has it open, as everybody may, and reads nothing."""
+    monkeypatch.setattr(database, "_LONG_LOG", 50_000)
+    with held_open(GROWN.format(path=str(patient.database), more="")):
+        yield
+
+
+GROWN = """
+import sqlite3
+writer = sqlite3.connect({path!r}, isolation_level=None)
+writer.execute("PRAGMA wal_autocheckpoint = 0")
+for _ in range(30):
+    writer.execute("UPDATE sync_logs SET files_seen = files_seen + 1")
+{more}
+print("there", flush=True)
+input()
+"""
+
+
+def test_a_long_log_of_which_everything_is_in_the_file_is_no_fault(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_LONG_LOG", 50_000)
+    copied = 'writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()'
+    with held_open(GROWN.format(path=str(patient.database), more=copied)):
+        assert patient.database.with_name("connector.db-wal").stat().st_size > 50_000
+        (found,) = patient.see().of("database", "log")
+    assert (found["level"], found["detail"].startswith("0 B are not yet in the file; the other")) == ("OK", True), found
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="nothing else tells who holds a lock")
+def test_who_reads_without_end_and_who_locks_is_named(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_LONG_LOG", 50_000)
+    reading = f"""
+reader = sqlite3.connect({str(patient.database)!r}, isolation_level=None)
+reader.execute("BEGIN")
+reader.execute("SELECT 1 FROM files").fetchall()
+writer.execute("UPDATE sync_logs SET files_seen = files_seen + 1")
+writer.execute("BEGIN IMMEDIATE")
+"""
+    with held_open(GROWN.format(path=str(patient.database), more=reading)) as holder:
+        (found,) = patient.see().of("database", "log")
+        monkeypatch.setattr("filesync.store.database.BUSY_SECONDS", 1)
+        with pytest.raises(StoreError) as raised:
+            write_nothing(patient.database)
+    assert f"pid {holder.pid})" in found["detail"]
+    assert re.search(
+        rf"was locked by another program \(\S+, pid {holder.pid}\) for too long; end it", str(raised.value)
+    )
+
+
+@breaks("database", "growth", "WARN", "changes")
+def a_past_without_end(_: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_MANY", 0)
+    monkeypatch.setattr(database, "_MANY_TIMES", 0)
+
+
+def write_nothing(path: Path) -> None:
+    with closing(open_for_writing(path)) as ours, ours.transaction():
+        pass
+
+
 @breaks("database", "pages", "FAIL", "is damaged")
 def a_page_that_was_overwritten(patient: Patient, _: pytest.MonkeyPatch) -> None:
     connection = sqlite3.connect(patient.database)
@@ -606,6 +673,7 @@ def a_process_that_is_stopped(patient: Patient, _: pytest.MonkeyPatch) -> Iterat
         pytest.skip("this system does not tell who holds a lock")
     holding = f"""
 from pathlib import Path
+from filesync.errors import StoreError
 from filesync.locks import FileLock
 with FileLock(Path({str(lock_of(patient))!r})):
     print("there", flush=True)

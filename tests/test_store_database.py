@@ -1,8 +1,10 @@
 """The database file: opened by many, migrated once, and its troubles said in one line."""
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -11,6 +13,7 @@ import pytest
 
 from filesync.clock import Timestamp
 from filesync.errors import StoreError
+from filesync.store import database as store_database
 from filesync.store import endpoints, migrations, queries
 from filesync.store.database import copy_to, open_for_reading, open_for_writing
 from filesync.store.endpoints import Declared, bring_in_line
@@ -221,3 +224,26 @@ def test_threads_that_write_wait_for_each_other_and_not_for_sqlite(tmp_path: Pat
     assert len(tries) == 1
     first.close()
     second.close()
+
+
+def test_what_a_long_reader_made_grow_is_given_back_once_it_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (setting,) = [each for each in store_database._WRITING if each.startswith("journal_size_limit")]
+    smaller = [each.replace(setting, "journal_size_limit = 100000") for each in store_database._WRITING]
+    monkeypatch.setattr(store_database, "_WRITING", smaller)
+    path = tmp_path / "connector.db"
+    with closing(open_for_writing(path)) as database:
+        connection = database.connection
+        connection.execute("PRAGMA wal_autocheckpoint = 10")
+        connection.execute("CREATE TABLE t (x)")
+        with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM t").fetchall()
+            for _ in range(20):
+                connection.execute("INSERT INTO t VALUES (zeroblob(50000))")
+        log = path.with_name("connector.db-wal")
+        assert log.stat().st_size > 1_000_000
+        for _ in range(2):  # the first is written into the file, the second begins the log anew
+            connection.execute("INSERT INTO t VALUES (1)")
+        assert log.stat().st_size <= 100_000

@@ -7,7 +7,6 @@ import shutil
 import signal
 import sqlite3
 import stat
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -301,11 +300,9 @@ def test_a_signal_ends_the_wait_for_a_migration_elsewhere(tmp_path: Path) -> Non
         with FileLock(migration_lock(scene.home.database)):
             process = scene.home.spawn("sync")
             wait_until(lambda: opened(process, scene.home.database))
-            began = time.monotonic()
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=30)
+            process.communicate(timeout=30)  # it is locked until the end of this block
         assert process.returncode == 143
-        assert time.monotonic() - began < 5
 
 
 def test_a_signal_ends_a_migration_that_takes_long_and_changes_nothing(old: Path, one_more: str) -> None:

@@ -118,12 +118,14 @@ class TokenFile(Generic[K]):
                 return False
             before(kept)
             self._unlink()
+            self.path.with_suffix(".lock").unlink(missing_ok=True)  # who waits for it notices
             return True
 
     def remove_unseen(self) -> None:
         """Remove the file, whatever it holds."""
         with self._lock, self._exclusive():
             self._unlink()
+            self.path.with_suffix(".lock").unlink(missing_ok=True)
 
     def _unlink(self) -> None:
         self._kept = None

@@ -15,9 +15,10 @@ from typer.core import TyperGroup  # noqa: TID251  the command layer
 
 from filesync import __version__
 from filesync.cli.plain import read_plainly
-from filesync.cli.world import ReaderGoneError, World
+from filesync.cli.world import World
 from filesync.errors import ConfigError, FilesyncError
 from filesync.key_material import is_key_material
+from filesync.streams import ReaderGoneError
 
 __all__ = ["World", "run"]
 
@@ -74,7 +75,7 @@ def run(argv: Sequence[str], world: World) -> int:
         return 0
     except OSError as exc:
         return _explain(exc, world)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # what Typer makes of it, older ones
         return _INTERRUPTED
     return code if isinstance(code, int) else 0
 

@@ -5,18 +5,20 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from filesync.alerts import PING, Event, Ping, Target, to_rid
 from filesync.cli.world import World
 from filesync.clock import Stop, to_timestamp
-from filesync.errors import DeliveryError, FilesyncError, StoppedError, TransientError
+from filesync.errors import DeliveryError, FilesyncError, NoAnswerError, StoppedError, StoreError, TransientError
 from filesync.signals import stopping
 
 if TYPE_CHECKING:
     from filesync.config import Endpoint
     from filesync.notify.delivery import Addressee, Result
+    from filesync.notify.messages import Letter
     from filesync.notify.overdue import Watch
     from filesync.notify.sending import Desk
     from filesync.status import Status
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 KEPT_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")  # of a command's environment
 _FAILURES_TOLD = 3  # deliveries to one target in a row that failed, before stderr says so
+_GLANCE = 0.05  # seconds between two looks at a ping
 _STOPPED = 128  # exit codes from here on are signals
 
 
@@ -37,15 +40,18 @@ class Notifier:
         self._world = world
         self._is_scheduled = not choice.by_hand
         self._began_at = world.clock.now()
-        self._threads: list[threading.Thread] = []
+        self._start_pings: list[_StartPing] = []
         self._targets = world.config.targets()
+        self._silent: dict[str, str] = {}  # by key, switches that gave no answer to their start ping
         self.abandoned = False
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Tell the dead-man switches of the home that a scheduled start begins, and that it broke when it does."""
+        failing = self._failing()
         for target in self._switches():
-            self._ping_start(target)
+            if target.name not in failing:
+                self._ping_start(target, target.name)
         try:
             yield
         except (StoppedError, TransientError):
@@ -54,11 +60,13 @@ class Notifier:
             self._broke(error)
             raise
 
-    def begin_endpoint(self, endpoint: "Endpoint", _endpoint_id: int) -> None:
+    def begin_endpoint(self, endpoint: "Endpoint", endpoint_id: int) -> None:
         """Tell an endpoint's own dead-man switches that its sync began; waits for nobody."""
-        for target in endpoint.notify:
-            if isinstance(target.way, Ping) and target.own:
-                self._ping_start(target)
+        own = [each for each in endpoint.notify if isinstance(each.way, Ping) and each.own]
+        failing = self._failing() if own else frozenset()
+        for target in own:
+            if target.key(endpoint_id) not in failing:
+                self._ping_start(target, target.key(endpoint_id))
 
     def finish(self, report: "Report", code: int) -> int:
         """Write what no sync told by itself, deliver everything that waits, and give the exit code of this process.
@@ -79,6 +87,22 @@ class Notifier:
         all_of_home = [each for each in self._targets if isinstance(each.way, Ping) and not each.own]
         return all_of_home if self._is_scheduled else ()
 
+    def _failing(self) -> frozenset[str]:
+        """Name the targets that did not hear the last message: what says how a start ended tries them, nothing else."""
+        from filesync.store import outbox  # noqa: PLC0415  as everywhere
+        from filesync.store.database import open_for_reading  # noqa: PLC0415  as everywhere
+
+        try:
+            database = open_for_reading(self._world.database_path, busy_seconds=_GLANCE)
+        except StoreError:  # of the first start, or of an older version
+            return frozenset()
+        try:
+            return outbox.failing(database)
+        except StoreError:
+            return frozenset()
+        finally:
+            database.close()
+
     def _broke(self, error: FilesyncError) -> None:
         from filesync.notify.messages import Letter  # noqa: PLC0415  as everywhere
         from filesync.notify.sending import try_once  # noqa: PLC0415  as everywhere
@@ -88,6 +112,8 @@ class Notifier:
         with stopping(stop.request):
             self._await_start_pings(stop)
             for target in self._switches():
+                if target.name in self._silent:
+                    continue
                 with suppress(DeliveryError, StoppedError):  # then its silence tells
                     try_once(desk(world, stop, self._began_at), target, Letter("fail", PING, facts))
 
@@ -97,7 +123,8 @@ class Notifier:
         try:
             endpoints = self._world.endpoints()
             self._write(report, code, endpoints, stop)
-            result = deliver(desk(self._world, stop, self._began_at), addressees(self._world, endpoints))
+            given = replace(desk(self._world, stop, self._began_at), silent=frozenset(self._silent))
+            result = deliver(given, addressees(self._world, endpoints))
         except (FilesyncError, OSError) as error:  # the syncs are done and their outcome stands
             self._world.complain(f"nobody could be told: {error}")
             return
@@ -115,6 +142,7 @@ class Notifier:
             if found:
                 notices.write(database, found)
             self._put_pings(database, report, code)
+            self._note_silence(database)
         finally:
             database.close()
 
@@ -147,30 +175,31 @@ class Notifier:
         for target in self._switches():
             put_ping(database, target.name, message, to_timestamp(self._world.clock.now()))
 
-    def _ping_start(self, target: Target) -> None:
-        thread = threading.Thread(target=self._send_start, args=(target,), name=f"ping {target.name}", daemon=True)
-        self._threads.append(thread)
-        thread.start()
+    def _note_silence(self, database: "Database") -> None:
+        """Let switches rest that gave no answer: what waits for them is sent by a later start."""
+        from filesync.store import outbox  # noqa: PLC0415  as above
 
-    def _send_start(self, target: Target) -> None:
+        for key, error in self._silent.items():
+            outbox.note_failed(database, key, error, self._world.clock.now())
+
+    def _ping_start(self, target: Target, key: str) -> None:
         from filesync.notify.messages import Letter  # noqa: PLC0415  as above
-        from filesync.notify.sending import send  # noqa: PLC0415  as above
 
         world = self._world
         facts = {"result": "start", "rid": to_rid(world.run_id), "text": "began"}
-        try:
-            send(desk(world, Stop(world.clock), self._began_at), target, Letter("start", PING, facts))
-        except DeliveryError as error:
-            world.log.debug("notification_failed", target=target.name, error_message=str(error))
+        ping = _StartPing(
+            world, desk(world, Stop(world.clock), self._began_at), target, key, Letter("start", PING, facts)
+        )
+        self._start_pings.append(ping)
 
     def _await_start_pings(self, stop: Stop) -> None:
-        """Let what says that the start began arrive before what says that it ended."""
-        longest = max((target.timeout for target in self._targets), default=0.0)
-        until = self._world.clock.monotonic() + longest
-        for thread in self._threads:
-            while thread.is_alive() and not stop.requested and self._world.clock.monotonic() < until:
-                thread.join(0.05)
-            self.abandoned = self.abandoned or thread.is_alive()
+        """Let what says that the start began arrive before what says that it ended; a ping that hangs is left."""
+        for ping in self._start_pings:
+            while ping.is_under_way() and not stop.requested:
+                ping.thread.join(_GLANCE)
+            self.abandoned = self.abandoned or ping.thread.is_alive()
+            if ping.silence:
+                self._silent[ping.key] = self._world.redactor.scrub(ping.silence)
 
     def _complain(self, result: "Result") -> None:
         for failure in result.failures:
@@ -178,6 +207,39 @@ class Notifier:
             say(f"notify: {failure.shown}: could not be told, {failure.in_a_row} in a row: {failure.error}")
         for each in result.dropped:
             self._world.complain(f"notify: {each}, and is given up")
+
+
+class _StartPing:
+    """One ping that says that a start began, in a thread of its own: it holds up no sync."""
+
+    def __init__(self, world: World, given: "Desk", target: Target, key: str, letter: "Letter") -> None:
+        self.key = key
+        self._clock = world.clock
+        self._log = world.log
+        self._until = world.clock.monotonic() + target.timeout
+        self._target = target
+        self._no_answer: str | None = None
+        self.thread = threading.Thread(target=self._send, args=(given, letter), name=f"ping {target.name}", daemon=True)
+        self.thread.start()
+
+    def is_under_way(self) -> bool:
+        return self.thread.is_alive() and self._clock.monotonic() < self._until
+
+    @property
+    def silence(self) -> str | None:
+        """Say that the switch took all its time; None when it answered, or refused at once."""
+        return "no answer in time" if self.thread.is_alive() else self._no_answer
+
+    def _send(self, given: "Desk", letter: "Letter") -> None:
+        from filesync.notify.sending import send  # noqa: PLC0415  as above
+
+        try:
+            send(given, self._target, letter)
+        except NoAnswerError as error:
+            self._no_answer = str(error)
+            self._log.debug("notification_failed", target=self._target.name, error_message=str(error))
+        except DeliveryError as error:
+            self._log.debug("notification_failed", target=self._target.name, error_message=str(error))
 
 
 def desk(world: World, stop: Stop, began_at: datetime) -> "Desk":

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer  # noqa: TID251  the command layer
 
+from filesync.auth.leftovers import leftovers, remove
 from filesync.cli.options import AsJson
 from filesync.cli.output import Form, View, choose, show, show_document
 from filesync.cli.table import Column
@@ -37,16 +38,18 @@ def prune(
     policy, now = world.config.retention, world.clock.now()
     with world.reading() as database:
         pruned = pruning.plan(database, policy, now, ignore_readers=ignore_consumers)
+    token_files = len(leftovers(world.settings.path("tokens"), now))
     if not dry_run:
         with world.writing() as database:
             pruned = pruning.prune(database, policy, now, ignore_readers=ignore_consumers, go_on=lambda: breathe(world))
-        log_pruned(world, pruned)
-    _show(world, form, pruned, dry_run=dry_run)
+        token_files = remove(world.settings.path("tokens"), now)
+        log_pruned(world, pruned, token_files)
+    _show(world, form, pruned, token_files, dry_run=dry_run)
     _name_readers(world, form, pruned, ignored=ignore_consumers)
 
 
-def _show(world: World, form: Form, pruned: Pruned, *, dry_run: bool) -> None:
-    counts = {"sync_logs": pruned.sync_logs, "changes": pruned.changes, "deleted_files": pruned.deleted_files}
+def _show(world: World, form: Form, pruned: Pruned, token_files: int, *, dry_run: bool) -> None:
+    counts = {**pruned.rows, "token_files": token_files}
     if form is Form.JSON:
         held = [
             {"reader": each.reader, "kind": each.kind, "seq": each.seq, "changes": each.changes}

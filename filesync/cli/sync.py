@@ -16,9 +16,10 @@ from filesync.cli.options import AsJson, EndpointNames
 from filesync.cli.start_log import StartLog
 from filesync.cli.world import World
 from filesync.clock import Stop
-from filesync.errors import StoppedError, StoreError, UsageError
+from filesync.errors import LocalFileError, StoppedError, StoreError, UsageError
 from filesync.signals import Caught, stopping
 from filesync.store.database import copy_to
+from filesync.streams import ReaderGoneError, settle
 from filesync.sync.choice import Choice
 from filesync.sync.start import Report, Running, Start, exit_code, sync_due
 
@@ -86,18 +87,19 @@ def sync(  # noqa: PLR0913  one parameter for each option
         notifier = _notifier(world, choice, dry_run=dry_run)
         with notifier.watching(), _database_for(world, dry_run=dry_run) as path:
             report, code = _run(world, choice, path, _Watchers(start_log, notifier))
-    _tell(world, choice, report, dry_run=dry_run)
-    if not dry_run and code < _STOPPED:
-        code = keep_logins_alive(world) or code
-    if not dry_run:
-        world.keep_config()
-    if json:
-        _show_json(world, report, code, dry_run=dry_run)
-    code = notifier.finish(report, code)
-    if not dry_run and code < _STOPPED and report.outcomes:
-        _prune(world)
+        _tell(world, choice, report, dry_run=dry_run)
+        if not dry_run and code < _STOPPED:
+            code = keep_logins_alive(world) or code
+        if not dry_run:
+            world.keep_config()
+        code = notifier.finish(report, code)
+        if not dry_run and code < _STOPPED and report.outcomes:
+            _prune(world)
+        if json:  # at the very end: whatever becomes of the output, the work is done, and people were told
+            code = _show_json(world, report, code, dry_run=dry_run)
+        start_log.ended(report, code)
     if report.abandoned or notifier.abandoned:
-        world.flush()
+        settle()
         os._exit(code)  # a thread hangs in a request; everything is committed and closed
     raise typer.Exit(code)
 
@@ -188,9 +190,7 @@ def _run(world: World, choice: Choice, path: Path, watchers: "_Watchers") -> tup
             raise
         if opener.was_used:
             _log(world, report)
-        code = _code(report, caught)
-        watchers.log.ended(report, code)
-        return report, code
+        return report, _code(report, caught)
 
 
 def _log(world: World, report: Report) -> None:
@@ -309,7 +309,8 @@ def _effort(outcome: "Outcome") -> str:
     )
 
 
-def _show_json(world: World, report: Report, code: int, *, dry_run: bool) -> None:
+def _show_json(world: World, report: Report, code: int, *, dry_run: bool) -> int:
+    """Write what happened; give the exit code, which says so when that could not be written."""
     from filesync.cli.output import show_document  # noqa: PLC0415  as the other commands do
 
     document = {
@@ -319,7 +320,15 @@ def _show_json(world: World, report: Report, code: int, *, dry_run: bool) -> Non
         "skipped": [{"endpoint": name, "reason": why} for name, why in report.skipped],
         "sets": [_to_news(each) for each in report.expansions],
     }
-    show_document(world, document)
+    try:
+        show_document(world, document)
+        world.flush()
+    except ReaderGoneError:
+        return code
+    except LocalFileError as exc:
+        world.complain(str(exc))
+        return code or exc.exit_code
+    return code
 
 
 def _to_news(expansion: "Expansion") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from threading import Event
 
+from filesync.auth.leftovers import remove
 from filesync.cli.world import World
 from filesync.store import pruning
 from filesync.store.pruning import Pruned
@@ -17,7 +18,8 @@ def prune_now_and_then(world: World) -> None:
         if not pruning.is_due(database, now):
             return
         until = world.clock.monotonic() + _BUDGET
-        log_pruned(world, pruning.prune(database, world.config.retention, now, go_on=lambda: breathe(world, until)))
+        pruned = pruning.prune(database, world.config.retention, now, go_on=lambda: breathe(world, until))
+    log_pruned(world, pruned, remove(world.settings.path("tokens"), now))
 
 
 def breathe(world: World, until: float | None = None) -> bool:
@@ -26,13 +28,12 @@ def breathe(world: World, until: float | None = None) -> bool:
     return until is None or world.clock.monotonic() < until
 
 
-def log_pruned(world: World, pruned: Pruned) -> None:
-    if pruned.sync_logs or pruned.changes or pruned.deleted_files or pruned.held_by or not pruned.is_done:
+def log_pruned(world: World, pruned: Pruned, token_files: int) -> None:
+    if any(pruned.rows.values()) or token_files or pruned.held_by or not pruned.is_done:
         world.log.info(
             "prune",
-            sync_logs=pruned.sync_logs,
-            changes=pruned.changes,
-            deleted_files=pruned.deleted_files,
+            **pruned.rows,
+            token_files=token_files,
             held_by=[holder.reader for holder in pruned.held_by],
             done=pruned.is_done,
         )

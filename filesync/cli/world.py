@@ -1,7 +1,6 @@
 """World: what a command may know of the process it runs in, and what it finds from there."""
 
 import contextlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from filesync.cli.text import harmless
 from filesync.clock import Clock
-from filesync.errors import LocalFileError, StoreError
+from filesync.errors import StoreError
 from filesync.key_material import forms_of, is_key_material, passwords_of, without_keys
 from filesync.logs import Level, Log
 from filesync.redaction import REDACTED, Redactor
 from filesync.settings import CONFIG_FILE, LOG_FILE, Settings, checked, find_home, to_path
+from filesync.streams import output_problems
 from filesync.sync.slots import Locks
 from filesync.variables import PATHS, read_variables, secrets_by_look
 
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from filesync.store.database import Database
     from filesync.store.sets import Answered
     from filesync.store.upgrading import Upgrade
-
-
-class ReaderGoneError(Exception):
-    """Whoever read our output stopped reading, as `head` does: no failure."""
 
 
 @dataclass(slots=True)
@@ -220,11 +216,11 @@ class World:
 
     def write(self, text: str) -> None:
         """Put data on stdout, without private keys: what was written long ago may hold one."""
-        with self._output_problems():
+        with output_problems(self.stdout):
             self.stdout.write(without_keys(text, REDACTED))
 
     def flush(self) -> None:
-        with self._output_problems():
+        with output_problems(self.stdout):
             self.stdout.flush()
 
     def complain(self, message: str) -> None:
@@ -241,23 +237,6 @@ class World:
         """Put what only --verbose asks for on stderr."""
         for line in self.redactor.scrub(message).splitlines() if self.options.verbose else ():
             self._say(harmless(line))
-
-    @contextlib.contextmanager
-    def _output_problems(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as exc:
-            self._abandon_stdout()
-            if isinstance(exc, BrokenPipeError):
-                raise ReaderGoneError from exc
-            raise LocalFileError(f"standard output cannot be written: {exc.strerror}") from exc
-
-    def _abandon_stdout(self) -> None:
-        """Point stdout nowhere, so that what is still buffered makes no noise when the process ends."""
-        with contextlib.suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.stdout.fileno())
-            os.close(nowhere)
 
     def _hide(self, secrets: Iterable[str]) -> None:
         for secret in secrets:

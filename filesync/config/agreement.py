@@ -9,6 +9,7 @@ from typing import Any
 
 from filesync.config.document import Node, Table
 from filesync.config.mistakes import Mistake, shown
+from filesync.config.timing import uneven_step
 from filesync.config.values import as_written
 
 _AUTODESK_ID = re.compile(r"(?:b\.)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
@@ -52,6 +53,7 @@ def notices(members: Sequence[Member], file: Path) -> Iterator[Mistake]:
     for member in members:
         yield from _misplaced_id(member, file)
         yield from _placeholders(member, file)
+        yield from _uneven_steps(member, file)
 
 
 def _same_names(members: Sequence[Member], file: Path) -> Iterator[Mistake]:
@@ -94,6 +96,14 @@ def _placeholders(member: Member, file: Path) -> Iterator[Mistake]:
         if _PLACEHOLDER.search(str(as_written(node))):
             path = f"{member.path}.endpoint_details.{key}"
             yield _at(node, path, "still the example's placeholder: put the real id here", file)
+
+
+def _uneven_steps(member: Member, file: Path) -> Iterator[Mistake]:
+    schedule = member.table.nodes.get("schedule")
+    node = schedule.nodes.get("cron") if isinstance(schedule, Table) else None
+    remark = uneven_step(str(as_written(node))) if node else ""
+    if node and remark:
+        yield _at(node, f"{member.path}.schedule.cron", remark, file)
 
 
 def _key(member: Member, scope: Mapping[str, Any]) -> str:

@@ -42,7 +42,7 @@ class PingModel(Section):
 
     type: Literal["ping"]
     url: str = Field(min_length=1, description="The ping address, which is a secret: normally ${NAME}.")
-    timeout: Timeout = Field("10s", validate_default=True, description="Of one request.")
+    timeout: Timeout = Field("5s", validate_default=True, description="Of one request.")
     allow_http: bool = Field(False, description="Whether http to another machine is fine.")
 
 

@@ -8,14 +8,16 @@ from filesync.clock import Clock
 from filesync.doctor.disks import in_bytes
 from filesync.doctor.finding import CHECKS, Finding, Skipped, counted, fail, named, ok, warn
 from filesync.errors import StoreError
+from filesync.processes import named as processes_named
 from filesync.store import examination as examine
-from filesync.store import migrations
+from filesync.store import migrations, wal
 from filesync.store.database import Database, open_as_it_is
 from filesync.store.overview import damage_named
 
 _BUSY_SECONDS = 5.0  # how long another program's lock is waited for
 _PATIENCE = 20.0  # seconds for each question
 _LONG_LOG = 250_000_000  # bytes: a checkpoint is due at 16 MB, and only the largest commits reach a hundred
+_MANY, _MANY_TIMES = 1_000_000, 10  # rows of the past, and how often the live files: both, before a word is said
 _RESTORE = "restore a snapshot: filesync snapshot --restore PATH; without one move the file away and sync afresh"
 
 
@@ -36,6 +38,7 @@ def check_database(path: Path, clock: Clock) -> Iterator[Finding | Skipped]:
         mend = "filesync sync (or name another home with --home)"
         yield warn("database", "opens", f"{path}: there is none, for no sync has run in this home yet", mend)
         return
+    log = wal.measure(path)  # before it is opened
     try:
         with damage_named(path):
             database, version = open_as_it_is(path, busy_seconds=_BUSY_SECONDS)
@@ -44,26 +47,27 @@ def check_database(path: Path, clock: Clock) -> Iterator[Finding | Skipped]:
         return
     yield ok("database", "opens", f"{path}, {in_bytes(path.stat().st_size)}")
     try:
-        yield from _examined(database, version, clock)
+        yield from _examined(database, version, clock, log)
     finally:
         database.close()
 
 
-def _examined(database: Database, version: int, clock: Clock) -> Iterator[Finding | Skipped]:
+def _examined(database: Database, version: int, clock: Clock, log: wal.Log) -> Iterator[Finding | Skipped]:
     schema = _schema(version)
     yield schema
     limit = _Limit(clock)
     checks: Sequence[tuple[str, Callable[[], Finding | Skipped | Iterator[Finding | Skipped]]]] = (
         ("journal", lambda: _journal(database)),
-        ("log", lambda: _log(database.path)),
+        ("log", lambda: _log(database.path, log)),
         ("pages", lambda: _pages(database, limit)),
         ("references", lambda: _references(database, limit)),
         ("search", lambda: _search(database, limit)),
         ("totals", lambda: _totals(database, limit)),
         ("feed", lambda: _feed(database, limit)),
+        ("growth", lambda: _growth(database, limit)),
     )
     for name, check in checks:
-        if version != migrations.CURRENT and name in CHECKS["database"][-3:]:
+        if version != migrations.CURRENT and name in CHECKS["database"][-4:]:
             yield Skipped("database", name, "the database has another schema version")
             continue
         try:
@@ -104,15 +108,19 @@ def _journal(database: Database) -> Finding:
     return ok("database", "journal", mode)
 
 
-def _log(path: Path) -> Finding:
-    """Look at the write-ahead log, which shrinks when everybody has read what is in it."""
-    log = path.with_name(f"{path.name}-wal")
-    size = log.stat().st_size if log.exists() else 0
-    if size > _LONG_LOG:
-        detail = f"{log} has {in_bytes(size)}: some program reads the database in one transaction that does not end"
-        mend = f"see who has it open, and end what should not: fuser -v {shlex.quote(str(path))}"
-        return warn("database", "log", detail, mend)
-    return ok("database", "log", f"{in_bytes(size)} are not yet in the file")
+def _log(path: Path, log: wal.Log) -> Finding:
+    """Look at the write-ahead log: it grows as long as somebody reads an older state than is in it."""
+    pending = log.size if log.pending is None else min(log.pending, log.size)
+    if pending <= _LONG_LOG:
+        kept = f"; the other {in_bytes(log.size - pending)} of it are used again" if log.size > _LONG_LOG else ""
+        return ok("database", "log", f"{in_bytes(pending)} are not yet in the file{kept}")
+    grown = f"{path}-wal: {in_bytes(pending)} are not yet in the file"
+    readers = wal.readers(path)
+    if readers:
+        who = processes_named(readers)
+        detail = f"{grown}: a program reads the database in one transaction that does not end ({who})"
+        return warn("database", "log", detail, f"end it, or let it read in shorter transactions: {who}")
+    return warn("database", "log", f"{grown}, and nobody reads an older state", "filesync sync writes them into it")
 
 
 def _pages(database: Database, limit: _Limit) -> Finding | Skipped:
@@ -175,6 +183,20 @@ def _feed(database: Database, limit: _Limit) -> Iterator[Finding | Skipped]:
         yield (
             _unknown("feed", "nothing was found") if wrong is None else ok("database", "feed", "agrees with the files")
         )
+
+
+def _growth(database: Database, limit: _Limit) -> Finding | Skipped:
+    """Tell how many rows there are of what grows with every sync, beside those that show what is there now."""
+    rows = examine.growth(database, limit.start())
+    if rows is None:
+        return _unknown("growth", "not everything was counted")
+    live = rows.pop("live files")
+    said = ", ".join(f"{count:,} {what}" for what, count in rows.items())
+    detail = f"{live:,} live files, and of what was: {said}"
+    if any(count > max(_MANY, _MANY_TIMES * live) for count in rows.values()):
+        mend = "let old ones go: `retention` in connector.yaml; filesync prune --dry-run tells what would"
+        return warn("database", "growth", detail, mend)
+    return ok("database", "growth", detail)
 
 
 def _unknown(check: str, found: str) -> Skipped:

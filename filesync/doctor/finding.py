@@ -10,7 +10,7 @@ CHECKS: Mapping[str, Sequence[str]] = {
     "configuration": ("variables", "file", "remarks", "logins"),
     "paths": ("home", "config", "data", "database", "locks", "logs", "tokens", "disk", "space", "inodes"),
     "secrets": ("env", "keys", "tokens", "leftovers"),
-    "database": ("opens", "schema", "journal", "log", "pages", "references", "search", "totals", "feed"),
+    "database": ("opens", "schema", "journal", "log", "pages", "references", "search", "totals", "feed", "growth"),
     "logins": ("login",),
     "scheduler": ("installed", "program", "variables", "alive", "ended"),
     "syncs": ("endpoints", "dead", "locks", "removals", "odd"),

@@ -70,7 +70,7 @@ def deliver(desk: Desk, addressees: Sequence[Addressee]) -> Result:
         try:
             _sweep(desk, database, addressees, result)
             waiting = outbox.look(database, desk.clock.now())
-            _Round(desk, database, result).run([each for each in addressees if _is_due(each, waiting)])
+            _Round(desk, database, result).run([each for each in addressees if _is_due(desk, each, waiting)])
             result.abandoned = any(thread.is_alive() for thread in desk.left)
         finally:
             lock.release()
@@ -84,14 +84,14 @@ def _has_work(desk: Desk, database: Database, addressees: Sequence[Addressee]) -
     waiting = outbox.look(database, desk.clock.now())
     keys = {each.key for each in addressees}
     return (
-        not {*waiting.positions, *waiting.targets} <= keys
+        not outbox.known_targets(database) <= keys
         or any(each.reads_feed and each.key not in waiting.positions for each in addressees)
-        or any(_is_due(each, waiting) for each in addressees)
+        or any(_is_due(desk, each, waiting) for each in addressees)
     )
 
 
-def _is_due(addressee: Addressee, waiting: outbox.Waiting) -> bool:
-    if addressee.key in waiting.resting:
+def _is_due(desk: Desk, addressee: Addressee, waiting: outbox.Waiting) -> bool:
+    if addressee.key in waiting.resting or addressee.key in desk.silent:
         return False
     news = addressee.reads_feed and waiting.positions.get(addressee.key, waiting.last_seq) < waiting.last_seq
     return news or addressee.key in waiting.targets
@@ -102,7 +102,7 @@ def _sweep(desk: Desk, database: Database, addressees: Sequence[Addressee], resu
     now, waiting = desk.clock.now(), outbox.look(database, desk.clock.now())
     keys = {each.key for each in addressees}
     gone = {*waiting.positions} - {each.key for each in addressees if each.reads_feed}
-    outbox.forget_targets(database, (gone | waiting.targets) - keys)
+    outbox.forget_targets(database, outbox.known_targets(database) - keys)
     for key in gone & keys:
         positions.forget_reader(database, f"{outbox.READER}{key}")
     for each in addressees:

@@ -19,7 +19,7 @@ import urllib3.exceptions
 import filesync
 from filesync import tls
 from filesync.addresses import address_problem, is_forbidden, without_path
-from filesync.errors import DeliveryError, causes
+from filesync.errors import DeliveryError, NoAnswerError, causes
 
 _CONNECT = 5.0  # seconds
 _OK = range(200, 300)
@@ -50,9 +50,9 @@ def post(what: Post, environ: Mapping[str, str], now: datetime) -> None:
         with _session() as session:
             status = _status(session, what, headers)
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise DeliveryError(
-            f"{shown}: {_reason(error, tls.authorities(environ), now)}"
-        ) from None  # their texts hold the address
+        kind = NoAnswerError if isinstance(error, requests.Timeout) else DeliveryError
+        reason = _reason(error, tls.authorities(environ), now)
+        raise kind(f"{shown}: {reason}") from None  # their texts hold the address
     if status not in _OK:
         raise DeliveryError(f"{shown}: answered {status}")
 

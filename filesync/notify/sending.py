@@ -10,7 +10,7 @@ from pathlib import Path
 from filesync.addresses import without_path
 from filesync.alerts import Command, Ping, Target, Webhook
 from filesync.clock import Clock, Stop
-from filesync.errors import DeliveryError
+from filesync.errors import NoAnswerError
 from filesync.logs import Log
 from filesync.notify.messages import Letter, ping_address, signed
 
@@ -35,10 +35,11 @@ class Desk:
     host: str
     began_at: datetime
     left: list[threading.Thread] = field(default_factory=list)  # threads that hang in a request
+    silent: frozenset[str] = frozenset()  # keys of targets that just took all their time and gave no answer
 
 
 def send(desk: Desk, target: Target, letter: Letter) -> None:
-    """Send one message once. Raises DeliveryError, or StoppedError."""
+    """Send one message once. Raises DeliveryError (NoAnswerError when that took all its time), or StoppedError."""
     content, way = letter.content(desk.scrub), target.way
     if isinstance(way, Command):
         from filesync.notify.running import Call, run  # noqa: PLC0415  only who needs it
@@ -72,7 +73,7 @@ def try_once(desk: Desk, target: Target, letter: Letter) -> None:
     if sending.thread.is_alive():
         desk.left.append(sending.thread)
         desk.stop.check()
-        raise DeliveryError(f"{_where(target)}: no whole answer in time")
+        raise NoAnswerError(f"{_where(target)}: no whole answer in time")
     if sending.error is not None:
         raise sending.error
 

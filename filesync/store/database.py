@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from filesync import processes
 from filesync.errors import StoppedError, StoreError
 from filesync.locks import FileLock, SharedLock, is_held
-from filesync.store import migrations
+from filesync.store import migrations, wal
 from filesync.store.places import migration_lock, use_lock
 from filesync.store.upgrading import OnUpgrade, restoring, stoppable, upgrade, version_of, wait_for_another
 
@@ -19,6 +20,7 @@ _WRITING = (
     "synchronous = NORMAL",
     "cache_size = -8000",  # KiB: a batch touches pages all over the indexes, since ids are random
     "wal_autocheckpoint = 4000",  # pages, 16 MB: so that not every batch is copied into the file at once
+    "journal_size_limit = 64000000",  # bytes: what a long reader made grow is given back once it ended
 )
 _KNOWN_PROBLEMS = {
     "SQLITE_NOTADB": "is not a SQLite database; set DATABASE_URL to another file, or move this one away",
@@ -26,7 +28,7 @@ _KNOWN_PROBLEMS = {
     "SQLITE_FULL": "cannot grow: the disk is full; free some space, nothing was lost",
     "SQLITE_READONLY": "cannot be written: the file or its folder is read-only",
     "SQLITE_CANTOPEN": "cannot be opened or created; check the path and its permissions",
-    "SQLITE_BUSY": "was locked by another program for too long; see which one holds it",
+    "SQLITE_BUSY": "was locked by another program{who} for too long; {what}",
     "SQLITE_IOERR": "could not be read or written: the disk reported an error",
     "SQLITE_PERM": "cannot be opened: permission denied",
 }
@@ -245,6 +247,10 @@ def problems_named(path: Path) -> Iterator[None]:
             problem = _KNOWN_PROBLEMS["SQLITE_CORRUPT"]
         if problem is None:
             raise
+        if problem is _KNOWN_PROBLEMS["SQLITE_BUSY"]:
+            who = processes.named(wal.lockers(path))
+            what = "end it, or wait for it" if who else "see which one holds it"
+            problem = problem.format(who=f" ({who})" if who else "", what=what)
         if path.is_dir():  # SQLite speaks of the disk then
             problem = "is a folder; set DATABASE_URL to a file in it, or move it away"
         raise StoreError(f"{path}: {problem}") from exc

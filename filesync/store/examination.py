@@ -143,6 +143,19 @@ def readers_beyond(database: Database) -> Sequence[Beyond]:
         return [Beyond(reader, kind, seq, last) for reader, kind, seq in rows]
 
 
+def growth(database: Database, is_over: IsOver) -> dict[str, int] | None:
+    """Count the rows of what grows with every sync, by what they are, and the live files."""
+    sql = """SELECT (SELECT coalesce(sum(live_files), 0) FROM sync_state),
+                    (SELECT count(*) FROM files WHERE deleted_at IS NOT NULL),
+                    (SELECT count(*) FROM folders WHERE deleted_at IS NOT NULL),
+                    (SELECT count(*) FROM changes), (SELECT count(*) FROM sync_logs),
+                    (SELECT count(*) FROM set_members WHERE archived_at IS NOT NULL),
+                    (SELECT count(*) FROM notify_told)"""
+    rows = _asked(database, sql, is_over)
+    names = ("live files", "deleted files", "deleted folders", "changes", "syncs", "archived members", "things told")
+    return None if rows is None else dict(zip(names, rows[0], strict=True))
+
+
 def open_syncs(database: Database) -> Sequence[Open]:
     """Read the rows of syncs that have not ended, the newest of each endpoint."""
     with database.reading() as connection:

@@ -119,6 +119,13 @@ def note_failed(database: Database, target: str, error: str, now: datetime) -> i
     return int(row[0])
 
 
+def failing(database: Database) -> frozenset[str]:
+    """Name the targets whose last delivery failed."""
+    with database.reading() as connection:
+        rows = connection.execute("SELECT target FROM notify_targets WHERE failures_in_a_row > 0").fetchall()
+    return frozenset(row[0] for row in rows)
+
+
 def count(database: Database, target: str) -> int:
     """Count the messages that wait for a target."""
     with database.reading() as connection:

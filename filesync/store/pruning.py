@@ -7,7 +7,8 @@ told: every kept change has the old values, and the view `file_history` takes th
 import json
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +18,9 @@ from filesync.store.database import Database
 
 EVERY = timedelta(days=1)  # between two times that old rows are looked for unasked
 _BATCH = 500  # rows of one transaction
+_FORGOTTEN = timedelta(
+    days=400
+)  # after which goes what the policy keeps for ever, though nothing refers to it any more
 _NEVER = Timestamp("")  # before all times
 
 
@@ -38,7 +42,22 @@ class Pruned:
     changes: int
     deleted_files: int
     held_by: Sequence[Holder]
+    deleted_folders: int = 0
+    set_members: int = 0
+    notify_told: int = 0
     is_done: bool = True
+
+    @property
+    def rows(self) -> Mapping[str, int]:
+        """Count the rows by what they are of."""
+        return {
+            "sync_logs": self.sync_logs,
+            "changes": self.changes,
+            "deleted_files": self.deleted_files,
+            "deleted_folders": self.deleted_folders,
+            "set_members": self.set_members,
+            "notify_told": self.notify_told,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +81,17 @@ def plan(database: Database, policy: Retention, now: datetime, *, ignore_readers
     with database.reading() as connection:
         bounds = _bounds(connection, policy, now, ignore_readers=ignore_readers)
         changes = connection.execute("SELECT count(*) FROM changes WHERE seq <= ?", (bounds.through,)).fetchone()[0]
+        files = _files_that_go(connection, policy, now, bounds.through)
+        going = array("q", files.ids(connection))
+        folders = _folders_that_go(policy, now, going)
         return Pruned(
             sync_logs=sum(1 for _ in _old_logs(connection, policy, now, bounds.through)),
             changes=changes,
-            deleted_files=sum(1 for _ in _old_files(connection, policy, now, bounds.through)),
+            deleted_files=len(going),
             held_by=_holders(connection, bounds),
+            deleted_folders=sum(1 for _ in folders.ids(connection)),
+            set_members=_count(connection, _MEMBERS, now),
+            notify_told=_count(connection, _TOLD, now),
         )
 
 
@@ -86,11 +111,29 @@ def prune(
     crew.drop_changes(bounds.through, ignore_readers=ignore_readers)
     with database.reading() as connection:
         logs = array("q", _old_logs(connection, policy, now, bounds.through))
-        files = array("q", _old_files(connection, policy, now, bounds.through))
+        files = _files_that_go(connection, policy, now, bounds.through)
+        going = array("q", files.ids(connection))
     crew.drop("sync_logs", _DROP_LOGS, logs)
-    crew.drop("files", _DROP_FILES, files)
+    crew.drop("files", files.delete, going, files.values)
+    folders = _folders_that_go(policy, now)
+    with database.reading() as connection:
+        going = array("q", folders.ids(connection))
+    crew.drop("folders", folders.delete, going, folders.values)
+    crew.forget("set_members", _MEMBERS, now)
+    crew.forget("set_sources", _SOURCES, now)
+    crew.forget("notify_told", _TOLD, now)
     crew.note_end(to_timestamp(now))
-    return Pruned(crew.gone["sync_logs"], crew.gone["changes"], crew.gone["files"], held_by, is_done=crew.goes_on)
+    gone = crew.gone
+    return Pruned(
+        gone["sync_logs"],
+        gone["changes"],
+        gone["files"],
+        held_by,
+        gone["folders"],
+        gone["set_members"],
+        gone["notify_told"],
+        is_done=crew.goes_on,
+    )
 
 
 class _Pruning:
@@ -100,7 +143,7 @@ class _Pruning:
         self._database = database
         self._go_on = go_on
         self.goes_on = True
-        self.gone = {"sync_logs": 0, "changes": 0, "files": 0}
+        self.gone = Counter[str]()
 
     def drop_changes(self, through: int, *, ignore_readers: bool) -> None:
         """Cut the feed's beginning off; a reader that came in the meantime holds what it has not seen."""
@@ -113,13 +156,27 @@ class _Pruning:
                 return
             self.goes_on = self._go_on()
 
-    def drop(self, table: str, statement: str, ids: "array[int]") -> None:
+    def drop(self, table: str, statement: str, ids: "array[int]", values: Mapping[str, object] | None = None) -> None:
+        """Drop these rows by a statement that looks once more whether each may go: things happen meanwhile."""
         for start in range(0, len(ids), _BATCH):
             if not self.goes_on:
                 return
             with self._database.transaction() as connection:
                 batch = json.dumps(ids[start : start + _BATCH].tolist())
-                self.gone[table] += connection.execute(statement, (batch,)).rowcount
+                self.gone[table] += connection.execute(statement, {**(values or {}), "ids": batch}).rowcount
+            self.goes_on = self._go_on()
+
+    def forget(self, table: str, condition: str, now: datetime) -> None:
+        """Drop what nobody asked for or was told since so long that it is forgotten."""
+        gone = _BATCH
+        while gone == _BATCH and self.goes_on:
+            with self._database.transaction() as connection:
+                gone = connection.execute(
+                    f"""DELETE FROM {condition.split(maxsplit=1)[0]} WHERE ({_KEYS[table]}) IN (
+                            SELECT {_KEYS[table]} FROM {condition} LIMIT {_BATCH})""",  # noqa: S608  our own words
+                    {"before": to_timestamp(now - _FORGOTTEN)},
+                ).rowcount
+            self.gone[table] += gone
             self.goes_on = self._go_on()
 
     def note_end(self, now: Timestamp) -> None:
@@ -129,10 +186,21 @@ class _Pruning:
 
 
 _DROP_LOGS = """
-    DELETE FROM sync_logs WHERE id IN (SELECT value FROM json_each(?)) AND status <> 'running'
+    DELETE FROM sync_logs WHERE id IN (SELECT value FROM json_each(:ids)) AND status <> 'running'
     AND NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.sync_log_id = sync_logs.id)
 """
-_DROP_FILES = "DELETE FROM files WHERE id IN (SELECT value FROM json_each(?)) AND deleted_at IS NOT NULL"
+# Each is a table with a condition. A member that was archived so long ago is in no answer either: being named by one
+# takes that back.
+_MEMBERS = """set_members WHERE archived_at < :before OR source_id IN (
+    SELECT id FROM set_sources WHERE coalesce(asked_at, answered_at, '') < :before)"""
+_SOURCES = """set_sources WHERE coalesce(asked_at, answered_at, '') < :before
+    AND NOT EXISTS (SELECT 1 FROM set_members WHERE source_id = set_sources.id)"""
+_TOLD = "notify_told WHERE told_at < :before"
+_KEYS = {
+    "set_members": "source_id, external_id",
+    "set_sources": "id",
+    "notify_told": "endpoint_id, target, event, cause",
+}
 
 
 def _cut(connection: sqlite3.Connection, end: int) -> int:
@@ -224,26 +292,42 @@ def _last_log(connection: sqlite3.Connection, rows: int | None) -> int:
     return int(row[0]) if row else 0
 
 
-def _old_files(connection: sqlite3.Connection, policy: Retention, now: datetime, through: int) -> Iterator[int]:
-    """Name the deleted files that may go: those of which the feed has everything or nothing."""
-    keep = policy.deleted_files
-    if keep.is_all:
-        return iter(())
-    last = None
+@dataclass(frozen=True, slots=True)
+class _Going:
+    """Rows of a table that may go: which, and what must still be so when they do."""
+
+    table: str
+    still: str
+    values: Mapping[str, object]
+    chosen: str = "TRUE"  # more that is so of them, and takes long to find out
+
+    def ids(self, connection: sqlite3.Connection) -> Iterator[int]:
+        sql = f"SELECT id FROM {self.table} AS t WHERE {self.still} AND {self.chosen} ORDER BY id"  # noqa: S608  our own words
+        return (row[0] for row in connection.execute(sql, self.values))
+
+    @property
+    def delete(self) -> str:
+        ids = "id IN (SELECT value FROM json_each(:ids))"
+        return f"DELETE FROM {self.table} AS t WHERE {ids} AND {self.still}"  # noqa: S608  our own words
+
+
+def _files_that_go(connection: sqlite3.Connection, policy: Retention, now: datetime, through: int) -> _Going:
+    """Describe the deleted files that may go: those of which the feed has everything or nothing."""
+    keep, last = policy.deleted_files, None
     if keep.rows is not None:
         last = connection.execute(
             """SELECT deleted_at, id FROM files WHERE deleted_at IS NOT NULL
                ORDER BY deleted_at DESC, id DESC LIMIT 1 OFFSET ?""",
             (keep.rows,),
         ).fetchone()
-    rows = connection.execute(
-        """SELECT id FROM files AS f WHERE deleted_at IS NOT NULL AND deleted_at < :guard
+    return _Going(
+        "files",
+        """deleted_at IS NOT NULL AND deleted_at < :guard
            AND (deleted_at < :before OR (deleted_at, id) <= (:last_at, :last_id))
            AND coalesce((
                SELECT c.kind FROM changes AS c
-               WHERE c.endpoint_id = f.endpoint_id AND c.external_file_id = f.external_file_id AND c.seq > :through
-               ORDER BY c.seq LIMIT 1), 'created') = 'created'
-           ORDER BY id""",
+               WHERE c.endpoint_id = t.endpoint_id AND c.external_file_id = t.external_file_id AND c.seq > :through
+               ORDER BY c.seq LIMIT 1), 'created') = 'created'""",
         {
             "guard": to_timestamp(now - policy.guard),
             "before": _moment(now, keep.length),
@@ -252,7 +336,53 @@ def _old_files(connection: sqlite3.Connection, policy: Retention, now: datetime,
             "through": through,
         },
     )
-    return (row[0] for row in rows)
+
+
+def _folders_that_go(policy: Retention, now: datetime, files: "array[int] | None" = None) -> _Going:
+    """Describe the deleted folders that may go: those that nothing refers to, once these files are gone.
+
+    Whatever hangs in a folder needs it, and all above it: the feed names the uppermost folder of those that went.
+    """
+    length = min(policy.deleted_files.length or _FORGOTTEN, _FORGOTTEN)
+    return _Going(
+        "folders",
+        f"""deleted_at IS NOT NULL AND deleted_at < :before
+            AND NOT EXISTS (SELECT 1 FROM sync_logs WHERE endpoint_id = t.endpoint_id AND status = 'running')
+            AND NOT EXISTS (SELECT 1 FROM files AS f WHERE f.endpoint_id = t.endpoint_id
+                AND f.parent_external_id = t.external_folder_id AND f.id NOT IN ({_GOING_FILES}))
+            AND NOT EXISTS (SELECT 1 FROM withheld_files AS w WHERE w.endpoint_id = t.endpoint_id
+                AND w.parent_external_id = t.external_folder_id)
+            AND NOT EXISTS (SELECT 1 FROM folders AS f WHERE f.endpoint_id = t.endpoint_id
+                AND f.parent_external_id = t.external_folder_id AND f.deleted_at IS NULL)
+            AND NOT EXISTS (SELECT 1 FROM candidates AS c WHERE c.endpoint_id = t.endpoint_id
+                AND c.external_id = t.external_folder_id)""",  # noqa: S608  our own words
+        {
+            "before": to_timestamp(now - max(length, policy.guard)),
+            "files": json.dumps(files.tolist() if files else []),
+        },
+        f"(endpoint_id, external_folder_id) NOT IN ({_NEEDED})",
+    )
+
+
+_GOING_FILES = "SELECT value FROM json_each(:files)"
+_NEEDED = f"""
+    WITH RECURSIVE needed (endpoint_id, id) AS (
+        SELECT endpoint_id, parent_external_id FROM files
+        WHERE parent_external_id IS NOT NULL AND id NOT IN ({_GOING_FILES})
+        UNION SELECT endpoint_id, parent_external_id FROM withheld_files WHERE parent_external_id IS NOT NULL
+        UNION SELECT endpoint_id, external_id FROM candidates
+        UNION SELECT endpoint_id, parent_external_id FROM folders
+        WHERE parent_external_id IS NOT NULL AND (deleted_at IS NULL OR deleted_at >= :before)
+        UNION SELECT f.endpoint_id, f.parent_external_id FROM needed CROSS JOIN folders AS f
+            ON f.endpoint_id = needed.endpoint_id AND f.external_folder_id = needed.id
+        WHERE f.parent_external_id IS NOT NULL)
+    SELECT endpoint_id, id FROM needed
+"""  # noqa: S608  our own words
+
+
+def _count(connection: sqlite3.Connection, condition: str, now: datetime) -> int:
+    sql = f"SELECT count(*) FROM {condition}"  # noqa: S608  our own words
+    return int(connection.execute(sql, {"before": to_timestamp(now - _FORGOTTEN)}).fetchone()[0])
 
 
 def _moment(now: datetime, length: timedelta | None) -> Timestamp:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote_plus
 
 from filesync.errors import AuthError
 from filesync.http import Answer, Connection, Connector, Refusal, Route, Secret
@@ -49,8 +50,13 @@ class App:
         return f"{self.base_url.rstrip('/')}{TOKEN_PATH}"
 
     def basic_header(self) -> Mapping[str, str]:
-        """Give the client's proof. It goes into the header only: header and form together are a 400."""
-        proof = base64.b64encode(f"{self.client_id}:{self.client_secret.reveal()}".encode())
+        """Give the client's proof. It goes into the header only: header and form together are a 400.
+
+        https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1: both are form-urlencoded first, so that a `:` in the id,
+        or a `%` or `+` in either, is not taken for something else.
+        """
+        client_id, secret = (quote_plus(each) for each in (self.client_id, self.client_secret.reveal()))
+        proof = base64.b64encode(f"{client_id}:{secret}".encode())
         return {"Authorization": f"Basic {proof.decode()}"}
 
 

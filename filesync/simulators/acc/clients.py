@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from filesync.simulators.acc import refusals
 from filesync.simulators.acc.records import App
@@ -53,8 +53,9 @@ def _basic(header: str) -> tuple[str, str]:
 
 
 def _pair(text: str) -> tuple[str, str]:
+    """Take the two apart, then decode each: RFC 6749, 2.3.1."""
     try:
         name, _, secret = base64.b64decode(text, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return "", ""
-    return name, secret
+    return unquote_plus(name), unquote_plus(secret)
