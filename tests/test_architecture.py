@@ -23,9 +23,11 @@ FOUNDATION = {
         "globs",
         "locks",
         "model",
+        "ownership",
         "retention",
         "schedule",
         "selection",
+        "tilde",
     ),
     *("settings", "signals", "variables", "logs", "log_file", "redaction", "children", "loop", "alerts", "addresses"),
 }

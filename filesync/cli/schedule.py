@@ -133,7 +133,15 @@ def _chosen(timers: Timers, *, cron: bool, systemd: bool, user: bool, system: bo
     if named is not None:
         return named
     found = next((timer for timer in timers if _look(timer)[0] is not None), None)
-    return found or (timers.of_user() if _look(timers.cron())[1] and not _look(timers.of_user())[1] else timers.cron())
+    return found or next(_ready(timers))
+
+
+def _ready(timers: Timers) -> Iterator[Timer]:
+    """Give what can be installed without being asked for by name, the likeliest first; at last what says why not."""
+    if _look(timers.cron())[1]:
+        with contextlib.suppress(SchedulerError):  # an account without a home has no units of its own
+            yield from (timer for timer in [timers.of_user()] if not _look(timer)[1])
+    yield timers.cron()
 
 
 def _look(timer: Timer) -> tuple[str | None, str | None]:

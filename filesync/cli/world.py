@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from filesync.cli.text import harmless
 from filesync.clock import Clock
-from filesync.errors import LocalFileError, StoreError
+from filesync.errors import ConfigError, LocalFileError, NotOwnerError, StoreError
 from filesync.logs import Level, Log
+from filesync.ownership import as_user, user_name
 from filesync.redaction import Redactor
-from filesync.settings import CONFIG_FILE, LOG_FILE, Settings, find_home, load_settings
+from filesync.settings import CONFIG_FILE, LOG_FILE, Settings, exposed_parts, find_home, load_settings, named_home
 from filesync.sync.slots import Locks
+from filesync.tilde import expanded
 
 if TYPE_CHECKING:
     from filesync.config import Config, Endpoint
@@ -65,7 +68,48 @@ class World:
 
     @cached_property
     def home(self) -> Path:
-        return find_home(self.options.home, self.environ, self.cwd)
+        home = find_home(self.options.home, self.environ, self.cwd)
+        if named_home(self.options.home, self.environ):
+            self._say_who_can_change(home)
+        return home
+
+    def _say_who_can_change(self, home: Path) -> None:
+        """Warn of a home that was named, and that others than who runs it can change: it names the programs that run.
+
+        Root looks at the home of another account with that account's eyes: it refuses to run anything there.
+        """
+        owner = self.foreign_owner(home)
+        with contextlib.suppress(OSError):
+            for found in exposed_parts(home, owner):
+                mend = f"; mend it with: {found.mend}" if found.mend else ""
+                self.note(f"filesync: warning: {found}, and so decide what this home runs{mend}")
+
+    def foreign_owner(self, home: Path, *more: Path) -> int | None:
+        """Tell whose a home is, where this is root and that is another; whoever owns what syncs write owns it, too."""
+        if not _is_root():
+            return None
+        parts = (home, *more, *(home / name for name in ("data", "logs", "tokens")))
+        return next((uid for uid in map(_owner_of, parts) if uid), None)
+
+    def check_owner(self, words: str, home: Path | None = None) -> None:
+        """Refuse what would write as root into the home of another account, before anything is written.
+
+        The owner could not use what root makes there: database, locks, log and tokens. Raises NotOwnerError.
+        """
+        if not _is_root():
+            return
+        places: tuple[Path, ...] = ()
+        if home is None:
+            home = self.home
+            with contextlib.suppress(ConfigError):  # what is wrong with the variables is said later
+                places = (self.database_path, self.database_path.parent)
+        owner = self.foreign_owner(home, *places)
+        if owner:
+            call = f"{as_user(owner)} filesync --home {shlex.quote(str(home))} {words}"
+            raise NotOwnerError(
+                f"{home}: belongs to {user_name(owner)}, who could not use what root writes there; nothing was done; "
+                f"run it as its owner: {call}"
+            )
 
     @cached_property
     def settings(self) -> Settings:
@@ -79,8 +123,9 @@ class World:
         given = self.options.config
         if given is None:
             return self.home / CONFIG_FILE
-        here = self.cwd / Path(given).expanduser()
-        return here if here.exists() else self.home / Path(given).expanduser()
+        path = expanded(given, "--config")
+        here = self.cwd / path
+        return here if here.exists() else self.home / path
 
     @cached_property
     def config(self) -> "Config":
@@ -114,6 +159,7 @@ class World:
             facts={"run_id": self.run_id},
             as_text=(self.options.log_format or self.settings.log_format) == "text",
             largest=self.settings.log_rotate_mb * 1_000_000,
+            mode=self.settings.file_mode,
             complain=self.complain,
             echo=self.detail if self.options.verbose else None,
         )
@@ -180,11 +226,23 @@ class World:
         """Open the database for changes; one of an older schema is migrated, and that is told."""
         from filesync.store.database import open_for_writing  # noqa: PLC0415  as above
 
+        self.close_database()
         database = open_for_writing(self.database_path, is_stopped, self.tell_upgrade)
         try:
             yield database
         finally:
             database.close()
+
+    def close_database(self) -> None:
+        """Let nobody read the database but whom the settings let, one that was made before they did so, too."""
+        from filesync.store.database import keep_closed, make_file  # noqa: PLC0415  as above
+
+        make_file(self.database_path, self.settings.file_mode)
+        before = keep_closed(self.database_path, self.settings.file_mode)
+        if before is not None and before & ~self.settings.file_mode & 0o077:
+            group = "; FILESYNC_GROUP_READABLE=yes lets its group read it"
+            hint = "" if self.settings.file_mode & 0o040 else group
+            self.note(f"{self.database_path}: others could read it (mode {before:04o}), and no longer can{hint}")
 
     def tell_upgrade(self, upgrade: "Upgrade") -> None:
         """Log that the database gets another schema, and say where it is kept as it was."""
@@ -257,3 +315,14 @@ class World:
         with contextlib.suppress(OSError):  # nobody can be told that stderr is gone
             self.stderr.write(f"{line}\n")
             self.stderr.flush()
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def _owner_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_uid
+    except OSError:
+        return None

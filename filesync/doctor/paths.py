@@ -17,8 +17,8 @@ from filesync.doctor.permissions import (
     nearest,
     permit,
     refused,
-    user_name,
 )
+from filesync.ownership import user_name
 
 _BY_EVERYBODY = 0o002
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from filesync.doctor.disks import kind_of
 from filesync.doctor.finding import Finding, counted, fail, ok, warn
-from filesync.doctor.permissions import Runner, mode_of, user_name
+from filesync.doctor.permissions import Runner, mode_of
+from filesync.ownership import user_name
 
 _OTHERS = 0o004
 _GROUP = 0o040

@@ -1,13 +1,15 @@
 """Opening the database: pragmas, short write transactions, and SQLite's errors in the user's words."""
 
 import contextlib
+import os
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from filesync.errors import StoppedError, StoreError
-from filesync.locks import FileLock, SharedLock, is_held
+from filesync.locks import NO_LINK, FileLock, SharedLock, is_held, narrowed
 from filesync.store import migrations
 from filesync.store.places import migration_lock, use_lock
 from filesync.store.upgrading import OnUpgrade, restoring, stoppable, upgrade, version_of, wait_for_another
@@ -143,10 +145,7 @@ def open_for_writing(
 
     Raises StoreError: not a database, read-only, newer than this program, about to be replaced; StoppedError.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise StoreError(f"{path.parent}: cannot be created: {exc.strerror}") from exc
+    make_file(path)
     while True:
         lock = _take_part(path, is_stopped)
         try:
@@ -159,6 +158,46 @@ def open_for_writing(
         lock.release()  # a migration may need to be alone
         with problems_named(path), contextlib.closing(connection), stoppable(connection, is_stopped):
             upgrade(path, connection, is_stopped, on_upgrade)
+
+
+def make_file(path: Path, mode: int = 0o600) -> None:
+    """Make the file of a new database, so that nobody else can read it from its first byte on.
+
+    SQLite would make it 0644, less the umask; what it puts beside a database gets the mode that this one has.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(path):  # a link to nothing, too: SQLite follows it, and makes the file
+            return
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, mode)
+    except FileExistsError:
+        return
+    except OSError as exc:
+        raise StoreError(f"{exc.filename or path}: cannot be created: {exc.strerror}") from exc
+    try:
+        os.fchmod(fd, mode)  # whatever the umask
+    finally:
+        os.close(fd)
+
+
+def keep_closed(path: Path, mode: int) -> int | None:
+    """Close a database, and what SQLite put beside it, to whom a mode leaves out; tell the mode before, if another.
+
+    By name: to close a descriptor of a database takes the locks from every connection that this process has to it.
+    """
+    before = None
+    for each in beside(path):
+        with contextlib.suppress(OSError):  # not there, or not ours: the doctor says so
+            found = stat.S_IMODE(each.stat().st_mode)
+            if narrowed(found, mode) != found:
+                each.chmod(narrowed(found, mode))
+                before = before or found
+    return before
+
+
+def beside(path: Path) -> Sequence[Path]:
+    """Name the files of a database: itself, and those that SQLite keeps beside it while it is used."""
+    return [path.with_name(f"{path.name}{end}") for end in ("", "-wal", "-shm")]
 
 
 def _take_part(path: Path, is_stopped: Callable[[], bool]) -> SharedLock:
