@@ -128,9 +128,8 @@ def check_private(path: Path) -> None:
     if sys.platform == "win32":
         return
     if found.st_uid != os.geteuid():
-        raise AuthError(
-            f"{path}: belongs to user {found.st_uid}, and filesync runs as user {os.geteuid()}; {_as_owner(path, found)}"
-        )
+        advice = _as_owner(path, found.st_uid)
+        raise AuthError(f"{path}: belongs to user {found.st_uid}, and filesync runs as user {os.geteuid()}; {advice}")
     mode = stat.S_IMODE(found.st_mode)
     if mode & 0o077:
         wanted = "700" if stat.S_ISDIR(found.st_mode) else "600"
@@ -140,11 +139,12 @@ def check_private(path: Path) -> None:
         )
 
 
-def _as_owner(path: Path, found: os.stat_result) -> str:
+def _as_owner(path: Path, owner: int) -> str:
     """Say what mends it that a path is not ours: to take what is the home's owner's would lock the owner out."""
-    if sys.platform != "win32" and path.parent.stat().st_uid == os.geteuid():
-        return f"it is ours where everything around it is: chown {os.geteuid()} {shlex.quote(str(path))}   # as root"
-    return f"run filesync as its owner: {as_user(found.st_uid)} filesync ..."
+    ours = 0 if sys.platform == "win32" else os.geteuid()
+    if path.parent.stat().st_uid == ours:
+        return f"what is around it is ours, so, as root: chown {ours} {shlex.quote(str(path))}"
+    return f"run it as the owner: {as_user(owner)} filesync"
 
 
 @contextlib.contextmanager

@@ -117,9 +117,7 @@ GIVEN_AWAY: dict[str, Callable[[Path], object]] = {
     ".env": lambda home: somebodys(home / ".env"),
     "a folder above": lambda home: somebodys(home.parent),
     "a link to .env": lambda home: instead(home / ".env", home / "env"),
-    "what config/ is a link to": lambda home: (
-        somebodys((home / "config").rename(home / "c")) or (home / "config").symlink_to(home / "c")
-    ),
+    "what config/ is a link to": lambda home: led_away(home / "config", home / "c"),
 }
 
 
