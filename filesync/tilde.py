@@ -14,5 +14,6 @@ def expanded(path: str, what: str, error: type[FilesyncError] = UsageError) -> P
         return Path(path).expanduser()
     except RuntimeError as exc:
         first = Path(path).parts[0]
-        why = "HOME is not set, and this user has no entry in passwd" if first == "~" else f"no user {first[1:]} here"
-        raise error(f"{what} {path!r}: whose home {first} is cannot be told: {why}; write the whole path") from exc
+        why = "HOME is not set, and this user has no entry in passwd" if first == "~" else "there is no such user"
+        mend = f"{'set HOME, or ' if first == '~' else ''}write the whole path"
+        raise error(f"{what} {path!r}: cannot tell where {first} is: {why}; {mend}") from exc

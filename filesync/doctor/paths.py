@@ -18,8 +18,7 @@ from filesync.doctor.permissions import (
     permit,
     refused,
 )
-from filesync.ownership import user_name, writers
-from filesync.settings import exposed_parts
+from filesync.ownership import exposure, user_name, writers
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def check_places(places: Places, runner: Runner) -> Iterator[Finding | Skipped]:
     yield _home(places.home, runner)
     if not places.home.is_dir():
         return
-    yield _config(places.config, runner)
+    yield _config(places.config, places.home / ".env", runner)
     yield _folder("data", places.database.parent, runner)
     yield _database(places.database, runner)
     yield _files("locks", places.locks, runner, nothing="none yet")
@@ -64,7 +63,7 @@ def _home(home: Path, runner: Runner) -> Finding:
         return warn("paths", "home", detail, mend)
     if problem := _unusable(home, runner, READ, ENTER):
         return fail("paths", "home", problem, permit(runner, home))
-    if found := next(exposed_parts(home, runner.uid), None):
+    if found := exposure(home, runner.uid):
         return warn("paths", "home", str(found), found.mend or f"chown {runner.name} {shlex.quote(str(found.path))}")
     return ok("paths", "home", f"{home}, of {user_name(home.stat().st_uid)}")
 
@@ -82,14 +81,16 @@ def _as_owner(home: Path, owner: str) -> str:
     return f"sudo -u {shlex.quote(owner)} filesync --home {shlex.quote(str(home))} doctor"
 
 
-def _config(path: Path, runner: Runner) -> Finding:
+def _config(path: Path, env: Path, runner: Runner) -> Finding:
     if not path.is_file():
         if os.path.lexists(path):
             return fail("paths", "config", f"{path}: is no file", "move it away, and see: filesync init --help")
         return fail("paths", "config", f"{path}: is not there", "filesync init, then copy the example and fill it in")
     if problem := _unusable(path, runner, READ):
         return fail("paths", "config", problem, permit(runner, path))
-    return _open("config", path, runner) or _open("config", path.parent, runner) or ok("paths", "config", str(path))
+    steering = [each for each in (path, path.parent, env) if each.exists()]
+    exposed = (finding for each in steering if (finding := _open("config", each, runner)))
+    return next(exposed, ok("paths", "config", str(path)))
 
 
 def _folder(check: str, path: Path, runner: Runner) -> Finding:

@@ -47,7 +47,7 @@ def check_tokens(folder: Path, runner: Runner) -> Iterator[Finding]:
     yield from exposed or [ok("secrets", "tokens", f"{counted(len(files), 'file')}, of which others can use none")]
 
 
-def check_inventory(files: Iterable[Path], mode: int) -> Finding:
+def check_inventory(files: Iterable[Path], database: Path, mode: int) -> Finding:
     """Look who can read what holds the inventory: the database, its copies, the log, what was exported beside them.
 
     `mode` is what the settings let such a file have; a folder that keeps others out is no excuse, for folders change.
@@ -60,8 +60,10 @@ def check_inventory(files: Iterable[Path], mode: int) -> Finding:
     who = "everybody on this machine" if mode_of(exposed[0]) & _OTHERS else "its group"
     more = f", and there are {len(exposed) - 1} more" if exposed[1:] else ""
     detail = f"{exposed[0]}: {who} can read the inventory (mode {mode_of(exposed[0]):04o}){more}"
-    names = " ".join(shlex.quote(str(path)) for path in exposed)
-    return warn("secrets", "inventory", detail, f"chmod {'o=' if mode & _GROUP else 'go='} {names}")
+    mine = [path for path in exposed if path.name.startswith(database.name) and path.parent == database.parent]
+    names = [f"{shlex.quote(str(database))}*"] if mine else []  # SQLite makes -wal and -shm like the database, any time
+    names += [shlex.quote(str(path)) for path in exposed if path not in mine]
+    return warn("secrets", "inventory", detail, f"chmod {'o=' if mode & _GROUP else 'go='} {' '.join(names)}")
 
 
 def inventory_files(home: Path, database: Path) -> Iterator[Path]:
