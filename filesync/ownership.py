@@ -27,19 +27,22 @@ class Exposure:
 def exposure(path: Path, uid: int | None = None) -> Exposure | None:
     """Tell who but this user (default: of this process) and root could change a path, or put another in its place.
 
-    Looked at are the path, everything that finding it goes through, links among it, and what they lead to; what is
-    not there yet is nobody's. Raises OSError for what cannot be looked at.
+    Looked at are the path, everything that finding it goes through, links among it, and what they lead to; where it is
+    not there yet, who could put it there. Raises OSError for what cannot be looked at.
     """
     if sys.platform == "win32":
         return None
     ours = {0, os.geteuid() if uid is None else uid}
-    try:
-        for each in _way(path):
-            if found := _exposed(each, ours, is_end=False):
-                return found
-        return _exposed(path.resolve(), ours, is_end=True)
-    except FileNotFoundError:
-        return None
+    last = Path(path.anchor)
+    for each in _way(path):
+        try:
+            found = _exposed(each, ours, is_end=False)
+        except FileNotFoundError:
+            return _exposed(last, ours, is_end=True)
+        if found:
+            return found
+        last = each.parent if each.is_symlink() else each
+    return _exposed(path.resolve(), ours, is_end=True)
 
 
 def user_name(uid: int) -> str:

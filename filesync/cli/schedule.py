@@ -81,6 +81,8 @@ def install(  # noqa: PLR0913  one parameter for each option
     if not world.config_path.exists():
         raise ConfigError(f"{world.config_path}: is not there, so there is nothing to start; see: filesync init --help")
     _ = world.settings  # a variable that is wrong stops here
+    if not (isinstance(timer, SystemdTimer) and timer.service):
+        world.check_owner("schedule install")  # what this timer starts is refused at every start, as this is
     try_out(world.program)
     if isinstance(timer, SystemdTimer) and timer.service:
         _make_folders(world, timer.service)
@@ -163,7 +165,8 @@ def _make_folders(world: World, service: Service) -> None:
             continue
         folder.mkdir(parents=True, mode=WRITTEN.get(folder.name, 0o755))
         if os.geteuid() == 0:
-            os.chown(folder, owner.st_uid, owner.st_gid)
+            # its owner may have put a link there meanwhile
+            os.chown(folder, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _warnings(world: World, timer: Timer) -> Iterator[str]:

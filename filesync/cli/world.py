@@ -14,7 +14,7 @@ from filesync.cli.text import harmless
 from filesync.clock import Clock
 from filesync.errors import ConfigError, LocalFileError, NotOwnerError, StoreError
 from filesync.logs import Level, Log
-from filesync.ownership import as_user, user_name
+from filesync.ownership import Exposure, as_user, exposure, user_name
 from filesync.redaction import Redactor
 from filesync.settings import CONFIG_FILE, LOG_FILE, Settings, exposed_parts, find_home, load_settings, named_home
 from filesync.sync.slots import Locks
@@ -78,9 +78,11 @@ class World:
 
         Root looks at the home of another account with that account's eyes: it refuses to run anything there.
         """
-        owner = self.foreign_owner(home)
-        with contextlib.suppress(OSError):
-            for found in exposed_parts(home, owner):
+        self._warn_of(lambda: next(exposed_parts(home, self.foreign_owner(home)), None))
+
+    def _warn_of(self, look: "Callable[[], Exposure | None]") -> None:
+        with contextlib.suppress(OSError):  # what cannot be looked at cannot be read either, which is said then
+            if found := look():
                 mend = f"; mend it with: {found.mend}" if found.mend else ""
                 self.note(f"filesync: warning: {found}, and so decide what this home runs{mend}")
 
@@ -125,7 +127,10 @@ class World:
             return self.home / CONFIG_FILE
         path = expanded(given, "--config")
         here = self.cwd / path
-        return here if here.exists() else self.home / path
+        if not here.exists():
+            return self.home / path
+        self._warn_of(lambda: exposure(here.absolute(), self.foreign_owner(here.parent)))
+        return here
 
     @cached_property
     def config(self) -> "Config":

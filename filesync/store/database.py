@@ -188,8 +188,9 @@ def keep_closed(path: Path, mode: int) -> int | None:
     before = None
     for each in beside(path):
         with contextlib.suppress(OSError):  # not there, or not ours: the doctor says so
-            found = stat.S_IMODE(each.stat().st_mode)
-            if narrowed(found, mode) != found:
+            status = each.stat()
+            found = stat.S_IMODE(status.st_mode)
+            if stat.S_ISREG(status.st_mode) and narrowed(found, mode) != found:
                 each.chmod(narrowed(found, mode))
                 before = before or found
     return before
