@@ -179,10 +179,11 @@ def _refuse_what_others_can_change(folder: Path) -> None:
     except OSError:  # then it is not read either, and whoever reads it says why
         return
     if found:
+        home = next((each for each in (folder, *folder.parents) if (each / CONFIG_FILE).is_file()), folder)
         mend = f", run: {found.mend}" if found.mend else ""
         raise ConfigError(
             f"{found}, so the home here is not taken unless it is named: go to a home of yours{mend}, or, if you trust "
-            f"who can change it, give --home {shlex.quote(str(folder))}"
+            f"who can change it, give --home {shlex.quote(str(home))}"
         )
 
 

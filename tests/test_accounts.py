@@ -54,7 +54,11 @@ def umask(mask: int) -> Iterator[None]:
 
 @pytest.fixture
 def seen_by_all(drive: Drive) -> Iterator[Home]:
-    """Make a home where every user can see it: pytest's own folders are for their owner only."""
+    """Make a home where every user can see it: pytest's own folders are for their owner only.
+
+    Another one is synced before, for what is imported when it is needed may lie where only root can read it.
+    """
+    assert drive.home.run("sync", "--all").code == 0
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         (Path(folder) / "home").mkdir()
@@ -189,6 +193,11 @@ def test_nobody_else_reads_the_inventory_unless_its_group_may(drive: Drive) -> N
         assert {name: held[name] for name in wanted} == dict.fromkeys(wanted, expected)
         assert mode(home.path / "logs" / "connector.log") == expected
         assert not mode(home.path / "data" / "connector.checked") & 0o077
+
+
+def test_a_new_database_is_closed_from_its_first_byte_on(tmp_path: Path) -> None:
+    with umask(0), contextlib.closing(open_for_writing(tmp_path / "new.db")):
+        assert {mode(path) for path in tmp_path.glob("new.db*") if path.is_file()} == {0o600}
 
 
 def test_a_database_that_everybody_could_read_is_closed_by_the_next_sync(drive: Drive) -> None:

@@ -84,7 +84,7 @@ class World:
         with contextlib.suppress(OSError):  # what cannot be looked at cannot be read either, which is said then
             if found := look():
                 mend = f"; mend it with: {found.mend}" if found.mend else ""
-                self.note(f"filesync: warning: {found}, and so decide what this home runs{mend}")
+                self.note(f"filesync: warning: {found}; whoever can change it decides what this home runs{mend}")
 
     def foreign_owner(self, home: Path, *more: Path) -> int | None:
         """Tell whose a home is, where this is root and that is another; whoever owns what syncs write owns it, too."""
