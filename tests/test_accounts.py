@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from filesync.cli import _FOR_ROOT_TOO, World, run
-from filesync.errors import AuthError
+from filesync.errors import AuthError, StoreError
 from filesync.locks import FileLock, check_private, room_beside, write_file
 from filesync.log_file import append
 from filesync.simulators.clock import SimulatedClock
@@ -118,6 +118,11 @@ def logged(path: Path) -> None:
         append(path, b"line\n", 0)
 
 
+def stored(path: Path) -> None:
+    with pytest.raises(StoreError, match="somebody else's"):
+        open_for_writing(path)
+
+
 def install_units(path: Path) -> None:
     timer = SystemdTimer(Call(("/bin/true",), Path("/srv/x")), 5, path.parent, Systemctl({}, of_user=True))
     timer._write(path.name, "[Unit]\n")
@@ -133,6 +138,7 @@ WRITERS: Mapping[str, tuple[str, Callable[[Path], object]]] = {
     "what metrics wrote first": (f".m.prom.{os.getpid()}", lambda path: metrics(path.with_name("m.prom"))),
     "a lock": ("x.lock", opened),
     "the log": ("connector.log", logged),
+    "the database": ("connector.db", stored),
     "a unit": ("x.timer", install_units),
 }
 

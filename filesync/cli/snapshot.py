@@ -50,7 +50,7 @@ def _take(world: World, file: Path, form: Form, *, force: bool) -> None:
 
 def _restore(world: World, file: Path, form: Form, *, force: bool) -> None:
     done = snapshots.restore(file, world.database_path, replace=force)
-    world.close_database()  # the copy may have been anybody's
+    world.keep_others_out()  # the copy may have been anybody's
     world.log.info("restore", seq=done.seq, next_seq=done.next_seq, before=str(done.before) if done.before else None)
     if form is Form.JSON:
         before = str(done.before) if done.before else None

@@ -231,14 +231,14 @@ class World:
         """Open the database for changes; one of an older schema is migrated, and that is told."""
         from filesync.store.database import open_for_writing  # noqa: PLC0415  as above
 
-        self.close_database()
+        self.keep_others_out()
         database = open_for_writing(self.database_path, is_stopped, self.tell_upgrade)
         try:
             yield database
         finally:
             database.close()
 
-    def close_database(self) -> None:
+    def keep_others_out(self) -> None:
         """Let nobody read the database but whom the settings let, one that was made before they did so, too."""
         from filesync.store.database import keep_closed, make_file  # noqa: PLC0415  as above
 

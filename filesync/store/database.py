@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from filesync.errors import StoppedError, StoreError
-from filesync.locks import NO_LINK, FileLock, SharedLock, is_held, narrowed
+from filesync.locks import NO_LINK, FileLock, SharedLock, is_held, narrowed, refuse_foreign_link
 from filesync.store import migrations
 from filesync.store.places import migration_lock, use_lock
 from filesync.store.upgrading import OnUpgrade, restoring, stoppable, upgrade, version_of, wait_for_another
@@ -167,7 +167,8 @@ def make_file(path: Path, mode: int = 0o600) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if os.path.lexists(path):  # a link to nothing, too: SQLite follows it, and makes the file
+        refuse_foreign_link(path)
+        if os.path.lexists(path):  # a link of ours to nothing, too: SQLite follows it, and makes the file
             return
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, mode)
     except FileExistsError:

@@ -792,7 +792,7 @@ BREAKS = (
         "an-open-database-stays-open",
         "a database that others can read is closed by the next sync",
         "filesync/cli/sync.py",
-        "        world.close_database()\n",
+        "        world.keep_others_out()\n",
         "        pass\n",
         "test_accounts.py",
     ),
