@@ -22,6 +22,7 @@ _WRITING = (
     "cache_size = -8000",  # KiB: a batch touches pages all over the indexes, since ids are random
     "wal_autocheckpoint = 4000",  # pages, 16 MB: so that not every batch is copied into the file at once
 )
+_MAGIC = b"SQLite format 3\0"
 _KNOWN_PROBLEMS = {
     "SQLITE_NOTADB": "is not a SQLite database; set DATABASE_URL to another file, or move this one away",
     "SQLITE_CORRUPT": "is damaged; restore a backup, or move it away and sync afresh",
@@ -187,6 +188,8 @@ def keep_closed(path: Path, mode: int) -> int | None:
     By name: to close a descriptor of a database takes the locks from every connection that this process has to it.
     """
     before = None
+    if not _is_open_otherwise(path, mode):
+        return None
     for each in beside(path):
         with contextlib.suppress(OSError):  # not there, or not ours: the doctor says so
             status = each.stat()
@@ -195,6 +198,21 @@ def keep_closed(path: Path, mode: int) -> int | None:
                 each.chmod(narrowed(found, mode))
                 before = before or found
     return before
+
+
+def _is_open_otherwise(path: Path, mode: int) -> bool:
+    """Tell whether a database has another mode; a file that is none is somebody else's, and left alone.
+
+    Only the first start that finds another mode reads it, before anything is written to it.
+    """
+    try:
+        found = stat.S_IMODE(path.stat().st_mode)
+        if narrowed(found, mode) == found or not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) in {_MAGIC, b""}
+    except OSError:
+        return False
 
 
 def beside(path: Path) -> Sequence[Path]:
