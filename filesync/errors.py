@@ -4,7 +4,8 @@ FilesyncError
 ├── UsageError             2   the caller: a wrong option, an unknown endpoint name
 ├── ConfigError           78   the operator: `connector.yaml`, `.env`, a variable
 ├── AuthError             77   the operator: log in, or give valid credentials
-│   └── NotAdmittedError       403: the service does not let this app or login in
+│   ├── NotAdmittedError       403: the service does not let this app or login in
+│   └── NotOwnerError          root in the home of another account: it is for that one to run
 ├── StoreError             1   the operator: the database cannot be used
 │   └── FeedCutError           the change feed no longer begins where a reader wants to go on
 ├── LocalFileError         1   the operator: a path cannot be read or written
@@ -63,6 +64,12 @@ class NotAdmittedError(AuthError):
         super().__init__(message)
         self.status = status
         self.reason = reason
+
+
+class NotOwnerError(AuthError):
+    """Root would write into the home of another account, who could not use it afterwards."""
+
+    error_type = "not_owner"
 
 
 class About(StrEnum):

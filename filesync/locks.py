@@ -6,6 +6,7 @@ supporting it is a matter of testing, and has not been tested.
 
 import contextlib
 import errno
+import glob
 import os
 import re
 import shlex
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from filesync.errors import AuthError
+from filesync.ownership import as_user
 
 if sys.platform == "win32":
     import msvcrt
@@ -26,9 +28,12 @@ else:
 
 _TAKEN = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 _LOOKS = 500
+_PARTIAL = ".partial"
+_RANDOM = 8  # characters of a name that tempfile makes up
 _A_LOOK = 0.002  # seconds: a look takes microseconds, but where a processor has much to do it is long until its end
 # 3: FLOCK  ADVISORY  WRITE 4711 fe:00:2171889 0 EOF
 _HELD = re.compile(r"\d+: FLOCK +ADVISORY +(?:WRITE|READ) +(\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) ")
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _ROOM = 16_384  # bytes: more than any login needs
 
 
@@ -53,7 +58,7 @@ class FileLock:
         return False
 
     def _taken(self, *, blocking: bool) -> int | None:
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        fd = _open_or_make(str(self.path), os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
         try:
             taken = self._take(fd, blocking=blocking)
         except OSError as error:
@@ -133,10 +138,8 @@ def check_private(path: Path) -> None:
     if sys.platform == "win32":
         return
     if found.st_uid != os.geteuid():
-        owner = f"belongs to user {found.st_uid}, and filesync runs as user {os.geteuid()}"
-        raise AuthError(
-            f"{path}: {owner}; run filesync as its owner, or: chown {os.geteuid()} {shlex.quote(str(path))}"
-        )
+        advice = _as_owner(path, found.st_uid)
+        raise AuthError(f"{path}: belongs to user {found.st_uid}, and filesync runs as user {os.geteuid()}; {advice}")
     mode = stat.S_IMODE(found.st_mode)
     if mode & 0o077:
         wanted = "700" if stat.S_ISDIR(found.st_mode) else "600"
@@ -146,6 +149,14 @@ def check_private(path: Path) -> None:
         )
 
 
+def _as_owner(path: Path, owner: int) -> str:
+    """Say what mends it that a path is not ours: to take what is the home's owner's would lock the owner out."""
+    ours = 0 if sys.platform == "win32" else os.geteuid()
+    if path.parent.stat().st_uid == ours:
+        return f"what is around it is ours, so, as root: chown {ours} {shlex.quote(str(path))}"
+    return f"run it as the owner: {as_user(owner)} filesync"
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Callable[[bytes], None]]:
     """Hand out the function that replaces a private file whole or not at all.
@@ -153,16 +164,81 @@ def replacing(path: Path) -> Iterator[Callable[[bytes], None]]:
     Room for it is taken first, so that a read-only folder or a full disk shows before anything is spent
     that only the written file makes good. Raises OSError.
     """
-    path = path.resolve()  # a link stays a link, and what it leads to is replaced
+    path = follow_ours(path)
     make_private_folder(path.parent)
-    fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path))  # mkstemp creates 0600
+    with _new_file(path) as (file, temporary):
+        _put(file, bytes(_ROOM))
+        yield lambda content: _move(file, content, temporary, path)
+
+
+def write_file(path: Path, content: bytes, mode: int) -> None:
+    """Put a file in place whole, with that mode whatever the umask; a link that has its name is replaced, not followed.
+
+    This, and `room_beside` for what others write, is how every file is written whose name can be guessed: made anew
+    under a name that cannot, by nobody but us, its mode set before it has anything in it. Raises OSError.
+    """
+    with _new_file(path) as (file, temporary):
+        if sys.platform != "win32":
+            os.fchmod(file.fileno(), mode)
+        _move(file, content, temporary, path)
+
+
+@contextlib.contextmanager
+def _new_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """Make a file that only we can open, in a path's folder; it is gone afterwards unless it was renamed."""
+    fd, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path))  # exclusively, following no link, 0600
     try:
         with os.fdopen(fd, "wb") as file:
-            _put(file, bytes(_ROOM))
-            yield lambda content: _move(file, content, Path(temporary), path)
+            yield file, Path(name)
     finally:
         with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
+            Path(name).unlink()
+
+
+@contextlib.contextmanager
+def room_beside(path: Path) -> Iterator[Path]:
+    """Make a folder beside a path that nobody else can enter, for a file that others write by its name.
+
+    What a killed one left is removed before, and everything in it afterwards. Raises OSError.
+    """
+    _clear(path.parent.glob(f"{glob.escape(_prefix(path))}{'?' * _RANDOM}{_PARTIAL}"))
+    room = Path(tempfile.mkdtemp(dir=path.parent, prefix=_prefix(path), suffix=_PARTIAL))  # 0700
+    try:
+        yield room
+    finally:
+        _clear([room])
+
+
+def _clear(rooms: Iterable[Path]) -> None:
+    """Remove rooms of ours with the files in them; nothing that somebody else only named like one."""
+    for room in rooms:
+        with contextlib.suppress(OSError):
+            found = room.lstat()
+            if not stat.S_ISDIR(found.st_mode) or (sys.platform != "win32" and found.st_uid != os.geteuid()):
+                continue
+            for each in room.iterdir():
+                each.unlink()
+            room.rmdir()
+
+
+def follow_ours(path: Path) -> Path:
+    """Give where a path leads, so that a link stays a link and what it leads to is replaced.
+
+    Raises PermissionError for somebody else's link.
+    """
+    refuse_foreign_link(path)
+    return path.resolve()
+
+
+def refuse_foreign_link(path: Path) -> None:
+    """Raise PermissionError for a link that neither we nor root laid: it may lead anywhere."""
+    if sys.platform != "win32" and path.is_symlink() and path.lstat().st_uid not in {0, os.geteuid()}:
+        raise PermissionError(errno.EPERM, "it is a link of somebody else's", str(path))
+
+
+def narrowed(found: int, mode: int) -> int:
+    """Tell the mode of a file that has one and is to be open to those of another only; its owner gets no more."""
+    return found & mode | mode & ~0o700
 
 
 def sweep(path: Path) -> None:
@@ -191,7 +267,8 @@ def open_alone(path: Path) -> BinaryIO:
 
 
 def _open_or_make(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CREAT, 0o600)
+    # no link is followed: where somebody planted one, the file would be made, or written, wherever that leads
+    return os.open(path, flags | os.O_CREAT | NO_LINK, 0o600)
 
 
 def _lock(fd: int, *, blocking: bool) -> bool:

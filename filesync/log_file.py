@@ -9,31 +9,31 @@ import contextlib
 import errno
 import itertools
 import os
+import stat
 from pathlib import Path
 
-from filesync.locks import lock_open_file
+from filesync.locks import NO_LINK, lock_open_file, narrowed, refuse_foreign_link
 
 KEPT = 5  # older files: connector.log.1 is the newest of them
 
-_FILE_MODE = 0o640  # less the umask: the group may read
 _FOLDER_MODE = 0o750
 
 
-def append(path: Path, line: bytes, largest: int) -> None:
+def append(path: Path, line: bytes, largest: int, mode: int = 0o600) -> None:
     """Add a line that ends in a newline; before it would make the file larger than that, begin a new file (0: never).
 
-    Raises OSError; then nothing of the line is in the file.
+    `mode` says who may read it, also where it was made otherwise. Raises OSError; then nothing of the line is in it.
     """
-    fd = _open_with_room(path, len(line), largest)
+    fd = _open_with_room(path, len(line), largest, mode)
     try:
         _write(fd, path, line)
     finally:
         os.close(fd)
 
 
-def _open_with_room(path: Path, length: int, largest: int) -> int:
+def _open_with_room(path: Path, length: int, largest: int, mode: int) -> int:
     while True:
-        fd = _open_locked(path)
+        fd = _open_locked(path, mode)
         try:
             size = os.fstat(fd).st_size
             if not largest or not size or size + length <= largest or not _rotate(path):
@@ -44,13 +44,14 @@ def _open_with_room(path: Path, length: int, largest: int) -> int:
         os.close(fd)
 
 
-def _open_locked(path: Path) -> int:
+def _open_locked(path: Path, mode: int) -> int:
     """Open the file that has the name, and lock it."""
     while True:
-        fd = _open(path)
+        fd = _open(path, mode)
         try:
             lock_open_file(fd)
             if _is_at(path, fd):
+                _narrow(fd, mode)
                 return fd
         except BaseException:
             os.close(fd)
@@ -58,13 +59,27 @@ def _open_locked(path: Path) -> int:
         os.close(fd)
 
 
-def _open(path: Path) -> int:
+def _open(path: Path, mode: int) -> int:
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
     try:
-        return os.open(path, flags, _FILE_MODE)
+        return os.open(path, flags | NO_LINK, mode)
     except FileNotFoundError:
         path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-        return os.open(path, flags, _FILE_MODE)
+        return os.open(path, flags | NO_LINK, mode)
+    except OSError as exc:
+        if exc.errno != errno.ELOOP:
+            raise
+        refuse_foreign_link(path)
+        return os.open(path, flags, mode)  # ours, to another disk or to /dev/stdout
+
+
+def _narrow(fd: int, mode: int) -> None:
+    """Close the file to whom the mode leaves out, and open it to whom the umask did, where it is ours."""
+    found = os.fstat(fd)
+    wanted = narrowed(stat.S_IMODE(found.st_mode), mode)
+    if stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) != wanted:
+        with contextlib.suppress(PermissionError):
+            os.fchmod(fd, wanted)
 
 
 def _is_at(path: Path, fd: int) -> bool:

@@ -40,6 +40,7 @@ class Log:
     facts: Mapping[str, Any] = field(default_factory=dict)
     as_text: bool = False
     largest: int = LARGEST  # bytes of one file; 0: it is never rotated here
+    mode: int = 0o600  # who may read it
     complain: Callable[[str], None] = lambda _: None
     echo: Callable[[str], None] | None = None
     complaints: list[str] = field(default_factory=list)  # shared by all that `about` gives
@@ -74,7 +75,7 @@ class Log:
 
     def _keep(self, path: Path, line: str) -> None:
         try:
-            append(path, f"{line}\n".encode(), self.largest)
+            append(path, f"{line}\n".encode(), self.largest, self.mode)
         except OSError as exc:
             if not self.complaints:
                 self.complaints.append(f"{path}: the log cannot be written: {exc.strerror}; nothing else is affected")

@@ -1,7 +1,8 @@
 """Settings: where home is, and what the variables of the environment mean."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -9,12 +10,15 @@ from urllib.parse import unquote, urlsplit
 
 from filesync.errors import ConfigError
 from filesync.key_material import has_password, is_key_material, is_no_path, quotable
+from filesync.ownership import Exposure, exposure
+from filesync.tilde import expanded
 from filesync.variables import PATHS, Variables, read_variables
 
 CONFIG_FILE = "config/connector.yaml"
 LOG_FILE = "logs/connector.log"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("json", "text")
+YES_OR_NO = ("no", "yes")
 KEY_FILES = ("CONNECTOR_AUTODESK_SERVICE_ACCOUNT_PATH", "GOOGLE_CREDENTIALS_PATH")
 AUTODESK_FLOWS = ("auto", "two_legged", "three_legged", "service_account")
 DEFAULTS: Mapping[str, str] = {
@@ -31,6 +35,7 @@ DEFAULTS: Mapping[str, str] = {
     "CONNECTOR_LOG_LEVEL": "INFO",
     "CONNECTOR_LOG_FORMAT": "json",
     "CONNECTOR_LOG_ROTATE_MB": "10",
+    "FILESYNC_GROUP_READABLE": "no",
     "FILESYNC_HEALTH_TOKEN": "",
 }
 
@@ -51,6 +56,7 @@ class Settings:
     log_rotate_mb: int  # 0: never
     autodesk_base_url: str
     google_base_url: str
+    file_mode: int = 0o600  # of what holds the inventory: the database, its copies, the log
     credentials: str = ""  # the named set of connector.yaml that `variables` has in the environment's place
 
     def path(self, text: str) -> Path:
@@ -69,14 +75,15 @@ class Settings:
 def find_home(given: str | None, environ: Mapping[str, str], cwd: Path) -> Path:
     """Choose the home: --home, else $FILESYNC_HOME, else the nearest one at or above `cwd`, else `cwd`.
 
-    Raises ConfigError for a `cwd` where everybody may write and somebody else did put a configuration.
+    Where nobody named one, only what nobody but this user and root could have put there is taken: a home names the
+    programs that run. Raises ConfigError for a `cwd` of which that cannot be said.
     """
     for name, chosen in (("--home", given), ("FILESYNC_HOME", environ.get("FILESYNC_HOME"))):
         if chosen:
             return _absolute(cwd, to_path(name, chosen, cwd))
     found = next((folder for folder in (cwd, *cwd.parents) if _is_our_home(folder)), None)
     if found is None:
-        _refuse_what_is_planted(cwd)
+        _refuse_what_others_can_change(cwd)
     return _absolute(found or cwd, ".")
 
 
@@ -85,6 +92,19 @@ def to_path(name: str, text: str, cwd: Path, what: str = PATHS["FILESYNC_HOME"])
     if is_no_path(text, cwd):
         raise ConfigError(f"{name}: {what}")
     return text
+
+
+def named_home(given: str | None, environ: Mapping[str, str]) -> str | None:
+    """Give the home as somebody named it, by --home or $FILESYNC_HOME; None where nobody did."""
+    return given or environ.get("FILESYNC_HOME") or None
+
+
+def exposed_parts(home: Path, uid: int | None = None) -> Iterator[Exposure]:
+    """Name what of a home somebody else can change: the folder, or what of it decides who is asked and what runs."""
+    for each in (home, *_steering(home)):
+        if found := exposure(each, uid):
+            yield found
+            return  # one is enough to say, and most likely it is the reason of the others
 
 
 def load_settings(home: Path, environ: Mapping[str, str]) -> Settings:
@@ -118,6 +138,7 @@ def inspect_settings(home: Path, variables: Variables) -> tuple[Settings, Sequen
         log_rotate_mb=reader.read("CONNECTOR_LOG_ROTATE_MB", _megabytes),
         autodesk_base_url=reader.read("CONNECTOR_AUTODESK_BASE_URL", _base_url),
         google_base_url=reader.read("CONNECTOR_GOOGLE_BASE_URL", _base_url),
+        file_mode=reader.read("FILESYNC_GROUP_READABLE", _file_mode),
     )
     return settings, reader.mistakes
 
@@ -153,29 +174,31 @@ class _Reader:
 
 def _absolute(cwd: Path, path: str) -> Path:
     try:
-        return (cwd / Path(path).expanduser()).resolve()
+        return (cwd / expanded(path, "home", ConfigError)).resolve()
     except (RuntimeError, ValueError, OSError) as exc:
         raise ConfigError(f"home {path!r} is no path that can be used: {exc}") from exc
 
 
 def _is_our_home(folder: Path) -> bool:
     """Tell whether a folder is a home; one that somebody else could have put in our way is not."""
-    file = folder / CONFIG_FILE
     try:
-        return file.is_file() and _is_ours(folder) and all(map(_is_ours, _steering(folder)))
+        return (folder / CONFIG_FILE).is_file() and not any(exposed_parts(folder))
     except OSError:
         return False
 
 
-def _refuse_what_is_planted(folder: Path) -> None:
+def _refuse_what_others_can_change(folder: Path) -> None:
+    """Refuse a folder where somebody else can plant a home, or did."""
     try:
-        planted = [each for each in _steering(folder) if folder.stat().st_mode & 0o002 and not _is_ours(each)]
+        found = next(exposed_parts(folder), None)
     except OSError:  # then it is not read either, and whoever reads it says why
         return
-    if planted:
+    if found:
+        home = next((each for each in (folder, *folder.parents) if (each / CONFIG_FILE).is_file()), folder)
+        mend = f", run: {found.mend}" if found.mend else ""
         raise ConfigError(
-            f"{planted[0]}: is somebody else's, in a folder where everybody can write; go to a home of yours, or name "
-            "one with --home"
+            f"{found}, so the home here is not taken unless it is named: go to a home of yours{mend}, or, if you trust "
+            f"who can change it, give --home {shlex.quote(str(home))}"
         )
 
 
@@ -183,14 +206,6 @@ def _steering(folder: Path) -> list[Path]:
     """Name what is there of the files that decide who is asked, with which login, and which programs run."""
     file = folder / CONFIG_FILE
     return [each for each in (file.parent, file, folder / ".env") if os.path.lexists(each)]
-
-
-def _is_ours(path: Path) -> bool:
-    """Tell whether a path is this user's or root's: a link as well as what it leads to."""
-    if not hasattr(os, "geteuid"):
-        return True
-    ours = {0, os.geteuid()}
-    return path.lstat().st_uid in ours and path.stat().st_uid in ours
 
 
 def _database_file(url: str) -> str:
@@ -252,6 +267,10 @@ def _whole(text: str, highest: int, lowest: int = 1) -> int:
     if text.isascii() and text.strip().isdigit() and len(text) < 20 and lowest <= int(text) <= highest:
         return int(text)
     raise ValueError(f"found {quotable(text, 40)}, a whole number from {lowest} to {highest} is needed")
+
+
+def _file_mode(text: str) -> int:
+    return 0o640 if _one_of(text.lower(), YES_OR_NO) == "yes" else 0o600
 
 
 def _log_level(text: str) -> str:

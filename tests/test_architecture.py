@@ -23,9 +23,11 @@ FOUNDATION = {
         "globs",
         "locks",
         "model",
+        "ownership",
         "retention",
         "schedule",
         "selection",
+        "tilde",
     ),
     *(
         "settings",

@@ -180,9 +180,12 @@ def test_variables_that_only_this_shell_knows_are_named_and_their_values_are_not
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-def test_a_home_of_somebody_else_is_pointed_out(machine: Machine) -> None:
+def test_root_installs_nothing_of_its_own_for_the_home_of_somebody_else(machine: Machine) -> None:
     os.chown(machine.home.path, 1, 1)
-    assert "belongs to user 1, and sync would run as user 0: take --system" in machine.run("schedule", "install").err
+    for kind in ("--cron", "--systemd"):
+        one_line(machine.run("schedule", "install", kind), 77, "belongs to daemon", "sudo -u daemon filesync --home")
+    assert not machine.table.exists()
+    assert not machine.units.exists()
 
 
 def test_nothing_is_installed_for_a_folder_that_is_no_home(machine: Machine) -> None:

@@ -408,7 +408,7 @@ def test_below_what_is_not_well_stands_what_mends_it(patient: Patient) -> None:
         ended.out,
         re.MULTILINE,
     )
-    assert "\nOK    secrets        keys, tokens, leftovers\n" in ended.out
+    assert "\nOK    secrets        keys, tokens, inventory, leftovers\n" in ended.out
     assert "\nOK    logins         login (autodesk, google)\n" in ended.out
     assert ended.err == "not checked: services reach, clock: offline: nobody is asked\n1 failure\n"
 

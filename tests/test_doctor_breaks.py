@@ -167,6 +167,23 @@ def a_configuration_for_everybody_to_write(patient: Patient, _: pytest.MonkeyPat
     patient.config.chmod(0o666)
 
 
+@breaks("paths", "home", "WARN", "its group 54321 can write it")
+def a_home_below_a_folder_for_a_group_to_write(patient: Patient, _: pytest.MonkeyPatch) -> None:
+    for_a_group(patient.path.parent)
+
+
+@breaks("paths", "config", "WARN", "its group 54321 can write it")
+def a_configuration_for_a_group_to_write(patient: Patient, _: pytest.MonkeyPatch) -> None:
+    for_a_group(patient.config)
+
+
+def for_a_group(path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a group what it is not in")
+    os.chown(path, -1, 54321)
+    path.chmod(path.stat().st_mode | 0o020)
+
+
 @breaks("paths", "config", "FAIL", "is not there", also={("configuration", "file"): "FAIL"}, hides=OF_CONFIG)
 def no_configuration(patient: Patient, _: pytest.MonkeyPatch) -> None:
     patient.config.unlink()
@@ -185,7 +202,7 @@ def a_data_folder_that_cannot_be_written(patient: Patient, _: pytest.MonkeyPatch
 
 @breaks("paths", "database", "FAIL", "cannot be written by", given_away=True)
 def a_database_that_cannot_be_written(patient: Patient, _: pytest.MonkeyPatch) -> None:
-    patient.database.chmod(0o444)
+    patient.database.chmod(0o400)
 
 
 @breaks(
@@ -326,6 +343,25 @@ def a_key_in_the_log(patient: Patient, _: pytest.MonkeyPatch) -> None:
 @breaks("secrets", "tokens", "FAIL", "can be used by others", also={("logins", "login"): "FAIL"})
 def a_token_for_a_group_to_read(patient: Patient, _: pytest.MonkeyPatch) -> None:
     next((patient.path / "tokens").glob("autodesk-*.json")).chmod(0o640)
+
+
+@breaks("secrets", "inventory", "WARN", "connector.db: everybody on this machine can read the inventory (mode 0644)")
+def a_database_for_everybody_to_read(patient: Patient, _: pytest.MonkeyPatch) -> None:
+    patient.database.chmod(0o644)
+
+
+@breaks("secrets", "inventory", "WARN", "its group can read the inventory (mode 0640), and there are 2 more")
+def copies_logs_and_exports_for_a_group_to_read(patient: Patient, _: pytest.MonkeyPatch) -> None:
+    for name in ("data/connector.db.before-restore", "logs/connector.log.1", "files.csv"):
+        (patient.path / name).write_text("a.pdf")
+        (patient.path / name).chmod(0o640)
+
+
+@breaks("secrets", "inventory", "WARN", "everybody on this machine can read the inventory (mode 0644)")
+def a_log_for_everybody_where_a_group_may(patient: Patient, _: pytest.MonkeyPatch) -> None:
+    patient.write_env(FILESYNC_GROUP_READABLE="yes")
+    patient.database.chmod(0o640)
+    (patient.path / "logs" / "connector.log").chmod(0o644)
 
 
 @breaks("logins", "login", "FAIL", "CONNECTOR_AUTODESK_CLIENT_ID")

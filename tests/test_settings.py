@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -75,16 +76,126 @@ def test_somebody_elses_link_to_a_configuration_of_ours_makes_no_home(tmp_path: 
     assert find_home(None, {}, tmp_path / "open" / "below") == tmp_path / "open" / "below"
 
 
+def plant(path: Path, how: Callable[[Path], object]) -> Path:
+    """Make a home whose `.env` and configuration are ours, but for one thing; it lies in a folder that is ours."""
+    home = make_home(path / "open" / "home")
+    (home / ".env").touch()
+    how(home)
+    return home
+
+
+def somebodys(path: Path, uid: int = 12345) -> None:
+    os.chown(path, uid, -1, follow_symlinks=False)
+
+
+def instead(path: Path, target: Path) -> None:
+    """Put somebody else's link in a path's place."""
+    path.rename(target)
+    path.symlink_to(target)
+    somebodys(path)
+
+
+def led_away(path: Path, target: Path) -> None:
+    """Put a link of ours in a path's place that leads to what is somebody else's."""
+    path.rename(target)
+    path.symlink_to(target)
+    somebodys(target)
+
+
+OPENED: dict[str, Callable[[Path], object]] = {
+    "a group writes the folder": lambda home: home.chmod(0o2775),
+    "everybody writes the folder, sticky or not": lambda home: home.chmod(0o1777),
+    "a group writes config/": lambda home: (home / "config").chmod(0o775),
+    "a group writes the file": lambda home: (home / "config/connector.yaml").chmod(0o664),
+    "a group writes .env": lambda home: (home / ".env").chmod(0o660),
+    "a group writes a folder above": lambda home: home.parent.chmod(0o775),
+}
+GIVEN_AWAY: dict[str, Callable[[Path], object]] = {
+    "the folder": somebodys,
+    "config/": lambda home: somebodys(home / "config"),
+    "the file": lambda home: somebodys(home / "config/connector.yaml"),
+    ".env": lambda home: somebodys(home / ".env"),
+    "a folder above": lambda home: somebodys(home.parent),
+    "a link to .env": lambda home: instead(home / ".env", home / "env"),
+    "what config/ is a link to": lambda home: led_away(home / "config", home / "c"),
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="modes of POSIX")
+@pytest.mark.parametrize("how", OPENED)
+def test_a_home_that_somebody_else_could_have_planted_is_taken_only_by_name(
+    tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filesync.ownership._is_private_group", lambda *_: False)  # see the next but one
+    home = plant(tmp_path, OPENED[how])
+    with pytest.raises(
+        ConfigError, match=r"can write it \(mode [0-7]{4}\), so the home here is not taken unless"
+    ) as caught:
+        find_home(None, {}, home)
+    assert "run: chmod " in str(caught.value)
+    assert find_home(str(home), {}, Path("/")) == home
+    assert find_home(None, {"FILESYNC_HOME": str(home)}, Path("/")) == home
+
+
 @only_root
-@pytest.mark.parametrize("part", ["config", "config/connector.yaml", ".env"])
-def test_what_somebody_else_put_where_everybody_can_write_is_no_configuration(tmp_path: Path, part: str) -> None:
-    (make_home(tmp_path) / ".env").touch()
+@pytest.mark.parametrize("what", GIVEN_AWAY)
+def test_a_home_of_which_a_part_is_somebody_elses_is_taken_only_by_name(tmp_path: Path, what: str) -> None:
+    home = plant(tmp_path, GIVEN_AWAY[what])
+    with pytest.raises(ConfigError, match="belongs to 12345, so the home here is not taken unless it is named"):
+        find_home(None, {}, home)
+    assert find_home(str(home), {}, Path("/")) == home
+
+
+def test_where_nobody_else_can_write_a_sticky_folder_above_is_no_danger(tmp_path: Path) -> None:
+    home = plant(tmp_path, lambda home: home.parent.chmod(0o1777))
+    assert find_home(None, {}, home) == home
+
+
+def test_a_folder_that_everybody_writes_is_no_home_of_its_own(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
-    assert find_home(None, {}, tmp_path) == tmp_path
-    os.chown(tmp_path / part, 12345, -1)
-    with pytest.raises(ConfigError, match="somebody else's, in a folder where everybody can write"):
+    with pytest.raises(ConfigError, match="everybody can write it"):
         find_home(None, {}, tmp_path)
-    assert find_home(str(tmp_path), {}, Path("/")) == tmp_path
+
+
+class Accounts:
+    """The accounts of a machine: ours is "me" with a group of that name, 4000; "team" is 5000."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.users = [self.user("me", os.geteuid(), 4000), self.user("eve", 12345, 12345)]
+        self.members: dict[str, list[str]] = {"me": [], "team": []}
+        gids = {4000: "me", 5000: "team"}
+        monkeypatch.setattr("pwd.getpwall", lambda: self.users)
+        monkeypatch.setattr("pwd.getpwnam", lambda name: {each.pw_name: each for each in self.users}[name])
+        monkeypatch.setattr(
+            "grp.getgrgid", lambda gid: SimpleNamespace(gr_name=gids[gid], gr_mem=self.members[gids[gid]])
+        )
+
+    @staticmethod
+    def user(name: str, uid: int, gid: int) -> SimpleNamespace:
+        return SimpleNamespace(pw_name=name, pw_uid=uid, pw_gid=gid)
+
+
+@only_root
+def test_a_group_of_one_user_is_that_user_so_umask_002_locks_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = Accounts(monkeypatch)
+    home = plant(tmp_path, lambda _: None)
+    parts = (home.parent, home, home / "config", home / "config/connector.yaml", home / ".env")
+    for part in parts:
+        os.chown(part, -1, 4000)
+        part.chmod(part.stat().st_mode | 0o020)
+    assert find_home(None, {}, home) == home
+    for name, others in {"me": ["eve"], "team": []}.items():
+        accounts.members["me"] = others
+        os.chown(home, -1, 4000 if name == "me" else 5000)
+        with pytest.raises(ConfigError, match=f"its group {name} can write it"):
+            find_home(None, {}, home)
+    accounts.members["me"] = []
+    os.chown(home, -1, 4000)
+    accounts.users.append(Accounts.user("bob", 12346, 4000))  # whose primary group it is, too, and no list says so
+    with pytest.raises(ConfigError, match="its group me can write it"):
+        find_home(None, {}, home)
 
 
 def test_defaults_are_those_of_the_manual(tmp_path: Path) -> None:

@@ -189,11 +189,12 @@ def test_a_snapshot_of_an_older_schema_comes_back_and_the_next_sync_migrates_it(
 
 
 def test_a_snapshot_that_was_killed_is_swept_up_by_the_next_one(home: CliHome) -> None:
-    (home.path / ".copy.db.partial").write_bytes(b"half" * 5000)
-    home.database.chmod(0o440)
+    room = home.path / ".copy.db.k7_h2abc.partial"
+    room.mkdir(mode=0o700)
+    (room / "copy.db").write_bytes(b"half" * 5000)
     assert home.run("snapshot", "copy.db").code == 0
     assert leftovers(home.path) == []
-    assert stat.S_IMODE((home.path / "copy.db").stat().st_mode) == 0o440
+    assert stat.S_IMODE((home.path / "copy.db").stat().st_mode) == 0o600
 
 
 def test_what_is_no_whole_database_of_ours_is_refused(home: CliHome) -> None:

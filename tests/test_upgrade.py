@@ -322,7 +322,7 @@ def test_before_tables_are_rewritten_the_database_is_kept_and_named_once(one_mor
     with Scene(tmp_path) as scene:
         scene.configure(left=False)
         load(dump_of(CURRENT), scene.home.database)
-        scene.home.database.chmod(0o640)
+        scene.home.environ["FILESYNC_GROUP_READABLE"] = "yes"
         before = state_of(scene.home.database)
         ended = scene.home.run("prune")
         assert "older than this filesync; run: filesync sync" in ended.err

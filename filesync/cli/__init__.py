@@ -47,6 +47,15 @@ _COMMANDS = {
     "schema": "filesync.cli.setup:schema",
     "demo": "filesync.cli.demo:demo",
 }
+# What root may do in the home of another account, for it writes nothing there that the owner would have to use; or, as
+# `schedule` and `init`, looks after that itself. All else is refused before it begins, also what is added one day.
+_FOR_ROOT_TOO = frozenset(
+    {
+        *("status", "files", "changes", "logs", "doctor", "serve-health", "metrics", "schema", "demo"),
+        *("auth autodesk status", "auth google status", "notify status", "config check", "config show"),
+        *("schedule show", "schedule install", "schedule uninstall", "init"),
+    }
+)
 _UsageProblem = cast("type[typer.BadParameter]", typer.BadParameter.__base__)  # what every wrong usage is, in any Typer
 _INTERRUPTED = 130
 
@@ -100,21 +109,35 @@ class _LazyGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  Typer's signature
         address = _COMMANDS.get(cmd_name)
-        return None if address is None else self._with_global_options(_load(cmd_name, address))
+        return None if address is None else self._with_global_options(_load(cmd_name, address), cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         self.commands = dict.fromkeys(_COMMANDS, self)  # Typer suggests from these
         return super().resolve_command(ctx, args)
 
-    def _with_global_options(self, command: Any) -> Any:
+    def _with_global_options(self, command: Any, words: str) -> Any:
         """Let --home, --config, -v and -q also stand behind the command's name."""
         taken = {option for param in command.params for option in param.opts}
         shared = (param for param in self.params if param.name in _SETTERS and taken.isdisjoint(param.opts))
         command.params.extend(_shared(param) for param in shared)
         read_plainly(command)
-        for name, child in getattr(command, "commands", {}).items():
-            command.commands[name] = self._with_global_options(child)
+        children = getattr(command, "commands", {})
+        for name, child in children.items():
+            command.commands[name] = self._with_global_options(child, f"{words} {name}")
+        if not children and words not in _FOR_ROOT_TOO:
+            _leave_to_owner(command, words)
         return command
+
+
+def _leave_to_owner(command: Any, words: str) -> None:
+    """Let root not begin a command in the home of another account."""
+    invoke = command.invoke
+
+    def checked(ctx: Any) -> Any:
+        ctx.find_root().obj.check_owner(words)
+        return invoke(ctx)
+
+    command.invoke = checked
 
 
 def _load(name: str, address: str) -> Any:

@@ -110,6 +110,8 @@ def _secrets(patient: Patient, _: Wanted) -> Iterator[Result]:
     yield secrets.check_env(patient.env, held)
     yield from secrets.check_keys(patient.key_files(), patient.home)
     yield from secrets.check_tokens(patient.tokens, patient.runner)
+    held_in = secrets.inventory_files(patient.home, patient.database)
+    yield secrets.check_inventory(held_in, patient.database, patient.settings.file_mode)
     yield from _leftovers(patient)
 
 

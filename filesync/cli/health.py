@@ -1,7 +1,5 @@
 """`filesync serve-health` and `filesync metrics`: the window on the home for monitors and people."""
 
-import contextlib
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +10,7 @@ from filesync.cli.status import status_documents
 from filesync.cli.world import World
 from filesync.errors import FilesyncError, LocalFileError, StoreError, UsageError
 from filesync.health.facts import Facts
+from filesync.locks import write_file
 from filesync.signals import stopping
 from filesync.store.overview import damage_named, read_overview
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
 _ROWS = 20  # recent syncs and changes on the page
 _BUSY_SECONDS = 1.0
+_FOR_OTHERS = 0o644  # node_exporter runs as another user; names of endpoints and numbers are all there is in it
 
 
 def serve_health(
@@ -78,7 +78,11 @@ def metrics(
     if textfile is None:
         world.write(text.decode())
         return
-    _replace(world.cwd / textfile, text)
+    path = world.cwd / textfile
+    try:
+        write_file(path, text, _FOR_OTHERS)
+    except OSError as exc:
+        raise LocalFileError(f"{path}: cannot be written: {exc.strerror}") from exc
 
 
 class _Look:
@@ -164,19 +168,3 @@ def _host(name: str) -> str:
 def _address(listener: "socket") -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put a file that others may read in another's place, whole. Raises LocalFileError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)  # another user's node_exporter reads it
-        temporary.replace(path)
-    except OSError as exc:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise LocalFileError(f"{path}: cannot be written: {exc.strerror}") from exc

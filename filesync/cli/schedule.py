@@ -81,6 +81,8 @@ def install(  # noqa: PLR0913  one parameter for each option
     if not world.config_path.exists():
         raise ConfigError(f"{world.config_path}: is not there, so there is nothing to start; see: filesync init --help")
     _ = world.settings  # a variable that is wrong stops here
+    if not (isinstance(timer, SystemdTimer) and timer.service):
+        world.check_owner("schedule install")  # what this timer starts is refused at every start, as this is
     try_out(world.program)
     if isinstance(timer, SystemdTimer) and timer.service:
         _make_folders(world, timer.service)
@@ -133,7 +135,15 @@ def _chosen(timers: Timers, *, cron: bool, systemd: bool, user: bool, system: bo
     if named is not None:
         return named
     found = next((timer for timer in timers if _look(timer)[0] is not None), None)
-    return found or (timers.of_user() if _look(timers.cron())[1] and not _look(timers.of_user())[1] else timers.cron())
+    return found or next(_ready(timers))
+
+
+def _ready(timers: Timers) -> Iterator[Timer]:
+    """Give what can be installed without being asked for by name, the likeliest first; at last what says why not."""
+    if _look(timers.cron())[1]:
+        with contextlib.suppress(SchedulerError):  # an account without a home has no units of its own
+            yield from (timer for timer in [timers.of_user()] if not _look(timer)[1])
+    yield timers.cron()
 
 
 def _look(timer: Timer) -> tuple[str | None, str | None]:
@@ -155,7 +165,8 @@ def _make_folders(world: World, service: Service) -> None:
             continue
         folder.mkdir(parents=True, mode=WRITTEN.get(folder.name, 0o755))
         if os.geteuid() == 0:
-            os.chown(folder, owner.st_uid, owner.st_gid)
+            # its owner may have put a link there meanwhile
+            os.chown(folder, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _warnings(world: World, timer: Timer) -> Iterator[str]:

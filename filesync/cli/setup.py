@@ -46,6 +46,7 @@ def init(
     world: World = ctx.obj
     given = folder or world.options.home or world.environ.get("FILESYNC_HOME") or str(world.cwd)
     home = find_home(given, world.environ, world.cwd)
+    world.check_owner("init", home)
     try:
         written = [*_make_folders(home), *_write_examples(home)]
     except OSError as exc:
@@ -132,9 +133,8 @@ def _make_folders(home: Path) -> Iterator[Path]:
         folder = home / name
         if folder.is_dir():
             continue
-        folder.mkdir(parents=True)
-        if mode == 0o700:
-            folder.chmod(mode)
+        home.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=mode)  # at once: opened for others first, it could be entered before it is closed
         yield folder
 
 

@@ -9,6 +9,7 @@ from filesync.cli.options import AsJson
 from filesync.cli.output import Form, choose, show_document
 from filesync.cli.world import World
 from filesync.store import snapshots
+from filesync.tilde import expanded
 
 
 def snapshot(
@@ -35,12 +36,12 @@ def snapshot(
     """  # noqa: D301  \b is Typer's mark
     world: World = ctx.obj
     form = choose(json=json)
-    file = world.cwd / Path(path).expanduser()
+    file = world.cwd / expanded(path, "PATH")
     (_restore if restore else _take)(world, file, form, force=force)
 
 
 def _take(world: World, file: Path, form: Form, *, force: bool) -> None:
-    copy = snapshots.take(world.database_path, file, replace=force)
+    copy = snapshots.take(world.database_path, file, mode=world.settings.file_mode, replace=force)
     if form is Form.JSON:
         show_document(world, {"path": str(copy.path), "seq": copy.seq, "bytes": copy.size})
     else:
@@ -49,6 +50,7 @@ def _take(world: World, file: Path, form: Form, *, force: bool) -> None:
 
 def _restore(world: World, file: Path, form: Form, *, force: bool) -> None:
     done = snapshots.restore(file, world.database_path, replace=force)
+    world.keep_others_out()  # the copy may have been anybody's
     world.log.info("restore", seq=done.seq, next_seq=done.next_seq, before=str(done.before) if done.before else None)
     if form is Form.JSON:
         before = str(done.before) if done.before else None

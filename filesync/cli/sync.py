@@ -151,6 +151,7 @@ def _database_for(world: World, *, dry_run: bool) -> "Iterator[Path]":
     """Name the database to work on; a dry run gets a private copy."""
     path = world.database_path
     if not dry_run:
+        world.keep_others_out()
         yield path
         return
     import tempfile  # noqa: PLC0415  only a dry run needs it

@@ -3,12 +3,14 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from filesync.cli.world import World
-from filesync.errors import ConfigError
+from filesync.errors import ConfigError, SchedulerError
+from filesync.ownership import user_name
 from filesync.settings import DEFAULTS, Settings
+from filesync.tilde import expanded
 from filesync.timers.call import Call, Timer
 from filesync.timers.commands import Crontab, Systemctl
 from filesync.timers.cron_timer import CronTimer
@@ -30,7 +32,8 @@ class Timers:
 
     def __iter__(self) -> Iterator[Timer]:
         yield self.cron()
-        yield self.of_user()
+        with contextlib.suppress(SchedulerError):  # an account without a home has no units of its own
+            yield self.of_user()
         yield self.of_system()
 
     def cron(self) -> Timer:
@@ -38,8 +41,7 @@ class Timers:
 
     def of_user(self) -> Timer:
         environ = self._world.environ
-        base = environ.get("XDG_CONFIG_HOME") or str(Path(environ.get("HOME") or "~").expanduser() / ".config")
-        folder = Path(base) / "systemd" / "user"
+        folder = _config_folder(environ) / "systemd" / "user"
         return SystemdTimer(self._call, self._every, folder, Systemctl(environ, of_user=True))
 
     def of_system(self) -> Timer:
@@ -47,15 +49,17 @@ class Timers:
         return SystemdTimer(self._call, self._every, _SYSTEM_UNITS, manager, _service(self._world))
 
 
+def _config_folder(environ: Mapping[str, str]) -> Path:
+    """Find where this account's programs keep their settings. Raises SchedulerError for an account without a home."""
+    given = environ.get("XDG_CONFIG_HOME")
+    if given:
+        return Path(given)
+    return expanded(environ.get("HOME") or "~", "the folder of your units", SchedulerError) / ".config"
+
+
 def _service(world: World) -> Service:
     """Tell whom a system service of this home runs as, and what of the disk it needs."""
-    import pwd  # noqa: PLC0415  not on every system
-
-    owner = owner_of(world.home).st_uid
-    try:
-        user = pwd.getpwuid(owner).pw_name
-    except KeyError:
-        user = str(owner)
+    user = user_name(owner_of(world.home).st_uid)
     writes, reads = [world.home / name for name in WRITTEN], [world.config_path]
     with contextlib.suppress(ConfigError):  # `install` has said it; what is there can be looked at and removed
         beside = world.settings.database_path.parent

@@ -1,6 +1,8 @@
 """World: what a command may know of the process it runs in, and what it finds from there."""
 
 import contextlib
+import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,13 +12,15 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from filesync.cli.text import harmless
 from filesync.clock import Clock
-from filesync.errors import StoreError
+from filesync.errors import ConfigError, NotOwnerError, StoreError
 from filesync.key_material import forms_of, is_key_material, passwords_of, without_keys
 from filesync.logs import Level, Log
+from filesync.ownership import Exposure, as_user, exposure, user_name
 from filesync.redaction import REDACTED, Redactor
-from filesync.settings import CONFIG_FILE, LOG_FILE, Settings, checked, find_home, to_path
+from filesync.settings import CONFIG_FILE, LOG_FILE, Settings, checked, exposed_parts, find_home, named_home, to_path
 from filesync.streams import output_problems
 from filesync.sync.slots import Locks
+from filesync.tilde import expanded
 from filesync.variables import PATHS, read_variables, secrets_by_look
 
 if TYPE_CHECKING:
@@ -70,7 +74,50 @@ class World:
 
     @cached_property
     def home(self) -> Path:
-        return find_home(self.options.home, self.environ, self.cwd)
+        home = find_home(self.options.home, self.environ, self.cwd)
+        if named_home(self.options.home, self.environ):
+            self._say_who_can_change(home)
+        return home
+
+    def _say_who_can_change(self, home: Path) -> None:
+        """Warn of a home that was named, and that others than who runs it can change: it names the programs that run.
+
+        Root looks at the home of another account with that account's eyes: it refuses to run anything there.
+        """
+        self._warn_of(lambda: next(exposed_parts(home, self.foreign_owner(home)), None))
+
+    def _warn_of(self, look: "Callable[[], Exposure | None]") -> None:
+        with contextlib.suppress(OSError):  # what cannot be looked at cannot be read either, which is said then
+            if found := look():
+                mend = f"; mend it with: {found.mend}" if found.mend else ""
+                self.note(f"filesync: warning: {found}; whoever can change it decides what this home runs{mend}")
+
+    def foreign_owner(self, home: Path, *more: Path) -> int | None:
+        """Tell whose a home is, where this is root and that is another; whoever owns what syncs write owns it, too."""
+        if not _is_root():
+            return None
+        parts = (home, *more, *(home / name for name in ("data", "logs", "tokens")))
+        return next((uid for uid in map(_owner_of, parts) if uid), None)
+
+    def check_owner(self, words: str, home: Path | None = None) -> None:
+        """Refuse what would write as root into the home of another account, before anything is written.
+
+        The owner could not use what root makes there: database, locks, log and tokens. Raises NotOwnerError.
+        """
+        if not _is_root():
+            return
+        places: tuple[Path, ...] = ()
+        if home is None:
+            home = self.home
+            with contextlib.suppress(ConfigError):  # what is wrong with the variables is said later
+                places = (self.database_path, self.database_path.parent)
+        owner = self.foreign_owner(home, *places)
+        if owner:
+            call = f"{as_user(owner)} filesync --home {shlex.quote(str(home))} {words}"
+            raise NotOwnerError(
+                f"{home}: belongs to {user_name(owner)}, who could not use what root writes there; nothing was done; "
+                f"run it as its owner: {call}"
+            )
 
     @cached_property
     def settings(self) -> Settings:
@@ -86,8 +133,12 @@ class World:
         given = self.options.config
         if given is None:
             return self.home / CONFIG_FILE
-        here = self.cwd / Path(to_path("--config", given, self.cwd, PATHS["GOOGLE_CREDENTIALS_PATH"])).expanduser()
-        return here if here.exists() else self.home / Path(given).expanduser()
+        path = expanded(to_path("--config", given, self.cwd, PATHS["GOOGLE_CREDENTIALS_PATH"]), "--config")
+        here = self.cwd / path
+        if not here.exists():
+            return self.home / path
+        self._warn_of(lambda: exposure(here.absolute(), self.foreign_owner(here.parent)))
+        return here
 
     @cached_property
     def config(self) -> "Config":
@@ -121,6 +172,7 @@ class World:
             facts={"run_id": self.run_id},
             as_text=(self.options.log_format or self.settings.log_format) == "text",
             largest=self.settings.log_rotate_mb * 1_000_000,
+            mode=self.settings.file_mode,
             complain=self.complain,
             echo=self.detail if self.options.verbose else None,
         )
@@ -187,11 +239,23 @@ class World:
         """Open the database for changes; one of an older schema is migrated, and that is told."""
         from filesync.store.database import open_for_writing  # noqa: PLC0415  as above
 
+        self.keep_others_out()
         database = open_for_writing(self.database_path, is_stopped, self.tell_upgrade)
         try:
             yield database
         finally:
             database.close()
+
+    def keep_others_out(self) -> None:
+        """Let nobody read the database but whom the settings let, one that was made before they did so, too."""
+        from filesync.store.database import keep_closed, make_file  # noqa: PLC0415  as above
+
+        make_file(self.database_path, self.settings.file_mode)
+        before = keep_closed(self.database_path, self.settings.file_mode)
+        if before is not None and before & ~self.settings.file_mode & 0o077:
+            group = "; FILESYNC_GROUP_READABLE=yes lets its group read it"
+            hint = "" if self.settings.file_mode & 0o040 else group
+            self.note(f"{self.database_path}: others could read it (mode {before:04o}), and no longer can{hint}")
 
     def tell_upgrade(self, upgrade: "Upgrade") -> None:
         """Log that the database gets another schema, and say where it is kept as it was."""
@@ -247,3 +311,14 @@ class World:
         with contextlib.suppress(OSError):  # nobody can be told that stderr is gone
             self.stderr.write(f"{line}\n")
             self.stderr.flush()
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def _owner_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_uid
+    except OSError:
+        return None

@@ -9,7 +9,7 @@ CHECKS: Mapping[str, Sequence[str]] = {
     "program": ("sqlite",),
     "configuration": ("variables", "file", "remarks", "logins"),
     "paths": ("home", "config", "data", "database", "locks", "logs", "tokens", "disk", "space", "inodes"),
-    "secrets": ("env", "keys", "tokens", "leftovers"),
+    "secrets": ("env", "keys", "tokens", "inventory", "leftovers"),
     "database": ("opens", "schema", "journal", "log", "pages", "references", "search", "totals", "feed", "growth"),
     "logins": ("login",),
     "scheduler": ("installed", "program", "variables", "alive", "ended"),

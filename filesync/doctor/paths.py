@@ -17,10 +17,8 @@ from filesync.doctor.permissions import (
     nearest,
     permit,
     refused,
-    user_name,
 )
-
-_BY_EVERYBODY = 0o002
+from filesync.ownership import exposure, user_name, writers
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ def check_places(places: Places, runner: Runner) -> Iterator[Finding | Skipped]:
     yield _home(places.home, runner)
     if not places.home.is_dir():
         return
-    yield _config(places.config, runner)
+    yield _config(places.config, places.home / ".env", runner)
     yield _folder("data", places.database.parent, runner)
     yield _database(places.database, runner)
     yield _files("locks", places.locks, runner, nothing="none yet")
@@ -65,7 +63,9 @@ def _home(home: Path, runner: Runner) -> Finding:
         return warn("paths", "home", detail, mend)
     if problem := _unusable(home, runner, READ, ENTER):
         return fail("paths", "home", problem, permit(runner, home))
-    return _open_to_all("home", home) or ok("paths", "home", f"{home}, of {user_name(home.stat().st_uid)}")
+    if found := exposure(home, runner.uid):
+        return warn("paths", "home", str(found), found.mend or f"chown {runner.name} {shlex.quote(str(found.path))}")
+    return ok("paths", "home", f"{home}, of {user_name(home.stat().st_uid)}")
 
 
 def _is_anothers(places: Places, runner: Runner) -> bool:
@@ -81,14 +81,16 @@ def _as_owner(home: Path, owner: str) -> str:
     return f"sudo -u {shlex.quote(owner)} filesync --home {shlex.quote(str(home))} doctor"
 
 
-def _config(path: Path, runner: Runner) -> Finding:
+def _config(path: Path, env: Path, runner: Runner) -> Finding:
     if not path.is_file():
         if os.path.lexists(path):
             return fail("paths", "config", f"{path}: is no file", "move it away, and see: filesync init --help")
         return fail("paths", "config", f"{path}: is not there", "filesync init, then copy the example and fill it in")
     if problem := _unusable(path, runner, READ):
         return fail("paths", "config", problem, permit(runner, path))
-    return _open_to_all("config", path) or _open_to_all("config", path.parent) or ok("paths", "config", str(path))
+    steering = [each for each in (path, path.parent, env) if each.exists()]
+    exposed = (finding for each in steering if (finding := _open("config", each, runner)))
+    return next(exposed, ok("paths", "config", str(path)))
 
 
 def _folder(check: str, path: Path, runner: Runner) -> Finding:
@@ -101,7 +103,7 @@ def _folder(check: str, path: Path, runner: Runner) -> Finding:
         return fail("paths", check, f"{path}: is no folder", f"mv {shlex.quote(str(path))} somewhere else")
     if problem := _unusable(path, runner, READ, WRITE, ENTER):
         return fail("paths", check, problem, permit(runner, path))
-    return _open_to_all(check, path) or ok("paths", check, str(path))
+    return _open(check, path, runner) or ok("paths", check, str(path))
 
 
 def _database(path: Path, runner: Runner) -> Finding:
@@ -111,7 +113,7 @@ def _database(path: Path, runner: Runner) -> Finding:
             return fail("paths", "database", f"{each}: is no file", f"mv {shlex.quote(str(each))} somewhere else")
         if problem := _unusable(each, runner, READ, WRITE):
             return fail("paths", "database", problem, permit(runner, each, all_three))
-        if finding := _open_to_all("database", each):
+        if finding := _open("database", each, runner):
             return finding
     return ok("paths", "database", str(path) if os.path.lexists(path) else f"{path}: not there yet")
 
@@ -128,7 +130,7 @@ def _files(check: str, folder: Path, runner: Runner, *, nothing: str) -> Finding
     for each in found:
         if problem := _unusable(each, runner, READ, WRITE):
             return fail("paths", check, problem, permit(runner, each, shlex.quote(str(folder))))
-    return _open_to_all(check, folder) or ok("paths", check, f"{folder}: {counted(len(found), 'file')}")
+    return _open(check, folder, runner) or ok("paths", check, f"{folder}: {counted(len(found), 'file')}")
 
 
 def _log(path: Path, runner: Runner) -> Finding:
@@ -137,7 +139,7 @@ def _log(path: Path, runner: Runner) -> Finding:
         return finding
     if problem := _unusable(path, runner, READ, WRITE):
         return fail("paths", "logs", problem, permit(runner, path))
-    return _open_to_all("logs", path) or ok("paths", "logs", str(path))
+    return _open("logs", path, runner) or ok("paths", "logs", str(path))
 
 
 def _unusable(path: Path, runner: Runner, *modes: int) -> str:
@@ -153,11 +155,7 @@ def _unusable(path: Path, runner: Runner, *modes: int) -> str:
     return f"{path}: cannot be {' or '.join(lacking)} by {runner.name} (of {owner}, mode {mode:04o})"
 
 
-def _open_to_all(check: str, path: Path) -> Finding | None:
-    """Warn of what everybody could change: what a sync does, and with `notify` which programs it starts."""
-    mode = mode_of(path)
-    if not mode & _BY_EVERYBODY:
-        return None
-    return warn(
-        "paths", check, f"{path}: everybody can write it (mode {mode:04o})", f"chmod o-w {shlex.quote(str(path))}"
-    )
+def _open(check: str, path: Path, runner: Runner) -> Finding | None:
+    """Warn of what others could change: what a sync does, and with `notify` which programs it starts."""
+    found = writers(path, runner.uid)
+    return warn("paths", check, str(found), found.mend) if found else None

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from filesync.ownership import user_name
+
 READ, WRITE, ENTER = os.R_OK, os.W_OK, os.X_OK
 _WORDS = {READ: "read", WRITE: "written", ENTER: "entered"}
 
@@ -48,17 +50,6 @@ def runner_of(home: Path) -> Runner:
     if ours != 0 or owner.st_uid == 0:
         return Runner(ours, os.getgroups())
     return Runner(owner.st_uid, _groups_of(owner.st_uid, owner.st_gid), is_us=False)
-
-
-def user_name(uid: int) -> str:
-    if sys.platform == "win32":
-        return str(uid)
-    import pwd  # noqa: PLC0415  not on every system
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def nearest(path: Path) -> Path:

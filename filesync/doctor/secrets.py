@@ -1,5 +1,8 @@
 """Who can read the secrets of a home: `.env`, keys, files that variables name, and logins."""
 
+import contextlib
+import glob
+import itertools
 import shlex
 import stat
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,7 +10,8 @@ from pathlib import Path
 
 from filesync.doctor.disks import kind_of
 from filesync.doctor.finding import Finding, counted, fail, ok, warn
-from filesync.doctor.permissions import Runner, mode_of, user_name
+from filesync.doctor.permissions import Runner, mode_of
+from filesync.ownership import user_name
 
 _OTHERS = 0o004
 _GROUP = 0o040
@@ -41,6 +45,35 @@ def check_tokens(folder: Path, runner: Runner) -> Iterator[Finding]:
     files = sorted(folder.glob("*.json")) if folder.is_dir() else []
     exposed = [finding for path in (folder, *files) if (finding := _refused(path, runner))]
     yield from exposed or [ok("secrets", "tokens", f"{counted(len(files), 'file')}, of which others can use none")]
+
+
+def check_inventory(files: Iterable[Path], database: Path, mode: int) -> Finding:
+    """Look who can read what holds the inventory: the database, its copies, the log, what was exported beside them.
+
+    `mode` is what the settings let such a file have; a folder that keeps others out is no excuse, for folders change.
+    """
+    found = sorted(files)
+    exposed = [path for path in found if mode_of(path) & 0o077 & ~mode]
+    if not exposed:
+        readers = "their group" if mode & _GROUP else "nobody else"
+        return ok("secrets", "inventory", f"{counted(len(found), 'file')}, which {readers} can read")
+    who = "everybody on this machine" if mode_of(exposed[0]) & _OTHERS else "its group"
+    more = f", and there are {len(exposed) - 1} more" if exposed[1:] else ""
+    detail = f"{exposed[0]}: {who} can read the inventory (mode {mode_of(exposed[0]):04o}){more}"
+    mine = [path for path in exposed if path.name.startswith(database.name) and path.parent == database.parent]
+    names = [f"{shlex.quote(str(database))}*"] if mine else []  # SQLite makes -wal and -shm like the database, any time
+    names += [shlex.quote(str(path)) for path in exposed if path not in mine]
+    return warn("secrets", "inventory", detail, f"chmod {'o=' if mode & _GROUP else 'go='} {' '.join(names)}")
+
+
+def inventory_files(home: Path, database: Path) -> Iterator[Path]:
+    """Name the files of a home that hold the inventory, as far as they lie where it is kept."""
+    places = [home.glob(name) for name in ("data/*", "logs/*", "*.db", "*.csv", "*.json", "*.jsonl")]
+    beside = database.parent.glob(f"{glob.escape(database.name)}*")  # in a folder that may be others' too
+    for path in {*itertools.chain(*places, beside)}:
+        with contextlib.suppress(OSError):  # gone meanwhile, as -wal and -shm are when the last one closes them
+            if path.is_file() and path.stat().st_size:
+                yield path
 
 
 def _is_handed_in(path: Path, home: Path) -> bool:

@@ -57,7 +57,8 @@ def to_pem(key: rsa.RSAPrivateKey) -> str:
 
 def write_private(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON that only its owner may read."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)  # a planted link leads anywhere
+    descriptor = os.open(path, flags, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(content, file)
 

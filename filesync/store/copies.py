@@ -1,32 +1,34 @@
 """Copies of a database as one compact file: whole at its place, or not there; and the one that a migration keeps."""
 
 import contextlib
-import os
 import shutil
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+import stat
 from pathlib import Path
 
 from filesync.errors import StoreError
-from filesync.locks import put_in_place
+from filesync.locks import put_in_place, room_beside
 
 _ROOM = 3  # times the database: the copy, the log of a transaction that rewrites all, and what the file grows by
 _STATE = """SELECT (SELECT user_version FROM pragma_user_version), (SELECT max(last_start_at) FROM scheduler),
     (SELECT group_concat(name || seq) FROM (SELECT * FROM sqlite_sequence ORDER BY name))"""
 
 
-def write_copy(source: sqlite3.Connection, target: Path, *, like: Path) -> None:
-    """Write a copy beside its place, then rename it; it can be read by whoever can read the original."""
-    partial = partial_of(target)
-    remove(partial)  # left by one that was killed
+def write_copy(source: sqlite3.Connection, target: Path, *, mode: int) -> None:
+    """Write a copy in a room beside its place, then move it there; its mode is set before it has its name."""
     try:
-        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        source.execute("VACUUM INTO ?", (str(partial),))
-        partial.chmod(like.stat().st_mode & 0o666)
-        put_in_place(partial, target)
+        with room_beside(target) as room:
+            copy = room / target.name
+            source.execute("VACUUM INTO ?", (str(copy),))
+            copy.chmod(mode)
+            put_in_place(copy, target)
     except OSError as exc:
         raise StoreError(f"{target}: cannot be written: {exc.strerror}") from exc
-    finally:
-        remove(partial)
+
+
+def mode_like(database: Path) -> int:
+    """Let a copy that lies beside a database be read by whoever reads that one, but never by everybody."""
+    return stat.S_IMODE(database.stat().st_mode) & 0o640
 
 
 def keep(source: sqlite3.Connection, database: Path, version: int) -> Path:
@@ -43,17 +45,8 @@ def keep(source: sqlite3.Connection, database: Path, version: int) -> Path:
         number += 1
         target = place.with_name(f"{place.name}.{number}")
     _check_room(source, database, target)
-    write_copy(source, target, like=database)
+    write_copy(source, target, mode=mode_like(database))
     return target
-
-
-def partial_of(path: Path) -> Path:
-    return path.with_name(f".{path.name}.partial")
-
-
-def remove(partial: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        partial.with_name(f"{partial.name}{suffix}").unlink(missing_ok=True)
 
 
 def _check_room(source: sqlite3.Connection, database: Path, target: Path) -> None:

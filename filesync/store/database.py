@@ -1,14 +1,16 @@
 """Opening the database: pragmas, short write transactions, and SQLite's errors in the user's words."""
 
 import contextlib
+import os
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from filesync import processes
 from filesync.errors import StoppedError, StoreError
-from filesync.locks import FileLock, SharedLock, is_held
+from filesync.locks import NO_LINK, FileLock, SharedLock, is_held, narrowed, refuse_foreign_link
 from filesync.store import migrations, wal
 from filesync.store.places import migration_lock, use_lock
 from filesync.store.upgrading import OnUpgrade, restoring, stoppable, upgrade, version_of, wait_for_another
@@ -22,6 +24,7 @@ _WRITING = (
     "wal_autocheckpoint = 4000",  # pages, 16 MB: so that not every batch is copied into the file at once
     "journal_size_limit = 64000000",  # bytes: what a long reader made grow is given back once it ended
 )
+_MAGIC = b"SQLite format 3\0"
 _KNOWN_PROBLEMS = {
     "SQLITE_NOTADB": "is not a SQLite database; set DATABASE_URL to another file, or move this one away",
     "SQLITE_CORRUPT": "is damaged; restore a backup, or move it away and sync afresh",
@@ -145,10 +148,7 @@ def open_for_writing(
 
     Raises StoreError: not a database, read-only, newer than this program, about to be replaced; StoppedError.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise StoreError(f"{path.parent}: cannot be created: {exc.strerror}") from exc
+    make_file(path)
     while True:
         lock = _take_part(path, is_stopped)
         try:
@@ -161,6 +161,65 @@ def open_for_writing(
         lock.release()  # a migration may need to be alone
         with problems_named(path), contextlib.closing(connection), stoppable(connection, is_stopped):
             upgrade(path, connection, is_stopped, on_upgrade)
+
+
+def make_file(path: Path, mode: int = 0o600) -> None:
+    """Make the file of a new database, so that nobody else can read it from its first byte on.
+
+    SQLite would make it 0644, less the umask; what it puts beside a database gets the mode that this one has.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        refuse_foreign_link(path)
+        if os.path.lexists(path):  # a link of ours to nothing, too: SQLite follows it, and makes the file
+            return
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, mode)
+    except FileExistsError:
+        return
+    except OSError as exc:
+        raise StoreError(f"{exc.filename or path}: cannot be created: {exc.strerror}") from exc
+    try:
+        os.fchmod(fd, mode)  # whatever the umask
+    finally:
+        os.close(fd)
+
+
+def keep_closed(path: Path, mode: int) -> int | None:
+    """Close a database, and what SQLite put beside it, to whom a mode leaves out; tell the mode before, if another.
+
+    By name: to close a descriptor of a database takes the locks from every connection that this process has to it.
+    """
+    before = None
+    if not _is_open_otherwise(path, mode):
+        return None
+    for each in beside(path):
+        with contextlib.suppress(OSError):  # not there, or not ours: the doctor says so
+            status = each.stat()
+            found = stat.S_IMODE(status.st_mode)
+            if stat.S_ISREG(status.st_mode) and narrowed(found, mode) != found:
+                each.chmod(narrowed(found, mode))
+                before = before or found
+    return before
+
+
+def _is_open_otherwise(path: Path, mode: int) -> bool:
+    """Tell whether a database has another mode; a file that is none is somebody else's, and left alone.
+
+    Only the first start that finds another mode reads it, before anything is written to it.
+    """
+    try:
+        found = stat.S_IMODE(path.stat().st_mode)
+        if narrowed(found, mode) == found or not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) in {_MAGIC, b""}
+    except OSError:
+        return False
+
+
+def beside(path: Path) -> Sequence[Path]:
+    """Name the files of a database: itself, and those that SQLite keeps beside it while it is used."""
+    return [path.with_name(f"{path.name}{end}") for end in ("", "-wal", "-shm")]
 
 
 def _take_part(path: Path, is_stopped: Callable[[], bool]) -> SharedLock:

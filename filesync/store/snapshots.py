@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filesync.errors import LocalFileError, StoreError
-from filesync.locks import FileLock, put_in_place
+from filesync.locks import FileLock, follow_ours, put_in_place, room_beside
 from filesync.store import migrations
-from filesync.store.copies import partial_of, remove, write_copy
-from filesync.store.database import newer, open_for_reading, problems_named
+from filesync.store.copies import mode_like, write_copy
+from filesync.store.database import beside, newer, open_for_reading, problems_named
 from filesync.store.places import lock_folder, use_lock
 
 _PAGES = 2000  # of 4 KiB, copied in one step
@@ -42,17 +42,20 @@ class Restored:
     before: Path | None
 
 
-def take(database: Path, target: Path, *, replace: bool = False) -> Copy:
-    """Write a consistent copy, also while a sync runs; the file at `target` is whole or not there.
+def take(database: Path, target: Path, *, mode: int = 0o600, replace: bool = False) -> Copy:
+    """Write a consistent copy, also while a sync runs; the file at `target` is whole or not there, and has that mode.
 
     Raises LocalFileError when it exists already, unless it may be replaced.
     """
-    target = target.resolve()  # a link stays a link, and what it leads to is replaced
+    try:
+        target = follow_ours(target)
+    except PermissionError as exc:
+        raise LocalFileError(f"{target}: {exc.strerror}; name another file") from exc
     _check_target(database, target, replace=replace)
     source = open_for_reading(database)
     try:
         with _locked(lock_folder(database) / "snapshot.lock", "another snapshot is being written; try again later"):
-            return _copy(source.connection, target, like=database)
+            return _copy(source.connection, target, mode=mode)
     finally:
         source.close()
 
@@ -69,18 +72,15 @@ def restore(snapshot: Path, database: Path, *, replace: bool = False, on_step: O
     if before.exists() and not replace:
         raise LocalFileError(f"{before}: is there from an earlier restore; move it away, or give --force to replace it")
     busy = f"{database}: a sync, or something else that writes to it, is at work; stop the schedule and try again"
-    partial = partial_of(database)
-    with _locked(lock, busy):
-        try:
-            _fetch(snapshot, partial)
-            on_step("fetched")
-            seq = _check(snapshot, partial)
-            on_step("checked")
-            next_seq = _never_again(partial, database, seq)
-            existed = database.exists()
-            _put(partial, database, before, on_step)
-        finally:
-            remove(partial)
+    with _locked(lock, busy), _room(database) as room:
+        partial = room / database.name
+        _fetch(snapshot, partial)
+        on_step("fetched")
+        seq = _check(snapshot, partial)
+        on_step("checked")
+        next_seq = _never_again(partial, database, seq)
+        existed = database.exists()
+        _put(partial, database, before, on_step)
     return Restored(seq, next_seq, before if existed else None)
 
 
@@ -113,15 +113,23 @@ def _locked(path: Path, otherwise: str) -> Iterator[None]:
         lock.release()
 
 
-def _copy(source: sqlite3.Connection, target: Path, *, like: Path) -> Copy:
+@contextlib.contextmanager
+def _room(database: Path) -> Iterator[Path]:
+    try:
+        with room_beside(database) as room:
+            yield room
+    except OSError as exc:
+        raise StoreError(f"{exc.filename or database}: cannot be written: {exc.strerror}") from exc
+
+
+def _copy(source: sqlite3.Connection, target: Path, *, mode: int) -> Copy:
     with problems_named(target):
-        write_copy(source, target, like=like)
+        write_copy(source, target, mode=mode)
         return Copy(target, _on(target, _last_seq), target.stat().st_size)
 
 
 def _fetch(snapshot: Path, partial: Path) -> None:
     """Copy what is to come back beside the database; a WAL that belongs to it is taken along."""
-    remove(partial)
     with (
         _damage_named(snapshot),
         _opened(f"{snapshot.absolute().as_uri()}?mode=ro") as source,
@@ -180,7 +188,7 @@ def _put(partial: Path, database: Path, before: Path, on_step: OnStep) -> None:
     if database.exists():
         try:
             with problems_named(database), _opened(database.as_uri()) as present:
-                _copy(present, before, like=database)
+                _copy(present, before, mode=mode_like(database))
                 on_step("kept")
                 if _page_size(present) == _on(partial, _page_size):
                     _overwrite(present, partial, on_step)
@@ -209,15 +217,18 @@ def _keep_files(database: Path, before: Path) -> None:
     for suffix in ("", "-wal"):
         file, kept = (each.with_name(f"{each.name}{suffix}") for each in (database, before))
         if file.exists():
-            shutil.copy2(file, partial_of(kept))
-            put_in_place(partial_of(kept), kept)
+            with room_beside(kept) as room:
+                shutil.copy2(file, room / kept.name)
+                (room / kept.name).chmod(mode_like(file))
+                put_in_place(room / kept.name, kept)
 
 
 def _replace(partial: Path, database: Path) -> None:
     with _opened(partial.as_uri()) as copy:
         copy.execute("PRAGMA journal_mode = WAL")
-    for suffix in ("-wal", "-shm"):
-        database.with_name(f"{database.name}{suffix}").unlink(missing_ok=True)
+    partial.chmod(mode_like(database) if database.exists() else 0o600)
+    for each in beside(database)[1:]:
+        each.unlink(missing_ok=True)
     put_in_place(partial, database)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filesync.errors import SchedulerError
+from filesync.locks import write_file
 from filesync.timers import systemd
 from filesync.timers.call import Call
 from filesync.timers.commands import Systemctl
@@ -86,8 +87,7 @@ class SystemdTimer:
         path = self.folder / name
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", errors="surrogateescape")
-            path.chmod(0o644)
+            write_file(path, text.encode("utf-8", "surrogateescape"), 0o644)
         except OSError as exc:
             raise SchedulerError(f"{path}: cannot be written: {exc.strerror}{_advice(exc)}") from exc
 

@@ -44,6 +44,7 @@ def statements(connection: sqlite3.Connection) -> Iterator[str]:
 def load(dump: str, path: Path) -> None:
     """Make the database that was kept."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(0o600)
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.executescript(f"BEGIN; {dump}; COMMIT;")
