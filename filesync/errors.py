@@ -6,7 +6,8 @@ FilesyncError
 ├── AuthError             77   the operator: log in, or give valid credentials
 │   └── NotAdmittedError       403: the service does not let this app or login in
 ├── StoreError             1   the operator: the database cannot be used
-│   └── FeedCutError           the change feed no longer begins where a reader wants to go on
+│   ├── FeedCutError           the change feed no longer begins where a reader wants to go on
+│   └── FeedLostError          the change feed is not the one that a reader has read
 ├── LocalFileError         1   the operator: a path cannot be read or written
 ├── SchedulerError         1   the operator: cron or systemd is not there, or refuses
 ├── TlsError               1   the operator: a certificate, this machine's clock, a proxy
@@ -83,6 +84,10 @@ class FeedCutError(StoreError):
     def __init__(self, message: str, *, floor_seq: int) -> None:
         super().__init__(message)
         self.floor_seq = floor_seq
+
+
+class FeedLostError(StoreError):
+    """What a reader has seen of the change feed was taken back, or is of another feed."""
 
 
 class LocalFileError(FilesyncError):

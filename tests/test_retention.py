@@ -298,7 +298,14 @@ def test_a_consumer_gets_what_it_has_not_seen_until_it_commits(lived: CliHome) -
     assert read("--since", "6", "--limit", "1", "--commit") == [7]  # put back by hand
     assert read() == [8, 9, 10, 11, 12]
     (row,) = lived.run("consumers", "--json").document["consumers"]
-    assert row == {"reader": "bi", "kind": "consumer", "seq": 7, "unseen": 5, "updated_at": row["updated_at"]}
+    assert row == {
+        "reader": "bi",
+        "kind": "consumer",
+        "seq": 7,
+        "unseen": 5,
+        "must_reload": False,
+        "updated_at": row["updated_at"],
+    }
 
 
 @pytest.mark.parametrize(
