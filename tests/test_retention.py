@@ -316,6 +316,8 @@ def test_a_consumer_gets_what_it_has_not_seen_until_it_commits(lived: CliHome) -
         (["changes", "--consumer", "a", "--since", "2d"], 2, "give --since a seq"),
         (["changes", "--consumer", "a", "--since", "9"], 2, "its last seq is 8"),
         (["consumers", "set", "a", "9"], 2, "its last seq is 8"),
+        (["consumers", "set", "a", "0123456789abcdef:1"], 1, "then go on with seq "),
+        (["consumers", "set", "a", "1:1"], 2, "a seq is needed, alone or behind its feed"),
         (["consumers", "set", "", "1"], 2, "a consumer's name is made of"),
         (["consumers", "forget", "a"], 2, "no consumer is named 'a'"),
     ],

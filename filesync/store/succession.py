@@ -71,27 +71,25 @@ def succeed(copy: sqlite3.Connection, present: Knowledge) -> Succession:
             (known.end, last + 1),
         )
     readers = present.readers if is_told else _unsure(known.readers, present.readers, last)
-    _put_readers(copy, readers, known.end)
+    _put_readers(copy, readers)
     astray = tuple(reader for reader, kind, seq, _ in readers if kind == "consumer" and seq > known.end)
     return Succession(ask(copy).feed, known.end, last + 1, astray)
 
 
 def _unsure(known: Iterable[_Reader], present: Iterable[_Reader], last: int) -> list[_Reader]:
-    """Put consumers of whom nobody can tell what they have seen among what was lost."""
+    """Put consumers of whom nobody can tell what they have seen among what was lost.
+
+    Receivers of notifications stay where the copy has them: each message names the feed, and twice is better than never.
+    """
     consumers = {each[0]: each for each in (*present, *known) if each[1] == "consumer"}
     others = [each for each in known if each[1] != "consumer"]
     return [*others, *((reader, kind, last, at) for reader, kind, _, at in consumers.values())]
 
 
-def _put_readers(copy: sqlite3.Connection, readers: Iterable[_Reader], end: int) -> None:
-    """Write the readers' places; receivers of notifications go on at the end at most, each message names the feed."""
-    if not _has_table(copy, "feed_positions"):
-        return
-    copy.execute("DELETE FROM feed_positions")
-    copy.executemany(
-        "INSERT INTO feed_positions (reader, kind, seq, updated_at) VALUES (?, ?, ?, ?)",
-        [(reader, kind, seq if kind == "consumer" else min(seq, end), at) for reader, kind, seq, at in readers],
-    )
+def _put_readers(copy: sqlite3.Connection, readers: Iterable[_Reader]) -> None:
+    if _has_table(copy, "feed_positions"):
+        copy.execute("DELETE FROM feed_positions")
+        copy.executemany("INSERT INTO feed_positions (reader, kind, seq, updated_at) VALUES (?, ?, ?, ?)", [*readers])
 
 
 def _has_table(connection: sqlite3.Connection, name: str) -> bool:
