@@ -431,7 +431,19 @@ def test_restores_one_after_the_other_keep_what_each_of_them_took_back(home: Cli
     def goes_on(*places: str) -> list[str]:
         return [place for place in places if home.run("changes", "--since", place, "--jsonl").code == 0]
 
-    places = [f"{first}:2", f"{first}:3", f"{second}:3", f"{second}:4", f"{second}:5", f"{third}:4", "2", "3", "4", "5"]
+    places = [
+        f"{first}:2",
+        f"{first}:3",
+        f"{first}:4",
+        f"{second}:3",
+        f"{second}:4",
+        f"{second}:5",
+        f"{third}:4",
+        "2",
+        "3",
+        "4",
+        "5",
+    ]
     assert goes_on(*places) == [f"{first}:2", f"{second}:4", f"{third}:4", "2", "4"]
     assert home.run("snapshot", "--restore", "copy.db", "--force").code == 0  # the first copy once more
     assert goes_on(*places, "6") == [f"{first}:2", "2"]

@@ -79,7 +79,8 @@ def succeed(copy: sqlite3.Connection, present: Knowledge) -> Succession:
 def _unsure(known: Iterable[_Reader], present: Iterable[_Reader], last: int) -> list[_Reader]:
     """Put consumers of whom nobody can tell what they have seen among what was lost.
 
-    Receivers of notifications stay where the copy has them: each message names the feed, and twice is better than never.
+    Receivers of notifications stay where the copy has them: each message names the feed, and twice is better than
+    never.
     """
     consumers = {each[0]: each for each in (*present, *known) if each[1] == "consumer"}
     others = [each for each in known if each[1] != "consumer"]
