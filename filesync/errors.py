@@ -7,7 +7,8 @@ FilesyncError
 │   ├── NotAdmittedError       403: the service does not let this app or login in
 │   └── NotOwnerError          root in the home of another account: it is for that one to run
 ├── StoreError             1   the operator: the database cannot be used
-│   └── FeedCutError           the change feed no longer begins where a reader wants to go on
+│   ├── FeedCutError           the change feed no longer begins where a reader wants to go on
+│   └── FeedLostError          the change feed is not the one that a reader has read
 ├── LocalFileError         1   the operator: a path cannot be read or written
 ├── SchedulerError         1   the operator: cron or systemd is not there, or refuses
 ├── TlsError               1   the operator: a certificate, this machine's clock, a proxy
@@ -91,6 +92,10 @@ class FeedCutError(StoreError):
     def __init__(self, message: str, *, floor_seq: int) -> None:
         super().__init__(message)
         self.floor_seq = floor_seq
+
+
+class FeedLostError(StoreError):
+    """What a reader has seen of the change feed was taken back, or is of another feed."""
 
 
 class LocalFileError(FilesyncError):

@@ -183,6 +183,20 @@ def test_changes_resume_after_a_seq(home: CliHome) -> None:
     rest = home.run("changes", "--since", "2", "--jsonl").lines
     assert [row["seq"] for row in rest] == [3]
     assert home.run("changes", "--since", "3", "--jsonl").out == ""
+    feed = first[0]["feed"]
+    document = home.run("changes", "--since", f"{feed}:1", "--json").document
+    assert (document["feed"], document["last_seq"]) == (feed, 3)
+    assert [(row["feed"], row["seq"]) for row in document["changes"]] == [(feed, 2), (feed, 3)]
+    assert home.run("changes", "--since", f"{feed}:3", "--json").document == {**document, "changes": []}
+
+
+@pytest.mark.parametrize("place", ["4", "999999999999999999", "FEED:4", "0123456789abcdef:1"])
+def test_changes_after_what_the_feed_never_had_are_an_error(home: CliHome, place: str) -> None:
+    """So a reader of an inventory that was begun anew learns that it must read it afresh."""
+    feed = home.run("changes", "--limit", "0", "--json").document["feed"]
+    ended = home.run("changes", "--since", place.replace("FEED", feed), "--jsonl")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (1, "", 1)
+    assert f"read it afresh, drop what is not in it, then go on with --since {feed}:3" in ended.err
 
 
 def test_changes_are_in_order_across_pages(home: CliHome) -> None:

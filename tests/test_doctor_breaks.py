@@ -543,6 +543,12 @@ def a_reader_of_another_feed(patient: Patient, _: pytest.MonkeyPatch) -> None:
     patient.write("INSERT INTO feed_positions VALUES ('bi', 'consumer', 900, '2026-01-01T00:00:00.000Z')")
 
 
+@breaks("database", "feed", "FAIL", "consumer bi has read up to 3, which a restore took back: it must read all files")
+def a_reader_of_what_a_restore_took_back(patient: Patient, _: pytest.MonkeyPatch) -> None:
+    patient.write("INSERT INTO feeds (feed, shared_seq, next_seq) VALUES ('b5c1d2e3f4a59687', 2, 5)")
+    patient.write("INSERT INTO feed_positions VALUES ('bi', 'consumer', 3, '2026-01-01T00:00:00.000Z')")
+
+
 # --- scheduler ------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from filesync.globs import Glob
 from filesync.store import queries
 from filesync.store.database import Database, open_for_reading
 from filesync.store.finding import FileFilter, find, fts_words
+from filesync.store.lineage import Place
 from filesync.store.queries import ChangeFilter
 from tests.cli_home import CliHome
 
@@ -52,7 +53,7 @@ QUESTIONS: dict[str, tuple[Question, int]] = {
         _FEW,
     ),
     "changes from the beginning": (changes(ChangeFilter()), _FEW),
-    "changes after the middle": (changes(ChangeFilter(after_seq=1500)), _FEW),
+    "changes after the middle": (changes(ChangeFilter(Place(1500))), _FEW),
     "no changes since": (changes(ChangeFilter(detected_since=_NEVER)), 0),
     "the log": (lambda database: queries.logs(database, None, limit=_FEW), _FEW),
     "an endpoint's log": (lambda database: queries.logs(database, [1], limit=_FEW), _FEW),

@@ -304,6 +304,25 @@ def test_changes_come_in_order_without_the_first_listing_and_without_filters(dri
     assert drive.home.last_seq() > message["last_seq"]
 
 
+def test_who_is_told_of_changes_sees_that_a_restore_made_another_feed(drive: Drive, receiver: Receiver) -> None:
+    tell(drive, feed=hook(receiver, "changes"))
+    add(drive, "a.pdf")
+    start(drive)
+    assert drive.home.run("snapshot", "copy.db").code == 0
+    (lost,) = add(drive, "lost.pdf")
+    start(drive)
+    drive.service.state.delete(lost)
+    assert drive.home.run("snapshot", "--restore", "copy.db").code == 0
+    add(drive, "b.pdf")
+    start(drive)
+    told, after = (message.document for message in receiver.received)
+    assert [each["file_name"] for each in (*told["changes"], *after["changes"])] == ["lost.pdf", "b.pdf"]
+    assert told["feed"] != after["feed"] == drive.home.query("SELECT feed FROM feeds ORDER BY number DESC")[0]["feed"]
+    assert after["first_seq"] > told["last_seq"]  # so that who looks at the highest one only misses nothing
+    (row,) = json.loads(drive.home.run("notify", "status", "--json").out)["targets"]
+    assert row["changes_behind"] == 0
+
+
 def test_a_new_target_hears_what_the_start_found_that_knows_it_first_and_nothing_older(
     drive: Drive, receiver: Receiver
 ) -> None:

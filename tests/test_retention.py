@@ -307,7 +307,14 @@ def test_a_consumer_gets_what_it_has_not_seen_until_it_commits(lived: CliHome) -
     assert read("--since", "6", "--limit", "1", "--commit") == [7]  # put back by hand
     assert read() == [8, 9, 10, 11, 12]
     (row,) = lived.run("consumers", "--json").document["consumers"]
-    assert row == {"reader": "bi", "kind": "consumer", "seq": 7, "unseen": 5, "updated_at": row["updated_at"]}
+    assert row == {
+        "reader": "bi",
+        "kind": "consumer",
+        "seq": 7,
+        "unseen": 5,
+        "must_reload": False,
+        "updated_at": row["updated_at"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -318,6 +325,8 @@ def test_a_consumer_gets_what_it_has_not_seen_until_it_commits(lived: CliHome) -
         (["changes", "--consumer", "a", "--since", "2d"], 2, "give --since a seq"),
         (["changes", "--consumer", "a", "--since", "9"], 2, "its last seq is 8"),
         (["consumers", "set", "a", "9"], 2, "its last seq is 8"),
+        (["consumers", "set", "a", "0123456789abcdef:1"], 1, "then go on with seq "),
+        (["consumers", "set", "a", "1:1"], 2, "a seq is needed, alone or behind its feed"),
         (["consumers", "set", "", "1"], 2, "a consumer's name is made of"),
         (["consumers", "forget", "a"], 2, "no consumer is named 'a'"),
     ],

@@ -13,12 +13,15 @@ from typing import Any
 
 import pytest
 
+from filesync.errors import FeedLostError
 from filesync.simulators import faults
-from filesync.store import migrations
-from filesync.store.database import open_for_writing
+from filesync.store import migrations, queries
+from filesync.store.database import open_for_reading, open_for_writing
 from filesync.store.migrations import CURRENT
+from filesync.store.queries import ChangeFilter
 from tests.cli_home import CliHome, file
 from tests.homes import ROOT, Acc, Drive
+from tests.schemas.make import load
 
 FEED = "SELECT * FROM changes ORDER BY seq"
 
@@ -47,6 +50,12 @@ def is_whole(path: Path) -> bool:
     return query(path, "PRAGMA integrity_check") == [("ok",)] and query(path, "PRAGMA foreign_key_check") == []
 
 
+def feed_of(home: CliHome) -> str:
+    feed = home.run("changes", "--limit", "0", "--json").document["feed"]
+    assert isinstance(feed, str)
+    return feed
+
+
 def leftovers(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob(".*"))
 
@@ -61,7 +70,10 @@ def test_a_snapshot_is_one_whole_file_with_everything_that_was_committed(home: C
         connection.execute("DELETE FROM changes")
     writer.close()
     copy = home.path / "copy.db"
-    assert result.document == {"schema": 1, "path": str(copy), "seq": 2, "bytes": copy.stat().st_size}
+    assert result.document == {
+        "schema": 1, "path": str(copy), "feed": feed_of(home), "seq": 2, "bytes": copy.stat().st_size
+    }  # fmt: skip
+    assert query(copy, "SELECT feed FROM feeds") == [(feed_of(home),)]  # a copy is the same feed
     assert is_whole(copy)
     assert [row[0] for row in query(copy, FEED)] == [1, 2]
     assert query(copy, "PRAGMA journal_mode") == [("delete",)]  # it needs no other file beside it
@@ -137,7 +149,8 @@ def test_a_restore_brings_everything_back_and_keeps_what_was_there(home: CliHome
         assert reader.execute("SELECT count(*) FROM changes").fetchone() == (2,)
     before = home.database.with_name("connector.db.before-restore")
     assert result.document == {
-        "schema": 1, "path": str(home.database), "seq": 2, "next_seq": 4, "before": str(before)
+        "schema": 1, "path": str(home.database), "feed": feed_of(home), "seq": 2, "next_seq": 4, "before": str(before),
+        "is_shorter": True, "must_reload": [],
     }  # fmt: skip
     assert query(home.database, FEED) == then
     assert query(before, FEED) == now
@@ -184,7 +197,8 @@ def test_a_snapshot_of_an_older_schema_comes_back_and_the_next_sync_migrates_it(
     assert home.run("snapshot", "--restore", "old.db").code == 0
     assert "run: filesync sync" in home.run("files").err
     change(home, "2")
-    assert [row[0] for row in query(home.database, FEED)] == [3, 4]
+    first, second = (row[0] for row in query(home.database, FEED))
+    assert second == first + 1 > 1_000_000  # of such a copy nobody can tell which seq were given out after it
     assert is_whole(home.database)
 
 
@@ -310,3 +324,157 @@ def test_a_restore_that_is_killed_leaves_the_old_state_or_the_new_one(home: CliH
     assert seen == sorted(seen)  # the old state, and from one moment on the new one
     assert (seen[0], seen[-1]) == (False, True)
     change(home, "3")
+
+
+# --- readers of the feed --------------------------------------------------------------------
+
+LOST = "the inventory was restored from a snapshot, or begun anew; read it afresh, drop what is not in it, then go on"
+
+
+def with_a_file_that_is_lost(home: CliHome) -> str:
+    """Let readers see a file that came after the snapshot `copy.db` and is gone; give the feed they read."""
+    home.run("consumers", "set", "early", "1")
+    home.run("snapshot", "copy.db")
+    home.show("A", file("a.pdf", version="1"), file("b.pdf"), file("lost.pdf"))
+    home.sync()
+    assert home.run("changes", "--consumer", "late", "--commit", "--jsonl").lines[-1]["file_name"] == "lost.pdf"
+    home.show("A", file("a.pdf", version="1"), file("b.pdf"))
+    return feed_of(home)
+
+
+def lose(home: CliHome, how: str) -> None:
+    """Restore the copy over the database, or where it was lost, or where a new one was begun after that."""
+    if how != "there":
+        home.database.unlink()
+        home.database.with_name("connector.db-wal").unlink(missing_ok=True)
+    if how == "begun anew":
+        home.sync()
+    ended = home.run("snapshot", "--restore", "copy.db")
+    assert ended.code == 0, ended.err
+    assert "read the inventory afresh, drop what is not in it, then go on with --since" in ended.err
+    name = "late" if how == "there" else "early"  # the only one that the copy knows
+    assert f"consumer {name} has, or may have: when it has read afresh, filesync consumers set {name} " in ended.err
+
+
+@pytest.mark.parametrize("how", ["there", "lost", "begun anew"])
+def test_who_has_read_what_a_restore_took_back_is_told_to_read_afresh(home: CliHome, how: str) -> None:
+    feed = with_a_file_that_is_lost(home)
+    lose(home, how)
+    assert feed_of(home) != feed
+    places = ["3", f"{feed}:3", f"{'0' * 16}:1"]
+
+    def refused() -> None:
+        here = home.run("changes", "--limit", "0", "--json").document
+        for place in places:
+            ended = home.run("changes", "--since", place, "--jsonl")
+            assert (ended.code, ended.out, ended.err.count("\n")) == (1, "", 1), ended.err
+            assert f"{LOST} with --since {here['feed']}:{here['last_seq']}" in ended.err
+
+    refused()
+    for number in range(5):  # however far the feed goes on
+        change(home, f"9{number}")
+    refused()
+    for since in ("2", f"{feed}:2", f"{feed_of(home)}:2"):  # who had not come beyond it goes on
+        rows = home.run("changes", "--since", since, "--jsonl").lines
+        assert [row["after"]["version"] for row in rows] == ["90", "91", "92", "93", "94"]
+        assert {row["feed"] for row in rows} == {feed_of(home)}
+        assert rows[0]["seq"] > 3
+    ended = home.run("changes", "--since", f"{feed_of(home)}:{rows[-1]['seq'] + 1}", "--jsonl")
+    assert (ended.code, LOST in ended.err) == (1, True)
+
+
+@pytest.mark.parametrize("how", ["there", "lost"])
+def test_a_consumer_that_a_restore_overtook_reads_afresh_before_it_goes_on(home: CliHome, how: str) -> None:
+    feed = with_a_file_that_is_lost(home)
+    lose(home, how)
+    readers = {row["reader"]: row["must_reload"] for row in home.run("consumers", "--json").document["consumers"]}
+    if how == "there":  # the database that was there told how far each had come
+        assert readers == {"early": False, "late": True}
+        assert [row["seq"] for row in home.run("changes", "--consumer", "early", "--jsonl").lines] == [2]
+        name = "late"
+    else:  # and without it nobody knows
+        assert readers == {"early": True}
+        name = "early"
+    change(home, "7")
+    ended = home.run("changes", "--consumer", name, "--commit", "--jsonl")
+    assert (ended.code, ended.out, LOST in ended.err) == (1, "", True)
+    assert f"go on with filesync consumers set {name} {feed_of(home)}:" in ended.err
+    ended = home.run("consumers", "set", name, f"{feed}:3")
+    assert (ended.code, LOST in ended.err) == (1, True)
+    assert home.run("consumers", "set", name, f"{feed_of(home)}:2").code == 0
+    ended = home.run("changes", "--consumer", name, "--commit", "--jsonl")
+    assert [row["after"]["version"] for row in ended.lines] == ["7"]
+
+
+def test_a_restore_that_takes_nothing_back_disturbs_no_reader(home: CliHome) -> None:
+    """So a database is made small after a pruning."""
+    feed = feed_of(home)
+    home.run("changes", "--consumer", "bi", "--commit")
+    home.run("snapshot", "copy.db")
+    ended = home.run("snapshot", "--restore", "copy.db")
+    assert (ended.code, "afresh" in ended.err) == (0, False)
+    assert feed_of(home) != feed
+    change(home, "2")
+    for place in (["--since", "2"], ["--since", f"{feed}:2"], ["--consumer", "bi"]):
+        assert [row["seq"] for row in home.run("changes", *place, "--jsonl").lines] == [3]
+
+
+def test_restores_one_after_the_other_keep_what_each_of_them_took_back(home: CliHome) -> None:
+    first = with_a_file_that_is_lost(home)  # its feed had 1 and 2, and 3
+    lose(home, "there")
+    second = feed_of(home)
+    change(home, "8")  # 4
+    home.run("snapshot", "later.db")
+    change(home, "9")  # 5
+    assert home.run("snapshot", "--restore", "later.db", "--force").code == 0
+    third = feed_of(home)
+
+    def goes_on(*places: str) -> list[str]:
+        return [place for place in places if home.run("changes", "--since", place, "--jsonl").code == 0]
+
+    places = [
+        f"{first}:2",
+        f"{first}:3",
+        f"{first}:4",
+        f"{second}:3",
+        f"{second}:4",
+        f"{second}:5",
+        f"{third}:4",
+        "2",
+        "3",
+        "4",
+        "5",
+    ]
+    assert goes_on(*places) == [f"{first}:2", f"{second}:4", f"{third}:4", "2", "4"]
+    assert home.run("snapshot", "--restore", "copy.db", "--force").code == 0  # the first copy once more
+    assert goes_on(*places, "6") == [f"{first}:2", "2"]
+
+
+def test_a_feed_that_becomes_another_while_it_is_read_is_not_read_on(home: CliHome) -> None:
+    home.show("A", *(file(f"{number}.pdf") for number in range(1200)))
+    home.sync()
+    home.run("snapshot", "copy.db")
+    database = open_for_reading(home.database)
+    try:
+        rows = queries.changes(database, ChangeFilter())
+        next(rows)
+        assert home.run("snapshot", "--restore", "copy.db").code == 0
+        with pytest.raises(FeedLostError, match="a snapshot was restored while the feed was read"):
+            list(rows)
+    finally:
+        database.close()
+
+
+def test_a_snapshot_of_an_older_schema_takes_back_too(home: CliHome) -> None:
+    old = home.path / "old.db"
+    load((ROOT / "tests" / "schemas" / "0007.sql").read_text(encoding="utf-8"), old)
+    with contextlib.closing(sqlite3.connect(old)) as connection, connection:
+        connection.execute("INSERT INTO feed_positions VALUES ('own', 'consumer', 1, '2026-01-01T00:00:00.000Z')")
+    ended = home.run("snapshot", "--restore", "old.db", "--json")
+    assert ended.document["feed"] is None  # it gets one with the next sync
+    assert "own" in ended.document["must_reload"]
+    end = ended.document["seq"]
+    home.sync()
+    for place, code in ((str(end), 0), (str(end + 1), 1)):
+        assert home.run("changes", "--since", place, "--jsonl").code == code
+    assert home.run("changes", "--consumer", "own", "--jsonl").code == 1

@@ -58,7 +58,10 @@ def contents_of(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]
     names = connection.execute("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'").fetchall()
     connection.row_factory = sqlite3.Row
     ours = [name for (name,) in names if name not in {"_sqlite_migrations", "sqlite_schema"}]
-    return {name: [dict(row) for row in connection.execute(f"SELECT * FROM {name}")] for name in ours}
+    contents = {name: [dict(row) for row in connection.execute(f"SELECT * FROM {name}")] for name in ours}
+    for row in contents.get("feeds", ()):
+        row["feed"] = len(row["feed"])  # a name that each migration draws anew
+    return contents
 
 
 def state_of(path: Path) -> tuple[set[tuple[str, ...]], dict[str, list[dict[str, Any]]]]:
@@ -105,7 +108,7 @@ def test_a_database_of_every_schema_version_is_kept() -> None:
 
 def test_a_kept_database_has_rows_in_every_table_also_odd_ones(old: Path) -> None:
     _, rows = state_of(old)
-    assert [name for name in rows if not rows[name]] == [], HOW
+    assert [name for name in rows if not rows[name]] == ["owed"], HOW  # which has rows between two steps only
     names = {row["file_name"] for row in rows["files"]}
     assert {"two\nlines.pdf", "Grundriß №3.pdf", "half \ufffd.pdf", "1/2 'q'.pdf"} <= names
     assert {row["status"] for row in rows["sync_logs"]} >= {"running", "success", "partial", "failed"}

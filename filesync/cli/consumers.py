@@ -13,8 +13,10 @@ from filesync.cli.table import Column
 from filesync.cli.world import World
 from filesync.clock import to_timestamp
 from filesync.errors import UsageError
-from filesync.store import positions
+from filesync.store import lineage, positions
 from filesync.store.database import Database
+from filesync.store.lineage import Place
+from filesync.store.positions import Span
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -37,7 +39,7 @@ def consumers(ctx: typer.Context, *, json: AsJson = False) -> None:
 def set_(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="A new one, or one that is there.")],
-    seq: Annotated[int, typer.Argument(metavar="SEQ", min=0, help="The last seq that it has seen.")],
+    seq: Annotated[str, typer.Argument(metavar="SEQ|FEED:SEQ", help="The last seq that it has seen.")],
 ) -> None:
     """Put a consumer at a seq, forward or back; a new name becomes one.
 
@@ -46,14 +48,16 @@ def set_(
     \b
     Examples:
       filesync consumers set bi 1842
+      filesync consumers set bi 5b1c0e9a7d24f683:1842
     """  # noqa: D301  \b is Typer's mark
     world: World = ctx.obj
     check_name(name)
+    place = lineage.parse_place(seq)
+    if place is None:
+        raise UsageError(f"{seq[:80]!r}: a seq is needed, alone or behind its feed: 1842, 5b1c0e9a7d24f683:1842")
     with world.reading() as database:
-        last = positions.feed_span(database).last_seq
-    if seq > last:
-        raise UsageError(f"{seq} is not in the feed yet: its last seq is {last}")
-    commit(world, name, seq, forward_only=False)
+        check_given(positions.feed_span(database), place, "seq")
+    commit(world, name, place.seq, forward_only=False)
 
 
 @app.command("forget")
@@ -77,6 +81,13 @@ def check_name(name: str) -> str:
     return name
 
 
+def check_given(span: Span, place: Place, what: str) -> None:
+    """Check the place at which a consumer is to be put."""
+    if place.feed is None and place.seq > span.last_seq:
+        raise UsageError(f"{what} {place} is not in the feed yet: its last seq is {span.last_seq}")
+    lineage.check(span.lineage, place, what, "seq")
+
+
 def commit(world: World, name: str, seq: int, *, forward_only: bool = True) -> None:
     """Remember that a consumer has seen everything up to `seq`."""
     write = positions.advance if forward_only else positions.put_position
@@ -85,12 +96,14 @@ def commit(world: World, name: str, seq: int, *, forward_only: bool = True) -> N
 
 
 def _rows(database: Database) -> Iterator[Row]:
+    known = lineage.load(database)
     for each in positions.load_positions(database):
         yield {
             "reader": each.reader,
             "kind": each.kind,
             "seq": each.seq,
             "unseen": positions.count_unseen(database, each.seq),
+            "must_reload": each.kind == "consumer" and not known.holds(Place(each.seq)),
             "updated_at": each.updated_at,
         }
 
@@ -101,7 +114,7 @@ _VIEW = View(
         Column("READER", lambda row: row["reader"]),
         Column("KIND", lambda row: row["kind"]),
         Column("SEQ", lambda row: str(row["seq"]), right=True),
-        Column("UNSEEN", lambda row: f"{row['unseen']:,}", right=True),
+        Column("UNSEEN", lambda row: "reload" if row["must_reload"] else f"{row['unseen']:,}", right=True),
         Column("SINCE UTC", lambda row: minute(row["updated_at"])),
     ),
     nothing="nobody reads the feed by name",

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from filesync.cli.consumers import check_name, commit
+from filesync.cli.consumers import check_given, check_name, commit
 from filesync.cli.output import Row
 from filesync.cli.world import World
 from filesync.errors import UsageError
-from filesync.store import positions
+from filesync.store import lineage, positions
 from filesync.store.database import Database
+from filesync.store.lineage import Place
 from filesync.store.queries import ChangeFilter
 
 
@@ -28,7 +29,7 @@ class Turn:
     def rows(self, rows: Iterable[Row], limit: int | None) -> Iterator[Row]:
         """Pass rows on, at most `limit`, and note how far they lead."""
         end = self.seen
-        self.seen = self.wanted.after_seq or 0
+        self.seen = self.wanted.after.seq if self.wanted.after else 0
         for count, row in enumerate(rows):
             if count == limit:
                 return
@@ -45,14 +46,14 @@ def begin(world: World, database: Database, name: str, wanted: ChangeFilter) -> 
     known = positions.find_position(database, name)
     if wanted.detected_since is not None:
         raise UsageError("--consumer goes on by seq: give --since a seq, or leave it out")
-    if wanted.after_seq is not None:
-        if wanted.after_seq > span.last_seq:
-            raise UsageError(f"--since {wanted.after_seq} is not in the feed yet: its last seq is {span.last_seq}")
+    if wanted.after is not None:
+        check_given(span, wanted.after, "--since")
         return Turn(name, wanted, span.last_seq, is_put_back=True)
     start = span.floor_seq if known is None else known.seq
+    lineage.check(span.lineage, Place(start), f"{name}'s seq", f"filesync consumers set {name}")
     if known is None and start:
         world.note(f"{name} is new here; the feed begins after seq {start}, what was before is in the inventory")
-    return Turn(name, replace(wanted, after_seq=start), span.last_seq, is_put_back=False)
+    return Turn(name, replace(wanted, after=Place(start)), span.last_seq, is_put_back=False)
 
 
 def finish(world: World, turn: Turn) -> None:

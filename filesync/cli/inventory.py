@@ -17,9 +17,10 @@ from filesync.cli.table import Column
 from filesync.cli.world import World
 from filesync.errors import UsageError
 from filesync.globs import Glob, check_glob
-from filesync.store import queries
+from filesync.store import lineage, queries
 from filesync.store.database import Database
 from filesync.store.finding import FILE_COLUMNS, FileFilter, find
+from filesync.store.lineage import parse_place
 from filesync.store.queries import ChangeFilter
 
 _LATEST = 50  # changes that a table shows when it is not told where to begin
@@ -100,7 +101,9 @@ def changes(  # noqa: PLR0913  one parameter for each option
     *,
     since: Annotated[
         str | None,
-        typer.Option(metavar="SEQ|TIME|AGE", help="After this seq, or detected since then: 1842, 2026-01-31, 2d."),
+        typer.Option(
+            metavar="SEQ|FEED:SEQ|TIME|AGE", help="After this seq, or detected since then: 1842, 2026-01-31, 2d."
+        ),
     ] = None,
     endpoint: EndpointNames = None,
     kind: Annotated[
@@ -121,13 +124,14 @@ def changes(  # noqa: PLR0913  one parameter for each option
 ) -> None:
     """Show the change feed, ascending by seq.
 
-    A reader resumes with --since and the last seq that it read. A table without --since and --limit shows the
-    latest 50 changes; --limit counts from the beginning, or from --since. Exits 1 when the feed was cut behind --since.
+    A reader resumes with --since and the last feed and seq that it read. A table without --since and --limit shows the
+    latest 50 changes; --limit counts from the beginning, or from --since. Exits 1 when the feed was cut behind --since,
+    or does not hold any more what was read, since a snapshot was restored.
 
     \b
     Examples:
       filesync changes --since 1d
-      filesync changes --since 1842 --jsonl
+      filesync changes --since 5b1c0e9a7d24f683:1842 --jsonl
       filesync changes --consumer bi --commit --jsonl > new.jsonl
       filesync changes --kind deleted --kind moved --endpoint "Project 0001"
     """  # noqa: D301  \b is Typer's mark
@@ -137,13 +141,14 @@ def changes(  # noqa: PLR0913  one parameter for each option
     world: World = ctx.obj
     with world.reading() as database:
         wanted = _change_filter(world, since, chosen_ids(database, endpoint), kind or ())
+        facts = _feed_facts(database) if form is Form.JSON else None
         if consumer is not None:
             turn = begin(world, database, consumer, wanted)
-            show(world, form, _CHANGES, turn.rows(queries.changes(database, turn.wanted, limit), limit))
+            show(world, form, _CHANGES, turn.rows(queries.changes(database, turn.wanted, limit), limit), facts)
         elif form is Form.TABLE and since is None and limit is None:
             show(world, form, _CHANGES, _latest(world, database, wanted))
         else:
-            show(world, form, _CHANGES, islice(queries.changes(database, wanted, limit), limit))
+            show(world, form, _CHANGES, islice(queries.changes(database, wanted, limit), limit), facts)
     if consumer is not None and commit:
         finish(world, turn)
 
@@ -191,10 +196,16 @@ def _change_filter(
     world: World, since: str | None, endpoint_ids: tuple[int, ...] | None, kinds: Sequence[Kind]
 ) -> ChangeFilter:
     words = tuple(kind.value for kind in kinds)
-    if since is not None and since.strip().isdecimal() and len(since) < 19:
-        return ChangeFilter(after_seq=int(since), endpoint_ids=endpoint_ids, kinds=words)
+    place = None if since is None else parse_place(since)
+    if place is not None:
+        return ChangeFilter(place, endpoint_ids=endpoint_ids, kinds=words)
     moment = None if since is None else parse_moment("--since", since, world.clock.now())
     return ChangeFilter(detected_since=moment, endpoint_ids=endpoint_ids, kinds=words)
+
+
+def _feed_facts(database: Database) -> Row:
+    end = lineage.load(database).end
+    return {"feed": end.feed, "last_seq": end.seq}
 
 
 def _latest(world: World, database: Database, wanted: ChangeFilter) -> list[Row]:

@@ -109,7 +109,7 @@ def _chosen(world: World, wanted: str | None) -> "Sequence[tuple[str, Target]]":
 
 def target_rows(world: World) -> Iterator[Mapping[str, Any]]:
     """Describe every target as `notify status --json` does."""
-    from filesync.store import outbox  # noqa: PLC0415  not every command needs SQLite
+    from filesync.store import outbox, positions  # noqa: PLC0415  not every command needs SQLite
 
     targets = addressees(world, world.endpoints())
     if not world.database_path.exists():  # then nothing was told yet
@@ -119,7 +119,7 @@ def target_rows(world: World) -> Iterator[Mapping[str, Any]]:
         waiting = outbox.look(database, world.clock.now())
         for each in targets:
             position = waiting.positions.get(each.key)
-            behind = None if position is None else waiting.last_seq - position
+            behind = None if position is None else positions.count_unseen(database, position)
             yield _row(each, outbox.state_of(database, each.key), outbox.count(database, each.key), behind)
 
 

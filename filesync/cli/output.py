@@ -52,11 +52,11 @@ class View:
     nothing: str = "nothing to show"
 
 
-def show(world: World, form: Form, view: View, rows: Iterable[Row]) -> None:
-    """Write rows as they come."""
+def show(world: World, form: Form, view: View, rows: Iterable[Row], facts: Row | None = None) -> None:
+    """Write rows as they come; a JSON document begins with the facts."""
     match form:
         case Form.JSON:
-            _write_document(world, view.key, rows)
+            _write_document(world, {"schema": SCHEMA, **(facts or {})}, view.key, rows)
         case Form.JSON_LINES:
             for row in rows:
                 world.write(f"{to_json(row)}\n")
@@ -83,8 +83,8 @@ def _write_table(world: World, view: View, rows: Iterable[Row]) -> None:
         world.note(view.nothing)
 
 
-def _write_document(world: World, key: str, rows: Iterable[Row]) -> None:
-    before = f'{{"schema": {SCHEMA}, "{key}": [\n'
+def _write_document(world: World, facts: Row, key: str, rows: Iterable[Row]) -> None:
+    before = f'{to_json(facts)[:-1]}, "{key}": [\n'
     for row in rows:
         world.write(before + to_json(row))
         before = ",\n"

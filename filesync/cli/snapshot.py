@@ -9,6 +9,7 @@ from filesync.cli.options import AsJson
 from filesync.cli.output import Form, choose, show_document
 from filesync.cli.world import World
 from filesync.store import snapshots
+from filesync.store.succession import Succession
 from filesync.tilde import expanded
 
 
@@ -43,7 +44,7 @@ def snapshot(
 def _take(world: World, file: Path, form: Form, *, force: bool) -> None:
     copy = snapshots.take(world.database_path, file, mode=world.settings.file_mode, replace=force)
     if form is Form.JSON:
-        show_document(world, {"path": str(copy.path), "seq": copy.seq, "bytes": copy.size})
+        show_document(world, {"path": str(copy.path), "feed": copy.feed, "seq": copy.seq, "bytes": copy.size})
     else:
         world.write(f"{copy.path}: {copy.size:,} bytes, the feed up to seq {copy.seq}\n")
 
@@ -51,14 +52,26 @@ def _take(world: World, file: Path, form: Form, *, force: bool) -> None:
 def _restore(world: World, file: Path, form: Form, *, force: bool) -> None:
     done = snapshots.restore(file, world.database_path, replace=force)
     world.keep_others_out()  # the copy may have been anybody's
-    world.log.info("restore", seq=done.seq, next_seq=done.next_seq, before=str(done.before) if done.before else None)
+    feed, before = done.feed, str(done.before) if done.before else None
+    facts = {"feed": feed.feed, "seq": feed.seq, "next_seq": feed.next_seq, "before": before}
+    world.log.info("restore", **facts)
     if form is Form.JSON:
-        before = str(done.before) if done.before else None
-        show_document(
-            world,
-            {"path": str(world.database_path), "seq": done.seq, "next_seq": done.next_seq, "before": before},
-        )
+        shown = {"path": str(world.database_path), **facts}
+        show_document(world, {**shown, "is_shorter": feed.is_shorter, "must_reload": feed.astray})
         return
-    world.write(f"{world.database_path}: restored, the feed up to seq {done.seq}; the next is {done.next_seq}\n")
+    world.write(f"{world.database_path}: restored, the feed up to seq {feed.seq}; the next is {feed.next_seq}\n")
     if done.before:
         world.note(f"what was there is in {done.before}")
+    if feed.is_shorter:
+        _tell_readers(world, feed)
+
+
+def _tell_readers(world: World, feed: Succession) -> None:
+    """Say who must read the inventory afresh, and how each goes on."""
+    place = feed.seq if feed.feed is None else f"{feed.feed}:{feed.seq}"
+    world.note(
+        f"whoever has read the feed beyond seq {feed.seq}, by changes --since, SQL or notifications: read the "
+        f"inventory afresh, drop what is not in it, then go on with --since {place}"
+    )
+    for name in feed.astray:
+        world.note(f"consumer {name} has, or may have: when it has read afresh, filesync consumers set {name} {place}")

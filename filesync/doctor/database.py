@@ -172,9 +172,12 @@ def _feed(database: Database, limit: _Limit) -> Iterator[Finding | Skipped]:
     for each in beyond:
         name = each.reader.removeprefix("notify:")
         detail = (
-            f"{each.kind} {name} has read up to {each.seq}, and the feed ends at {each.last_seq}: it would miss changes"
+            f"{each.kind} {name} has read up to {each.seq}, which a restore took back: it must read all files afresh"
+            if each.is_taken_back
+            else f"{each.kind} {name} has read up to {each.seq}, and the feed ends at {each.end.seq}: "
+            "it would miss changes"
         )
-        mend = f"filesync consumers set {shlex.quote(name)} {each.last_seq}"
+        mend = f"filesync consumers set {shlex.quote(name)} {each.end}"
         yield fail("database", "feed", detail, mend if each.kind == "consumer" else _RESTORE, name)
     if wrong:
         said = named([f"{each.endpoint}: {each.counted:,} by the feed, {each.there:,} there" for each in wrong])

@@ -179,6 +179,7 @@ class _Worker:
             f"{count} change{'' if count == 1 else 's'}",
             desk.run_id,
             host=desk.host,
+            feed=batch.feed,
             first_seq=first,
             last_seq=batch.last_seq,
             changes=[*batch.entries],

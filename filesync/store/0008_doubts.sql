@@ -37,3 +37,18 @@ CREATE TABLE odd_entries (
     seen_in INTEGER NOT NULL,
     PRIMARY KEY (endpoint_id, external_id)
 ) STRICT, WITHOUT ROWID;
+
+-- Which feed this is: the row with the highest number. A new row, with a new name, for each restore: up to `shared_seq` the
+-- feed is the one before; from `next_seq` on it is this one alone; the numbers between belong to changes that are lost.
+-- A database of an older version that was just restored has given out numbers behind its last change.
+CREATE TABLE feeds (
+    number INTEGER PRIMARY KEY,
+    feed TEXT NOT NULL UNIQUE,
+    shared_seq INTEGER NOT NULL,
+    next_seq INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO feeds (feed, shared_seq, next_seq)
+SELECT lower(hex(randomblob(8))), max(r.floor_seq, coalesce((SELECT max(seq) FROM changes), 0)),
+    1 + coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'changes'), 0)
+FROM retention AS r;

@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from filesync.store import lineage
 from filesync.store.database import Database
+from filesync.store.lineage import Place
 
 OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 
@@ -38,12 +40,16 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
-    """A reader of the feed that is ahead of its end."""
+    """A reader of the feed that has read what is not in it: ahead of its end, or what a restore took back.
+
+    `end` is where a reader is that has read everything.
+    """
 
     reader: str
     kind: str  # consumer, notify
     seq: int
-    last_seq: int
+    is_taken_back: bool
+    end: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +139,18 @@ def wrong_feed(database: Database, is_over: IsOver) -> Sequence[Disagreement] | 
 
 
 def readers_beyond(database: Database) -> Sequence[Beyond]:
-    """Find readers that are ahead of the feed: it is an older one than they have read, and they would miss changes."""
+    """Find readers whose place is not in the feed: they are ahead of it, or a restore took back what they have read.
+
+    A receiver of notifications is told by each message of which feed it is, and may be anywhere below the end.
+    """
     with database.reading() as connection:
-        last = connection.execute(
-            """SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'changes'), 0),
-                          (SELECT floor_seq FROM retention))"""
-        ).fetchone()[0]
-        rows = connection.execute("SELECT reader, kind, seq FROM feed_positions WHERE seq > ? ORDER BY 1", (last,))
-        return [Beyond(reader, kind, seq, last) for reader, kind, seq in rows]
+        known = lineage.read(connection)
+        rows = connection.execute("SELECT reader, kind, seq FROM feed_positions ORDER BY 1").fetchall()
+    return [
+        Beyond(reader, kind, seq, known.took_back(seq), known.end)
+        for reader, kind, seq in rows
+        if (not known.holds(Place(seq)) if kind == "consumer" else seq > max(known.given, known.end.seq))
+    ]
 
 
 def growth(database: Database, is_over: IsOver) -> dict[str, int] | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from filesync.clock import Timestamp
+from filesync.store import lineage
 from filesync.store.database import Database
 from filesync.store.stored import from_json, object_of
 
@@ -30,8 +31,9 @@ _Key = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A piece of the feed; who got it has seen everything up to `last_seq`."""
+    """A piece of the feed of that name; who got it has seen everything up to `last_seq`."""
 
+    feed: str
     entries: tuple[Entry, ...]
     last_seq: int
 
@@ -41,7 +43,8 @@ def read_batch(database: Database, after_seq: int, endpoint_ids: Collection[int]
     with database.reading() as connection:
         last = connection.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()[0]
         rows = connection.execute(_ROWS, (after_seq, json.dumps([*endpoint_ids])))
-        return _Collector(connection, most).collect(rows, after_seq, max(last, after_seq))
+        feed = lineage.current(connection)
+        return _Collector(connection, feed, most).collect(rows, after_seq, max(last, after_seq))
 
 
 def last_before(database: Database, moment: Timestamp) -> int:
@@ -58,7 +61,8 @@ def last_before(database: Database, moment: Timestamp) -> int:
 class _Collector:
     """Puts rows into entries until the batch is full and no folder's change is cut in two."""
 
-    def __init__(self, connection: sqlite3.Connection, most: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, feed: str, most: int) -> None:
+        self._feed = feed
         self._folders = _Folders(connection)
         self._most = most
         self._entries: list[Entry] = []
@@ -72,10 +76,10 @@ class _Collector:
             change = self._folders.change_of(row)
             key = (row["sync_log_id"], row["endpoint_id"], row["kind"], *change) if change else None
             if self._is_full() and key not in self._groups:
-                return Batch(tuple(self._entries), seen)
+                return Batch(self._feed, tuple(self._entries), seen)
             self._add(row, key, change)
             seen = row["seq"]
-        return Batch(tuple(self._entries), last_seq)
+        return Batch(self._feed, tuple(self._entries), last_seq)
 
     def _is_full(self) -> bool:
         return len(self._entries) >= self._most or self._size >= LARGEST

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from filesync.clock import Timestamp
+from filesync.store import lineage
 from filesync.store.database import Database
+from filesync.store.lineage import Lineage
 
 Kind = Literal["consumer", "notify"]
 
@@ -27,20 +29,22 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What the feed holds: everything after `floor_seq`, up to `last_seq`, the last that was ever given out."""
+    """What the feed holds: everything after `floor_seq`, up to the `lineage`'s end."""
 
     floor_seq: int
-    last_seq: int
+    lineage: Lineage
+
+    @property
+    def last_seq(self) -> int:
+        """The last `seq` that this feed gave out."""
+        return self.lineage.end.seq
 
 
 def feed_span(database: Database) -> Span:
-    """Tell where the feed begins and ends."""
+    """Tell where the feed begins and ends, and which it is."""
     with database.reading() as connection:
-        row = connection.execute(
-            """SELECT floor_seq, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'changes'), 0)
-               FROM retention"""
-        ).fetchone()
-        return Span(*row)
+        floor = connection.execute("SELECT floor_seq FROM retention").fetchone()[0]
+        return Span(floor, lineage.read(connection))
 
 
 def count_unseen(database: Database, seq: int) -> int:

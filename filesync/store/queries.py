@@ -11,8 +11,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from filesync.clock import Timestamp
-from filesync.errors import FeedCutError, StoreError
+from filesync.errors import FeedCutError, FeedLostError, StoreError
+from filesync.store import lineage
 from filesync.store.database import Database
+from filesync.store.lineage import Place
 from filesync.store.stored import from_json, identity_of
 
 if TYPE_CHECKING:
@@ -34,12 +36,12 @@ class KnownEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class ChangeFilter:
-    """Which changes are asked for: after `seq`, or detected since, or all there are; of all endpoints when None.
+    """Which changes are asked for: after a place, or detected since, or all there are; of all endpoints when None.
 
     The kind `modified` means every change of content, whatever its kind; without `kinds` all but `touched`.
     """
 
-    after_seq: int | None = None
+    after: Place | None = None
     detected_since: Timestamp | None = None
     endpoint_ids: tuple[int, ...] | None = None
     kinds: tuple[str, ...] = ()
@@ -63,13 +65,15 @@ def endpoints(database: Database) -> list[KnownEndpoint]:
 def changes(database: Database, wanted: ChangeFilter, most: int | None = None) -> Iterator[Row]:
     """Read the feed in the order of `seq`; `most` is how many the caller will take.
 
-    Raises FeedCutError when some of what is asked for was dropped.
+    Raises FeedCutError when some of what is asked for was dropped, FeedLostError when it is another feed, or becomes
+    another while it is read.
     """
-    seq, size = _start(database, wanted), page_size(most)
+    size = page_size(most)
+    feed, seq = _start(database, wanted)
     where, parameters = _change_condition(wanted)
     sql = f"{_CHANGES} WHERE c.seq > :seq AND {where} ORDER BY c.seq LIMIT :size"
     while True:
-        page = [_change(row) for row in _whole_page(database, sql, {**parameters, "seq": seq, "size": size})]
+        page = _whole_page(database, feed, sql, {**parameters, "seq": seq, "size": size})
         yield from page
         if len(page) < size:
             return
@@ -169,33 +173,37 @@ def _kind_condition(kinds: Sequence[str]) -> str:
     return f"({named} OR c.content_changed)" if "modified" in kinds else named
 
 
-def _start(database: Database, wanted: ChangeFilter) -> int:
-    """Find after which `seq` to begin.
+def _start(database: Database, wanted: ChangeFilter) -> tuple[str, int]:
+    """Find of which feed to read, and after which `seq` to begin.
 
     The index on the times answers that: the plus sign keeps SQLite from walking along `seq` until it meets the time.
     """
-    if wanted.after_seq is not None:
-        return wanted.after_seq
     since = wanted.detected_since
     with database.reading() as connection:
+        known = lineage.read(connection)
+        if wanted.after is not None:
+            lineage.check(known, wanted.after, "--since", "--since")
+            return known.feed, wanted.after.seq
         floor, floor_at = connection.execute("SELECT floor_seq, floor_at FROM retention").fetchone()
         if since is None:
-            return int(floor)
+            return known.feed, int(floor)
         if floor_at is not None and since <= floor_at:
             raise _cut(connection, floor)
         first, last = connection.execute(
             "SELECT min(+seq), (SELECT max(seq) FROM changes) FROM changes WHERE detected_at >= ?", (since,)
         ).fetchone()
-        return int(first - 1 if first else last or floor)
+        return known.feed, int(first - 1 if first else last or floor)
 
 
-def _whole_page(database: Database, sql: str, parameters: dict[str, Any]) -> list[Row]:
+def _whole_page(database: Database, feed: str, sql: str, parameters: dict[str, Any]) -> list[Row]:
     """Read a page of the feed, unless some of what follows `seq` was dropped, long ago or just now."""
     with database.reading() as connection:
+        if lineage.current(connection) != feed:
+            raise FeedLostError("a snapshot was restored while the feed was read; begin again where this began")
         floor = connection.execute("SELECT floor_seq FROM retention").fetchone()[0]
         if parameters["seq"] < floor:
             raise _cut(connection, floor)
-        return rows_of(connection, sql, parameters)
+        return [{"feed": feed, **_change(row)} for row in rows_of(connection, sql, parameters)]
 
 
 def _cut(connection: sqlite3.Connection, floor: int) -> FeedCutError:

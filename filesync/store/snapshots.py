@@ -11,34 +11,37 @@ import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from filesync.errors import LocalFileError, StoreError
 from filesync.locks import FileLock, follow_ours, put_in_place, room_beside
-from filesync.store import migrations
+from filesync.store import migrations, succession
 from filesync.store.copies import mode_like, write_copy
 from filesync.store.database import beside, newer, open_for_reading, problems_named
 from filesync.store.places import lock_folder, use_lock
+from filesync.store.succession import Knowledge, Succession
 
 _PAGES = 2000  # of 4 KiB, copied in one step
 _OURS = {"endpoints", "files", "folders", "changes", "sync_logs", "sync_state", "scheduler"}
 OnStep = Callable[[str], None]
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A copy: where it is, the last `seq` of its feed, and how many bytes it has."""
+    """A copy: where it is, its feed, the last `seq` of that, and how many bytes it has."""
 
     path: Path
+    feed: str | None
     seq: int
     size: int
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What came back: the last `seq` of its feed, the one that the next change gets at least, the database before."""
+    """What came back: how the feed goes on, and where the database is kept that was there before."""
 
-    seq: int
-    next_seq: int
+    feed: Succession
     before: Path | None
 
 
@@ -76,12 +79,12 @@ def restore(snapshot: Path, database: Path, *, replace: bool = False, on_step: O
         partial = room / database.name
         _fetch(snapshot, partial)
         on_step("fetched")
-        seq = _check(snapshot, partial)
+        _check(snapshot, partial)
         on_step("checked")
-        next_seq = _never_again(partial, database, seq)
+        feed = _go_on(partial, database)
         existed = database.exists()
         _put(partial, database, before, on_step)
-    return Restored(seq, next_seq, before if existed else None)
+    return Restored(feed, before if existed else None)
 
 
 def _check_target(database: Path, target: Path, *, replace: bool) -> None:
@@ -125,7 +128,8 @@ def _room(database: Path) -> Iterator[Path]:
 def _copy(source: sqlite3.Connection, target: Path, *, mode: int) -> Copy:
     with problems_named(target):
         write_copy(source, target, mode=mode)
-        return Copy(target, _on(target, _last_seq), target.stat().st_size)
+        copied = _on(target, succession.ask)
+        return Copy(target, copied.feed, copied.end, target.stat().st_size)
 
 
 def _fetch(snapshot: Path, partial: Path) -> None:
@@ -138,8 +142,8 @@ def _fetch(snapshot: Path, partial: Path) -> None:
         source.backup(copy)
 
 
-def _check(snapshot: Path, partial: Path) -> int:
-    """Make sure that it is a whole database of ours; return its last `seq`."""
+def _check(snapshot: Path, partial: Path) -> None:
+    """Make sure that it is a whole database of ours."""
     with _damage_named(snapshot), _opened(partial.as_uri()) as copy:
         tables = {row[0] for row in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         version = copy.execute("PRAGMA user_version").fetchone()[0]
@@ -150,7 +154,6 @@ def _check(snapshot: Path, partial: Path) -> int:
         found = [row[0] for row in copy.execute("PRAGMA integrity_check(1)")]
         if found != ["ok"] or copy.execute("PRAGMA foreign_key_check").fetchone():
             raise StoreError(_damaged(snapshot))
-        return _last_seq(copy)
 
 
 @contextlib.contextmanager
@@ -173,15 +176,12 @@ def _is_damage(problem: BaseException | None) -> bool:
     return name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
 
 
-def _never_again(partial: Path, database: Path, seq: int) -> int:
-    """Let the feed go on behind every `seq` that was ever given out: readers may have seen it."""
-    last = seq
+def _go_on(partial: Path, database: Path) -> Succession:
+    present = Knowledge()
     with contextlib.suppress(sqlite3.DatabaseError):  # a damaged database cannot tell
-        last = max(seq, _on(database, _last_seq)) if database.exists() else seq
+        present = _on(database, succession.ask) if database.exists() else present
     with problems_named(partial), _opened(partial.as_uri()) as copy:
-        copy.execute("DELETE FROM sqlite_sequence WHERE name = 'changes'")
-        copy.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('changes', ?)", (last,))
-    return last + 1
+        return succession.succeed(copy, present)
 
 
 def _put(partial: Path, database: Path, before: Path, on_step: OnStep) -> None:
@@ -232,16 +232,11 @@ def _replace(partial: Path, database: Path) -> None:
     put_in_place(partial, database)
 
 
-def _last_seq(connection: sqlite3.Connection) -> int:
-    row = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'changes'").fetchone()
-    return int(row[0] or 0)
-
-
 def _page_size(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA page_size").fetchone()[0])
 
 
-def _on(path: Path, ask: Callable[[sqlite3.Connection], int]) -> int:
+def _on(path: Path, ask: Callable[[sqlite3.Connection], Answer]) -> Answer:
     with _opened(f"{path.as_uri()}?mode=ro") as connection:
         return ask(connection)
 

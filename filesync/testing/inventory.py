@@ -21,6 +21,7 @@ from filesync.store.database import Database, open_for_reading, open_for_writing
 from filesync.store.endpoints import Declared, Stored, bring_in_line
 from filesync.store.finding import FileFilter, find
 from filesync.store.journal import Outcome
+from filesync.store.lineage import Place
 from filesync.store.queries import ChangeFilter, KnownEndpoint, Row
 from filesync.sync.comparing import Comparison, Doors, comparing
 from filesync.sync.endpoint import Attempt, Sync, sync_endpoint
@@ -148,7 +149,9 @@ class Inventory:
         return {id_: {name: row[name] for name in row if name not in _OURS} for id_, row in every.items()}
 
     def changes(self, after_seq: int = 0) -> list[Row]:
-        return self._read(lambda database: list(queries.changes(database, ChangeFilter(after_seq, kinds=_KINDS))))
+        return self._read(
+            lambda database: list(queries.changes(database, ChangeFilter(Place(after_seq), kinds=_KINDS)))
+        )
 
     def last_seq(self) -> int:
         latest = self._read(lambda database: queries.latest_changes(database, ChangeFilter(kinds=_KINDS), 1))

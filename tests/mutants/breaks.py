@@ -302,10 +302,10 @@ BREAKS = (
         "removals-one-by-one",
         "all removals of a sync are written together",
         _RUN,
-        "                    self._owed.step(self._stamp())\n            self.tally.folders_skipped",
-        "                    self._owed.step(self._stamp())\n"
+        "                    pass  # what is left fits into this commit\n",
+        "                    pass\n"
         "                self._connection.execute('COMMIT')\n"
-        "                self._connection.execute('BEGIN IMMEDIATE')\n            self.tally.folders_skipped",
+        "                self._connection.execute('BEGIN IMMEDIATE')\n",
         "test_crash_points.py test_fail_at_nth_write.py",
     ),
     Break(
@@ -331,6 +331,14 @@ BREAKS = (
         "self._connection.executemany(_PUT_CHANGE, changes)",
         "self._connection.executemany(_PUT_CHANGE, changes[:50])",
         "test_sync_requests.py test_model_acc.py test_model_drive.py",
+    ),
+    Break(
+        "what-a-restore-took-back-is-read-on",
+        "who has read what a restore took back is told to read afresh",
+        "filesync/store/lineage.py",
+        "return any(each.shared_seq < seq < each.next_seq for each in self.lives)",
+        "return False",
+        "test_snapshot.py",
     ),
     # --- 5. Due --------------------------------------------------------------------------------------------------
     Break(
