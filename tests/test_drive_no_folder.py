@@ -54,6 +54,8 @@ def test_what_is_left_out_is_counted(mine: Drive) -> None:
     assert json.loads(state["provider_state"])["left_out"] == {"own": 3, "shared": 3}
     mine.home.sync()  # a sync that lists nothing forgets nothing
     assert mine.home.query("SELECT provider_state FROM sync_state") == [state]
+    said = " ".join(mine.home.run("--verbose", "doctor", "--offline").out.split())
+    assert "left out on purpose: D: 3 of this account's own in no folder (orphans, computers), 3 shared" in said
 
 
 def test_shared_with_me_gives_each_kind_a_heading_of_its_own(mine: Drive) -> None:

@@ -23,7 +23,6 @@ from tests.homes import READER, Acc, Drive
 from tests.truth import assert_acc_truth, assert_drive_truth
 
 HOUR, DAY = 3600, 86_400
-on_branch_big = pytest.mark.xfail(strict=True, reason="mended on branch big")
 
 
 @pytest.fixture(autouse=True)
@@ -213,7 +212,6 @@ def test_deletions_are_removed_and_noted_as_accepted_in_one_commit(acc: Acc) -> 
     assert len(acc.home.files()) == 20
 
 
-@on_branch_big
 def test_a_file_that_was_deleted_again_while_old_rows_are_dropped_keeps_its_row(tmp_path: Path) -> None:
     home = CliHome(tmp_path)
     home.configure({"name": "A"})

@@ -158,10 +158,11 @@ def _syncs(patient: Patient, _: Wanted) -> Iterator[Result]:
             yield from (Skipped("syncs", each, "there is no database to look at") for each in CHECKS["syncs"])
             return
         waiting, odd = examination.waiting_removals(found), examination.odd_entries(found)
+        left_out = examination.left_out(found)
     if patient.config is None:
         yield Skipped("syncs", "endpoints", _NO_CONFIG)
     else:
-        yield from syncs.check_endpoints(endpoint_statuses(patient.world))
+        yield from syncs.check_endpoints(endpoint_statuses(patient.world), left_out)
     yield syncs.check_dead(patient.open_syncs, running)
     yield from syncs.check_locks(patient.held, patient.open_syncs, running, now)
     yield from syncs.check_removals(waiting, running, now)

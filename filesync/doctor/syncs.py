@@ -1,7 +1,7 @@
 """The syncs: how the endpoints are, what dead processes left behind, who holds which lock, what waits to be removed."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from filesync.schedule import TEMPORARY
 from filesync.status import Status
 from filesync.store.examination import Odd, Open, Waiting
 
+_NAMED = 5  # endpoints that leave something out
 _SILENCE = timedelta(
     minutes=15
 )  # a sync says every few seconds that it lives, and ends itself after ten silent minutes
@@ -26,8 +27,8 @@ class Held:
     pid: int | None = None
 
 
-def check_endpoints(statuses: Sequence[Status]) -> Iterator[Finding]:
-    """Name every endpoint that a person should look at."""
+def check_endpoints(statuses: Sequence[Status], left_out: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+    """Name every endpoint that a person should look at, and what those that are well leave out on purpose."""
     bad = [finding for status in statuses if (finding := _endpoint(status))]
     yield from bad
     well = len(statuses) - len(bad)
@@ -35,7 +36,7 @@ def check_endpoints(statuses: Sequence[Status]) -> Iterator[Finding]:
         yield ok(
             "syncs",
             "endpoints",
-            f"{well:,} of {counted(len(statuses), 'endpoint')} well",
+            f"{well:,} of {counted(len(statuses), 'endpoint')} well{_left_out(left_out)}",
         )
 
 
@@ -85,6 +86,11 @@ def check_odd(found: Sequence[Odd]) -> Iterator[Finding]:
         yield warn("syncs", "odd", f"{detail}{' and others' if each.count > 1 else ''}", mend, each.endpoint)
     if not found:
         yield ok("syncs", "odd", "no entry has anything odd in it")
+
+
+def _left_out(found: Mapping[str, Sequence[str]]) -> str:
+    said = [f"{name}: {named(what)}" for name, what in found.items()]
+    return f"; left out on purpose: {named(said, _NAMED)}" if said else ""
 
 
 def _endpoint(status: Status) -> Finding | None:

@@ -26,6 +26,9 @@ CREATE TABLE owed (
 -- When a full listing by pages had named every folder: marks that are older than this are served by its other pages.
 ALTER TABLE sync_state ADD COLUMN folders_known_at TEXT;
 
+-- JSON list: what the last complete sync left out on purpose, in words.
+ALTER TABLE sync_state ADD COLUMN left_out TEXT NOT NULL DEFAULT '[]';
+
 ALTER TABLE sync_logs ADD COLUMN odd_entries INTEGER NOT NULL DEFAULT 0;
 
 -- Files and folders of which the service said something that cannot be so; `said_in` is the sync that reported it.

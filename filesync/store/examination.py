@@ -12,6 +12,7 @@ from typing import Any
 from filesync.store import lineage
 from filesync.store.database import Database
 from filesync.store.lineage import Place
+from filesync.store.stored import from_json
 
 OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 
@@ -207,6 +208,16 @@ def odd_entries(database: Database) -> Sequence[Odd]:
                WHERE e.is_active GROUP BY e.id ORDER BY e.name"""
         )
         return [Odd(*row) for row in rows]
+
+
+def left_out(database: Database) -> Mapping[str, Sequence[str]]:
+    """Give what each active endpoint's last complete sync left out on purpose, in words."""
+    with database.reading() as connection:
+        rows = connection.execute(
+            """SELECT e.name, s.left_out FROM endpoints AS e JOIN sync_state AS s ON s.endpoint_id = e.id
+               WHERE e.is_active AND s.left_out <> '[]' ORDER BY e.name"""
+        )
+        return {name: from_json(text) for name, text in rows}
 
 
 def _asked(database: Database, sql: str, is_over: IsOver, *values: object) -> list[tuple[Any, ...]] | None:

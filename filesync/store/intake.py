@@ -129,7 +129,7 @@ class Intake:
             case Unreadable() | Unanswered():
                 self._doubt(batch)
             case Resolved():
-                self._removals.decide(batch.id, batch.gone)
+                self._removals.decide(batch.id, batch.gone, rescoped=self._memory.rescoping)
             case Corrected():
                 self._corrected(batch)
 

@@ -2,13 +2,14 @@
 
 import json
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from filesync.clock import Timestamp, to_timestamp
 from filesync.model import Identity, State
-from filesync.store.stored import identity_of
+from filesync.store.stored import from_json, identity_of
 from filesync.store.tree import WITH_ALL
 
 
@@ -93,6 +94,19 @@ class Memory:
     def listing_since(self, sync_began: Timestamp) -> Timestamp:
         """Tell since when the listing under way names what there is; one that no full sync began, since this sync."""
         return self.full_begun_at or sync_began
+
+    @property
+    def left_out(self) -> list[str]:
+        """Give what the last complete sync left out on purpose."""
+        found: list[str] = from_json(self._read("left_out"))
+        return found
+
+    def note_left_out(self, what: Sequence[str]) -> None:
+        """Remember what the service shows and the provider leaves out on purpose."""
+        self._connection.execute(
+            "UPDATE sync_state SET left_out = ? WHERE endpoint_id = ?",
+            (json.dumps(list(what), ensure_ascii=False), self.endpoint_id),
+        )
 
     def note_folders_known(self, now: Timestamp) -> None:
         """Remember that the full listing under way has named every folder."""

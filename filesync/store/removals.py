@@ -96,14 +96,22 @@ class Removals:
             (self._endpoint_id, json.dumps(list(file_ids))),
         )
 
-    def decide(self, id_: str, fate: Gone | None) -> None:
+    def decide(self, id_: str, fate: Gone | None, *, rescoped: bool) -> None:
         """Take the answer of a look-up: gone and why, or (None) still there, and then its folder is read again."""
         if fate is not None:
             self._connection.execute(
-                """UPDATE candidates SET fate = ?, looked_up = 1, asked_in = ?,
-                   cause = CASE WHEN ? THEN 'access' ELSE cause END
-                   WHERE endpoint_id = ? AND external_id = ?""",
-                (fate.value, self._sync_log_id, fate is Gone.ACCESS_LOST, self._endpoint_id, id_),
+                """UPDATE candidates SET fate = :fate, looked_up = 1, asked_in = :sync,
+                   vanished = vanished AND NOT :left, cause = CASE WHEN :left THEN 'config'
+                       WHEN :refused THEN 'access' ELSE cause END
+                   WHERE endpoint_id = :endpoint AND external_id = :id""",
+                {
+                    "fate": fate.value,
+                    "sync": self._sync_log_id,
+                    "left": rescoped and fate is Gone.OUT_OF_SCOPE,  # by the configuration: nothing vanished
+                    "refused": fate is Gone.ACCESS_LOST,
+                    "endpoint": self._endpoint_id,
+                    "id": id_,
+                },
             )
             return
         self._connection.execute(

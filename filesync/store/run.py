@@ -264,6 +264,12 @@ class Run:
         """List the entries with something odd in them that no sync before has reported."""
         return self._odd_entries.reported(most)
 
+    def note_left_out(self, what: Sequence[str]) -> None:
+        """Remember what a complete listing left out on purpose, where that is something else than before."""
+        if not self._is_trial and self._memory.left_out != list(what):
+            with self._writing():
+                self._memory.note_left_out(what)
+
     def remove(self, *, accepted: bool) -> None:
         """Write removals in steps when they are many; those that fit into one commit go with the outcome.
 

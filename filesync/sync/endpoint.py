@@ -115,6 +115,8 @@ def _read_and_decide(sync: Sync, attempt: Attempt, provider: Provider, database:
                 return doubt
             _decide_removals(sync, attempt, provider)
             ending = _doubt(attempt.run) or _success_or_gaps(attempt.run.unread(), attempt.run.unanswered())
+            if ending.listed:
+                attempt.run.note_left_out(provider.left_out())
             if ending.removals:
                 attempt.run.remove(accepted=sync.accept_deletions)
             return ending

@@ -6,7 +6,10 @@ from filesync.model import RemoteFile, RemoteFolder
 from filesync.providers.base import Known
 from filesync.providers.google_drive.translate import Item, to_file, to_folder
 
-IN_NO_FOLDER = "in-no-folder"  # our own folder; no id of Drive's has this shape
+# Folders of our own; no id of Drive's has this shape.
+IN_NO_FOLDER = "in-no-folder"
+SHARED_WITH_ME = "shared-with-me"
+HEADINGS = frozenset({IN_NO_FOLDER, SHARED_WITH_ME})
 
 
 class Places:

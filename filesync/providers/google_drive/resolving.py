@@ -8,6 +8,7 @@ from filesync.providers.base import Known
 from filesync.providers.crew import Crew
 from filesync.providers.evidence import Evidence
 from filesync.providers.google_drive.api import Drive
+from filesync.providers.google_drive.placing import HEADINGS
 from filesync.providers.google_drive.routes import concerns_all
 from filesync.providers.google_drive.scope import Scope
 from filesync.providers.google_drive.translate import Item
@@ -57,7 +58,10 @@ class Resolver:
         self._evidence = evidence
 
     def resolve(self, candidates: Sequence[Candidate]) -> Iterator[Batch]:
-        for candidate, seen in look_up_all(self._drive, candidates, self._evidence):
+        # Headings of ours, which Drive does not know: this scope has none, or they would be shown.
+        yield from (Resolved(each.id, Gone.OUT_OF_SCOPE) for each in candidates if each.id in HEADINGS)
+        asked = [each for each in candidates if each.id not in HEADINGS]
+        for candidate, seen in look_up_all(self._drive, asked, self._evidence):
             if isinstance(seen, FilesyncError):
                 self._evidence.note_failure(candidate.id, seen)
             else:

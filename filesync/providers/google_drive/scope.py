@@ -8,12 +8,11 @@ from filesync.model import RemoteFolder
 from filesync.providers.base import Known
 from filesync.providers.google_drive.api import Drive, Reach
 from filesync.providers.google_drive.memory import Memory
-from filesync.providers.google_drive.placing import Places
+from filesync.providers.google_drive.placing import SHARED_WITH_ME, Places
 from filesync.providers.google_drive.routes import is_of_its_kind
 from filesync.providers.google_drive.translate import Item
 
 # Our own folder; no id of Drive's has this shape.
-_SHARED_WITH_ME = "shared-with-me"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class Scope:
         return RemoteFolder(memory.root_id, "", None, listable=self.is_subtree)
 
     def places(self, known: Known) -> Places:
-        return Places(known, _SHARED_WITH_ME if self.adopts else None)
+        return Places(known, SHARED_WITH_ME if self.adopts else None)
 
     @property
     def adopts(self) -> bool:
@@ -69,7 +68,7 @@ class Scope:
         """Give the folder for what is shared with the account and hangs in no visible folder."""
         if not self.adopts:
             return None
-        return RemoteFolder(_SHARED_WITH_ME, "Shared with me", memory.root_id, listable=False)
+        return RemoteFolder(SHARED_WITH_ME, "Shared with me", memory.root_id, listable=False)
 
     def __str__(self) -> str:
         if self.folder_id:
