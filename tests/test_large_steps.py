@@ -6,8 +6,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -55,9 +58,40 @@ class Large:
         assert kills, "nobody was killed"
         return told
 
-    def sync_until_some(self, condition: str, *options: str) -> int:
+    def sync_killed_at_random(self, chance: Random) -> dict[str, Any]:
+        """Sync until a process comes to its end; each but the last few is killed after some seconds."""
+        kills, most, longest, began = 0, 0, 0.0, time.monotonic()
+        while True:
+            command = [sys.executable, "-m", "tests.large", str(self.path)]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+                try:
+                    out, _ = process.communicate(timeout=chance.uniform(2, 12) * 1.2**kills)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    kills += 1
+                    continue
+            assert process.returncode == 0
+            told: dict[str, Any] = json.loads(out.splitlines()[-1])
+            assert told["status"] == "success", told
+            most, longest = max(most, told["mebibytes"]), max(longest, told["longest_seconds"])
+            seconds = round(time.monotonic() - began)
+            return {"kills": kills, "seconds": seconds, "mebibytes": most, "longest_commit": longest}
+
+    @contextmanager
+    def other(self) -> Iterator[dict[str, Any]]:
+        """Have another process write and read all the time; what it met is in the dictionary afterwards."""
+        found: dict[str, Any] = {}
+        command = [sys.executable, "-c", OTHER, str(self.path / "data" / "connector.db")]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            yield found
+            out, _ = process.communicate("\n")
+            found |= json.loads(out)
+
+    def sync_until_some(self, condition: str, *options: str, first: int = 2) -> int:
         """Kill syncs, each later than the one before, until one has left files like that; tell how many."""
-        for kill_at in range(2, 60):
+        for kill_at in range(first, first + 60):
             assert self.sync(*options, kill_at=kill_at) is None, "it came to its end at once"
             [(found,)] = self.query(f"SELECT count(*) FROM files WHERE {condition}")
             if found:
@@ -124,8 +158,7 @@ def test_deletions_that_were_accepted_once_are_finished_however_often_the_sync_i
     assert told["error_type"] == "mass_delete"
     assert large.count() == FILES
     large.sync_until_some("deleted_at IS NOT NULL", "--accept-deletions")
-    while not (told := large.sync(kill_at=8)):
-        large.assert_feed_is_the_table()
+    told = large.sync_under_kills(every=3)
     assert told["status"] == "success"
     assert large.count() == 10
     large.assert_nothing_is_left()
@@ -138,3 +171,50 @@ def test_a_stop_between_two_steps_keeps_what_was_done(large: Large) -> None:
     told = large.sync()
     assert told is not None
     assert told["tally"]["files_updated"] == FILES - done
+
+
+OTHER = """
+import json, sqlite3, sys, time
+path, longest, rounds = sys.argv[1], 0.0, 0
+connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+print("there", flush=True)
+import select
+while not select.select([sys.stdin], [], [], 0.02)[0]:
+    began = time.monotonic()
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("UPDATE scheduler SET last_exit_code = last_exit_code")
+    connection.execute("COMMIT")
+    connection.execute("SELECT count(*) FROM files WHERE endpoint_id = 1 AND file_path > '/T' LIMIT 1").fetchone()
+    longest, rounds = max(longest, time.monotonic() - began), rounds + 1
+print(json.dumps({"rounds": rounds, "longest_seconds": round(longest, 3)}))
+"""
+
+
+@pytest.mark.soak
+def test_a_million_files_are_renamed_refiltered_and_deleted_under_kills(tmp_path: Path) -> None:
+    """Print what it took: the figures stand in docs/performance.md."""
+    files = int(os.environ.get("FILESYNC_SOAK_FILES", "1000000"))
+    large, chance = Large(tmp_path, files), Random(1)
+    figures = {"listed": large.sync_killed_at_random(chance)}
+    assert large.count() == files
+    with large.other() as other:
+        Plan(files, top="Renamed").write(tmp_path)
+        figures["renamed"] = large.sync_killed_at_random(chance)
+        assert large.count("file_path LIKE '/Renamed/%'") == files
+        large.configure(file_types=["pdf"])
+        figures["filtered"] = large.sync_killed_at_random(chance)
+        assert large.count() == files // 2
+        large.configure()
+        figures["unfiltered"] = large.sync_killed_at_random(chance)
+        assert large.count() == files
+        Plan(files, top="Renamed", trashed=files // 2 + 1).write(tmp_path)
+        blocked = large.sync()
+        assert blocked is not None
+        assert blocked["error_type"] == "mass_delete"
+        large.sync_until_some("deleted_at IS NOT NULL", "--accept-deletions", first=blocked["commits"] - 2)
+        figures["deleted"] = large.sync_killed_at_random(chance)
+    assert large.count() == files - files // 2 - 1
+    large.assert_nothing_is_left()
+    figures["other"] = other
+    sys.stdout.write(f"{json.dumps(figures, indent=1)}\n")
+    assert all(told["mebibytes"] < 200 for told in figures.values() if "mebibytes" in told)
