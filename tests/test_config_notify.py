@@ -119,7 +119,7 @@ def test_config_show_says_who_is_told_without_what_is_secret(tmp_path: Path) -> 
     )
     shown = home.run("config", "show", "--json")
     assert shown.document["notify"] == {
-        "a": {"type": "ping", "url": "https://hc.example", "timeout": "10s"},
+        "a": {"type": "ping", "url": "https://hc.example", "timeout": "5s"},
         "b": {
             "type": "webhook",
             "url": "https://x.example",

@@ -155,7 +155,8 @@ class Dying:
 
 def wait():
     os.write(2, b"<here>")
-    threading.Event().wait(60)
+    for _ in range(600):  # a signal between two steps is seen at the next, not only at the end
+        threading.Event().wait(0.1)
 
 if os.environ["WAIT_AT"] == "exit":
     atexit.register(wait)
@@ -212,9 +213,11 @@ def test_ctrl_c_is_silent_from_our_first_line_to_the_last(
     assert (code, shown.partition(HERE)[2].replace(b"^C", b"").strip()) == (130, b""), shown
 
 
-# A shell gives its child the terminal; so does this, and then becomes the program.
+# A shell gives its child the terminal, and Ctrl-C with it, even where the tests
+# themselves run in the background; so does this, and then becomes the program.
 IN_FOREGROUND = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.environ["WAIT_AT"] = os.environ.pop("WAIT_AT_LAST")
 os.execv(sys.argv[1], sys.argv[1:])
