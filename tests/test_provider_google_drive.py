@@ -400,11 +400,14 @@ def test_a_stopped_listing_goes_on_and_ends_as_an_undisturbed_one(
     memory = Memory()
     memory.sync(connect(drive), batches=batches)
     stated = [page for page in memory.of(Page) if isinstance(page, Page) and (page.files or page.folders)]
+    had_ended = bool(memory.of(ScopeListed))
     sim.state.add_file(drive, "meanwhile.pdf")
     memory.sync(connect(drive))
     check(sim, memory, drive)
     pages = sum(ceil(len(each) / PAGE_WITH_PARENTS) for page in stated for each in (page.files, page.folders))
-    assert sim.count("files.list") == 2 + 3 - pages  # only what was read ahead of the statements, not stated pages
+    # Only what was read ahead of the statements, not stated pages; on a slow machine one statement may hold several
+    # pages, and so many batches may have been the whole listing.
+    assert sim.count("files.list") == 2 + 3 - (0 if had_ended else pages)
     assert memory.of(ScopeListed)
 
 

@@ -302,7 +302,7 @@ def test_a_signal_ends_the_wait_for_a_migration_elsewhere(tmp_path: Path) -> Non
         load(dump_of(1), scene.home.database)
         with FileLock(migration_lock(scene.home.database)):
             process = scene.home.spawn("sync")
-            wait_until(lambda: opened(process, scene.home.database))
+            wait_until(lambda: opened(process, migration_lock(scene.home.database)))
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=30)  # it is locked until the end of this block
         assert process.returncode == 143
