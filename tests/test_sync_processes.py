@@ -152,7 +152,16 @@ def test_a_signal_during_a_request_that_hangs_ends(acc: Acc) -> None:
 
 
 def opened(process: "subprocess.Popen[str]", path: Path) -> bool:
-    return any(os.path.realpath(each) == str(path) for each in Path(f"/proc/{process.pid}/fd").iterdir())
+    try:
+        return any(os.path.realpath(each) == str(path) for each in Path(f"/proc/{process.pid}/fd").iterdir())
+    except FileNotFoundError:  # one was closed while it was looked at
+        return False
+
+
+def catches(process: "subprocess.Popen[str]", number: signal.Signals) -> bool:
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+    (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="there is no other way to see what a process has open")

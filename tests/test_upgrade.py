@@ -25,7 +25,7 @@ from filesync.store.upgrading import Upgrade
 from tests.homes import Home
 from tests.schemas.make import load
 from tests.schemas.scene import Scene, truth_of
-from tests.test_sync_processes import opened, wait_until
+from tests.test_sync_processes import catches, opened, wait_until
 
 KEPT = Path(__file__).parent / "schemas"
 VERSIONS = range(1, CURRENT + 1)
@@ -302,7 +302,7 @@ def test_a_signal_ends_the_wait_for_a_migration_elsewhere(tmp_path: Path) -> Non
         load(dump_of(1), scene.home.database)
         with FileLock(migration_lock(scene.home.database)):
             process = scene.home.spawn("sync")
-            wait_until(lambda: opened(process, migration_lock(scene.home.database)))
+            wait_until(lambda: catches(process, signal.SIGTERM) and opened(process, scene.home.database))
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=30)  # it is locked until the end of this block
         assert process.returncode == 143
