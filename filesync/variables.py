@@ -115,7 +115,8 @@ def problem_with(name: str, value: str, home: Path | None = None) -> str:
         takes_password = name.upper().endswith(("_PROXY", "_URL"))  # its own check says more of a URL
         is_wrong = is_no_address(value) or (not takes_password and has_password(value))
         return ADDRESSES[name] if is_wrong else ""
-    return _NO_KEY if not is_secret(name) and is_key_material(value) else ""
+    may_be_key = is_secret(name) and not name.upper().endswith("CLIENT_SECRET")  # Autodesk's is a word, never a file
+    return _NO_KEY if not may_be_key and is_key_material(value) else ""
 
 
 def is_secret(name: str) -> bool:

@@ -152,7 +152,8 @@ def test_a_line_says_where_what_was_found_and_what_is_allowed(find: Find, tmp_pa
         (HEAD + "    schedule: {type: cron, cron: '* * * * *', interval_minutes: 5}\n", 4, 47, "goes with type: interval only"),
         (HEAD + "    schedule: {type: manual, cron: '* * * * *'}\n", 4, 30, "goes with type: cron only"),
         (HEAD + "    schedule: {type: cron, cron: '@daily'}\n", 4, 34, "five fields are needed"),
-        (HEAD + "    schedule: {type: cron, cron: '0 0 31 2,4 *'}\n", 4, 34, "not a cron expression: bad day-of-month"),
+        (HEAD + "    schedule: {type: cron, cron: '0 0 31 2,4 *'}\n", 4, 34, "no day is all of this, so it would never run"),
+        (HEAD + "    schedule: {type: cron, cron: '0 0 32 2 *'}\n", 4, 34, "bad day-of-month: 1 to 31 is allowed"),
         (HEAD + "    schedule: {type: cron, cron: '* * * * *', timezone: Berlin}\n", 4, 57, "did you mean Europe/Berlin?"),
         (HEAD + "    schedule: {type: cron, cron: '* * * * *', timezone: ../../etc/passwd}\n", 4, 57, "an IANA time zone is needed"),
         # cron would take the first value alone, and never say so
@@ -166,7 +167,7 @@ def test_a_line_says_where_what_was_found_and_what_is_allowed(find: Find, tmp_pa
         (HEAD + "    schedule: {type: cron, cron: '10-20/15 * * * *'}\n", 4, 34, "minute 10 to 20"),
         (HEAD + "    schedule: {type: cron, cron: '0 24 * * *'}\n", 4, 34, "bad hour: 0 to 23 is allowed"),
         (HEAD + "    schedule: {type: cron, cron: '0 22-6 * * *'}\n", 4, 34, "ranges begin with the lower value"),
-        (HEAD + "    schedule: {type: cron, cron: '0 0 30 2 *'}\n", 4, 34, "bad day-of-month"),
+        (HEAD + "    schedule: {type: cron, cron: '0 0 30 2 *'}\n", 4, 34, "no day is all of this"),
         # abbreviations and offsets are no zones, and what is spelt alike may be the other side of the earth
         (HEAD + "    schedule: {type: cron, cron: '* * * * *', timezone: CEST}\n", 4, 57, "an abbreviation is no zone: did you mean Europe/Berlin or "),
         (HEAD + "    schedule: {type: cron, cron: '* * * * *', timezone: pst}\n", 4, 57, "did you mean America/Los_Angeles or "),

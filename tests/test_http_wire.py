@@ -161,9 +161,17 @@ def test_a_proxy_that_refuses_is_named_without_its_password(
 ) -> None:
     with running(Service()) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", "//user:not-a-secret@"))
-        with pytest.raises(NetworkError, match="proxy of HTTPS_PROXY") as raised:
+        with pytest.raises(NetworkError, match="proxy of HTTPS_PROXY or HTTP_PROXY does not let") as raised:
             world.connect(tls_service.url).get(PAGE, "/pages")
     assert "not-a-secret" not in str(raised.value)
+
+
+def test_a_proxy_that_is_not_there_is_no_proxy_that_refuses(
+    world: World, tls_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(NetworkError, match=r"HTTP_PROXY cannot be reached \(Connection refused\)"):
+        world.connect(tls_service.url).get(PAGE, "/pages")
 
 
 @pytest.mark.parametrize("address", ["http://user:not-a-secret@[", "http://", "http://user:not-a-secret@:80:80"])

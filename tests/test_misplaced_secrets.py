@@ -111,8 +111,9 @@ def assert_hidden(secret: str, shown: str, what: str) -> None:
 
 
 def is_meant(name: str, shape: str) -> bool:
-    """Tell whether a value is right there: a proxy's password; a secret's own variable takes anything."""
-    return (name in NETWORK and shape == "user:password@") or is_secret(name)
+    """Tell whether a value is right there: a proxy's password; a secret's own variable takes any word."""
+    takes_words = is_secret(name) and not (name.endswith("CLIENT_SECRET") and is_key_material(SHAPES[shape]))
+    return (name in NETWORK and shape == "user:password@") or takes_words
 
 
 def settings_of(home: Home, name: str, value: str) -> str:

@@ -103,6 +103,20 @@ def test_acceptance_holds_for_the_syncs_that_follow(acc: Acc, shared: tuple[str,
     assert acc.service.count() == 1
 
 
+def test_who_was_accepted_and_reads_nothing_does_not_keep_the_right_login_out(
+    acc: Acc, shared: tuple[str, str]
+) -> None:
+    configure(acc, shared[0])
+    acc.home.sync("P")
+    acc.home.environ["CONNECTOR_AUTODESK_CLIENT_ID"] = "mistyped-client"
+    assert acc.home.run("sync", "--endpoint", "P", "--accept-identity").code == 77
+    acc.home.environ["CONNECTOR_AUTODESK_CLIENT_ID"] = "simulated-client"
+    ended = acc.home.run("sync", "--endpoint", "P")
+    assert ended.code == 0, ended.err
+    assert len(acc.home.files()) == 31
+    acc.home.assert_sound()
+
+
 def test_a_trial_does_not_take_over(acc: Acc, shared: tuple[str, str]) -> None:
     configure(acc, shared[0])
     acc.home.sync("P")

@@ -71,6 +71,7 @@ _PLAIN: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None}
 def run(argv: Sequence[str], world: World) -> int:
     """Run one command; the only place where errors become lines on stderr and an exit code."""
     world.hide_what_is_given(argv)
+    world.arguments = tuple(argv)
     try:
         _refuse_keys(argv)
         code = _command().main(args=list(argv) or ["--help"], prog_name="filesync", standalone_mode=False, obj=world)
@@ -125,16 +126,16 @@ class _LazyGroup(TyperGroup):
         for name, child in children.items():
             command.commands[name] = self._with_global_options(child, f"{words} {name}")
         if not children and words not in _FOR_ROOT_TOO:
-            _leave_to_owner(command, words)
+            _leave_to_owner(command)
         return command
 
 
-def _leave_to_owner(command: Any, words: str) -> None:
+def _leave_to_owner(command: Any) -> None:
     """Let root not begin a command in the home of another account."""
     invoke = command.invoke
 
     def checked(ctx: Any) -> Any:
-        ctx.find_root().obj.check_owner(words)
+        ctx.find_root().obj.check_owner()
         return invoke(ctx)
 
     command.invoke = checked

@@ -41,7 +41,7 @@ class Turn:
 def begin(world: World, database: Database, name: str, wanted: ChangeFilter) -> Turn:
     """Find where a consumer goes on: where --since says, else after its position, else at the feed's beginning."""
     check_name(name)
-    world.check_owner(f"changes --consumer {name}")
+    world.check_owner()
     span = positions.feed_span(database)  # what is written later than this is for the next turn, or among its rows
     known = positions.find_position(database, name)
     if wanted.detected_since is not None:

@@ -82,7 +82,7 @@ def install(  # noqa: PLR0913  one parameter for each option
         raise ConfigError(f"{world.config_path}: is not there, so there is nothing to start; see: filesync init --help")
     _ = world.settings  # a variable that is wrong stops here
     if not (isinstance(timer, SystemdTimer) and timer.service):
-        world.check_owner("schedule install")  # what this timer starts is refused at every start, as this is
+        world.check_owner()  # what this timer starts is refused at every start, as this is
     try_out(world.program)
     if isinstance(timer, SystemdTimer) and timer.service:
         _make_folders(world, timer.service)

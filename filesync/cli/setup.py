@@ -46,7 +46,7 @@ def init(
     world: World = ctx.obj
     given = folder or world.options.home or world.environ.get("FILESYNC_HOME") or str(world.cwd)
     home = find_home(given, world.environ, world.cwd)
-    world.check_owner("init", home)
+    world.check_owner(home)
     try:
         written = [*_make_folders(home), *_write_examples(home)]
     except OSError as exc:

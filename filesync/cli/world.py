@@ -63,6 +63,7 @@ class World:
     program: Sequence[str] = ("filesync",)  # how this program is started again, from any folder
     busy_seconds: float = 30  # how long a reader waits for a locked database
     options: Options = field(default_factory=Options)
+    arguments: Sequence[str] = ()  # of this command, as they were given
     redactor: Redactor = field(default_factory=Redactor)
 
     def hide_what_is_given(self, arguments: Sequence[str]) -> None:
@@ -99,7 +100,7 @@ class World:
         parts = (home, *more, *(home / name for name in ("data", "logs", "tokens")))
         return next((uid for uid in map(_owner_of, parts) if uid), None)
 
-    def check_owner(self, words: str, home: Path | None = None) -> None:
+    def check_owner(self, home: Path | None = None) -> None:
         """Refuse what would write as root into the home of another account, before anything is written.
 
         The owner could not use what root makes there: database, locks, log and tokens. Raises NotOwnerError.
@@ -113,7 +114,8 @@ class World:
                 places = (self.database_path, self.database_path.parent)
         owner = self.foreign_owner(home, *places)
         if owner:
-            call = f"{as_user(owner)} filesync --home {shlex.quote(str(home))} {words}"
+            words = shlex.join(_without_home(self.arguments))
+            call = f"{as_user(owner)} filesync --home {shlex.quote(str(home))} {words}".rstrip()
             raise NotOwnerError(
                 f"{home}: belongs to {user_name(owner)}, who could not use what root writes there; nothing was done; "
                 f"run it as its owner: {call}"
@@ -311,6 +313,15 @@ class World:
         with contextlib.suppress(OSError):  # nobody can be told that stderr is gone
             self.stderr.write(f"{line}\n")
             self.stderr.flush()
+
+
+def _without_home(arguments: Sequence[str]) -> Iterator[str]:
+    words = iter(arguments)
+    for word in words:
+        if word == "--home":
+            next(words, None)
+        elif not word.startswith("--home="):
+            yield word
 
 
 def _is_root() -> bool:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+_NEVER = "no day is all of this, so it would never run"
 _ANY_DAY = datetime(2024, 1, 1, tzinfo=UTC)  # whether an expression is right does not depend on today
 _STEP = re.compile(r"(?:\*|(?P<low>\d{1,3})(?:-(?P<high>\d{1,3}))?)/(?P<step>\d{1,6})", re.ASCII)
 _LONGER = {"minute": "hour", "hour": "day"}
@@ -56,11 +57,21 @@ def _cron_problem(text: str) -> str:
     try:
         slots = CronSim(text, _ANY_DAY)
     except CronSimError as exc:
+        if "day-of-month" in str(exc) and _is_cron(f"{parts[0]} {parts[1]} {parts[2]} * {parts[4]}"):
+            return _NEVER  # a 31st of February
         return f"not a cron expression: {_in_our_words(str(exc))}"
     vain = next((said for part, field in zip(parts, _FIELDS, strict=True) for said in _vain_steps(part, field)), "")
     if vain:
         return vain
-    return "" if next(slots, None) else "no day is all of this, so it would never run"  # such as a 31st of April
+    return "" if next(slots, None) else _NEVER
+
+
+def _is_cron(text: str) -> bool:
+    try:
+        CronSim(text, _ANY_DAY)
+    except CronSimError:
+        return False
+    return True
 
 
 def _in_our_words(said: str) -> str:

@@ -101,7 +101,9 @@ def _endpoint(status: Status) -> Finding | None:
         case "blocked":
             return fail("syncs", "endpoints", message, _let_through(status.name), status.name)
         case "login":
-            return fail("syncs", "endpoints", message, "do what it says; the next start goes on", status.name)
+            return fail(
+                "syncs", "endpoints", message, f"do what it says, then: filesync sync --endpoint {name}", status.name
+            )
         case "failed":
             judge = warn if facts.get("error_type") in TEMPORARY else fail
             return judge("syncs", "endpoints", message, f"filesync endpoints check {name}", status.name)

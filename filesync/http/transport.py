@@ -229,7 +229,9 @@ class _Wire:
 
 def _drop_text(error: Exception) -> str:
     if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy of HTTPS_PROXY or HTTP_PROXY does not let the request through"
+        reason = next((reason for cause in causes(error) if (reason := _system_reason(cause))), None)
+        wrong = f"cannot be reached ({reason})" if reason else "does not let the request through"
+        return f"the proxy of HTTPS_PROXY or HTTP_PROXY {wrong}"
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return f"no connection within {TIMEOUT[0]:.0f} s"
     if _is_timeout(error):

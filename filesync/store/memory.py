@@ -151,9 +151,8 @@ class Memory:
         ).fetchone()
         return not row[0]
 
-    def begin_as_another(self, identity: Identity, now: Timestamp) -> None:
+    def forget_reader(self, now: Timestamp) -> None:
         """Begin anew with what another identity is shown: cursors and stamps of the one before mean nothing to it."""
-        self.set_identity(identity)
         self.begin_full(now, anew=True)
         self._connection.execute(
             "UPDATE sync_state SET provider_state = '{}', root_id = NULL WHERE endpoint_id = ?", (self.endpoint_id,)

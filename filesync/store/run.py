@@ -76,6 +76,7 @@ class Run:
         """
         self.tally = Tally()
         self.plan = plan
+        self._identity: Identity | None = None  # as whom this sync reads, until it is remembered
         self._host = host
         self._database = database
         self._connection = database.connection
@@ -133,7 +134,8 @@ class Run:
         """Take note of as whom this sync reads.
 
         Gives the identity that the rows were read with when it is another one and was not `accepted`: then nothing
-        may be read. An accepted one lists everything afresh (the plan says `full` then).
+        may be read. An accepted one lists everything afresh (the plan says `full` then). It is remembered with the
+        first statement: who mistyped a client id reads nothing, and must not stand in the way of the right one.
         """
         before = self._memory.identity
         if before == identity:
@@ -141,9 +143,12 @@ class Run:
         accepted = accepted or self._memory.knows_nothing()
         if before is not None and not accepted:
             return before
-        if not self._is_trial:
+        if self._is_trial:
+            return None
+        self._identity = identity
+        if before is not None:
             with self._writing():
-                self._take_over(identity, before)
+                self._memory.forget_reader(self._stamp())
         return None
 
     def put(self, batch: Batch) -> None:
@@ -328,12 +333,6 @@ class Run:
 
         note_ending(connection, Closed(self.plan.endpoint_id, self.log_id, self._host, outcome), audience)
 
-    def _take_over(self, identity: Identity, before: Identity | None) -> None:
-        if before is None:
-            self._memory.set_identity(identity)
-        else:
-            self._memory.begin_as_another(identity, self._stamp())
-
     @property
     def _is_trial(self) -> bool:
         return self.plan.trigger == "trial"
@@ -348,6 +347,9 @@ class Run:
             with self._writing():
                 note_suspects()
         with self._writing():
+            if self._identity is not None:
+                self._memory.set_identity(self._identity)
+                self._identity = None
             self._intake.take(batch)
             self._owed.step(self._stamp())
             is_clear = self._owed.is_clear()

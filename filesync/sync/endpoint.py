@@ -336,6 +336,6 @@ def _gaps(gaps: Sequence[tuple[str, str]], noun: str, what: str) -> str:
 def _blocked(endpoint: Endpoint, guard: Guard) -> str:
     return (
         f"{guard.vanishing} of {guard.of} files would be removed, more than max_delete_percent "
-        f"{endpoint.max_delete_percent:g}; if that is right, run: "
-        f'filesync sync --endpoint "{endpoint.name}" --accept-deletions'
+        f"{endpoint.max_delete_percent:g}; look at them: filesync files --pending-removal --endpoint "
+        f'"{endpoint.name}"; if that is right, run: filesync sync --endpoint "{endpoint.name}" --accept-deletions'
     )
