@@ -738,6 +738,14 @@ def removals_that_wait(patient: Patient, _: pytest.MonkeyPatch) -> None:
         )
 
 
+@breaks("syncs", "filters", "WARN", "P: its filters leave out ")
+def filters_that_let_nothing_through(patient: Patient, _: pytest.MonkeyPatch) -> None:
+    first, *others = patient.configuration()["endpoints"]
+    details = {**first["endpoint_details"], "file_types": ["docxx"]}
+    patient.configure(endpoints=[{**first, "endpoint_details": details}, *others])
+    assert patient.home.run("sync", "--endpoint", "P").code == 0
+
+
 @breaks("syncs", "odd", "WARN", "P: 1 entry has something odd: a (size: -1)")
 def an_odd_entry(patient: Patient, _: pytest.MonkeyPatch) -> None:
     patient.write(

@@ -158,7 +158,7 @@ def _syncs(patient: Patient, _: Wanted) -> Iterator[Result]:
             yield from (Skipped("syncs", each, "there is no database to look at") for each in CHECKS["syncs"])
             return
         waiting, odd = examination.waiting_removals(found), examination.odd_entries(found)
-        left_out = examination.left_out(found)
+        left_out, withheld = examination.left_out(found), examination.all_withheld(found)
     if patient.config is None:
         yield Skipped("syncs", "endpoints", _NO_CONFIG)
     else:
@@ -166,6 +166,7 @@ def _syncs(patient: Patient, _: Wanted) -> Iterator[Result]:
     yield syncs.check_dead(patient.open_syncs, running)
     yield from syncs.check_locks(patient.held, patient.open_syncs, running, now)
     yield from syncs.check_removals(waiting, running, now)
+    yield from syncs.check_filters(withheld)
     yield from syncs.check_odd(odd)
 
 

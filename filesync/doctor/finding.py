@@ -13,7 +13,7 @@ CHECKS: Mapping[str, Sequence[str]] = {
     "database": ("opens", "schema", "journal", "log", "pages", "references", "search", "totals", "feed", "growth"),
     "logins": ("login",),
     "scheduler": ("installed", "program", "variables", "alive", "ended"),
-    "syncs": ("endpoints", "dead", "locks", "removals", "odd"),
+    "syncs": ("endpoints", "dead", "locks", "removals", "filters", "odd"),
     "notify": ("target",),
     "network": ("proxy", "authorities"),
     "services": ("reach", "clock"),

@@ -77,6 +77,16 @@ def check_removals(waiting: Sequence[Waiting], running: frozenset[int], now: dat
         yield ok("syncs", "removals", "none waits")
 
 
+def check_filters(all_withheld: Mapping[str, int]) -> Iterator[Finding]:
+    """Name endpoints whose filters leave out every file that was seen: nobody means that, and no sync fails by it."""
+    for name, files in all_withheld.items():
+        detail = f"{name}: its filters leave out {'the only file' if files == 1 else f'all {files:,} files'}"
+        mend = "look at its file_types, include, exclude, modified_after and modified_before: filesync config show"
+        yield warn("syncs", "filters", detail, mend, name)
+    if not all_withheld:
+        yield ok("syncs", "filters", "none leaves out every file")
+
+
 def check_odd(found: Sequence[Odd]) -> Iterator[Finding]:
     """Name entries of which the service says what cannot be so; all else that it says of them is in the inventory."""
     for each in found:

@@ -210,6 +210,17 @@ def odd_entries(database: Database) -> Sequence[Odd]:
         return [Odd(*row) for row in rows]
 
 
+def all_withheld(database: Database) -> Mapping[str, int]:
+    """Count, for each active endpoint whose filters leave out every file that was seen, those files."""
+    with database.reading() as connection:
+        rows = connection.execute(
+            """SELECT e.name, count(*) FROM endpoints AS e JOIN sync_state AS s ON s.endpoint_id = e.id
+               JOIN withheld_files AS w ON w.endpoint_id = e.id
+               WHERE e.is_active AND s.live_files = 0 GROUP BY e.id ORDER BY e.name"""
+        )
+        return dict(rows.fetchall())
+
+
 def left_out(database: Database) -> Mapping[str, Sequence[str]]:
     """Give what each active endpoint's last complete sync left out on purpose, in words."""
     with database.reading() as connection:
