@@ -265,6 +265,14 @@ def open_for_reading(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Datab
         if not version:
             raise StoreError(f"{path}: there is no database yet, it is just being created; try again in a moment")
         raise StoreError(f"{path}: is just being migrated to this filesync's schema; try again in a moment")
+    if not path.stat().st_size:
+        raise StoreError(
+            f"{path}: there is no database yet, the file is empty; try again in a moment, or: filesync sync"
+        )
+    database, version = open_as_it_is(path, busy_seconds=busy_seconds)  # it may have been migrated meanwhile
+    if version == migrations.CURRENT:
+        return database
+    database.close()
     raise StoreError(f"{path}: has schema version {version}, older than this filesync; run: filesync sync")
 
 
