@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from filesync.clock import from_timestamp
+from filesync.providers.autodesk.listing import IN_FLIGHT
 from filesync.simulators import faults
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.trees import grow
@@ -94,7 +95,8 @@ def test_a_scheduled_sync_that_reaches_its_time_limit_goes_on_at_the_next_start(
         assert len(endings) < 10
     assert endings[0] == ("interrupted", "time_limit")
     stops = len(endings) - 1
-    assert acc.service.count("contents") <= 900 + 8 * stops  # only what the workers had under way is read again
+    # Only what was asked for and not yet taken is read again: on a slow machine answers wait, too.
+    assert acc.service.count("contents") <= 900 + IN_FLIGHT * stops
     assert_acc_truth(acc.home, acc.project)
     acc.home.assert_sound()
 
