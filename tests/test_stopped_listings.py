@@ -348,3 +348,23 @@ def test_a_file_that_the_log_tells_of_before_its_folder_was_listed_is_not_shown_
     assert drive.home.sync_stopped(after=2).status == "interrupted"
     assert drive.home.sync().status == "success"
     assert [(change["kind"], change["file_path"]) for change in drive.home.changes()] == [("created", "/Plans/a.pdf")]
+
+
+def test_a_folder_that_is_deleted_between_two_changes_of_scope_does_not_keep_the_first_one(drive: Drive) -> None:
+    """When the listing ends it cannot be read, when the look-ups end it is gone: files outside leave all the same."""
+    state = drive.service.state
+    fill(drive, state.add_folder(drive.shared, "Before"), 3)
+    plans = state.add_folder(state.root_of(READER), "Plans")
+    inner = state.add_folder(state.add_folder(plans, "outer"), "inner")
+    state.add_file(inner, "a.pdf", 1)
+    configure(drive, subject=READER)
+    drive.settle()
+    drive.home.sync()
+    drive.home.configure({"name": "D", "endpoint_details": {"folder_id": plans, "subject": READER}})
+    assert drive.home.sync_stopped(after=5).status == "interrupted"
+    state.delete(inner)
+    drive.home.configure({"name": "D", "endpoint_details": {"subject": READER}})
+    assert drive.home.sync_stopped(after=2).status == "interrupted"
+    drive.settle()
+    assert drive.home.sync().status == "success"
+    assert_drive_truth(drive.home, state.root_of(READER))

@@ -83,6 +83,7 @@ class Run:
         self._now = now
         self._check_stop = check_stop
         self._accepted = False  # what this sync removes, a person let through
+        self._has_left_old_scope = False  # what lies outside a changed scope is among the candidates
         with database.transaction() as connection:
             self._memory = Memory(connection, plan.endpoint_id)
             owed = self._memory.needs_full(self._stamp(), self._relist_before())
@@ -202,9 +203,21 @@ class Run:
         if not (self._memory.rescoping or self._removals.are_waiting()):
             return
         with self._writing():
-            if self._memory.rescoping and self._is_scope_read():
-                self._removals.leave_old_scope(self._stamp(), unasked=not self.plan.stamped)
+            self._leave_old_scope()
             self._removals.spare_unreadable()
+
+    def weigh_again(self) -> bool:
+        """After look-ups, which may have found gone what kept the old scope: take it along; tell whether it was."""
+        if not self._memory.rescoping or self._has_left_old_scope:
+            return False
+        with self._writing():
+            self._leave_old_scope()
+        return self._has_left_old_scope
+
+    def _leave_old_scope(self) -> None:
+        if self._memory.rescoping and self._is_scope_read():
+            self._removals.leave_old_scope(self._stamp(), unasked=not self.plan.stamped)
+            self._has_left_old_scope = True
 
     def undecided(self, *, folders_only: bool = False) -> list[Candidate]:
         """List candidates that this sync is still to look up: all folders, then some files; empty: there is none."""
@@ -316,7 +329,7 @@ class Run:
             self.tally.odd_entries = self._odd_entries.count_seen()
             if listed and not self._is_trial and self._is_root_read():
                 self._memory.note_completed(
-                    outcome.started_at, outcome.finished_at, self._oldest_listing(), rescoped=self._is_scope_read()
+                    outcome.started_at, outcome.finished_at, self._oldest_listing(), rescoped=self._has_left_old_scope
                 )
             journal.conclude(connection, self.plan.endpoint_id, self.log_id, outcome, next_due_at)
             if self.plan.audience is not None:

@@ -166,6 +166,8 @@ def _decide_removals(sync: Sync, attempt: Attempt, provider: Provider) -> None:
         if guard.trips:
             raise MassDeleteError(_blocked(sync.endpoint, guard))
     _look_up(attempt, provider)
+    if run.weigh_again():
+        _look_up(attempt, provider)
 
 
 def _look_up(attempt: Attempt, provider: Provider, *, folders_only: bool = False) -> None:

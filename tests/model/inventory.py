@@ -82,6 +82,7 @@ class Model:
     lagging: bool = False  # the service may show what is not any more
     rows: Mapping[str, Row] = field(default_factory=dict)  # as last read
     said: dict[str, list[Row]] = field(default_factory=dict)  # what it showed at each sync, the newest last
+    absent: dict[str, set[str]] = field(default_factory=dict)  # why files were not shown, at each sync since they were
 
     # What a test asks
 
@@ -96,6 +97,7 @@ class Model:
             self.endpoint,
         )
         self.rows = self._rows()
+        self._note_absent()
         return Before(self.rows, self.home.last_seq(), completed=any(row["completed_at"] for row in state))
 
     def expected(self, now: datetime) -> dict[str, Row]:
@@ -142,7 +144,8 @@ class Model:
         shown = self.service.shown()
         for id_ in newly_removed(before, after):
             row = before.get(id_, after[id_])
-            allowed = set() if id_ in shown else set(self.service.reasons(row))
+            # A stop may lie between hearing why a file went and writing it; its reason may be another one by then.
+            allowed = set() if id_ in shown else {*self.service.reasons(row), *self.absent.get(id_, ())}
             if any(self._filters_out(state, now) for state in (row, after[id_], shown.get(id_))):
                 allowed.add("out_of_scope")
             assert after[id_]["deleted_reason"] in allowed, (after[id_], allowed, shown.get(id_))
@@ -233,6 +236,14 @@ class Model:
         )
 
     # Small questions
+
+    def _note_absent(self) -> None:
+        shown = self.service.shown()
+        for id_, row in self.rows.items():
+            if id_ in shown:
+                self.absent.pop(id_, None)
+            else:
+                self.absent.setdefault(id_, set()).update(self.service.reasons(row))
 
     def _rows(self) -> dict[str, Row]:
         rows = self.home.query(
