@@ -231,8 +231,8 @@ BREAKS = (
     Break(
         "lost-access-is-removed",
         "lost access is told from removed",
-        "filesync/providers/autodesk/resolving.py",
-        "Gone.ACCESS_LOST",
+        "filesync/providers/evidence.py",
+        "Gone.REMOVED if isinstance(error, NotFoundError) else Gone.ACCESS_LOST",
         "Gone.REMOVED",
         "test_sync_removals.py test_provider_autodesk_resolve.py",
     ),
