@@ -1,4 +1,4 @@
--- Schema version 1. Public tables and columns are documented in docs/reference/database.md.
+-- Schema version 1. Public tables and columns are documented in docs/database.md.
 
 CREATE TABLE endpoints (
     id INTEGER PRIMARY KEY,
