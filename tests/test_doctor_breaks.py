@@ -27,6 +27,7 @@ from filesync.timers.commands import Systemctl
 from filesync.timers.systemd_timer import SystemdTimer
 from tests.homes import READER, ROOT
 from tests.patients import Check, Patient, Seen, copy_of, healthy
+from tests.schemas.make import A_STEP_MORE
 
 
 @dataclass(frozen=True)
@@ -400,12 +401,12 @@ def something_else_than_a_database(patient: Patient, _: pytest.MonkeyPatch) -> N
 
 @breaks("database", "schema", "WARN", "older than this filesync", hides=OF_SCHEMA)
 def an_older_schema(patient: Patient, _: pytest.MonkeyPatch) -> None:
-    patient.write("PRAGMA user_version = 1")
+    patient.write("DELETE FROM _sqlite_migrations")
 
 
 @breaks("database", "schema", "FAIL", "newer than this filesync", hides=OF_SCHEMA)
 def a_newer_schema(patient: Patient, _: pytest.MonkeyPatch) -> None:
-    patient.write("PRAGMA user_version = 999")
+    patient.write(A_STEP_MORE)
 
 
 @breaks("database", "journal", "WARN", "delete instead of wal")

@@ -355,18 +355,6 @@ def test_a_file_that_is_no_database_is_left_alone(acc: Acc) -> None:
     assert acc.home.database.read_bytes().startswith(b"not a database")
 
 
-def test_a_newer_schema_is_refused(acc: Acc) -> None:
-    acc.home.cli("sync")
-    connection = sqlite3.connect(acc.home.database)
-    connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    for command in ("sync", "status", "files"):
-        ended = acc.home.cli(command)
-        assert ended.code == 1
-        assert one_line(ended.err)
-        assert "newer" in ended.err
-
-
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_folder_is_said_in_one_line(acc: Acc) -> None:
     folder = acc.home.database.parent

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from filesync.config.kept import Keeper
     from filesync.model import Identity, SetSource
     from filesync.store.database import Database
+    from filesync.store.migrations import Upgrade
     from filesync.store.sets import Answered
-    from filesync.store.upgrading import Upgrade
 
 
 @dataclass(slots=True)

@@ -12,8 +12,8 @@ from filesync import processes
 from filesync.errors import StoppedError, StoreError
 from filesync.locks import NO_LINK, FileLock, SharedLock, is_held, narrowed, refuse_foreign_link
 from filesync.store import migrations, wal
+from filesync.store.migrations import OnUpgrade, restoring, stoppable, upgrade, version_of, wait_for_another
 from filesync.store.places import migration_lock, use_lock
-from filesync.store.upgrading import OnUpgrade, restoring, stoppable, upgrade, version_of, wait_for_another
 
 BUSY_SECONDS = 30
 _LOOK_SECONDS = 0.5  # for the lock of a writer elsewhere; only between two looks is a signal heard

@@ -16,7 +16,7 @@ from filesync.schedule import TEMPORARY, decide
 from filesync.store import journal
 from filesync.store.database import Database, open_for_writing, problems_named
 from filesync.store.endpoints import Stored, bring_in_line, find, note_end, note_start
-from filesync.store.upgrading import OnUpgrade
+from filesync.store.migrations import OnUpgrade
 from filesync.sync.choice import Choice
 from filesync.sync.declaring import to_declared
 from filesync.sync.slots import Locks
