@@ -19,11 +19,11 @@ from filesync.cli import _FOR_ROOT_TOO, World, run
 from filesync.errors import AuthError, StoreError
 from filesync.locks import FileLock, check_private, room_beside, write_file
 from filesync.log_file import append
+from filesync.scheduling.call import Call
+from filesync.scheduling.commands import Systemctl
+from filesync.scheduling.systemd_timer import SystemdTimer
 from filesync.simulators.clock import SimulatedClock
 from filesync.store.database import open_for_writing
-from filesync.timers.call import Call
-from filesync.timers.commands import Systemctl
-from filesync.timers.systemd_timer import SystemdTimer
 from tests.homes import Drive, Ended, Home
 from tests.patients import SOMEBODY, somebody
 from tests.test_documents import CALLABLE

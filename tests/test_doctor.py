@@ -20,10 +20,10 @@ import pytest
 
 from filesync.cli import World, run
 from filesync.doctor import database, disks, scheduler, services
-from filesync.doctor.finding import CHECKS, Finding, Level
+from filesync.doctor.findings import CHECKS, Finding, Level
+from filesync.scheduling import crontab, systemd
+from filesync.scheduling.call import LENGTHS
 from filesync.simulators.acc import CLIENT_SECRET, AccSimulator
-from filesync.timers import crontab, systemd
-from filesync.timers.call import LENGTHS
 from tests.browsers import Person, callback_port
 from tests.homes import ROOT, Ended
 from tests.patients import SOMEBODY, Patient, copy_of, healthy, somebody
@@ -213,7 +213,7 @@ def test_a_database_that_another_program_locks_is_not_waited_for_long(
     patient: Patient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "_BUSY_SECONDS", 0.05)
-    monkeypatch.setattr("filesync.cli.patient._BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("filesync.app.doctor_context._BUSY_SECONDS", 0.05)
     other = sqlite3.connect(patient.database, isolation_level=None)
     other.execute("PRAGMA locking_mode = EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")

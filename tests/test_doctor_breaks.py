@@ -17,14 +17,14 @@ import pytest
 
 from filesync.clock import to_timestamp
 from filesync.doctor import database, disks
-from filesync.doctor.finding import CHECKS
+from filesync.doctor.findings import CHECKS
 from filesync.errors import StoreError
 from filesync.locks import FileLock
+from filesync.scheduling.call import Call
+from filesync.scheduling.commands import Systemctl
+from filesync.scheduling.systemd_timer import SystemdTimer
 from filesync.simulators.clock import SimulatedClock
 from filesync.store.database import open_for_writing
-from filesync.timers.call import Call
-from filesync.timers.commands import Systemctl
-from filesync.timers.systemd_timer import SystemdTimer
 from tests.homes import READER, ROOT
 from tests.patients import Check, Patient, Seen, copy_of, healthy
 from tests.schemas.make import A_STEP_MORE

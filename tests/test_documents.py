@@ -17,14 +17,14 @@ from filesync.cli import _command
 from filesync.clock import SystemClock
 from filesync.providers.autodesk import routes as autodesk_routes
 from filesync.providers.google_drive import routes as google_routes
+from filesync.scheduling import crontab
+from filesync.scheduling.call import Call
+from filesync.scheduling.commands import Systemctl
+from filesync.scheduling.systemd import Service
+from filesync.scheduling.systemd_timer import SystemdTimer
 from filesync.settings import DEFAULTS
 from filesync.store.database import open_for_writing
 from filesync.testing import ProviderConformance
-from filesync.timers import crontab
-from filesync.timers.call import Call
-from filesync.timers.commands import Systemctl
-from filesync.timers.systemd import Service
-from filesync.timers.systemd_timer import SystemdTimer
 from tests.homes import ROOT, Acc
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

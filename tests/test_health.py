@@ -24,11 +24,11 @@ from filesync.clock import Clock, SystemClock
 from filesync.errors import ResponseError
 from filesync.health import server as bounds
 from filesync.health.facts import Facts, to_health, to_status
-from filesync.health.gate import Gate, Rules
 from filesync.health.metrics import to_openmetrics, to_text
 from filesync.health.page import POLICY, to_page
 from filesync.health.server import Server, place_of
 from filesync.health.window import Window
+from filesync.health.wsgi import Gate, Rules
 from filesync.model import RemoteFolder
 from filesync.simulators.clock import SimulatedClock
 from filesync.status import STATES

@@ -243,7 +243,7 @@ TOO_MUCH = {  # for a start with nothing due: what comes with Python, and what o
     *("asyncio", "concurrent.futures", "csv", "email", "html", "http", "http.client", "importlib.metadata", "logging"),
     *("socket", "ssl", "urllib.request", "xml", "zoneinfo"),
     *("filesync.alerts", "filesync.auth", "filesync.globs", "filesync.http", "filesync.model", "filesync.notify"),
-    *("filesync.cli.notifying", "filesync.config.loading", "filesync.providers.base", "filesync.providers.details"),
+    *("filesync.app.notifier", "filesync.config.loading", "filesync.providers.base", "filesync.providers.details"),
     *(
         "filesync.store.outbox",
         "filesync.store.queries",
@@ -267,7 +267,7 @@ def test_a_sync_with_a_good_token_needs_neither_keys_nor_models(service: str, re
     of_http = frozenset({"requests", "urllib3", "certifi", "charset_normalizer", "idna", "tenacity", "orjson"})
     used = modules_after(home, "sync", "--all", and_of=of_http)  # so no cryptography, pydantic, yaml, google
     assert "filesync.http" in used
-    assert sorted({"filesync.cli.logins", "filesync.cli.output", "filesync.config.loading"} & used) == []
+    assert sorted({"filesync.app.logins", "filesync.cli.output.rows", "filesync.config.loading"} & used) == []
 
 
 def test_a_dry_run_tells_and_changes_nothing(acc: Acc, tmp_path: Path) -> None:

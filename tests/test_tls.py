@@ -16,7 +16,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 from filesync import tls
 from filesync.errors import ConfigError, DeliveryError, FilesyncError, NetworkError, TlsError
 from filesync.http import trust
-from filesync.notify.posting import Post, post
+from filesync.notify.webhook import Post, post
 from tests.certificates import DAY, Authority, serving
 from tests.homes import Acc
 from tests.http_loopback import PAGE, Say, Service, World, running

@@ -14,8 +14,8 @@ import typer  # noqa: TID251  the command layer
 from typer.core import TyperGroup  # noqa: TID251  the command layer
 
 from filesync import __version__
+from filesync.app.home import World
 from filesync.cli.plain import read_plainly
-from filesync.cli.world import World
 from filesync.errors import ConfigError, FilesyncError
 from filesync.key_material import is_key_material
 from filesync.streams import ReaderGoneError

@@ -7,13 +7,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.auth import autodesk as autodesk_logins
-from filesync.auth import google as google_logins
-from filesync.auth.consent import Consent, redirect_uri
-from filesync.auth.logins import DamagedLoginError
-from filesync.auth.loopback import Listener, Reception, read_pasted
-from filesync.auth.person import NOBODY, Person
-from filesync.cli.logins import (
+from filesync.app.home import World
+from filesync.app.logins import (
     SERVICES,
     config_of,
     connector_of,
@@ -23,11 +18,16 @@ from filesync.cli.logins import (
     login_states,
     three_legged,
 )
+from filesync.auth import autodesk as autodesk_logins
+from filesync.auth import google as google_logins
+from filesync.auth.consent import Consent, redirect_uri
+from filesync.auth.logins import DamagedLoginError
+from filesync.auth.loopback import Listener, Reception, read_pasted
+from filesync.auth.person import NOBODY, Person
 from filesync.cli.options import AsJson
-from filesync.cli.output import View, choose, show
-from filesync.cli.table import Column
-from filesync.cli.typing_in import typed_lines
-from filesync.cli.world import World
+from filesync.cli.output.rows import View, choose, show
+from filesync.cli.output.table import Column
+from filesync.cli.stdin_lines import typed_lines
 from filesync.config import Endpoint
 from filesync.errors import AuthError, FilesyncError, RefusedError, ResponseError, TlsError, TransientError, UsageError
 from filesync.http import Connector

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer  # noqa: TID251  the command layer
 
+from filesync.app.home import World
 from filesync.cli.moments import minute
 from filesync.cli.options import AsJson
-from filesync.cli.output import Row, View, choose, show
-from filesync.cli.table import Column
-from filesync.cli.world import World
+from filesync.cli.output.rows import Row, View, choose, show
+from filesync.cli.output.table import Column
 from filesync.clock import to_timestamp
 from filesync.errors import UsageError
 from filesync.store import lineage, positions

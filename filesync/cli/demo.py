@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.cli.world import Options, World
+from filesync.app.home import Options, World
 from filesync.clock import to_timestamp
 from filesync.errors import UsageError
 from filesync.settings import CONFIG_FILE

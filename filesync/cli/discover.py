@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.cli.choice import nearest
+from filesync.app.endpoint_names import nearest
 from filesync.cli.options import AsJson
-from filesync.cli.output import Form, View, choose, show, show_document
-from filesync.cli.table import Column
+from filesync.cli.output.rows import Form, View, choose, show, show_document
+from filesync.cli.output.table import Column
 from filesync.clock import Stop
 from filesync.errors import AuthError, UsageError
 from filesync.schedule import TEMPORARY
 
 if TYPE_CHECKING:
-    from filesync.cli.world import World
+    from filesync.app.home import World
     from filesync.config import Config
     from filesync.providers.base import Discovers, Sight
 
@@ -85,7 +85,7 @@ def _kind(service: str) -> "tuple[str, Discovers]":
 
 def _config(world: "World", credentials: str | None) -> "Config":
     """Read connector.yaml where there is one; a home that is only being set up has none."""
-    from filesync.cli.logins import config_of  # noqa: PLC0415  pydantic only where it is needed
+    from filesync.app.logins import config_of  # noqa: PLC0415  pydantic only where it is needed
 
     config = world.config if world.options.config else config_of(world)
     if credentials is not None and credentials not in config.credentials:

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import typer  # noqa: TID251  the command layer
 
 from filesync import __version__
-from filesync.cli.examining import Result, Wanted, examine
+from filesync.app.doctor_run import Result, Wanted, examine
+from filesync.app.home import World
 from filesync.cli.options import AsJson, EndpointNames
-from filesync.cli.output import show_document
-from filesync.cli.text import harmless
-from filesync.cli.world import World
+from filesync.cli.output.rows import show_document
+from filesync.cli.output.text import harmless
 from filesync.clock import to_timestamp
-from filesync.doctor.finding import CHECKS, Finding, Level, Skipped, counted, exit_code, named
+from filesync.doctor.findings import CHECKS, Finding, Level, Skipped, counted, exit_code, named
 
 _MOODS = {Level.OK: "\x1b[32m", Level.WARN: "\x1b[33m", Level.FAIL: "\x1b[1;31m"}
 _PLAIN = "\x1b[0m"

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.cli.choice import check_names
+from filesync.app.endpoint_names import check_names
 from filesync.cli.options import AsJson
-from filesync.cli.output import Form, View, choose, show
-from filesync.cli.table import Column, cut_rows
+from filesync.cli.output.rows import Form, View, choose, show
+from filesync.cli.output.table import Column, cut_rows
 from filesync.clock import Stop
 from filesync.config import Endpoint, EndpointSet
 from filesync.durations import format_duration
@@ -20,8 +20,8 @@ from filesync.status import schedule_in_words, schedule_to_json, type_in_words
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from filesync.cli.proof import Proof
-    from filesync.cli.world import World
+    from filesync.app.endpoint_check import Proof
+    from filesync.app.home import World
     from filesync.model import Identity, KnownMember, SetSource
     from filesync.sync.opening import Opener
 
@@ -94,7 +94,7 @@ def proofs(
 
     `of_each_set` are the members of a set that are proven at most, unless they or the set are named.
     """
-    from filesync.cli.proof import prove, prove_set  # noqa: PLC0415  listing the endpoints needs no network
+    from filesync.app.endpoint_check import prove, prove_set  # noqa: PLC0415  listing the endpoints needs no network
     from filesync.sync.opening import opener  # noqa: PLC0415  the same
 
     config = world.config

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
+from filesync.app.home import World
 from filesync.cli.status import status_documents
-from filesync.cli.world import World
 from filesync.errors import FilesyncError, LocalFileError, StoreError, UsageError
 from filesync.health.facts import Facts
 from filesync.locks import write_file
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from socket import socket
 
-    from filesync.health.gate import Rules
     from filesync.health.server import Place
+    from filesync.health.wsgi import Rules
 
 _ROWS = 20  # recent syncs and changes on the page
 _BUSY_SECONDS = 1.0
@@ -43,9 +43,9 @@ def serve_health(
 
     With FILESYNC_HEALTH_TOKEN every request needs it: as bearer token, or in a browser as the password of any user.
     """
-    from filesync.health.gate import Gate  # noqa: PLC0415  `metrics` needs no server
     from filesync.health.server import Server, place_of  # noqa: PLC0415
     from filesync.health.window import Window  # noqa: PLC0415
+    from filesync.health.wsgi import Gate  # noqa: PLC0415  `metrics` needs no server
 
     world: World = ctx.obj
     token = world.settings.variables.get("FILESYNC_HEALTH_TOKEN", "")
@@ -151,7 +151,7 @@ def _stamp(path: Path) -> object:
 
 def _rules(place: "Place", names: "Iterable[str]", token: str, *, allow_anonymous: bool) -> "Rules":
     """Decide who may ask. Raises UsageError when the network could look and nobody said that it may."""
-    from filesync.health.gate import Rules  # noqa: PLC0415  as above
+    from filesync.health.wsgi import Rules  # noqa: PLC0415  as above
 
     if not (place.is_loopback or token or allow_anonymous):
         raise UsageError(

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.children import Children
-from filesync.cli.world import World
+from filesync.app.home import World
 from filesync.errors import UsageError
-from filesync.loop import STOPPERS, Job, Loop
+from filesync.scheduling.children import Children
+from filesync.scheduling.loop import STOPPERS, Job, Loop
 from filesync.signals import arriving
 
 

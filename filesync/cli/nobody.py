@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from filesync.cli.world import World
+from filesync.app.home import World
 from filesync.errors import StoreError
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ import typer  # noqa: TID251  the command layer
 
 from filesync import alerts
 from filesync.alerts import PING, TEST, Command, Ping, Webhook
-from filesync.cli.notifying import addressees, desk
+from filesync.app.home import World
+from filesync.app.notifier import addressees, desk
 from filesync.cli.options import AsJson
-from filesync.cli.output import View, choose, show
-from filesync.cli.table import Column
-from filesync.cli.world import World
+from filesync.cli.output.rows import View, choose, show
+from filesync.cli.output.table import Column
 from filesync.clock import Stop, to_timestamp
 from filesync.config.mistakes import did_you_mean
 from filesync.errors import DeliveryError, StoppedError, UsageError

@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer  # noqa: TID251  the command layer
 
+from filesync.app.auto_prune import breathe, log_pruned
+from filesync.app.home import World
 from filesync.auth.leftovers import leftovers, remove
 from filesync.cli.options import AsJson
-from filesync.cli.output import Form, View, choose, show, show_document
-from filesync.cli.table import Column
-from filesync.cli.upkeep import breathe, log_pruned
-from filesync.cli.world import World
+from filesync.cli.output.rows import Form, View, choose, show, show_document
+from filesync.cli.output.table import Column
 from filesync.store import pruning
 from filesync.store.pruning import Pruned
 

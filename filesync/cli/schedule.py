@@ -8,18 +8,18 @@ from typing import Annotated, Any
 import typer  # noqa: TID251  the command layer
 
 from filesync.ages import ago
+from filesync.app.home import World
+from filesync.app.timers import WRITTEN, Timers, owner_of
 from filesync.cli.moments import minute
 from filesync.cli.options import AsJson
-from filesync.cli.output import show_document
-from filesync.cli.timers import WRITTEN, Timers, owner_of
-from filesync.cli.world import World
+from filesync.cli.output.rows import show_document
 from filesync.doctor.scheduler import only_here
 from filesync.errors import ConfigError, SchedulerError, StoreError, UsageError
+from filesync.scheduling.call import Timer, check_length
+from filesync.scheduling.commands import try_out
+from filesync.scheduling.systemd import Service
+from filesync.scheduling.systemd_timer import SystemdTimer
 from filesync.settings import DEFAULTS
-from filesync.timers.call import Timer, check_length
-from filesync.timers.commands import try_out
-from filesync.timers.systemd import Service
-from filesync.timers.systemd_timer import SystemdTimer
 from filesync.variables import read_variables
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Let the system start `filesync sync` by itself.")

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.cli.costs import Cost, costs
+from filesync.app.costs import Cost, costs
+from filesync.app.home import World
 from filesync.cli.options import AsJson
-from filesync.cli.output import show_document
-from filesync.cli.world import World
+from filesync.cli.output.rows import show_document
 from filesync.clock import Stop
 from filesync.errors import FilesyncError, LocalFileError
 from filesync.settings import DEFAULTS, find_home

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer  # noqa: TID251  the command layer
 
+from filesync.app.home import World
 from filesync.cli.options import AsJson
-from filesync.cli.output import Form, choose, show_document
-from filesync.cli.world import World
+from filesync.cli.output.rows import Form, choose, show_document
 from filesync.store import snapshots
 from filesync.store.succession import Succession
 from filesync.tilde import expanded

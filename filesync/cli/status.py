@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import typer  # noqa: TID251  the command layer
 
 from filesync.ages import ago, length, until
-from filesync.cli.choice import check_names
-from filesync.cli.idle import has_logins
+from filesync.app.endpoint_names import check_names
+from filesync.app.home import World
+from filesync.app.keep_alive import has_logins
 from filesync.cli.moments import minute
 from filesync.cli.options import AsJson, EndpointNames
-from filesync.cli.output import Form, View, choose, show
-from filesync.cli.table import Column
-from filesync.cli.world import World
+from filesync.cli.output.rows import Form, View, choose, show
+from filesync.cli.output.table import Column
 from filesync.config.file import service_of
 from filesync.schedule import ManualSchedule
 from filesync.status import Status, describe, describe_set, schedule_in_words, type_in_words
@@ -116,7 +116,7 @@ def _login_warnings(world: World) -> Mapping[str, str]:
     """Say of each endpoint whose login ends soon that it does."""
     if not has_logins(world):
         return {}
-    from filesync.cli.logins import login_warnings  # noqa: PLC0415  only a person's login can end
+    from filesync.app.logins import login_warnings  # noqa: PLC0415  only a person's login can end
 
     warnings = login_warnings(world)
     found = {each.name: warnings.get((service_of(each.kind), each.credentials)) for each in world.endpoints()}

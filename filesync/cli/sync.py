@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.cli.choice import check_names
-from filesync.cli.idle import has_logins, keep_logins_alive
+from filesync.app.endpoint_names import check_names
+from filesync.app.home import World
+from filesync.app.keep_alive import has_logins, keep_logins_alive
+from filesync.app.start_log import StartLog
 from filesync.cli.nobody import Nobody
 from filesync.cli.options import AsJson, EndpointNames
-from filesync.cli.start_log import StartLog
-from filesync.cli.world import World
 from filesync.clock import Stop
 from filesync.errors import LocalFileError, StoppedError, StoreError, UsageError
 from filesync.signals import Caught, stopping
@@ -28,7 +28,7 @@ _MOST_NAMED = 10  # of the endpoints that are new in a set
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from filesync.cli.notifying import Notifier
+    from filesync.app.notifier import Notifier
     from filesync.config import Endpoint, EndpointSet
     from filesync.http.counters import Counters
     from filesync.model import Member
@@ -117,14 +117,14 @@ def _notifier(world: World, choice: Choice, *, dry_run: bool) -> "Notifier | Nob
     is_silent = dry_run or choice.max_files is not None
     if is_silent or not world.config.targets():
         return Nobody(world, is_silent=is_silent)
-    from filesync.cli.notifying import Notifier  # noqa: PLC0415  most starts have nobody to tell
+    from filesync.app.notifier import Notifier  # noqa: PLC0415  most starts have nobody to tell
 
     return Notifier(world, choice)
 
 
 def _prune(world: World) -> None:
     """Drop old rows now and then; that it fails is said, and fails no sync."""
-    from filesync.cli.upkeep import prune_now_and_then  # noqa: PLC0415  a start with nothing due has nothing to drop
+    from filesync.app.auto_prune import prune_now_and_then  # noqa: PLC0415  a start with nothing due has nothing to drop
 
     try:
         prune_now_and_then(world)
@@ -201,7 +201,7 @@ def _log(world: World, report: Report) -> None:
         write("set_asked", **_to_news(expansion))
     if not has_logins(world):
         return
-    from filesync.cli.logins import login_warnings  # noqa: PLC0415  only a person's login can end
+    from filesync.app.logins import login_warnings  # noqa: PLC0415  only a person's login can end
 
     for warning in login_warnings(world).values():
         world.log.warning("login_warning", message=warning)
@@ -244,7 +244,7 @@ class _LazyOpener:
 def _progress(world: World) -> "AbstractContextManager[Callable[[Sequence[Running]], None]]":
     if world.options.quiet or world.options.verbose or not world.stderr_is_terminal:  # -v shows the log's lines instead
         return nullcontext(lambda _: None)
-    from filesync.cli.progress import live_progress  # noqa: PLC0415  Rich only on a terminal
+    from filesync.cli.output.progress import live_progress  # noqa: PLC0415  Rich only on a terminal
 
     return live_progress(world)
 
@@ -312,7 +312,7 @@ def _effort(outcome: "Outcome") -> str:
 
 def _show_json(world: World, report: Report, code: int, *, dry_run: bool) -> int:
     """Write what happened; give the exit code, which says so when that could not be written."""
-    from filesync.cli.output import show_document  # noqa: PLC0415  as the other commands do
+    from filesync.cli.output.rows import show_document  # noqa: PLC0415  as the other commands do
 
     document = {
         "dry_run": dry_run,

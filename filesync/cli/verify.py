@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.cli.choice import check_names
+from filesync.app.endpoint_names import check_names
 from filesync.cli.options import AsJson, AsJsonLines, EndpointNames
-from filesync.cli.output import Form, View, choose, show, show_document
-from filesync.cli.table import Column
+from filesync.cli.output.rows import Form, View, choose, show, show_document
+from filesync.cli.output.table import Column
 from filesync.clock import Stop
 from filesync.errors import StoppedError, UsageError
 from filesync.signals import Caught, stopping
@@ -17,7 +17,7 @@ from filesync.store.verification import Kind
 from filesync.sync.judging import Finding, Verdict
 
 if TYPE_CHECKING:
-    from filesync.cli.world import World
+    from filesync.app.home import World
     from filesync.config import Endpoint
     from filesync.sync.verifying import Cost, Share, Verified, Verifier
 
@@ -146,7 +146,7 @@ def _verifier(world: "World", stop: Stop, tick: Callable[[str, int, int], None])
 def _progress(world: "World") -> "AbstractContextManager[Callable[[str, int, int], None]]":
     if world.options.quiet or world.options.verbose or not world.stderr_is_terminal:
         return nullcontext(lambda *_: None)
-    from filesync.cli.progress import counting  # noqa: PLC0415  Rich only on a terminal
+    from filesync.cli.output.progress import counting  # noqa: PLC0415  Rich only on a terminal
 
     return counting(world, "rows compared")
 

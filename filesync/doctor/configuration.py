@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filesync.config import Config, ConfigMistakes
 from filesync.config.mistakes import Mistake
-from filesync.doctor.finding import Finding, counted, fail, ok, warn
+from filesync.doctor.findings import Finding, counted, fail, ok, warn
 from filesync.errors import ConfigError
 
 

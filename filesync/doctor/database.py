@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filesync.clock import Clock
 from filesync.doctor.disks import in_bytes
-from filesync.doctor.finding import CHECKS, Finding, Skipped, counted, fail, named, ok, warn
+from filesync.doctor.findings import CHECKS, Finding, Skipped, counted, fail, named, ok, warn
 from filesync.errors import StoreError
 from filesync.processes import named as processes_named
 from filesync.store import examination as examine

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from filesync.doctor.finding import Finding, Skipped, fail, ok, warn
+from filesync.doctor.findings import Finding, Skipped, fail, ok, warn
 from filesync.doctor.permissions import nearest
 
 MOUNTS = Path("/proc/self/mountinfo")

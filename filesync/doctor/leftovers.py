@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from filesync.clock import Clock
-from filesync.doctor.finding import Finding, Skipped, counted, fail, named, ok
+from filesync.doctor.findings import Finding, Skipped, counted, fail, named, ok
 from filesync.key_material import traces
 from filesync.store.database import Database
 from filesync.store.leftovers import Leftover, leftovers

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from filesync.doctor.finding import Finding, fail, ok, warn
+from filesync.doctor.findings import Finding, fail, ok, warn
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from filesync.doctor.finding import CHECKS, Finding, Skipped, counted, fail, ok, warn
+from filesync.doctor.findings import CHECKS, Finding, Skipped, counted, fail, ok, warn
 from filesync.doctor.permissions import (
     ENTER,
     READ,

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from filesync.ages import ago
 from filesync.clock import from_timestamp
-from filesync.doctor.finding import Finding, Skipped, fail, ok, warn
+from filesync.doctor.findings import Finding, Skipped, fail, ok, warn
 from filesync.errors import SchedulerError
-from filesync.timers import crontab, systemd
-from filesync.timers.call import LENGTHS
-from filesync.timers.commands import try_out
+from filesync.scheduling import crontab, systemd
+from filesync.scheduling.call import LENGTHS
+from filesync.scheduling.commands import try_out
 
 _SLOTS = 3  # that may pass without a start
 _LONGEST_SLOT = timedelta(days=8)  # of an endpoint that is read once a week

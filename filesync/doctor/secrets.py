@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from filesync.doctor.disks import kind_of
-from filesync.doctor.finding import Finding, counted, fail, ok, warn
+from filesync.doctor.findings import Finding, counted, fail, ok, warn
 from filesync.doctor.permissions import Runner, mode_of
 from filesync.ownership import user_name
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from filesync.auth.skew import SKEW, in_words
-from filesync.doctor.finding import Finding, Skipped, fail, ok, warn
+from filesync.doctor.findings import Finding, Skipped, fail, ok, warn
 
 _TOO_FAR = timedelta(minutes=2)  # the shortest life of what a service account signs
 _PARTLY = 3  # exit codes of a sync

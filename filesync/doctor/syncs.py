@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filesync.ages import ago
 from filesync.clock import from_timestamp
-from filesync.doctor.finding import Finding, counted, fail, named, ok, warn
+from filesync.doctor.findings import Finding, counted, fail, named, ok, warn
 from filesync.schedule import TEMPORARY
 from filesync.status import Status
 from filesync.store.examination import Odd, Open, Waiting

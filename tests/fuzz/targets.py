@@ -25,8 +25,8 @@ from filesync.auth.loopback import Reception
 from filesync.auth.tokens import of_bytes, to_token
 from filesync.cli import World
 from filesync.cli.moments import parse_moment
-from filesync.cli.output import Form, View, show
-from filesync.cli.text import harmless, harmless_json, unlike_formula
+from filesync.cli.output.rows import Form, View, show
+from filesync.cli.output.text import harmless, harmless_json, unlike_formula
 from filesync.clock import Stop, SystemClock
 from filesync.config import load_config
 from filesync.config.timing import check_cron, check_timezone
@@ -45,9 +45,9 @@ from filesync.providers.details import check_id, to_bound, to_extension
 from filesync.providers.google_drive import routes as drive_routes
 from filesync.providers.google_drive import translate as drive
 from filesync.schedule import CronSchedule, History, decide
+from filesync.scheduling import crontab
 from filesync.settings import load_settings
 from filesync.store.finding import beginnings
-from filesync.timers import crontab
 from tests.fuzz.matching import matches
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

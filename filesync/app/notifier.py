@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from filesync.alerts import PING, Event, Ping, Target, to_rid
-from filesync.cli.world import World
+from filesync.app.home import World
 from filesync.clock import Stop, to_timestamp
 from filesync.errors import DeliveryError, FilesyncError, NoAnswerError, StoppedError, StoreError, TransientError
 from filesync.signals import stopping
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from filesync.config import Endpoint
     from filesync.notify.delivery import Addressee, Result
     from filesync.notify.messages import Letter
-    from filesync.notify.overdue import Watch
     from filesync.notify.sending import Desk
+    from filesync.notify.stale_watch import Watch
     from filesync.status import Status
     from filesync.store.database import Database
     from filesync.store.notices import Note
@@ -147,7 +147,7 @@ class Notifier:
             database.close()
 
     def _notes(self, database: "Database", report: "Report", endpoints: "Sequence[Endpoint]") -> "Iterator[Note]":
-        from filesync.notify.overdue import Watch  # noqa: PLC0415  as above
+        from filesync.notify.stale_watch import Watch  # noqa: PLC0415  as above
         from filesync.store import notices  # noqa: PLC0415  as above
 
         world, wanted = self._world, {event for target in self._targets for event in target.events}
@@ -281,7 +281,7 @@ def addressees(world: World, endpoints: "Sequence[Endpoint]") -> "list[Addressee
 
 def _login_notes(world: World, watch: "Watch", endpoints: "Sequence[Endpoint]") -> "Iterator[Note]":
     """Tell global targets of every login that ends soon, and an endpoint's own of the one that it uses."""
-    from filesync.cli.idle import has_logins  # noqa: PLC0415  as above
+    from filesync.app.keep_alive import has_logins  # noqa: PLC0415  as above
     from filesync.config.file import service_of  # noqa: PLC0415  as above
     from filesync.store.notices import NO_ENDPOINT  # noqa: PLC0415  as above
 
@@ -296,7 +296,7 @@ def _login_notes(world: World, watch: "Watch", endpoints: "Sequence[Endpoint]") 
 
 
 def _login_warnings(world: World) -> Mapping[tuple[str | None, str], str]:
-    from filesync.cli.logins import login_warnings  # noqa: PLC0415  only a person's login can end
+    from filesync.app.logins import login_warnings  # noqa: PLC0415  only a person's login can end
 
     return login_warnings(world)
 

@@ -9,8 +9,8 @@ from rich.live import Live  # noqa: TID251  the command layer
 from rich.table import Table  # noqa: TID251  the command layer
 from rich.text import Text  # noqa: TID251  the command layer
 
-from filesync.cli.text import harmless
-from filesync.cli.world import World
+from filesync.app.home import World
+from filesync.cli.output.text import harmless
 from filesync.sync.start import Running
 
 _MOST = 20  # lines; what more there is is counted in one

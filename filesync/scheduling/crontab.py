@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from filesync.timers.call import Call
+from filesync.scheduling.call import Call
 
 _SPECIAL = re.compile(r"([%\\'])")
 

@@ -2,8 +2,8 @@
 
 from threading import Event
 
+from filesync.app.home import World
 from filesync.auth.leftovers import remove
-from filesync.cli.world import World
 from filesync.store import pruning
 from filesync.store.pruning import Pruned
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from filesync.cli.world import World
+from filesync.app.home import World
 from filesync.durations import format_duration
 
 if TYPE_CHECKING:

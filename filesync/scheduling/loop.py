@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from filesync.children import Children
 from filesync.clock import Clock
+from filesync.scheduling.children import Children
 
 STOPPERS = frozenset({signal.SIGTERM, signal.SIGINT})
 PATIENCE = 8.0  # seconds that children have to end; a sync needs five at most, and Docker waits ten

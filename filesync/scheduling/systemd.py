@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filesync.timers.call import Call
+from filesync.scheduling.call import Call
 
 _PLAIN = re.compile(r"(/[A-Za-z0-9_.]+)+")
 _UNFIT = re.compile(r"[\"'\\]")  # systemd takes no program with these in its path

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from filesync.cli.table import Column, Table
-from filesync.cli.text import harmless, harmless_json, unlike_formula
-from filesync.cli.world import World
+from filesync.app.home import World
+from filesync.cli.output.table import Column, Table
+from filesync.cli.output.text import harmless, harmless_json, unlike_formula
 from filesync.errors import UsageError
 
 Row = Mapping[str, Any]

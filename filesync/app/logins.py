@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from filesync.app.home import World
 from filesync.auth import Login, autodesk, google
 from filesync.auth.fetched import FetchedLogin
 from filesync.auth.logins import StoredLogin
 from filesync.auth.person import NOBODY, Person
-from filesync.cli.world import World
 from filesync.clock import Stop, to_timestamp
 from filesync.config import Config, ConfigMistakes, Endpoint
 from filesync.config.file import service_of

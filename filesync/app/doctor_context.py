@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from filesync.cli.logins import LoginState, login_states
+from filesync.app.home import World
+from filesync.app.logins import LoginState, login_states
+from filesync.app.timers import Timers
 from filesync.cli.schedule import option_of, place_of
-from filesync.cli.timers import Timers
-from filesync.cli.world import World
 from filesync.config import Config, Endpoint
 from filesync.config.file import service_of
 from filesync.doctor.permissions import Runner, nearest, runner_of
@@ -19,14 +19,14 @@ from filesync.errors import ConfigError, FilesyncError, SchedulerError, StoreErr
 from filesync.locks import holders
 from filesync.logs import nowhere
 from filesync.schedule import ManualSchedule
+from filesync.scheduling.call import Timer
+from filesync.scheduling.systemd_timer import SystemdTimer
 from filesync.settings import KEY_FILES, Settings, inspect_settings
 from filesync.store import examination, migrations
 from filesync.store.database import Database, open_as_it_is
 from filesync.store.endpoints import last_start
 from filesync.store.overview import damage_named
 from filesync.sync.slots import Locks
-from filesync.timers.call import Timer
-from filesync.timers.systemd_timer import SystemdTimer
 from filesync.variables import Variables, is_secret, read_variables
 
 _BUSY_SECONDS = 5.0

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from filesync import __version__
-from filesync.cli.world import World
+from filesync.app.home import World
 from filesync.errors import ConfigError, FilesyncError, UsageError
 from filesync.logs import Level
 

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from filesync.cli.choice import check_names
+from filesync.app.doctor_context import Patient, may_be_there
+from filesync.app.endpoint_check import Proof
+from filesync.app.endpoint_names import check_names
+from filesync.app.home import World
 from filesync.cli.endpoints import proofs
 from filesync.cli.notify import target_rows
-from filesync.cli.patient import Patient, may_be_there
-from filesync.cli.proof import Proof
 from filesync.cli.setup import missing_logins
 from filesync.cli.status import endpoint_statuses
-from filesync.cli.world import World
 from filesync.config import Config
 from filesync.config.file import service_of
 from filesync.doctor import (
@@ -29,7 +29,7 @@ from filesync.doctor import (
     services,
     syncs,
 )
-from filesync.doctor.finding import CHECKS, Finding, Skipped, fail
+from filesync.doctor.findings import CHECKS, Finding, Skipped, fail
 from filesync.errors import ConfigError, FilesyncError, StoreError, UsageError
 from filesync.http import Attempt
 from filesync.logs import nowhere

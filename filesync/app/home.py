@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random  # noqa: TID251  the type of what is handed in
 from typing import TYPE_CHECKING, Any, TextIO
 
-from filesync.cli.text import harmless
+from filesync.cli.output.text import harmless
 from filesync.clock import Clock
 from filesync.errors import ConfigError, NotOwnerError, StoreError
 from filesync.key_material import forms_of, is_key_material, passwords_of, without_keys

@@ -6,16 +6,16 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from filesync.cli.world import World
+from filesync.app.home import World
 from filesync.errors import ConfigError, SchedulerError
 from filesync.ownership import user_name
+from filesync.scheduling.call import Call, Timer
+from filesync.scheduling.commands import Crontab, Systemctl
+from filesync.scheduling.cron_timer import CronTimer
+from filesync.scheduling.systemd import Service
+from filesync.scheduling.systemd_timer import SystemdTimer
 from filesync.settings import DEFAULTS, Settings
 from filesync.tilde import expanded
-from filesync.timers.call import Call, Timer
-from filesync.timers.commands import Crontab, Systemctl
-from filesync.timers.cron_timer import CronTimer
-from filesync.timers.systemd import Service
-from filesync.timers.systemd_timer import SystemdTimer
 
 WRITTEN = {"data": 0o755, "logs": 0o755, "tokens": 0o700}  # folders of a home, with their modes
 _SYSTEM_UNITS = Path("/etc/systemd/system")

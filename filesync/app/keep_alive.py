@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from filesync.cli.world import World
+from filesync.app.home import World
 from filesync.clock import Stop, to_timestamp
 from filesync.signals import stopping
 
@@ -30,7 +30,7 @@ def keep_logins_alive(world: World) -> int | None:
     idle = {*_idle(world)}
     if not idle:
         return None
-    from filesync.cli.logins import keep_alive  # noqa: PLC0415  the network only when there is something to do
+    from filesync.app.logins import keep_alive  # noqa: PLC0415  the network only when there is something to do
 
     stop = Stop(world.clock)
     with stopping(stop.request) as caught:

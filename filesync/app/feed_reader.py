@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from filesync.app.home import World
 from filesync.cli.consumers import check_given, check_name, commit
-from filesync.cli.output import Row
-from filesync.cli.world import World
+from filesync.cli.output.rows import Row
 from filesync.errors import UsageError
 from filesync.store import lineage, positions
 from filesync.store.database import Database

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from filesync.errors import SchedulerError
 from filesync.locks import write_file
-from filesync.timers import systemd
-from filesync.timers.call import Call
-from filesync.timers.commands import Systemctl
+from filesync.scheduling import systemd
+from filesync.scheduling.call import Call
+from filesync.scheduling.commands import Systemctl
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from filesync.timers import crontab
-from filesync.timers.call import Call
-from filesync.timers.commands import Crontab
+from filesync.scheduling import crontab
+from filesync.scheduling.call import Call
+from filesync.scheduling.commands import Crontab
 
 
 @dataclass(frozen=True, slots=True)
