@@ -1,7 +1,6 @@
 """What a provider states, turned into folders, files, and candidates for removal."""
 
 import json
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +23,7 @@ from filesync.model import (
     Unreadable,
 )
 from filesync.store.contents import Contents
+from filesync.store.database import Database
 from filesync.store.ledger import Ledger, Tally
 from filesync.store.memory import Memory
 from filesync.store.odd_entries import OddEntries
@@ -77,7 +77,7 @@ class Scope:
 class Parts:
     """The writers that one sync works with."""
 
-    connection: sqlite3.Connection
+    database: Database
     tree: Tree
     contents: Contents
     removals: Removals
@@ -97,10 +97,11 @@ class Intake:
         self.tried: set[str] = set()  # the folders that a trial listed
         self.unsettled: list[Unanswered] = []  # what failed by itself, and not often enough to be called unreadable
         self._memory = memory
-        self._connection = parts.connection
+        self._connection = parts.database.connection
+        self._endpoints = parts.database.table("endpoints")
         self._tree = parts.tree
         self._contents = parts.contents
-        self._recall = Recall(parts.connection, memory.endpoint_id, parts.ledger)
+        self._recall = Recall(self._connection, memory.endpoint_id, parts.ledger)
         self._removals = parts.removals
         self._tally = parts.tally
         self._odd_entries = parts.odd_entries
@@ -138,15 +139,16 @@ class Intake:
         self._rehang(self._tree.set_root(batch.root))
         if batch.adopt_into is not None:
             self._rehang(self._tree.put([batch.adopt_into], keep_strays=True))
-        self._connection.execute(
-            "UPDATE sync_state SET root_id = ? WHERE endpoint_id = ?", (batch.root.id, self._endpoint_id)
-        )
-        self._connection.execute(
-            """UPDATE endpoints SET external_project_id = ?1, external_project_name = ?2, hub_name = ?3, region = ?4,
-               updated_at = ?5 WHERE id = ?6 AND (external_project_id, external_project_name, hub_name, region)
-               IS NOT (?1, ?2, ?3, ?4)""",
-            (batch.project_id, batch.project_name, batch.hub_name, batch.region, self._stamp(), self._endpoint_id),
-        )
+        self._memory.set_root(batch.root.id)
+        where = {
+            "external_project_id": batch.project_id,
+            "external_project_name": batch.project_name,
+            "hub_name": batch.hub_name,
+            "region": batch.region,
+        }
+        known = self._endpoints.get(self._endpoint_id)
+        if any(known[name] != value for name, value in where.items()):  # else updated_at would move with every sync
+            self._endpoints.update(self._endpoint_id, {**where, "updated_at": self._stamp()})
 
     def _page(self, batch: Page) -> None:
         if batch.anew and not self._is_trial:
@@ -182,10 +184,10 @@ class Intake:
 
     def _mark_listed(self, folder_id: str, stamp: str | None) -> None:
         self._connection.execute(
-            """UPDATE folders SET last_listed_at = ?1, last_tried_at = ?1, listed_stamp = ?2, relist = 0, readable = 1,
-               unreadable_reason = NULL, failures = 0, entry_cause = NULL
-               WHERE endpoint_id = ?3 AND external_folder_id = ?4""",
-            (self._stamp(), stamp, self._endpoint_id, folder_id),
+            """UPDATE folders SET last_listed_at = :now, last_tried_at = :now, listed_stamp = :stamp, relist = 0,
+               readable = 1, unreadable_reason = NULL, failures = 0, entry_cause = NULL
+               WHERE endpoint_id = :endpoint AND external_folder_id = :folder""",
+            {"now": self._stamp(), "stamp": stamp, "endpoint": self._endpoint_id, "folder": folder_id},
         )
         self._tree.refresh([folder_id])
 
@@ -194,8 +196,14 @@ class Intake:
             # All files are on the pages that are still to come. Marks that are set from now on stay: what a folder
             # holds that comes back after this may have been on a page that was read without it.
             self._connection.execute(
-                """UPDATE folders SET relist = ?1 WHERE endpoint_id = ?2 AND relist = ?3 AND last_tried_at >= ?4""",
-                (WITH_ALL, self._endpoint_id, BY_ITSELF, self._memory.listing_since(self._began)),
+                """UPDATE folders SET relist = :with_all
+                   WHERE endpoint_id = :endpoint AND relist = :by_itself AND last_tried_at >= :began""",
+                {
+                    "with_all": WITH_ALL,
+                    "endpoint": self._endpoint_id,
+                    "by_itself": BY_ITSELF,
+                    "began": self._memory.listing_since(self._began),
+                },
             )
             self._memory.note_folders_known(self._stamp())
             self._tree.forget_cache()
@@ -215,11 +223,11 @@ class Intake:
             (self._endpoint_id, self.scope.root_id, since),
         )
         self._connection.execute(
-            """UPDATE folders SET last_listed_at = ?1, last_tried_at = ?1, failures = 0, entry_cause = NULL,
-               relist = CASE WHEN relist = ?4 AND listable THEN relist ELSE 0 END
-               WHERE endpoint_id = ?2 AND deleted_at IS NULL AND folder_path IS NOT NULL AND readable
-               AND (NOT listable OR last_tried_at >= ?3)""",
-            (self._stamp(), self._endpoint_id, since, BY_ITSELF),
+            """UPDATE folders SET last_listed_at = :now, last_tried_at = :now, failures = 0, entry_cause = NULL,
+               relist = CASE WHEN relist = :by_itself AND listable THEN relist ELSE 0 END
+               WHERE endpoint_id = :endpoint AND deleted_at IS NULL AND folder_path IS NOT NULL AND readable
+               AND (NOT listable OR last_tried_at >= :since)""",
+            {"now": self._stamp(), "endpoint": self._endpoint_id, "since": since, "by_itself": BY_ITSELF},
         )
         self._tree.forget_cache()
         self._memory.end_listing()
@@ -316,10 +324,17 @@ class Intake:
         folder = self._tree.get(folder_id)
         is_new = folder is not None and bool(folder.readable)
         row = self._connection.execute(
-            """UPDATE folders SET failures = failures + 1, relist = 1, last_tried_at = ?1, unreadable_reason = ?2,
-               readable = readable AND failures + 1 < ?3 WHERE endpoint_id = ?4 AND external_folder_id = ?5
+            """UPDATE folders SET failures = failures + 1, relist = 1, last_tried_at = :now,
+               unreadable_reason = :reason, readable = readable AND failures + 1 < :several
+               WHERE endpoint_id = :endpoint AND external_folder_id = :folder
                RETURNING failures""",
-            (self._stamp(), reason, _SEVERAL, self._endpoint_id, folder_id),
+            {
+                "now": self._stamp(),
+                "reason": reason,
+                "several": _SEVERAL,
+                "endpoint": self._endpoint_id,
+                "folder": folder_id,
+            },
         ).fetchone()
         self._tree.refresh([folder_id])
         return int(row[0]) if row and is_new else _SEVERAL

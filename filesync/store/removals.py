@@ -24,19 +24,20 @@ _PUT = """
     ON CONFLICT (endpoint_id, external_id) DO UPDATE SET
         fate = coalesce(excluded.fate, fate), cause = excluded.cause, vanished = excluded.vanished
 """
-_FILES_BELOW = """
+_COUNT_BELOW = """
     WITH RECURSIVE below (id) AS (
         SELECT c.external_id FROM candidates AS c
-        WHERE c.endpoint_id = ?1 AND c.is_folder AND c.vanished AND NOT c.accepted
+        WHERE c.endpoint_id = :endpoint AND c.is_folder AND c.vanished AND NOT c.accepted
         UNION
         SELECT f.external_folder_id FROM folders AS f JOIN below ON f.parent_external_id = below.id
-        WHERE f.endpoint_id = ?1 AND f.deleted_at IS NULL)
-    SELECT external_file_id FROM files
-    WHERE endpoint_id = ?1 AND deleted_at IS NULL AND parent_external_id IN (SELECT id FROM below)
-    UNION
-    SELECT f.external_file_id FROM candidates AS c
-    JOIN files AS f ON f.endpoint_id = c.endpoint_id AND f.external_file_id = c.external_id
-    WHERE c.endpoint_id = ?1 AND NOT c.is_folder AND c.vanished AND NOT c.accepted AND f.deleted_at IS NULL
+        WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL)
+    SELECT count(*) FROM (
+        SELECT external_file_id FROM files
+        WHERE endpoint_id = :endpoint AND deleted_at IS NULL AND parent_external_id IN (SELECT id FROM below)
+        UNION
+        SELECT f.external_file_id FROM candidates AS c
+        JOIN files AS f ON f.endpoint_id = c.endpoint_id AND f.external_file_id = c.external_id
+        WHERE c.endpoint_id = :endpoint AND NOT c.is_folder AND c.vanished AND NOT c.accepted AND f.deleted_at IS NULL)
 """
 
 
@@ -115,10 +116,12 @@ class Removals:
             )
             return
         self._connection.execute(
-            """UPDATE folders SET relist = 1 WHERE endpoint_id = ?1 AND external_folder_id IN (
-                   SELECT parent_external_id FROM files WHERE endpoint_id = ?1 AND external_file_id = ?2
-                   UNION SELECT parent_external_id FROM folders WHERE endpoint_id = ?1 AND external_folder_id = ?2)""",
-            (self._endpoint_id, id_),
+            """UPDATE folders SET relist = 1 WHERE endpoint_id = :endpoint AND external_folder_id IN (
+                   SELECT parent_external_id FROM files WHERE endpoint_id = :endpoint AND external_file_id = :id
+                   UNION
+                   SELECT parent_external_id FROM folders
+                   WHERE endpoint_id = :endpoint AND external_folder_id = :id)""",
+            {"endpoint": self._endpoint_id, "id": id_},
         )
         self.seen_again(json.dumps([id_]))
 
@@ -181,27 +184,27 @@ class Removals:
         self._connection.execute(
             """WITH RECURSIVE dark (id) AS (
                    SELECT external_folder_id FROM folders
-                   WHERE endpoint_id = ?1 AND NOT readable AND deleted_at IS NULL
+                   WHERE endpoint_id = :endpoint AND NOT readable AND deleted_at IS NULL
                    UNION
                    SELECT f.external_folder_id FROM folders AS f JOIN dark ON f.parent_external_id = dark.id
-                   WHERE f.endpoint_id = ?1 AND f.deleted_at IS NULL)
-               DELETE FROM candidates WHERE endpoint_id = ?1 AND fate IS NULL AND external_id IN (
+                   WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL)
+               DELETE FROM candidates WHERE endpoint_id = :endpoint AND fate IS NULL AND external_id IN (
                    SELECT external_file_id FROM files
-                   WHERE endpoint_id = ?1 AND parent_external_id IN (SELECT id FROM dark)
+                   WHERE endpoint_id = :endpoint AND parent_external_id IN (SELECT id FROM dark)
                    UNION
                    SELECT external_folder_id FROM folders
-                   WHERE endpoint_id = ?1 AND parent_external_id IN (SELECT id FROM dark))""",
-            (self._endpoint_id,),
+                   WHERE endpoint_id = :endpoint AND parent_external_id IN (SELECT id FROM dark))""",
+            {"endpoint": self._endpoint_id},
         )
 
     def undecided_folders(self) -> list[Candidate]:
         """List the folders that this sync is still to look up: topmost first, none below one that is a candidate."""
         rows = self._connection.execute(
-            """SELECT c.external_id, d.parent_external_id, c.fate IS NULL AND c.asked_in IS NOT ?2
+            """SELECT c.external_id, d.parent_external_id, c.fate IS NULL AND c.asked_in IS NOT :sync
                FROM candidates AS c LEFT JOIN folders AS d
                ON d.endpoint_id = c.endpoint_id AND d.external_folder_id = c.external_id
-               WHERE c.endpoint_id = ?1 AND c.is_folder ORDER BY c.external_id""",
-            (self._endpoint_id, self._sync_log_id),
+               WHERE c.endpoint_id = :endpoint AND c.is_folder ORDER BY c.external_id""",
+            {"endpoint": self._endpoint_id, "sync": self._sync_log_id},
         ).fetchall()
         folders = {row[0] for row in rows}
         return [
@@ -279,7 +282,7 @@ class Removals:
 
     def count_vanished(self) -> int:
         """Count the live files that the service no longer shows."""
-        row = self._connection.execute(f"SELECT count(*) FROM ({_FILES_BELOW})", (self._endpoint_id,)).fetchone()  # noqa: S608
+        row = self._connection.execute(_COUNT_BELOW, {"endpoint": self._endpoint_id}).fetchone()
         return int(row[0])
 
     def removed_since(self, since: Timestamp) -> int:

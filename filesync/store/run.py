@@ -3,7 +3,6 @@
 A batch, its changes and its state are one commit. All removals of a sync, and its outcome, are one more.
 """
 
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -84,14 +83,14 @@ class Run:
         self._check_stop = check_stop
         self._accepted = False  # what this sync removes, a person let through
         self._has_left_old_scope = False  # what lies outside a changed scope is among the candidates
-        with database.transaction() as connection:
-            self._memory = Memory(connection, plan.endpoint_id)
+        with database.transaction():
+            self._memory = Memory(database, plan.endpoint_id)
             owed = self._memory.needs_full(self._stamp(), self._relist_before())
             if not self._is_trial and (plan.full or owed):
                 self._memory.begin_full(self._stamp(), anew=plan.full and plan.stamped)
             self.mode = "full" if self._memory.full or self._is_trial else "incremental"
             beginning = Beginning(plan.endpoint_id, self.mode, plan.trigger, self._stamp(), host, pid)
-            self.log_id = journal.begin(connection, beginning)
+            self.log_id = journal.begin(database, beginning)
         self._assemble()
         if not self._is_trial:
             with self._writing():
@@ -109,7 +108,7 @@ class Run:
         self._owed = Owed(connection, plan.endpoint_id, self._tree, self._contents, self._removals, ledger)
         self._odd_entries = OddEntries(connection, plan.endpoint_id, self.log_id)
         parts = Parts(
-            connection,
+            self._database,
             self._tree,
             self._contents,
             self._removals,
@@ -254,14 +253,14 @@ class Run:
         """List the folders that could not be read and were not expected to be: (path, reason)."""
         rows = self._connection.execute(
             """WITH RECURSIVE leaving (id) AS (
-                   SELECT external_id FROM candidates WHERE endpoint_id = ?1 AND is_folder AND fate IS NOT NULL
+                   SELECT external_id FROM candidates WHERE endpoint_id = :endpoint AND is_folder AND fate IS NOT NULL
                    UNION
                    SELECT f.external_folder_id FROM folders AS f JOIN leaving ON f.parent_external_id = leaving.id
-                   WHERE f.endpoint_id = ?1 AND f.deleted_at IS NULL)
-               SELECT folder_path, unreadable_reason FROM folders WHERE endpoint_id = ?1 AND NOT readable
+                   WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL)
+               SELECT folder_path, unreadable_reason FROM folders WHERE endpoint_id = :endpoint AND NOT readable
                AND deleted_at IS NULL AND folder_path IS NOT NULL AND NOT excluded
                AND external_folder_id NOT IN (SELECT id FROM leaving) ORDER BY folder_path""",
-            (self.plan.endpoint_id,),
+            {"endpoint": self.plan.endpoint_id},
         ).fetchall()
         return [(path, reason or "") for path, reason in rows if not self._is_expected_unreadable(path)]
 
@@ -318,7 +317,7 @@ class Run:
 
         `listed`: the provider read to its end, so the inventory is complete as of this sync.
         """
-        with self._writing() as connection:
+        with self._writing():
             if removals and not self._is_trial:
                 self._decide(accepted=accepted)
                 while not self._owed.remove_step(self._stamp()):
@@ -331,9 +330,9 @@ class Run:
                 self._memory.note_completed(
                     outcome.started_at, outcome.finished_at, self._oldest_listing(), rescoped=self._has_left_old_scope
                 )
-            journal.conclude(connection, self.plan.endpoint_id, self.log_id, outcome, next_due_at)
+            journal.conclude(self._database, self.plan.endpoint_id, self.log_id, outcome, next_due_at)
             if self.plan.audience is not None:
-                self._note_ending(connection, outcome, self.plan.audience)
+                self._note_ending(outcome, self.plan.audience)
 
     def _decide(self, *, accepted: bool) -> None:
         self._owed.owe_removals()
@@ -341,10 +340,10 @@ class Run:
             self._removals.accept()
         self._accepted = self._accepted or accepted or self._removals.are_accepted()
 
-    def _note_ending(self, connection: sqlite3.Connection, outcome: Outcome, audience: "Audience") -> None:
+    def _note_ending(self, outcome: Outcome, audience: "Audience") -> None:
         from filesync.store.notices import Closed, note_ending  # noqa: PLC0415  most syncs have nobody to tell
 
-        note_ending(connection, Closed(self.plan.endpoint_id, self.log_id, self._host, outcome), audience)
+        note_ending(self._database, Closed(self.plan.endpoint_id, self.log_id, self._host, outcome), audience)
 
     @property
     def _is_trial(self) -> bool:
@@ -422,11 +421,11 @@ class Run:
         return is_within(path, self.plan.expected_unreadable)
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _writing(self) -> Iterator[None]:
         kept = replace(self.tally)
         try:
-            with self._database.transaction() as connection:
-                yield connection
+            with self._database.transaction():
+                yield
         except BaseException:
             self._tree.forget_cache()
             for name in fields(Tally):

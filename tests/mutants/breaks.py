@@ -240,8 +240,8 @@ BREAKS = (
         "still-there-is-not-read-again",
         "a candidate that is still there has its folder read again",
         _REMOVALS,
-        "UPDATE folders SET relist = 1 WHERE endpoint_id = ?1 AND external_folder_id IN (",
-        "UPDATE folders SET relist = relist WHERE endpoint_id = ?1 AND external_folder_id IN (",
+        "UPDATE folders SET relist = 1 WHERE endpoint_id = :endpoint AND external_folder_id IN (",
+        "UPDATE folders SET relist = relist WHERE endpoint_id = :endpoint AND external_folder_id IN (",
         "test_sync_removals.py",
     ),
     Break(
