@@ -184,7 +184,7 @@ class Home:
         """Read the live files, by the service's id."""
         rows = self.query(
             "SELECT f.* FROM files f JOIN endpoints e ON e.id = f.endpoint_id"
-            " WHERE f.deleted_at IS NULL AND (e.name = ?1 OR ?1 IS NULL)",
+            " WHERE f.deleted_at IS NULL AND e.name = coalesce(?, e.name)",
             endpoint,
         )
         return {row["external_file_id"]: row for row in rows}

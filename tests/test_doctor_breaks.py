@@ -693,7 +693,8 @@ def begin(patient: Patient, *, silent: float) -> None:
     then = to_timestamp(patient.clock.now() - timedelta(seconds=silent))
     patient.write(
         """INSERT INTO sync_logs (endpoint_id, status, mode, "trigger", started_at, heartbeat_at, host, pid)
-           SELECT id, 'running', 'full', 'schedule', ?1, ?1, 'host', 4711 FROM endpoints WHERE name = 'P'""",
+           SELECT id, 'running', 'full', 'schedule', ?, ?, 'host', 4711 FROM endpoints WHERE name = 'P'""",
+        then,
         then,
     )
 

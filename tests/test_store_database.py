@@ -55,6 +55,29 @@ def test_a_full_disk_is_said_in_one_line_and_loses_nothing(tmp_path: Path) -> No
     database.close()
 
 
+def test_rows_are_written_in_a_transaction_of_ours_or_not_at_all(tmp_path: Path) -> None:
+    row = {"reader": "bi", "kind": "consumer", "seq": 1, "updated_at": "2026-01-01T00:00:00.000Z"}
+    with closing(open_for_writing(tmp_path / "a.db")) as database:
+        readers = database.table("feed_positions")
+        with pytest.raises(sqlite3.ProgrammingError, match="in a transaction of the store's"):
+            readers.insert(row)
+
+        def write_and_fail() -> None:
+            with database.transaction():
+                readers.insert(row)
+                readers.update("bi", {"seq": 2})
+                readers.upsert({**row, "reader": "crm"})
+                assert database.connection.in_transaction
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            write_and_fail()
+        assert readers.count == 0
+        with database.transaction():
+            readers.upsert(row)
+        assert [each["seq"] for each in readers.rows] == [1]
+
+
 def test_tables_are_strict_and_every_view_answers(drive: Drive) -> None:
     drive.service.state.add_file(drive.shared, "Grundriß EG.pdf", 1)
     drive.settle()
@@ -153,10 +176,10 @@ def test_two_starts_that_bring_a_new_home_in_line_at_once_agree(tmp_path: Path) 
     second.connection.set_trace_callback(lambda sql: is_about_to_write.set() if "IMMEDIATE" in sql else None)
     found: list[str] = []
     thread = Thread(target=lambda: found.extend(bring_in_line(second, declared, now)))
-    with first.transaction() as connection:
+    with first.transaction():
         thread.start()
         assert is_about_to_write.wait(30)  # it has read the empty table, and waits for its turn
-        endpoints._insert(connection, declared[0], now)
+        endpoints._insert(first, declared[0], now)
     thread.join(30)
     assert found == ["e"]
     first.close()

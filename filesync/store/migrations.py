@@ -23,7 +23,7 @@ from filesync.store import copies
 from filesync.store.places import migration_lock, use_lock
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database as Tables  # noqa: TID251  the store is the only room that knows SQLite
+    from sqlite_utils import Database  # noqa: TID251  the store is the only room that knows SQLite
 
 _STEPS = ("0001_initial.sql",)
 CURRENT = len(_STEPS)
@@ -149,16 +149,18 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     The connection is in no transaction.
     """
-    from sqlite_utils import Database, Migrations  # noqa: PLC0415, TID251  only a new schema needs it
+    from sqlite_utils import Migrations  # noqa: PLC0415, TID251  only a new schema needs it
+
+    from filesync.store.tables import Tables  # noqa: PLC0415  likewise
 
     steps = Migrations(_SET)
     for name in _STEPS:
         steps(name=name)(_step(name))
     rewrites = bool(rewriting(version_of(connection)))
     connection.execute(f"PRAGMA foreign_keys = {'OFF' if rewrites else 'ON'}")
-    connection.execute("BEGIN IMMEDIATE")  # inside, sqlite-utils makes each step a savepoint and commits nothing
+    connection.execute("BEGIN IMMEDIATE")
     try:
-        steps.apply(Database(connection, recursive_triggers=False, execute_plugins=False))
+        steps.apply(Tables(connection))
         if rewrites and connection.execute("PRAGMA foreign_key_check").fetchone():
             raise StoreError("rows refer to others that are not there, so it cannot be migrated; nothing was changed")
         connection.execute("COMMIT")
@@ -181,10 +183,10 @@ def is_rewriting(script: str) -> bool:
     return any(line.startswith(_REWRITES) for line in head.splitlines())
 
 
-def _step(name: str) -> "Callable[[Tables], None]":
-    def apply(tables: "Tables") -> None:
+def _step(name: str) -> "Callable[[Database], None]":
+    def apply(database: "Database") -> None:
         for statement in _statements(_read(name)):  # executescript takes seconds to find where each one ends
-            tables.execute(statement)
+            database.execute(statement)
 
     return apply
 
