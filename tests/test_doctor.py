@@ -1,7 +1,6 @@
 """The doctor: what a healthy home looks like, what it leaves alone, how it speaks, and what no test of one break shows."""
 
 import dataclasses
-import io
 import json
 import os
 import re
@@ -14,11 +13,9 @@ import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from random import Random
 
 import pytest
 
-from filesync.cli import World, run
 from filesync.doctor import database, disks, scheduler, services
 from filesync.doctor.findings import CHECKS, Finding, Level
 from filesync.scheduling import crontab, systemd
@@ -26,6 +23,7 @@ from filesync.scheduling.call import LENGTHS
 from filesync.simulators.acc import CLIENT_SECRET, AccSimulator
 from tests.browsers import Person, callback_port
 from tests.homes import ROOT, Ended
+from tests.in_process import in_memory
 from tests.patients import SOMEBODY, Patient, copy_of, healthy, somebody
 
 ALL = {(area, check) for area, checks in CHECKS.items() for check in checks}
@@ -64,9 +62,8 @@ def contents(home: Path) -> dict[str, tuple[int, int, bytes]]:
 
 
 def on_terminal(patient: Patient, *argv: str, width: int) -> Ended:
-    out, err = io.StringIO(), io.StringIO()
-    world = World(patient.home.environ, patient.path, patient.clock, Random(1), io.StringIO(), out, err, width)
-    return Ended(run(["doctor", *argv], world), out.getvalue(), err.getvalue())
+    process = in_memory(patient.home.environ, patient.path, patient.clock, width=width)
+    return Ended(*process.run(["doctor", *argv]))
 
 
 # --- a healthy home ---------------------------------------------------------------------------
@@ -139,11 +136,9 @@ def test_a_file_in_the_place_of_the_home_is_said_once(patient: Patient, tmp_path
 def test_a_home_that_may_not_be_used_is_said_once(patient: Patient) -> None:
     patient.path.chmod(0o1777)
     os.chown(patient.path / ".env", 12345, -1)
-    out, err = io.StringIO(), io.StringIO()
     environ = {name: value for name, value in patient.home.environ.items() if name != "FILESYNC_HOME"}
-    world = World(environ, patient.path, patient.clock, Random(1), io.StringIO(), out, err, None)
-    assert run(["doctor", "--offline"], world) == 78
-    assert (out.getvalue(), err.getvalue().count("\n")) == ("", 1)
+    code, out, err = in_memory(environ, patient.path, patient.clock).run(["doctor", "--offline"])
+    assert (code, out, err.count("\n")) == (78, "", 1)
 
 
 # --- which services are asked -----------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from threading import Event
 
-from filesync.app.home import World
+from filesync.app.home import Home
 from filesync.auth.leftovers import remove
 from filesync.store import pruning
 from filesync.store.pruning import Pruned
@@ -11,26 +11,26 @@ _BUDGET = 30.0  # seconds of pruning in passing; the rest waits for the next sta
 _BREATH = 0.005  # seconds between two transactions, in which whoever waits to write gets its turn
 
 
-def prune_now_and_then(world: World) -> None:
+def prune_now_and_then(home: Home) -> None:
     """Drop old rows when none were looked for since a day, for a limited time; says nothing."""
-    with world.writing() as database:
-        now = world.clock.now()
+    with home.writing() as database:
+        now = home.clock.now()
         if not pruning.is_due(database, now):
             return
-        until = world.clock.monotonic() + _BUDGET
-        pruned = pruning.prune(database, world.config.retention, now, go_on=lambda: breathe(world, until))
-    log_pruned(world, pruned, remove(world.settings.path("tokens"), now))
+        until = home.clock.monotonic() + _BUDGET
+        pruned = pruning.prune(database, home.config.retention, now, go_on=lambda: breathe(home, until))
+    log_pruned(home, pruned, remove(home.settings.path("tokens"), now))
 
 
-def breathe(world: World, until: float | None = None) -> bool:
+def breathe(home: Home, until: float | None = None) -> bool:
     """Let others write; False when the time is over."""
-    world.clock.wait(Event(), _BREATH)
-    return until is None or world.clock.monotonic() < until
+    home.clock.wait(Event(), _BREATH)
+    return until is None or home.clock.monotonic() < until
 
 
-def log_pruned(world: World, pruned: Pruned, token_files: int) -> None:
+def log_pruned(home: Home, pruned: Pruned, token_files: int) -> None:
     if any(pruned.rows.values()) or token_files or pruned.held_by or not pruned.is_done:
-        world.log.info(
+        home.log.info(
             "prune",
             **pruned.rows,
             token_files=token_files,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from filesync.app.home import World
+from filesync.app.home import Home
 from filesync.durations import format_duration
 
 if TYPE_CHECKING:
@@ -47,23 +47,23 @@ class Cost:
         }
 
 
-def costs(world: World) -> list[Cost]:
+def costs(home: Home) -> list[Cost]:
     """Estimate every active endpoint whose service has known limits."""
-    known = _known_sizes(world)
-    config = world.config
+    known = _known_sizes(home)
+    config = home.config
     return [
         _cost(endpoint, rate, known.get(endpoint.name), config)
-        for endpoint in world.endpoints()
+        for endpoint in home.endpoints()
         if endpoint.is_active and not endpoint.archived_at and (rate := _RATES.get(endpoint.endpoint_type))
     ]
 
 
-def _known_sizes(world: World) -> "Mapping[str, Size]":
+def _known_sizes(home: Home) -> "Mapping[str, Size]":
     from filesync.store import queries  # noqa: PLC0415  only a home that has synced needs SQLite
 
-    if not world.database_path.exists():
+    if not home.database_path.exists():
         return {}
-    with world.reading() as database:
+    with home.reading() as database:
         return queries.sizes(database)
 
 

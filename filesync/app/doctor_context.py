@@ -6,10 +6,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from filesync.app.home import World
+from filesync.app.home import ErrorsOnly, Home
 from filesync.app.logins import LoginState, login_states
-from filesync.app.timers import Timers
-from filesync.cli.schedule import option_of, place_of
+from filesync.app.timers import Timers, option_of, place_of
 from filesync.config import Config, Endpoint
 from filesync.config.file import service_of
 from filesync.doctor.permissions import Runner, nearest, runner_of
@@ -36,13 +35,13 @@ _BUSY_SECONDS = 5.0
 class Patient:
     """A home as it is, whatever is wrong with it; what cannot be found out is None or empty."""
 
-    given: World
+    given: Home
     config_error: ConfigError | None = None
     mistakes: list[str] = field(default_factory=list)  # of the variables, once `settings` were read
 
     @property
     def home(self) -> Path:
-        return self.given.home
+        return self.given.path
 
     @property
     def env(self) -> Path:
@@ -61,11 +60,11 @@ class Patient:
         return Locks(self.database, slots=1).folder
 
     @cached_property
-    def world(self) -> World:
-        """Give a world that says nothing, logs nothing, and has settings whatever the variables say."""
-        world = replace(self.given, options=replace(self.given.options, quiet=True, verbose=False))
-        world.busy_seconds, world.log, world.settings = _BUSY_SECONDS, nowhere(), self.settings
-        return world
+    def quiet_home(self) -> Home:
+        """Return the home saying nothing but errors, logging nothing, with settings whatever the variables say."""
+        home = replace(self.given, messages=ErrorsOnly(self.given.messages))
+        home.busy_seconds, home.log, home.settings = _BUSY_SECONDS, nowhere(), self.settings
+        return home
 
     @cached_property
     def settings(self) -> Settings:
@@ -95,7 +94,7 @@ class Patient:
     @cached_property
     def config(self) -> Config | None:
         try:
-            return self.world.config
+            return self.quiet_home.config
         except ConfigError as error:
             self.config_error = error
             return None
@@ -118,7 +117,7 @@ class Patient:
     @cached_property
     def logins(self) -> Sequence[LoginState]:
         """Look at the logins that active endpoints need; where nobody knows which, at those that are there."""
-        found = [state for service in ("autodesk", "google") for state in login_states(self.world, service)]
+        found = [state for service in ("autodesk", "google") for state in login_states(self.quiet_home, service)]
         used = {(service_of(each.kind), each.credentials) for each in self.active}
         if self.config is None:
             return [state for state in found if not state.problem]
@@ -148,7 +147,7 @@ class Patient:
     @cached_property
     def running(self) -> frozenset[int]:
         """Name the endpoints that a process reads now."""
-        return frozenset(each.endpoint_id for each in self.open_syncs if self.world.is_running(each.endpoint_id))
+        return frozenset(each.endpoint_id for each in self.open_syncs if self.quiet_home.is_running(each.endpoint_id))
 
     @property
     def held(self) -> list[Held]:
@@ -157,7 +156,7 @@ class Patient:
 
     @cached_property
     def timers(self) -> Sequence[Installed]:
-        return [*_installed(self.world)]
+        return [*_installed(self.quiet_home)]
 
     @cached_property
     def starts(self) -> Starts:
@@ -204,9 +203,9 @@ def _named_files(variables: Variables) -> Iterator[str]:
             yield variables[name]
 
 
-def _installed(world: World) -> Iterator[Installed]:
+def _installed(home: Home) -> Iterator[Installed]:
     """Find the timers of this home that are installed; one that cannot be used here starts nothing."""
-    for timer in Timers(world, every=5):
+    for timer in Timers(home, every=5):
         with contextlib.suppress(FilesyncError):
             text = timer.installed()
             if text is not None:

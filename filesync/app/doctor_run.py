@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from filesync.app.doctor_context import Patient, may_be_there
-from filesync.app.endpoint_check import Proof
+from filesync.app.endpoint_check import Proof, proofs
 from filesync.app.endpoint_names import check_names
-from filesync.app.home import World
-from filesync.cli.endpoints import proofs
-from filesync.cli.notify import target_rows
-from filesync.cli.setup import missing_logins
-from filesync.cli.status import endpoint_statuses
+from filesync.app.endpoint_status import endpoint_statuses
+from filesync.app.home import Home
+from filesync.app.logins import missing_logins
+from filesync.app.notify_targets import target_rows
+from filesync.app.timers import only_here
 from filesync.config import Config
 from filesync.config.file import service_of
 from filesync.doctor import (
@@ -57,12 +57,12 @@ class Wanted:
     offline: bool = False
 
 
-def examine(world: World, wanted: Wanted) -> Iterator[Result]:
+def examine(home: Home, wanted: Wanted) -> Iterator[Result]:
     """Make every check there is, in the order of CHECKS; nothing is changed.
 
     Raises UsageError for an unknown name, ConfigError where there is no home to look at.
     """
-    _, patient = world.home, Patient(world)
+    _, patient = home.path, Patient(home)
     if patient.config and not patient.config.sets:  # who is in a set its service tells
         check_names(wanted.endpoints, [each.name for each in patient.config.endpoints])
     for area, checks in CHECKS.items():
@@ -94,7 +94,7 @@ def _configuration(patient: Patient, _: Wanted) -> Iterator[Result]:
         yield from (Skipped("configuration", each, _NO_CONFIG) for each in ("remarks", "logins"))
         return
     yield from configuration.check_remarks(config.notices)
-    yield from configuration.check_logins([*missing_logins(patient.world)], patient.login_problems)
+    yield from configuration.check_logins([*missing_logins(patient.quiet_home)], patient.login_problems)
 
 
 def _paths(patient: Patient, _: Wanted) -> Iterator[Result]:
@@ -146,8 +146,8 @@ def _scheduler(patient: Patient, _: Wanted) -> Iterator[Result]:
         yield Skipped("scheduler", "installed", f"only {owner.name} can see the crontab of {owner.name}")
     for each in timers:  # root starts no program that may be another user's
         yield scheduler.check_program(each, patient.home, may_start=owner.is_us)
-    only_here = scheduler.only_here(patient.given.environ, patient.written, [*DEFAULTS])
-    yield scheduler.check_variables(timers, only_here, patient.env)
+    missing = only_here(patient.given.environ, patient.written, [*DEFAULTS])
+    yield scheduler.check_variables(timers, missing, patient.env)
     yield from scheduler.check_starts(timers, starts)
 
 
@@ -162,7 +162,7 @@ def _syncs(patient: Patient, _: Wanted) -> Iterator[Result]:
     if patient.config is None:
         yield Skipped("syncs", "endpoints", _NO_CONFIG)
     else:
-        yield from syncs.check_endpoints(endpoint_statuses(patient.world), left_out)
+        yield from syncs.check_endpoints(endpoint_statuses(patient.quiet_home), left_out)
     yield syncs.check_dead(patient.open_syncs, running)
     yield from syncs.check_locks(patient.held, patient.open_syncs, running, now)
     yield from syncs.check_removals(waiting, running, now)
@@ -176,7 +176,7 @@ def _notify(patient: Patient, _: Wanted) -> Iterator[Result]:
     if patient.config is None or not is_readable:
         yield Skipped("notify", "target", _NO_CONFIG if patient.config is None else "there is no database to look at")
         return
-    yield from notify.check_targets([*target_rows(patient.world)])
+    yield from notify.check_targets([*target_rows(patient.quiet_home)])
 
 
 def _network(patient: Patient, wanted: Wanted) -> Iterator[Result]:
@@ -190,9 +190,9 @@ def _services(patient: Patient, wanted: Wanted) -> Iterator[Result]:
     if config is None or reason:
         yield from (Skipped("services", each, reason or _NO_CONFIG) for each in CHECKS["services"])
         return
-    world, times = patient.world, _Times(patient.world, config)
-    opened = Opener(config, world.clock, world.random, world.redactor, nowhere(), times.note)
-    for proof in proofs(world, wanted.endpoints, _MAX_FILES, opened=opened, of_each_set=_OF_EACH_SET):
+    home, times = patient.quiet_home, _Times(patient.quiet_home, config)
+    opened = Opener(config, home.clock, home.random, home.redactor, nowhere(), times.note)
+    for proof in proofs(home, wanted.endpoints, _MAX_FILES, opened=opened, of_each_set=_OF_EACH_SET):
         yield _reached(proof, patient.login_problems)
     yield from services.check_clock(times.apart)
 
@@ -216,12 +216,12 @@ def _reached(proof: Proof, login_problems: Sequence[str]) -> Result:
 class _Times:
     """How far the services' clocks are from ours, by service, as their answers come."""
 
-    def __init__(self, world: World, config: Config) -> None:
-        self._now = world.clock.now
+    def __init__(self, home: Home, config: Config) -> None:
+        self._now = home.clock.now
         kinds = {each.name: each.kind for each in config.endpoints}
         kinds |= {each.name: each.template.kind for each in config.sets}
         with contextlib.suppress(StoreError):  # then the members of sets are not known
-            kinds |= {each.name: each.kind for each in world.endpoints()}
+            kinds |= {each.name: each.kind for each in home.endpoints()}
         self._services = {name: service for name, kind in kinds.items() if (service := service_of(kind))}
         self.apart: dict[str, list[timedelta]] = {service: [] for service in self._services.values()}
 

@@ -6,17 +6,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filesync.app.endpoint_names import check_names, set_of
+from filesync.app.home import Home
 from filesync.clock import Clock, Stop, to_timestamp
 from filesync.config import Endpoint, EndpointSet
-from filesync.errors import AuthError, FilesyncError
+from filesync.errors import AuthError, FilesyncError, StoreError
 from filesync.http.counters import Counters
-from filesync.model import Batch, Candidate, FolderListed, Identity, KnownMember, Members, Page, Rooted, Unreadable
+from filesync.model import (
+    Batch,
+    Candidate,
+    FolderListed,
+    Identity,
+    KnownMember,
+    Members,
+    Page,
+    Rooted,
+    SetSource,
+    Unreadable,
+)
 from filesync.providers.base import Identified, Known, Provider
 from filesync.selection import is_within
 from filesync.store.journal import Outcome
 from filesync.sync.choice import Choice
 from filesync.sync.endpoint import OpenProvider, another_identity
-from filesync.sync.opening import Opener
+from filesync.sync.opening import Opener, opener
 from filesync.sync.start import Start, exit_code, failure_code, sync_due
 
 _MOST_BATCHES = 50  # a project of empty folders must come to an end as well
@@ -194,3 +207,54 @@ def _seen(witness: _Witness) -> str:
     if witness.unreadable:
         parts.append(f"{len(witness.unreadable)} folders could not be read: {witness.unreadable[0]}")
     return "; ".join(parts)
+
+
+def proofs(
+    home: Home,
+    names: Sequence[str],
+    max_files: int,
+    *,
+    opened: Opener | None = None,
+    of_each_set: int | None = None,
+) -> Iterator[Proof]:
+    """Prove what was named, else every active endpoint; sets are asked for now, and nothing of it is kept.
+
+    `of_each_set` are the members of a set that are proven at most, unless they or the set are named.
+    """
+    config = home.config
+    opened = opened or opener(config, home.clock, home.random, home.redactor, home.log)
+    explicit = {endpoint.name for endpoint in config.endpoints}
+    sets = [each for each in config.sets if each.template.is_active or each.name in names]
+    found: dict[SetSource, Sequence[KnownMember]] = {}
+    for each in sets if not names or not explicit.issuperset(names) else ():
+        if each.source not in found:
+            proof, members = prove_set(each, opened, home.clock, _asked_as(home, each))
+            yield from [proof] if proof else []
+            answered = home.answered().get(each.source)
+            found[each.source] = members or (answered.members if proof and answered else ())
+    endpoints = config.expanded(found)
+    check_names(names, [*(each.name for each in sets), *(endpoint.name for endpoint in endpoints)])
+    left: dict[str, int | None] = {each.name: of_each_set for each in sets}
+    for endpoint in endpoints:
+        if {endpoint.name, set_of(endpoint)} & {*names} if names else endpoint.is_active and _has_turn(endpoint, left):
+            home.messages.detail(f"{endpoint.name}: asking the service")
+            yield prove(endpoint, opened, home.clock, Stop(home.clock), max_files, home.identity_of(endpoint))
+
+
+def _has_turn(endpoint: Endpoint, left: dict[str, int | None]) -> bool:
+    """Tell whether an endpoint is among the first of its set; `left` counts down."""
+    name = set_of(endpoint)
+    number = left.get(name) if name else None
+    if name is None or number is None:
+        return True
+    left[name] = max(0, number - 1)
+    return number > 0
+
+
+def _asked_as(home: Home, declared: EndpointSet) -> Identity | None:
+    """Tell as whom a set's members were asked for last; None where that cannot be told."""
+    try:
+        answered = home.answered().get(declared.source)
+    except StoreError:  # of an older version, say; `sync` says what about it
+        return None
+    return answered.identity if answered else None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from filesync.errors import UsageError
 
 if TYPE_CHECKING:
+    from filesync.config import Endpoint
     from filesync.store.database import Database
     from filesync.store.queries import KnownEndpoint
 
@@ -44,3 +45,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def _unknown(name: str, known: Sequence[str]) -> str:
     return f"no endpoint is named {name[:200]!r}; {nearest(name, known)}filesync endpoints lists them"
+
+
+def set_of(endpoint: "Endpoint") -> str | None:
+    return endpoint.membership.set_name if endpoint.membership else None

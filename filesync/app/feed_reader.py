@@ -1,16 +1,20 @@
 """`changes --consumer`: a reader that is remembered. It has seen what was written out whole, and nothing else."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from filesync.app.home import World
-from filesync.cli.consumers import check_given, check_name, commit
-from filesync.cli.output.rows import Row
+from filesync.app.home import Home
+from filesync.clock import to_timestamp
 from filesync.errors import UsageError
 from filesync.store import lineage, positions
 from filesync.store.database import Database
 from filesync.store.lineage import Place
+from filesync.store.positions import Span
 from filesync.store.queries import ChangeFilter
+
+Row = Mapping[str, Any]
 
 
 @dataclass
@@ -38,10 +42,10 @@ class Turn:
         self.seen = max(self.seen, end)
 
 
-def begin(world: World, database: Database, name: str, wanted: ChangeFilter) -> Turn:
+def begin(home: Home, database: Database, name: str, wanted: ChangeFilter) -> Turn:
     """Find where a consumer goes on: where --since says, else after its position, else at the feed's beginning."""
     check_name(name)
-    world.check_owner()
+    home.check_owner()
     span = positions.feed_span(database)  # what is written later than this is for the next turn, or among its rows
     known = positions.find_position(database, name)
     if wanted.detected_since is not None:
@@ -52,11 +56,36 @@ def begin(world: World, database: Database, name: str, wanted: ChangeFilter) -> 
     start = span.floor_seq if known is None else known.seq
     lineage.check(span.lineage, Place(start), f"{name}'s seq", f"filesync consumers set {name}")
     if known is None and start:
-        world.note(f"{name} is new here; the feed begins after seq {start}, what was before is in the inventory")
+        home.messages.note(
+            f"{name} is new here; the feed begins after seq {start}, what was before is in the inventory"
+        )
     return Turn(name, replace(wanted, after=Place(start)), span.last_seq, is_put_back=False)
 
 
-def finish(world: World, turn: Turn) -> None:
-    """Remember how far a consumer came, once everything has left this process."""
-    world.flush()
-    commit(world, turn.name, turn.seen, forward_only=not turn.is_put_back)
+def finish(home: Home, turn: Turn) -> None:
+    """Remember how far a consumer came; to be called once everything has left this process."""
+    commit(home, turn.name, turn.seen, forward_only=not turn.is_put_back)
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def check_name(name: str) -> str:
+    """Check a consumer's name; it is in scripts and messages."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name[:80]!r}: a consumer's name is made of letters, digits, '.', '_' and '-', at most 64")
+    return name
+
+
+def check_given(span: Span, place: Place, what: str) -> None:
+    """Check the place at which a consumer is to be put."""
+    if place.feed is None and place.seq > span.last_seq:
+        raise UsageError(f"{what} {place} is not in the feed yet: its last seq is {span.last_seq}")
+    lineage.check(span.lineage, place, what, "seq")
+
+
+def commit(home: Home, name: str, seq: int, *, forward_only: bool = True) -> None:
+    """Remember that a consumer has seen everything up to `seq`."""
+    write = positions.advance if forward_only else positions.put_position
+    with home.writing() as database:
+        write(database, name, "consumer", seq, to_timestamp(home.clock.now()))

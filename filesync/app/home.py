@@ -1,4 +1,4 @@
-"""World: what a command may know of the process it runs in, and what it finds from there."""
+"""One home: its settings, configuration, database and log, found from what the process was started with."""
 
 import contextlib
 import os
@@ -8,17 +8,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from random import Random  # noqa: TID251  the type of what is handed in
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Protocol
 
-from filesync.cli.output.text import harmless
 from filesync.clock import Clock
 from filesync.errors import ConfigError, NotOwnerError, StoreError
-from filesync.key_material import forms_of, is_key_material, passwords_of, without_keys
+from filesync.key_material import forms_of, is_key_material, passwords_of
 from filesync.logs import Level, Log
 from filesync.ownership import Exposure, as_user, exposure, user_name
-from filesync.redaction import REDACTED, Redactor
+from filesync.redaction import Redactor
 from filesync.settings import CONFIG_FILE, LOG_FILE, Settings, checked, exposed_parts, find_home, named_home, to_path
-from filesync.streams import output_problems
 from filesync.sync.slots import Locks
 from filesync.tilde import expanded
 from filesync.variables import PATHS, read_variables, secrets_by_look
@@ -32,39 +30,62 @@ if TYPE_CHECKING:
     from filesync.store.sets import Answered
 
 
+class Messages(Protocol):
+    """Where words for a person go, without secrets: a terminal's stderr, or nowhere."""
+
+    @property
+    def is_verbose(self) -> bool:
+        """Tell whether `detail` reaches anybody."""
+
+    def complain(self, message: str) -> None:
+        """Report an error."""
+
+    def note(self, message: str) -> None:
+        """Say what a person should know."""
+
+    def detail(self, message: str) -> None:
+        """Say what only somebody who asked for more wants to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorsOnly:
+    """Pass errors on, and nothing else."""
+
+    messages: Messages
+    is_verbose = False
+
+    def complain(self, message: str) -> None:
+        self.messages.complain(message)
+
+    def note(self, message: str) -> None:
+        """Say nothing."""
+
+    detail = note
+
+
 @dataclass(slots=True)
 class Options:
-    """The global options."""
+    """The options with which a home is found and read."""
 
     home: str | None = None
     config: str | None = None
-    verbose: bool = False
-    quiet: bool = False
     log_format: str | None = None
 
 
 @dataclass
-class World:
-    """The process as data: built once from the real one, in tests by hand.
-
-    `stdout_width` is the terminal's width in columns, None when stdout is no terminal.
-    """
+class Home:
+    """One home, and what of the process it needs: built once from the real one, in tests by hand."""
 
     environ: Mapping[str, str]
     cwd: Path
     clock: Clock
     random: Random
-    stdin: TextIO
-    stdout: TextIO
-    stderr: TextIO
-    stdout_width: int | None = None
-    stderr_is_terminal: bool = False
-    open_browser: Callable[[str], bool] = lambda _: False  # False: there is none
+    messages: Messages
+    redactor: Redactor
     program: Sequence[str] = ("filesync",)  # how this program is started again, from any folder
     busy_seconds: float = 30  # how long a reader waits for a locked database
     options: Options = field(default_factory=Options)
     arguments: Sequence[str] = ()  # of this command, as they were given
-    redactor: Redactor = field(default_factory=Redactor)
 
     def hide_what_is_given(self, arguments: Sequence[str]) -> None:
         """Let the redactor know what looks like a secret among variables and arguments, before anything quotes it."""
@@ -74,11 +95,11 @@ class World:
             self._hide((*forms_of(word),) if is_key_material(word) else passwords_of(word))
 
     @cached_property
-    def home(self) -> Path:
-        home = find_home(self.options.home, self.environ, self.cwd)
+    def path(self) -> Path:
+        path = find_home(self.options.home, self.environ, self.cwd)
         if named_home(self.options.home, self.environ):
-            self._say_who_can_change(home)
-        return home
+            self._say_who_can_change(path)
+        return path
 
     def _say_who_can_change(self, home: Path) -> None:
         """Warn of a home that was named, and that others than who runs it can change: it names the programs that run.
@@ -91,7 +112,9 @@ class World:
         with contextlib.suppress(OSError):  # what cannot be looked at cannot be read either, which is said then
             if found := look():
                 mend = f"; mend it with: {found.mend}" if found.mend else ""
-                self.note(f"filesync: warning: {found}; whoever can change it decides what this home runs{mend}")
+                self.messages.note(
+                    f"filesync: warning: {found}; whoever can change it decides what this home runs{mend}"
+                )
 
     def foreign_owner(self, home: Path, *more: Path) -> int | None:
         """Tell whose a home is, where this is root and that is another; whoever owns what syncs write owns it, too."""
@@ -109,7 +132,7 @@ class World:
             return
         places: tuple[Path, ...] = ()
         if home is None:
-            home = self.home
+            home = self.path
             with contextlib.suppress(ConfigError):  # what is wrong with the variables is said later
                 places = (self.database_path, self.database_path.parent)
         owner = self.foreign_owner(home, *places)
@@ -123,9 +146,9 @@ class World:
 
     @cached_property
     def settings(self) -> Settings:
-        variables = read_variables(self.home, self.environ)
+        variables = read_variables(self.path, self.environ)
         self._hide(variables.secrets())  # before anything can quote one
-        settings = checked(self.home, variables)
+        settings = checked(self.path, variables)
         self._hide(settings.secrets())  # also those that NAME_FILE named
         return settings
 
@@ -134,11 +157,11 @@ class World:
         """Find connector.yaml; a relative --config counts from the current folder, else from home."""
         given = self.options.config
         if given is None:
-            return self.home / CONFIG_FILE
+            return self.path / CONFIG_FILE
         path = expanded(to_path("--config", given, self.cwd, PATHS["GOOGLE_CREDENTIALS_PATH"]), "--config")
         here = self.cwd / path
         if not here.exists():
-            return self.home / path
+            return self.path / path
         self._warn_of(lambda: exposure(here.absolute(), self.foreign_owner(here.parent)))
         return here
 
@@ -167,7 +190,7 @@ class World:
     def log(self) -> Log:
         """Give the home's log file."""
         return Log(
-            path=self.home / LOG_FILE,
+            path=self.path / LOG_FILE,
             level=Level[self.settings.log_level],
             now=self.clock.now,
             scrub=self.redactor.scrub,
@@ -175,8 +198,8 @@ class World:
             as_text=(self.options.log_format or self.settings.log_format) == "text",
             largest=self.settings.log_rotate_mb * 1_000_000,
             mode=self.settings.file_mode,
-            complain=self.complain,
-            echo=self.detail if self.options.verbose else None,
+            complain=self.messages.complain,
+            echo=self.messages.detail if self.messages.is_verbose else None,
         )
 
     def endpoints(self) -> "list[Endpoint]":
@@ -257,7 +280,9 @@ class World:
         if before is not None and before & ~self.settings.file_mode & 0o077:
             group = "; FILESYNC_GROUP_READABLE=yes lets its group read it"
             hint = "" if self.settings.file_mode & 0o040 else group
-            self.note(f"{self.database_path}: others could read it (mode {before:04o}), and no longer can{hint}")
+            self.messages.note(
+                f"{self.database_path}: others could read it (mode {before:04o}), and no longer can{hint}"
+            )
 
     def tell_upgrade(self, upgrade: "Upgrade") -> None:
         """Log that the database gets another schema, and say where it is kept as it was."""
@@ -265,54 +290,15 @@ class World:
         self.log.info("schema_upgraded", before=upgrade.before, after=upgrade.after, kept=kept)
         if kept:
             change = f"goes from schema version {upgrade.before} to {upgrade.after}"
-            self.complain(f"{upgrade.database}: {change}; as it was before it is kept as {kept}")
+            self.messages.complain(f"{upgrade.database}: {change}; as it was before it is kept as {kept}")
 
     def is_running(self, endpoint_id: int) -> bool:
         """Tell whether a process that lives syncs that endpoint now, whatever its row says."""
         return Locks(self.database_path, slots=1).is_running(endpoint_id)
 
-    @property
-    def has_colours(self) -> bool:
-        """Tell whether stdout shows colours: on a terminal, unless NO_COLOR; elsewhere only with FORCE_COLOR."""
-        if self.environ.get("NO_COLOR"):
-            return False
-        if self.environ.get("FORCE_COLOR", "0") != "0":
-            return True
-        return self.stdout_width is not None and self.environ.get("TERM") != "dumb"
-
-    def write(self, text: str) -> None:
-        """Put data on stdout, without private keys: what was written long ago may hold one."""
-        with output_problems(self.stdout):
-            self.stdout.write(without_keys(text, REDACTED))
-
-    def flush(self) -> None:
-        with output_problems(self.stdout):
-            self.stdout.flush()
-
-    def complain(self, message: str) -> None:
-        """Put an error on stderr, each of its lines named as ours."""
-        for line in self.redactor.scrub(message).splitlines() or [""]:
-            self._say(f"filesync: {harmless(line)}")
-
-    def note(self, message: str) -> None:
-        """Put what a person should know on stderr, unless --quiet."""
-        for line in () if self.options.quiet else self.redactor.scrub(message).splitlines():
-            self._say(harmless(line))
-
-    def detail(self, message: str) -> None:
-        """Put what only --verbose asks for on stderr."""
-        for line in self.redactor.scrub(message).splitlines() if self.options.verbose else ():
-            self._say(harmless(line))
-
     def _hide(self, secrets: Iterable[str]) -> None:
         for secret in secrets:
             self.redactor.hide(secret)
-
-    def _say(self, line: str) -> None:
-        line = self.redactor.scrub(line)
-        with contextlib.suppress(OSError):  # nobody can be told that stderr is gone
-            self.stderr.write(f"{line}\n")
-            self.stderr.flush()
 
 
 def _without_home(arguments: Sequence[str]) -> Iterator[str]:

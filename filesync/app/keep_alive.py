@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from filesync.app.home import World
+from filesync.app.home import Home
 from filesync.clock import Stop, to_timestamp
 from filesync.signals import stopping
 
@@ -16,34 +16,34 @@ _COPIES = "google-authorized-user-*.json"  # of logins that are kept alive by wh
 _LOGINS = ("autodesk-three-legged-*.json", "google-user-*.json")
 
 
-def has_logins(world: World) -> bool:
+def has_logins(home: Home) -> bool:
     """Tell whether there is any login of a person: no other can end by itself."""
-    folder = world.settings.path("tokens")
+    folder = home.settings.path("tokens")
     return any(path for pattern in (*_LOGINS, _COPIES) for path in folder.glob(pattern))
 
 
-def keep_logins_alive(world: World) -> int | None:
+def keep_logins_alive(home: Home) -> int | None:
     """Refresh what no endpoint used for a week; says on stderr what could not be, once a day and login.
 
     Gives the exit code when a signal ended it.
     """
-    idle = {*_idle(world)}
+    idle = {*_idle(home)}
     if not idle:
         return None
     from filesync.app.logins import keep_alive  # noqa: PLC0415  the network only when there is something to do
 
-    stop = Stop(world.clock)
+    stop = Stop(home.clock)
     with stopping(stop.request) as caught:
-        for problem in keep_alive(world, stop, idle, IDLE):
-            world.complain(problem)
+        for problem in keep_alive(home, stop, idle, IDLE):
+            home.messages.complain(problem)
     return caught.exit_code
 
 
-def _idle(world: World) -> Iterator[Path]:
+def _idle(home: Home) -> Iterator[Path]:
     for pattern in _LOGINS:
-        for path in world.settings.path("tokens").glob(pattern):
+        for path in home.settings.path("tokens").glob(pattern):
             with contextlib.suppress(OSError, ValueError, AttributeError):  # gone just now, or damaged: others say so
-                if _is_idle(path, world.clock.now()):
+                if _is_idle(path, home.clock.now()):
                     yield path
 
 

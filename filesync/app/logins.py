@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from filesync.app.home import World
+from filesync.app.home import Home
 from filesync.auth import Login, autodesk, google
 from filesync.auth.fetched import FetchedLogin
 from filesync.auth.logins import StoredLogin
@@ -87,67 +87,69 @@ class LoginState:
         }
 
 
-def config_of(world: World) -> Config:
+def config_of(home: Home) -> Config:
     """Give the configuration; a home without connector.yaml, or with one that is being written, has its environment."""
-    if not world.config_path.exists():
-        return Config(world.settings)
+    if not home.config_path.exists():
+        return Config(home.settings)
     try:
-        return world.config
+        return home.config
     except ConfigMistakes:
-        world.note(f"{world.config_path} has mistakes (filesync config check): only the environment's login is known")
-        return Config(world.settings)
+        home.messages.note(
+            f"{home.config_path} has mistakes (filesync config check): only the environment's login is known"
+        )
+        return Config(home.settings)
 
 
-def connector_of(world: World, stop: Stop | None = None) -> Connector:
+def connector_of(home: Home, stop: Stop | None = None) -> Connector:
     """Make what the login requests of a command go through: the budgets and secrets are those of a sync."""
-    opened = opener(config_of(world), world.clock, world.random, world.redactor, world.log)
-    return opened.surroundings("", stop or Stop(world.clock), Counters()).connector
+    opened = opener(config_of(home), home.clock, home.random, home.redactor, home.log)
+    return opened.surroundings("", stop or Stop(home.clock), Counters()).connector
 
 
-def login_states(world: World, service: str) -> list[LoginState]:
+def login_states(home: Home, service: str) -> list[LoginState]:
     """Look at every login of a service; nothing is asked of it."""
-    config, connector = config_of(world), connector_of(world)
+    config, connector = config_of(home), connector_of(home)
     look = {"autodesk": _autodesk_state, "google": _google_state}[service]
     states = []
     for name, _ in config.credential_sets(service):
-        state = LoginState(service, name, world.clock.now())
+        state = LoginState(service, name, home.clock.now())
         try:
-            has_set = has_sets(world, service, name)
+            has_set = has_sets(home, service, name)
             states.append(look(state, config.settings_for(name), connector, finds_drives=has_set))
         except FilesyncError as error:
-            states.append(replace(state, problem=world.redactor.scrub(str(error))))
+            states.append(replace(state, problem=home.redactor.scrub(str(error))))
     return [state for state in states if state.credentials or not state.problem or _uses_environment(config, service)]
 
 
-def has_sets(world: World, service: str, credentials: str) -> bool:
+def has_sets(home: Home, service: str, credentials: str) -> bool:
     """Tell whether a set of endpoints asks the service with these credentials."""
-    templates = (each.template for each in config_of(world).sets)
+    templates = (each.template for each in config_of(home).sets)
     return any(service_of(each.kind) == service and each.credentials == credentials for each in templates)
 
 
-def endpoints_of(world: World, service: str, credentials: str) -> list[Endpoint]:
+def endpoints_of(home: Home, service: str, credentials: str) -> list[Endpoint]:
     """Give the endpoints that use the login of these credentials, whatever it is; one acts as a user of its own."""
-    if not world.config_path.exists():
+    if not home.config_path.exists():
         return []
     return [
         endpoint
-        for endpoint in world.endpoints()
+        for endpoint in home.endpoints()
         if service_of(endpoint.kind) == service
         and endpoint.credentials == credentials
         and not getattr(endpoint.details, "act_as_user", None)
     ]
 
 
-def login_warnings(world: World) -> Mapping[tuple[str | None, str], str]:
+def login_warnings(home: Home) -> Mapping[tuple[str | None, str], str]:
     """Say which logins end soon, by service and name of the credentials, of those that endpoints use."""
-    states = [state for service in SERVICES for state in login_states(world, service)]
+    states = [state for service in SERVICES for state in login_states(home, service)]
     return {(state.service, state.credentials): state.warning for state in states if state.warning}
 
 
-def keep_alive(world: World, stop: Stop, idle: set[Path], length: timedelta) -> Iterator[str]:
+def keep_alive(home: Home, stop: Stop, idle: set[Path], length: timedelta) -> Iterator[str]:
     """Refresh these logins where they were idle for that long; gives what to say of those that could not be."""
     looked_at = {*idle}
-    for service, person in _persons(world, stop, idle):
+    for service, person in _persons(home, stop, idle):
         try:
             person.keep_alive(length)
         except (TransientError, StoppedError):
@@ -159,9 +161,9 @@ def keep_alive(world: World, stop: Stop, idle: set[Path], length: timedelta) -> 
             os.utime(path)  # the next look at one that could not be refreshed is in a day
 
 
-def _persons(world: World, stop: Stop, files: set[Path]) -> Iterator[tuple[str, Person]]:
+def _persons(home: Home, stop: Stop, files: set[Path]) -> Iterator[tuple[str, Person]]:
     """Find whose logins these files are, among all credentials."""
-    config, connector = config_of(world), connector_of(world, stop)
+    config, connector = config_of(home), connector_of(home, stop)
     for service in SERVICES:
         for name in ("", *config.credentials):
             with contextlib.suppress(AuthError):  # a set without a client id has no person's login
@@ -273,3 +275,24 @@ def _mode(file: Path | None) -> str | None:
 
 def _text(moment: datetime | None) -> str | None:
     return to_timestamp(moment) if moment else None
+
+
+def missing_logins(home: Home) -> Iterator[str]:
+    """Name what the active endpoints' logins lack, as far as that shows without asking a service."""
+    from filesync.http import Counters  # noqa: PLC0415  only this check opens providers
+    from filesync.sync.opening import opener  # noqa: PLC0415  as above
+
+    open_provider = opener(home.config, home.clock, home.random, home.redactor, home.log)
+    for declared in home.config.sets:
+        try:
+            if declared.template.is_active:
+                open_provider.open_set(declared, Stop(home.clock))
+        except FilesyncError as exc:
+            yield f"{declared.name}: {exc}"
+    for endpoint in home.config.endpoints:
+        if not endpoint.is_active:
+            continue
+        try:
+            open_provider(endpoint, Stop(home.clock), Counters())
+        except FilesyncError as exc:
+            yield f"{endpoint.name}: {exc}"

@@ -1,23 +1,22 @@
 """Who is told about this start, and when: pings as it begins, everything else once its syncs have ended."""
 
-import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from filesync.alerts import PING, Event, Ping, Target, to_rid
-from filesync.app.home import World
+from filesync.app.home import Home
+from filesync.app.notify_targets import addressees, desk, endpoint_ids
 from filesync.clock import Stop, to_timestamp
 from filesync.errors import DeliveryError, FilesyncError, NoAnswerError, StoppedError, StoreError, TransientError
 from filesync.signals import stopping
 
 if TYPE_CHECKING:
     from filesync.config import Endpoint
-    from filesync.notify.delivery import Addressee, Result
+    from filesync.notify.delivery import Result
     from filesync.notify.messages import Letter
     from filesync.notify.sending import Desk
     from filesync.notify.stale_watch import Watch
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from filesync.sync.choice import Choice
     from filesync.sync.start import Report
 
-KEPT_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")  # of a command's environment
 _FAILURES_TOLD = 3  # deliveries to one target in a row that failed, before stderr says so
 _GLANCE = 0.05  # seconds between two looks at a ping
 _STOPPED = 128  # exit codes from here on are signals
@@ -36,12 +34,12 @@ _STOPPED = 128  # exit codes from here on are signals
 class Notifier:
     """Tells about one start those whom the configuration names."""
 
-    def __init__(self, world: World, choice: "Choice") -> None:
-        self._world = world
+    def __init__(self, home: Home, choice: "Choice") -> None:
+        self._home = home
         self._is_scheduled = not choice.by_hand
-        self._began_at = world.clock.now()
+        self._began_at = home.clock.now()
         self._start_pings: list[_StartPing] = []
-        self._targets = world.config.targets()
+        self._targets = home.config.targets()
         self._silent: dict[str, str] = {}  # by key, switches that gave no answer to their start ping
         self.abandoned = False
 
@@ -75,7 +73,7 @@ class Notifier:
         """
         if code >= _STOPPED:
             return code
-        stop = Stop(self._world.clock)
+        stop = Stop(self._home.clock)
         with stopping(stop.request) as caught:
             self._await_start_pings(stop)
             with suppress(StoppedError):
@@ -93,7 +91,7 @@ class Notifier:
         from filesync.store.database import open_for_reading  # noqa: PLC0415  as everywhere
 
         try:
-            database = open_for_reading(self._world.database_path, busy_seconds=_GLANCE)
+            database = open_for_reading(self._home.database_path, busy_seconds=_GLANCE)
         except StoreError:  # of the first start, or of an older version
             return frozenset()
         try:
@@ -107,26 +105,26 @@ class Notifier:
         from filesync.notify.messages import Letter  # noqa: PLC0415  as everywhere
         from filesync.notify.sending import try_once  # noqa: PLC0415  as everywhere
 
-        world, stop = self._world, Stop(self._world.clock)
-        facts = {"result": "fail", "rid": to_rid(world.run_id), "text": str(error)}
+        home, stop = self._home, Stop(self._home.clock)
+        facts = {"result": "fail", "rid": to_rid(home.run_id), "text": str(error)}
         with stopping(stop.request):
             self._await_start_pings(stop)
             for target in self._switches():
                 if target.name in self._silent:
                     continue
                 with suppress(DeliveryError, StoppedError):  # then its silence tells
-                    try_once(desk(world, stop, self._began_at), target, Letter("fail", PING, facts))
+                    try_once(desk(home, stop, self._began_at), target, Letter("fail", PING, facts))
 
     def _tell(self, report: "Report", code: int, stop: Stop) -> None:
         from filesync.notify.delivery import deliver  # noqa: PLC0415  only who has somebody to tell
 
         try:
-            endpoints = self._world.endpoints()
+            endpoints = self._home.endpoints()
             self._write(report, code, endpoints, stop)
-            given = replace(desk(self._world, stop, self._began_at), silent=frozenset(self._silent))
-            result = deliver(given, addressees(self._world, endpoints))
+            given = replace(desk(self._home, stop, self._began_at), silent=frozenset(self._silent))
+            result = deliver(given, addressees(self._home, endpoints))
         except (FilesyncError, OSError) as error:  # the syncs are done and their outcome stands
-            self._world.complain(f"nobody could be told: {error}")
+            self._home.messages.complain(f"nobody could be told: {error}")
             return
         self.abandoned = self.abandoned or result.abandoned
         self._complain(result)
@@ -136,7 +134,7 @@ class Notifier:
         from filesync.store import notices  # noqa: PLC0415  as above
         from filesync.store.database import open_for_writing  # noqa: PLC0415  as above
 
-        database = open_for_writing(self._world.database_path, lambda: stop.requested)
+        database = open_for_writing(self._home.database_path, lambda: stop.requested)
         try:
             found = [*self._notes(database, report, endpoints)]
             if found:
@@ -150,19 +148,19 @@ class Notifier:
         from filesync.notify.stale_watch import Watch  # noqa: PLC0415  as above
         from filesync.store import notices  # noqa: PLC0415  as above
 
-        world, wanted = self._world, {event for target in self._targets for event in target.events}
-        now = to_timestamp(world.clock.now())
+        home, wanted = self._home, {event for target in self._targets for event in target.events}
+        now = to_timestamp(home.clock.now())
         told = notices.load_told(database, (Event.STALE, Event.LOGIN_EXPIRING, Event.FAILURE))
-        watch = Watch(told, now, world.run_id, socket.gethostname())
+        watch = Watch(told, now, home.run_id, socket.gethostname())
         asked = {each.set_name for each in report.expansions}
         if asked:
-            answered = world.answered()
-            sets = [each for each in world.config.sets if each.name in asked and each.source in answered]
+            answered = home.answered()
+            sets = [each for each in home.config.sets if each.name in asked and each.source in answered]
             yield from watch.sets([(each, answered[each.source]) for each in sets])
         if Event.STALE in wanted:
-            yield from watch.stale(_statuses(world, database, endpoints), endpoints)
+            yield from watch.stale(_statuses(home, database, endpoints), endpoints)
         if Event.LOGIN_EXPIRING in wanted and report.outcomes:
-            yield from _login_notes(world, watch, endpoints)
+            yield from _login_notes(home, watch, endpoints)
 
     def _put_pings(self, database: "Database", report: "Report", code: int) -> None:
         from filesync.store.notices import put_ping  # noqa: PLC0415  as above
@@ -171,25 +169,23 @@ class Notifier:
         if result is None:
             return  # a temporary failure is silence, so that the switch's own patience counts
         bad = [f"{each.endpoint}: {each.error_message}" for each in report.outcomes if each.error_message]
-        message = {"result": result, "rid": to_rid(self._world.run_id), "text": "\n".join(bad) or f"exit code {code}"}
+        message = {"result": result, "rid": to_rid(self._home.run_id), "text": "\n".join(bad) or f"exit code {code}"}
         for target in self._switches():
-            put_ping(database, target.name, message, to_timestamp(self._world.clock.now()))
+            put_ping(database, target.name, message, to_timestamp(self._home.clock.now()))
 
     def _note_silence(self, database: "Database") -> None:
         """Let switches rest that gave no answer: what waits for them is sent by a later start."""
         from filesync.store import outbox  # noqa: PLC0415  as above
 
         for key, error in self._silent.items():
-            outbox.note_failed(database, key, error, self._world.clock.now())
+            outbox.note_failed(database, key, error, self._home.clock.now())
 
     def _ping_start(self, target: Target, key: str) -> None:
         from filesync.notify.messages import Letter  # noqa: PLC0415  as above
 
-        world = self._world
-        facts = {"result": "start", "rid": to_rid(world.run_id), "text": "began"}
-        ping = _StartPing(
-            world, desk(world, Stop(world.clock), self._began_at), target, key, Letter("start", PING, facts)
-        )
+        home = self._home
+        facts = {"result": "start", "rid": to_rid(home.run_id), "text": "began"}
+        ping = _StartPing(home, desk(home, Stop(home.clock), self._began_at), target, key, Letter("start", PING, facts))
         self._start_pings.append(ping)
 
     def _await_start_pings(self, stop: Stop) -> None:
@@ -199,24 +195,24 @@ class Notifier:
                 ping.thread.join(_GLANCE)
             self.abandoned = self.abandoned or ping.thread.is_alive()
             if ping.silence:
-                self._silent[ping.key] = self._world.redactor.scrub(ping.silence)
+                self._silent[ping.key] = self._home.redactor.scrub(ping.silence)
 
     def _complain(self, result: "Result") -> None:
         for failure in result.failures:
-            say = self._world.complain if failure.in_a_row == _FAILURES_TOLD else self._world.detail
+            say = self._home.messages.complain if failure.in_a_row == _FAILURES_TOLD else self._home.messages.detail
             say(f"notify: {failure.shown}: could not be told, {failure.in_a_row} in a row: {failure.error}")
         for each in result.dropped:
-            self._world.complain(f"notify: {each}, and is given up")
+            self._home.messages.complain(f"notify: {each}, and is given up")
 
 
 class _StartPing:
     """One ping that says that a start began, in a thread of its own: it holds up no sync."""
 
-    def __init__(self, world: World, given: "Desk", target: Target, key: str, letter: "Letter") -> None:
+    def __init__(self, home: Home, given: "Desk", target: Target, key: str, letter: "Letter") -> None:
         self.key = key
-        self._clock = world.clock
-        self._log = world.log
-        self._until = world.clock.monotonic() + target.timeout
+        self._clock = home.clock
+        self._log = home.log
+        self._until = home.clock.monotonic() + target.timeout
         self._target = target
         self._no_answer: str | None = None
         self.thread = threading.Thread(target=self._send, args=(given, letter), name=f"ping {target.name}", daemon=True)
@@ -242,51 +238,14 @@ class _StartPing:
             self._log.debug("notification_failed", target=self._target.name, error_message=str(error))
 
 
-def desk(world: World, stop: Stop, began_at: datetime) -> "Desk":
-    """Gather what deliveries need."""
-    from filesync.notify.sending import Desk  # noqa: PLC0415  as above
-
-    return Desk(
-        database_path=world.database_path,
-        home=world.home,
-        clock=world.clock,
-        stop=stop,
-        log=world.log,
-        scrub=world.redactor.scrub,
-        environ=_environment(world.environ),
-        run_id=world.run_id,
-        host=socket.gethostname(),
-        began_at=began_at,
-    )
-
-
-def addressees(world: World, endpoints: "Sequence[Endpoint]") -> "list[Addressee]":
-    """Name every target as the database knows it; an endpoint's own once the endpoint has a row."""
-    from filesync.notify.delivery import Addressee  # noqa: PLC0415  as above
-
-    ids = _endpoint_ids(world)
-    known = [(each, ids[each.name]) for each in endpoints if each.name in ids]
-    everywhere = [
-        Addressee(target.name, target, target.name, frozenset(id_ for each, id_ in known if target in each.notify))
-        for target in world.config.notify
-    ]
-    own = [
-        Addressee(target.key(id_), target, f"{each.name}/{target.name}", frozenset({id_}))
-        for each, id_ in known
-        for target in each.notify
-        if target.own
-    ]
-    return [*everywhere, *own]
-
-
-def _login_notes(world: World, watch: "Watch", endpoints: "Sequence[Endpoint]") -> "Iterator[Note]":
+def _login_notes(home: Home, watch: "Watch", endpoints: "Sequence[Endpoint]") -> "Iterator[Note]":
     """Tell global targets of every login that ends soon, and an endpoint's own of the one that it uses."""
     from filesync.app.keep_alive import has_logins  # noqa: PLC0415  as above
     from filesync.config.file import service_of  # noqa: PLC0415  as above
     from filesync.store.notices import NO_ENDPOINT  # noqa: PLC0415  as above
 
-    warnings, ids = _login_warnings(world) if has_logins(world) else {}, _endpoint_ids(world)
-    for target in world.config.notify:
+    warnings, ids = _login_warnings(home) if has_logins(home) else {}, endpoint_ids(home)
+    for target in home.config.notify:
         yield from watch.logins(target, NO_ENDPOINT, [*warnings.values()])
     for each in endpoints:
         own = warnings.get((service_of(each.kind), each.credentials))
@@ -295,31 +254,16 @@ def _login_notes(world: World, watch: "Watch", endpoints: "Sequence[Endpoint]") 
                 yield from watch.logins(target, ids[each.name], [own] if own else [])
 
 
-def _login_warnings(world: World) -> Mapping[tuple[str | None, str], str]:
+def _login_warnings(home: Home) -> Mapping[tuple[str | None, str], str]:
     from filesync.app.logins import login_warnings  # noqa: PLC0415  only a person's login can end
 
-    return login_warnings(world)
+    return login_warnings(home)
 
 
-def _statuses(world: World, database: "Database", endpoints: "Sequence[Endpoint]") -> "Sequence[Status]":
+def _statuses(home: Home, database: "Database", endpoints: "Sequence[Endpoint]") -> "Sequence[Status]":
     from filesync.status import describe  # noqa: PLC0415  as above
     from filesync.store import queries  # noqa: PLC0415  as above
 
     rows = queries.statuses(database)
     ids = (row["endpoint_id"] for row in rows if row["running_since"] is not None)
-    return describe(endpoints, rows, frozenset(id_ for id_ in ids if world.is_running(id_)), world.clock.now())
-
-
-def _endpoint_ids(world: World) -> Mapping[str, int]:
-    from filesync.store import queries  # noqa: PLC0415  not every command needs SQLite
-
-    if not world.database_path.exists():
-        return {}
-    with world.reading() as database:
-        return {each.name: each.id for each in queries.endpoints(database)}
-
-
-def _environment(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Keep what programs need to run, and no secret."""
-    kept = {name: environ[name] for name in KEPT_VARIABLES if name in environ}
-    return {"PATH": os.defpath, **kept}
+    return describe(endpoints, rows, frozenset(id_ for id_ in ids if home.is_running(id_)), home.clock.now())

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from filesync import __version__
-from filesync.app.home import World
+from filesync.app.home import Home
 from filesync.errors import ConfigError, FilesyncError, UsageError
 from filesync.logs import Level
 
@@ -21,22 +21,22 @@ class StartLog:
     As a context it also tells of an error that ends the start, and lets it go on.
     """
 
-    def __init__(self, world: World, *, by_hand: bool, dry_run: bool) -> None:
-        self._world = world
+    def __init__(self, home: Home, *, by_hand: bool, dry_run: bool) -> None:
+        self._home = home
         self._dry_run = dry_run
         self._trigger = "manual" if by_hand else "schedule"
-        self._started = world.clock.monotonic()
+        self._started = home.clock.monotonic()
         self._began = False
 
     def __enter__(self) -> Self:
         if self._dry_run:
-            self._world.log = self._world.log.about(dry_run=True)
+            self._home.log = self._home.log.about(dry_run=True)
         return self
 
     def began(self) -> None:
         """There is something to do."""
         self._began = True
-        self._world.log.info("start_began", trigger=self._trigger, version=__version__, pid=os.getpid())
+        self._home.log.info("start_began", trigger=self._trigger, version=__version__, pid=os.getpid())
 
     def ended(self, report: "Report", code: int) -> None:
         skipped = [{"endpoint": name, "reason": why} for name, why in report.skipped]
@@ -55,10 +55,10 @@ class StartLog:
 
     def _has_home(self) -> bool:
         try:
-            return self._world.config_path.exists() and self._world.log.path is not None
+            return self._home.config_path.exists() and self._home.log.path is not None
         except (ConfigError, OSError):
             return False  # then it is not known where and how to log
 
     def _write(self, level: Level, **facts: Any) -> None:
-        seconds = round(self._world.clock.monotonic() - self._started, 3)
-        self._world.log.write(level, "start_ended", trigger=self._trigger, duration_seconds=seconds, **facts)
+        seconds = round(self._home.clock.monotonic() - self._started, 3)
+        self._home.log.write(level, "start_ended", trigger=self._trigger, duration_seconds=seconds, **facts)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from filesync.app.home import World
+from filesync.app.home import Home
 from filesync.errors import StoreError
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ class Nobody:
 
     abandoned = False
 
-    def __init__(self, world: World, *, is_silent: bool) -> None:
-        self._world = world
+    def __init__(self, home: Home, *, is_silent: bool) -> None:
+        self._home = home
         self._is_silent = is_silent
 
     @contextmanager
@@ -40,11 +40,11 @@ class Nobody:
         """Forget the targets of a file that names none any more: changes would be kept for them for ever."""
         from filesync.store.told import is_anybody_known  # noqa: PLC0415  not every command needs SQLite
 
-        with self._world.reading() as database:
+        with self._home.reading() as database:
             if not is_anybody_known(database):
                 return
         from filesync.store import outbox  # noqa: PLC0415  as above
 
-        with self._world.writing() as writer:
+        with self._home.writing() as writer:
             outbox.forget_targets(writer, outbox.known_targets(writer))
-            outbox.drop(writer, {}, self._world.clock.now())
+            outbox.drop(writer, {}, self._home.clock.now())

@@ -3,7 +3,7 @@
 import re
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -207,9 +207,3 @@ def _words(timer: Installed) -> list[str] | None:
 def _minutes(slot: timedelta) -> str:
     minutes = slot // timedelta(minutes=1)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h"
-
-
-def only_here(environ: Mapping[str, str], written: Mapping[str, str], names: Sequence[str]) -> list[str]:
-    """Name the variables that are set in a shell and stand in no file that a timer's start would read."""
-    ours = [name for each in names for name in (each, f"{each}_FILE") if environ.get(name)]
-    return [name for name in ours if name not in written]

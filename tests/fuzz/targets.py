@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from filesync.addresses import address_problem
@@ -23,7 +22,7 @@ from filesync.auth.google import refusals as google_refusals
 from filesync.auth.logins import login_file
 from filesync.auth.loopback import Reception
 from filesync.auth.tokens import of_bytes, to_token
-from filesync.cli import World
+from filesync.cli import Terminal
 from filesync.cli.moments import parse_moment
 from filesync.cli.output.rows import Form, View, show
 from filesync.cli.output.text import harmless, harmless_json, unlike_formula
@@ -230,16 +229,8 @@ def shown(content: bytes) -> None:
 
 def _in_csv(text: str) -> None:
     out = io.StringIO()
-    world = World(
-        environ={},
-        cwd=_HOME,
-        clock=_CLOCK,
-        random=Random(1),
-        stdin=io.StringIO(),
-        stdout=out,
-        stderr=io.StringIO(),
-    )
-    show(world, Form.CSV, View("rows", fields=("name", "after")), [{"name": text, "after": "next"}])
+    terminal = Terminal(io.StringIO(), out, io.StringIO())
+    show(terminal, Form.CSV, View("rows", fields=("name", "after")), [{"name": text, "after": "next"}])
     _, row = csv.reader(io.StringIO(out.getvalue(), newline=""))
     assert row == [unlike_formula(text), "next"]
 

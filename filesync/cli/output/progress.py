@@ -9,25 +9,26 @@ from rich.live import Live  # noqa: TID251  the command layer
 from rich.table import Table  # noqa: TID251  the command layer
 from rich.text import Text  # noqa: TID251  the command layer
 
-from filesync.app.home import World
 from filesync.cli.output.text import harmless
+from filesync.cli.terminal import Terminal
+from filesync.clock import Clock
 from filesync.sync.start import Running
 
 _MOST = 20  # lines; what more there is is counted in one
 
 
 @contextmanager
-def live_progress(world: World) -> Iterator[Callable[[Sequence[Running]], None]]:
+def live_progress(terminal: Terminal, clock: Clock) -> Iterator[Callable[[Sequence[Running]], None]]:
     """Draw on stderr until the block ends, then leave nothing behind."""
-    console = Console(file=world.stderr, no_color=bool(world.environ.get("NO_COLOR")) or None)
+    console = Console(file=terminal.stderr, no_color=bool(terminal.environ.get("NO_COLOR")) or None)
     with Live(console=console, transient=True, auto_refresh=False) as live:
-        yield lambda running: live.update(_draw(running, world.clock.now()), refresh=True)
+        yield lambda running: live.update(_draw(running, clock.now()), refresh=True)
 
 
 @contextmanager
-def counting(world: World, what: str) -> Iterator[Callable[[str, int, int], None]]:
+def counting(terminal: Terminal, what: str) -> Iterator[Callable[[str, int, int], None]]:
     """Draw on stderr how far something is, until the block ends."""
-    console = Console(file=world.stderr, no_color=bool(world.environ.get("NO_COLOR")) or None)
+    console = Console(file=terminal.stderr, no_color=bool(terminal.environ.get("NO_COLOR")) or None)
     with Live(console=console, transient=True, auto_refresh=False) as live:
         yield lambda name, done, of: live.update(Text(f"{harmless(name)}  {done:,} of {of:,} {what}"), refresh=True)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from filesync.app.home import World
 from filesync.cli.output.table import Column, Table
 from filesync.cli.output.text import harmless, harmless_json, unlike_formula
+from filesync.cli.terminal import Terminal
 from filesync.errors import UsageError
 
 Row = Mapping[str, Any]
@@ -52,24 +52,26 @@ class View:
     nothing: str = "nothing to show"
 
 
-def show(world: World, form: Form, view: View, rows: Iterable[Row], facts: Row | None = None) -> None:
+def show(terminal: Terminal, form: Form, view: View, rows: Iterable[Row], facts: Row | None = None) -> None:
     """Write rows as they come; a JSON document begins with the facts."""
     match form:
         case Form.JSON:
-            _write_document(world, {"schema": SCHEMA, **(facts or {})}, view.key, rows)
+            _write_document(terminal, {"schema": SCHEMA, **(facts or {})}, view.key, rows)
         case Form.JSON_LINES:
             for row in rows:
-                world.write(f"{to_json(row)}\n")
+                terminal.write(f"{to_json(row)}\n")
         case Form.CSV:
-            _write_csv(world, view.fields, rows)
+            _write_csv(terminal, view.fields, rows)
         case Form.TABLE:
-            _write_table(world, view, rows)
+            _write_table(terminal, view, rows)
 
 
-def show_document(world: World, document: Mapping[str, Any]) -> None:
+def show_document(terminal: Terminal, document: Mapping[str, Any]) -> None:
     """Write one JSON document that is no list of rows."""
-    text = world.redactor.scrub(json.dumps({"schema": SCHEMA, **document}, ensure_ascii=False, indent=2, default=str))
-    world.write("\n".join(harmless_json(line) for line in text.split("\n")) + "\n")
+    text = terminal.redactor.scrub(
+        json.dumps({"schema": SCHEMA, **document}, ensure_ascii=False, indent=2, default=str)
+    )
+    terminal.write("\n".join(harmless_json(line) for line in text.split("\n")) + "\n")
 
 
 def to_json(row: Row) -> str:
@@ -77,29 +79,29 @@ def to_json(row: Row) -> str:
     return harmless_json(_encode(row))
 
 
-def _write_table(world: World, view: View, rows: Iterable[Row]) -> None:
-    table = Table(view.columns, width=world.stdout_width, colours=world.has_colours)
-    if not table.write(rows, world.write):
-        world.note(view.nothing)
+def _write_table(terminal: Terminal, view: View, rows: Iterable[Row]) -> None:
+    table = Table(view.columns, width=terminal.width, colours=terminal.has_colours)
+    if not table.write(rows, terminal.write):
+        terminal.note(view.nothing)
 
 
-def _write_document(world: World, facts: Row, key: str, rows: Iterable[Row]) -> None:
+def _write_document(terminal: Terminal, facts: Row, key: str, rows: Iterable[Row]) -> None:
     before = f'{to_json(facts)[:-1]}, "{key}": [\n'
     for row in rows:
-        world.write(before + to_json(row))
+        terminal.write(before + to_json(row))
         before = ",\n"
-    world.write(f"{before if before[0] == '{' else chr(10)}]}}\n")
+    terminal.write(f"{before if before[0] == '{' else chr(10)}]}}\n")
 
 
-def _write_csv(world: World, fields: Sequence[str], rows: Iterable[Row]) -> None:
+def _write_csv(terminal: Terminal, fields: Sequence[str], rows: Iterable[Row]) -> None:
     """Write CSV with a heading; on a terminal also without what would steer it."""
     line = io.StringIO(newline="")
     writer = csv.writer(line, lineterminator=_CSV_END)
     writer.writerow(fields)
     for row in rows:
-        world.write(_taken(line))
-        writer.writerow([_cell(row.get(field), on_terminal=world.stdout_width is not None) for field in fields])
-    world.write(_taken(line))
+        terminal.write(_taken(line))
+        writer.writerow([_cell(row.get(field), on_terminal=terminal.width is not None) for field in fields])
+    terminal.write(_taken(line))
 
 
 def _taken(line: io.StringIO) -> str:
