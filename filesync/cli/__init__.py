@@ -14,7 +14,7 @@ import typer  # noqa: TID251  the command layer
 from typer.core import TyperGroup  # noqa: TID251  the command layer
 
 from filesync import __version__
-from filesync.cli.plain import read_plainly
+from filesync.cli.quick_start import end_at_once
 from filesync.cli.world import World
 from filesync.errors import ConfigError, FilesyncError
 from filesync.key_material import is_key_material
@@ -74,7 +74,10 @@ def run(argv: Sequence[str], world: World) -> int:
     world.arguments = tuple(argv)
     try:
         _refuse_keys(argv)
-        code = _command().main(args=list(argv) or ["--help"], prog_name="filesync", standalone_mode=False, obj=world)
+        code = end_at_once(argv, world)  # before Typer reads an option: that imports pydantic
+        if code is None:
+            arguments = list(argv) or ["--help"]
+            code = _command().main(args=arguments, prog_name="filesync", standalone_mode=False, obj=world)
         world.flush()
     except _UsageProblem as exc:
         return _refuse(exc, world)
@@ -121,7 +124,6 @@ class _LazyGroup(TyperGroup):
         taken = {option for param in command.params for option in param.opts}
         shared = (param for param in self.params if param.name in _SETTERS and taken.isdisjoint(param.opts))
         command.params.extend(_shared(param) for param in shared)
-        read_plainly(command)
         children = getattr(command, "commands", {})
         for name, child in children.items():
             command.commands[name] = self._with_global_options(child, f"{words} {name}")
@@ -174,9 +176,7 @@ def _set_option(ctx: Any, param: Any, value: Any) -> Any:
 def _command() -> Any:
     app = typer.Typer(cls=_LazyGroup, **_PLAIN)
     app.callback(context_settings={"help_option_names": ["-h", "--help"]})(_global_options)
-    command = typer.main.get_command(app)
-    read_plainly(command)
-    return command
+    return typer.main.get_command(app)
 
 
 def _show_version(ctx: typer.Context, asked: bool) -> None:

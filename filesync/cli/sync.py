@@ -11,8 +11,8 @@ import typer  # noqa: TID251  the command layer
 
 from filesync.cli.choice import check_names
 from filesync.cli.idle import has_logins, keep_logins_alive
-from filesync.cli.nobody import Nobody
 from filesync.cli.options import AsJson, EndpointNames
+from filesync.cli.quick_start import forget_targets, read_source, record_idle
 from filesync.cli.start_log import StartLog
 from filesync.cli.world import World
 from filesync.clock import Stop
@@ -81,6 +81,7 @@ def sync(  # noqa: PLR0913  one parameter for each option
         accept_identity=accept_identity,
     )
     _check(choice)
+    source = read_source(world)
     with StartLog(world, by_hand=choice.by_hand, dry_run=dry_run) as start_log:
         if not world.config.sets:  # else more names are known once the sets were asked for
             check_names(choice.names, [e.name for e in world.config.endpoints])
@@ -90,9 +91,9 @@ def sync(  # noqa: PLR0913  one parameter for each option
         _tell(world, choice, report, dry_run=dry_run)
         if not dry_run and code < _STOPPED:
             code = keep_logins_alive(world) or code
-        if not dry_run:
-            world.keep_config()
         code = notifier.finish(report, code)
+        if not dry_run and code < _STOPPED:
+            _settle_idle(world, choice, source)
         if not dry_run and code < _STOPPED and report.outcomes:
             _prune(world)
         if json:  # at the very end: whatever becomes of the output, the work is done, and people were told
@@ -109,17 +110,39 @@ class _Watchers:
     """Who follows a start: its lines in the log, and those who are told about it."""
 
     log: StartLog
-    notifier: "Notifier | Nobody"
+    notifier: "Notifier | _NullNotifier"
 
 
-def _notifier(world: World, choice: Choice, *, dry_run: bool) -> "Notifier | Nobody":
-    """Choose who tells about this start."""
-    is_silent = dry_run or choice.max_files is not None
-    if is_silent or not world.config.targets():
-        return Nobody(world, is_silent=is_silent)
+class _NullNotifier:
+    """Stands where a Notifier would when nobody is to be notified."""
+
+    abandoned = False
+
+    def watching(self) -> "AbstractContextManager[None]":
+        return nullcontext()
+
+    def begin_endpoint(self, _endpoint: "Endpoint", _endpoint_id: int) -> None:
+        """Notify nobody."""
+
+    def finish(self, _report: Report, code: int) -> int:
+        return code
+
+
+def _notifier(world: World, choice: Choice, *, dry_run: bool) -> "Notifier | _NullNotifier":
+    """Choose who notifies about this start; a dry run and a trial notify nobody."""
+    if dry_run or choice.max_files is not None or not world.config.targets():
+        return _NullNotifier()
     from filesync.cli.notifying import Notifier  # noqa: PLC0415  most starts have nobody to tell
 
     return Notifier(world, choice)
+
+
+def _settle_idle(world: World, choice: Choice, source: bytes) -> None:
+    """Forget who is no longer to be notified, and let the starts that follow end at once while nothing is due."""
+    if choice.max_files is None and not world.config.targets():
+        forget_targets(world)
+        if not choice.by_hand:
+            record_idle(world, source)
 
 
 def _prune(world: World) -> None:

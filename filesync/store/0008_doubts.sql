@@ -55,3 +55,7 @@ INSERT INTO feeds (feed, shared_seq, next_seq)
 SELECT lower(hex(randomblob(8))), max(r.floor_seq, coalesce((SELECT max(seq) FROM changes), 0)),
     1 + coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'changes'), 0)
 FROM retention AS r;
+
+-- Until when a start has nothing to do, unless what that follows from is different: JSON with `digest`, and of what.
+ALTER TABLE scheduler ADD COLUMN idle_until TEXT;
+ALTER TABLE scheduler ADD COLUMN idle_basis TEXT;
