@@ -23,7 +23,6 @@ from filesync.variables import PATHS, read_variables, secrets_by_look
 
 if TYPE_CHECKING:
     from filesync.config import Config, Endpoint
-    from filesync.config.kept import Keeper
     from filesync.model import Identity, SetSource
     from filesync.store.database import Database
     from filesync.store.migrations import Upgrade
@@ -167,19 +166,11 @@ class Home:
 
     @cached_property
     def config(self) -> "Config":
-        config = self._keeper.config()
+        from filesync.config import load_config  # noqa: PLC0415  not every command needs the file
+
+        config = load_config(self.config_path, self.settings)
         self._hide(config.secrets())
         return config
-
-    @cached_property
-    def _keeper(self) -> "Keeper":
-        from filesync.config.kept import Keeper  # noqa: PLC0415  not every command needs the file
-
-        return Keeper(self.config_path, self.settings)
-
-    def keep_config(self) -> None:
-        """Spare the starts that follow from checking the configuration again."""
-        self._keeper.keep(self.config)
 
     @cached_property
     def run_id(self) -> str:

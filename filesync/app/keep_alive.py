@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -27,7 +26,7 @@ def keep_logins_alive(home: Home) -> int | None:
 
     Gives the exit code when a signal ended it.
     """
-    idle = {*_idle(home)}
+    idle = idle_logins(home)
     if not idle:
         return None
     from filesync.app.logins import keep_alive  # noqa: PLC0415  the network only when there is something to do
@@ -39,20 +38,19 @@ def keep_logins_alive(home: Home) -> int | None:
     return caught.exit_code
 
 
-def _idle(home: Home) -> Iterator[Path]:
-    for pattern in _LOGINS:
-        for path in home.settings.path("tokens").glob(pattern):
-            with contextlib.suppress(OSError, ValueError, AttributeError):  # gone just now, or damaged: others say so
-                if _is_idle(path, home.clock.now()):
-                    yield path
+def idle_logins(home: Home) -> set[Path]:
+    """Return the token files of persons' logins that nobody used for a week."""
+    paths = (path for pattern in _LOGINS for path in home.settings.path("tokens").glob(pattern))
+    return {path for path in paths if _is_idle(path, home.clock.now())}
 
 
 def _is_idle(path: Path, now: datetime) -> bool:
     """Tell whether it was refreshed too long ago; its file's own time is when it was last looked at, in vain."""
-    fields = json.loads(path.read_bytes())
-    if (fields.get("refused") and not fields.get("refused_at")) or not fields.get("obtained_at", "") <= to_timestamp(
-        now - IDLE
-    ):
-        return False
-    looked_at = path.stat().st_mtime
-    return not (now - _LOOK_AGAIN).timestamp() < looked_at <= now.timestamp()
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # gone just now, or damaged: others say so
+        fields = json.loads(path.read_bytes())
+        if fields.get("refused") and not fields.get("refused_at"):
+            return False
+        looked_at = path.stat().st_mtime
+        is_unused = fields.get("obtained_at", "") <= to_timestamp(now - IDLE)
+        return is_unused and not (now - _LOOK_AGAIN).timestamp() < looked_at <= now.timestamp()
+    return False

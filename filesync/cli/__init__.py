@@ -15,7 +15,7 @@ from typer.core import TyperGroup  # noqa: TID251  the command layer
 
 from filesync import __version__
 from filesync.app.home import Home
-from filesync.cli.plain import read_plainly
+from filesync.cli.quick_start import end_at_once
 from filesync.cli.terminal import Terminal
 from filesync.errors import ConfigError, FilesyncError
 from filesync.key_material import is_key_material
@@ -75,8 +75,10 @@ def run(argv: Sequence[str], home: Home, terminal: Terminal) -> int:
     home.arguments = tuple(argv)
     try:
         _refuse_keys(argv)
-        given = list(argv) or ["--help"]
-        code = _command().main(args=given, prog_name="filesync", standalone_mode=False, obj=(home, terminal))
+        code = end_at_once(argv, home, terminal)  # before Typer reads an option: that imports pydantic
+        if code is None:
+            given = list(argv) or ["--help"]
+            code = _command().main(args=given, prog_name="filesync", standalone_mode=False, obj=(home, terminal))
         terminal.flush()
     except _UsageProblem as exc:
         return _refuse(exc, terminal)
@@ -123,7 +125,6 @@ class _LazyGroup(TyperGroup):
         taken = {option for param in command.params for option in param.opts}
         shared = (param for param in self.params if param.name in _SETTERS and taken.isdisjoint(param.opts))
         command.params.extend(_shared(param) for param in shared)
-        read_plainly(command)
         children = getattr(command, "commands", {})
         for name, child in children.items():
             command.commands[name] = self._with_global_options(child, f"{words} {name}")
@@ -185,9 +186,7 @@ def _take_option(given: tuple[Home, Terminal], name: str, value: Any) -> None:
 def _command() -> Any:
     app = typer.Typer(cls=_LazyGroup, **_PLAIN)
     app.callback(context_settings={"help_option_names": ["-h", "--help"]})(_global_options)
-    command = typer.main.get_command(app)
-    read_plainly(command)
-    return command
+    return typer.main.get_command(app)
 
 
 def _show_version(ctx: typer.Context, asked: bool) -> None:

@@ -13,8 +13,8 @@ from filesync.app.endpoint_names import check_names
 from filesync.app.home import Home
 from filesync.app.keep_alive import has_logins, keep_logins_alive
 from filesync.app.start_log import StartLog
-from filesync.cli.nobody import Nobody
 from filesync.cli.options import AsJson, EndpointNames
+from filesync.cli.quick_start import forget_targets, read_source, record_idle
 from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.clock import Stop
 from filesync.errors import LocalFileError, StoppedError, StoreError, UsageError
@@ -82,6 +82,7 @@ def sync(  # noqa: PLR0913  one parameter for each option
         accept_identity=accept_identity,
     )
     _check(choice)
+    source = read_source(home)
     with StartLog(home, by_hand=choice.by_hand, dry_run=dry_run) as start_log:
         if not home.config.sets:  # else more names are known once the sets were asked for
             check_names(choice.names, [e.name for e in home.config.endpoints])
@@ -91,9 +92,9 @@ def sync(  # noqa: PLR0913  one parameter for each option
         _tell(terminal, choice, report, dry_run=dry_run)
         if not dry_run and code < _STOPPED:
             code = keep_logins_alive(home) or code
-        if not dry_run:
-            home.keep_config()
         code = notifier.finish(report, code)
+        if not dry_run and code < _STOPPED:
+            _settle_idle(home, choice, source)
         if not dry_run and code < _STOPPED and report.outcomes:
             _prune(home, terminal)
         if json:  # at the very end: whatever becomes of the output, the work is done, and people were told
@@ -110,17 +111,39 @@ class _Watchers:
     """Who follows a start: its lines in the log, and those who are told about it."""
 
     log: StartLog
-    notifier: "Notifier | Nobody"
+    notifier: "Notifier | _NullNotifier"
 
 
-def _notifier(home: Home, choice: Choice, *, dry_run: bool) -> "Notifier | Nobody":
-    """Choose who tells about this start."""
-    is_silent = dry_run or choice.max_files is not None
-    if is_silent or not home.config.targets():
-        return Nobody(home, is_silent=is_silent)
+class _NullNotifier:
+    """Stands where a Notifier would when nobody is to be notified."""
+
+    abandoned = False
+
+    def watching(self) -> "AbstractContextManager[None]":
+        return nullcontext()
+
+    def begin_endpoint(self, _endpoint: "Endpoint", _endpoint_id: int) -> None:
+        """Notify nobody."""
+
+    def finish(self, _report: Report, code: int) -> int:
+        return code
+
+
+def _notifier(home: Home, choice: Choice, *, dry_run: bool) -> "Notifier | _NullNotifier":
+    """Choose who notifies about this start; a dry run and a trial notify nobody."""
+    if dry_run or choice.max_files is not None or not home.config.targets():
+        return _NullNotifier()
     from filesync.app.notifier import Notifier  # noqa: PLC0415  most starts have nobody to tell
 
     return Notifier(home, choice)
+
+
+def _settle_idle(home: Home, choice: Choice, source: bytes) -> None:
+    """Forget who is no longer to be notified, and let the starts that follow end at once while nothing is due."""
+    if choice.max_files is None and not home.config.targets():
+        forget_targets(home)
+        if not choice.by_hand:
+            record_idle(home, source)
 
 
 def _prune(home: Home, terminal: Terminal) -> None:

@@ -287,10 +287,14 @@ CREATE TABLE odd_entries (
 ) STRICT, WITHOUT ROWID;
 
 -- One row: the last start of `filesync sync` in this home.
+-- idle_until: until when a start has nothing to do, unless what that follows from is different: idle_basis, JSON with
+-- `digest`, and of what.
 CREATE TABLE scheduler (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     last_start_at TEXT NOT NULL,
-    last_exit_code INTEGER
+    last_exit_code INTEGER,
+    idle_until TEXT,
+    idle_basis TEXT
 ) STRICT;
 
 -- What sets of endpoints are made of: one row for each question to a service (a hub's projects, say).
