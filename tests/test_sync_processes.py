@@ -224,7 +224,7 @@ def modules_after(home: Home, *argv: str, and_of: frozenset[str] = frozenset()) 
         "import sys\n"
         "from filesync.process import this_process\n"
         "from filesync.cli import run\n"
-        "if run(sys.argv[1:], this_process()) == 0:\n"
+        "if run(sys.argv[1:], *this_process()) == 0:\n"
         "    for name, module in sorted(sys.modules.items()):\n"
         "        print(name, 'site-packages' in (getattr(module, '__file__', None) or ''))\n"
     )
