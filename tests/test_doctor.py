@@ -118,7 +118,7 @@ def test_a_folder_that_is_no_home_is_said_without_a_traceback(patient: Patient, 
     patient.environ["FILESYNC_HOME"] = str(tmp_path / "nowhere")
     seen = patient.see()
     assert seen.ended.code == 1
-    assert seen.of("paths", "home")[0]["mend"] == f"filesync init {tmp_path}/nowhere"
+    assert seen.of("paths", "home")[0]["fix"] == f"filesync init {tmp_path}/nowhere"
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -130,6 +130,16 @@ def test_a_file_in_the_place_of_the_home_is_said_once(patient: Patient, tmp_path
     assert {check: level for (area, check), level in seen.levels.items() if area == "paths" and level != "OK"} == {
         "home": "FAIL"
     }
+
+
+def test_several_starts_of_what_was_due_are_a_scheduler_that_nobody_knows(patient: Patient) -> None:
+    patient.table.write_text("")
+    for _ in range(3):
+        patient.clock.advance(3600)
+        patient.home.run("sync")
+    patient.write("UPDATE sync_logs SET pid = pid + id")  # of processes of their own
+    (found,) = patient.see().of("scheduler", "installed")
+    assert (found["level"], found["detail"]) == ("OK", "neither cron nor systemd, but something starts it")
 
 
 @only_root
@@ -200,7 +210,7 @@ def test_a_persons_login_is_warned_about_before_it_ends_and_fails_when_it_has(pa
         patient.clock.advance(days * 86_400)
         (found,) = [each for each in patient.see().of("logins", "login") if each["subject"] == "autodesk"]
         levels.append(found["level"])
-        assert found["mend"] in {None, "filesync auth autodesk login"}
+        assert found["fix"] in {None, "filesync auth autodesk login"}
     assert levels == ["OK", "WARN", "FAIL"]
 
 
@@ -216,7 +226,7 @@ def test_a_database_that_another_program_locks_is_not_waited_for_long(
     seen = patient.see()
     other.close()
     (found,) = seen.of("database", "opens")
-    assert (found["level"], found["mend"]) == ("FAIL", "end the program that holds it, or wait for it")
+    assert (found["level"], found["fix"]) == ("FAIL", "end the program that holds it, or wait for it")
 
 
 def test_a_database_that_is_too_large_is_looked_at_in_part_and_that_is_said(
@@ -263,7 +273,7 @@ def test_root_in_the_home_of_another_looks_with_that_ones_permissions_and_asks_n
     (patient.path / "logs" / "connector.log").chmod(0o400)
     seen = patient.see_all()
     (home,) = seen.of("paths", "home")
-    assert (home["level"], home["mend"]) == ("WARN", f"sudo -u {SOMEBODY} filesync --home {patient.path} doctor")
+    assert (home["level"], home["fix"]) == ("WARN", f"sudo -u '#{SOMEBODY}' filesync --home {patient.path} doctor")
     assert seen.levels["paths", "logs"] == "FAIL"
     assert not asked(patient)
 
@@ -285,7 +295,7 @@ def test_what_a_sync_as_root_left_behind_is_found(patient: Patient) -> None:
     os.chown(patient.path / "logs" / "connector.log", 0, 0)
     (found,) = patient.see().of("paths", "logs")
     assert found["level"] == "FAIL"
-    assert found["mend"].startswith(f"chown -R {SOMEBODY} ")
+    assert found["fix"].startswith(f"chown -R {SOMEBODY} ")
 
 
 @pytest.fixture
@@ -329,7 +339,7 @@ def test_who_looks_at_a_home_of_another_is_told_whose_it_is(seen_by_all: Patient
     with somebody():
         seen = seen_by_all.see()
     found = [each for each in seen.of("paths", "home") if "belongs to root" in each["detail"]]
-    assert [each["mend"] for each in found] == [f"sudo -u root filesync --home {seen_by_all.path} doctor"]
+    assert [each["fix"] for each in found] == [f"sudo -u root filesync --home {seen_by_all.path} doctor"]
     areas = {each["area"] for each in seen.document["findings"] + seen.document["skipped"]}
     assert areas == set(CHECKS)
     assert seen.ended.code == 1
@@ -464,6 +474,6 @@ def test_colours_are_for_terminals(patient: Patient) -> None:
 
 def test_a_finding_that_needs_mending_says_how_and_belongs_to_a_check_of_the_list() -> None:
     good = Finding("paths", "home", Level.OK, "there")
-    for wrong in ({"level": Level.WARN}, {"mend": "chmod"}, {"check": "house"}):
+    for wrong in ({"level": Level.WARN}, {"fix": "chmod"}, {"check": "house"}):
         with pytest.raises(ValueError, match=r"paths"):
             dataclasses.replace(good, **wrong)

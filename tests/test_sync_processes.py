@@ -127,7 +127,7 @@ def test_kill_9_in_the_middle_of_a_drive_listing_and_the_next_sync_goes_on(drive
     drive.home.assert_sound()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
 def test_a_signal_commits_and_ends_in_the_middle(acc: Acc, number: int, code: int) -> None:
     acc.service.latency = 0.05
     process = acc.home.spawn("sync")

@@ -9,10 +9,11 @@ from pathlib import Path
 from filesync.app.home import ErrorsOnly, Home
 from filesync.app.logins import LoginState, login_states
 from filesync.app.timers import Timers, option_of, place_of
+from filesync.clock import to_timestamp
 from filesync.config import Config, Endpoint
 from filesync.config.file import service_of
 from filesync.doctor.permissions import Runner, nearest, runner_of
-from filesync.doctor.scheduler import Installed, Starts
+from filesync.doctor.scheduler import LONGEST_SLOT, Installed, Starts
 from filesync.doctor.syncs import Held
 from filesync.errors import ConfigError, FilesyncError, SchedulerError, StoreError
 from filesync.locks import holders
@@ -161,18 +162,19 @@ class Patient:
     @cached_property
     def starts(self) -> Starts:
         last: tuple[str | None, int | None] = (None, None)
-        scheduled_at = None
+        scheduled, now = 0, self.given.clock.now()
         with self.reading() as found:
             is_known = found is not None or not may_be_there(self.database)
             if found:
-                last, scheduled_at = last_start(found), examination.last_scheduled(found)
+                since = to_timestamp(now - LONGEST_SLOT)
+                last, scheduled = last_start(found), examination.scheduled_starts(found, since)
         by_itself = any(not isinstance(each.schedule, ManualSchedule) for each in self.active)
         return Starts(
             *last,
-            scheduled_at,
+            scheduled,
             is_busy=bool(self.running),
             needed=by_itself or self.config is None,
-            now=self.given.clock.now(),
+            now=now,
             is_known=is_known,
         )
 

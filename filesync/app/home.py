@@ -172,6 +172,14 @@ class Home:
         self._hide(config.secrets())
         return config
 
+    def check_authorities(self) -> None:
+        """Refuse a variable that names certificate authorities which cannot be read. Raises ConfigError."""
+        from filesync import tls  # noqa: PLC0415  only a check needs it before a request does
+
+        problem = tls.authorities(self.environ).problem()
+        if problem:
+            raise ConfigError(problem)
+
     @cached_property
     def run_id(self) -> str:
         """Name this run; every line of the log that it writes has it."""

@@ -165,7 +165,7 @@ class Notifier:
     def _put_pings(self, database: "Database", report: "Report", code: int) -> None:
         from filesync.store.notices import put_ping  # noqa: PLC0415  as above
 
-        result = {0: "success", 3: "success", 1: "fail", 77: "fail"}.get(code)
+        result = {0: "success", 3: "success", 1: "fail", 77: "fail", 78: "fail"}.get(code)
         if result is None:
             return  # a temporary failure is silence, so that the switch's own patience counts
         bad = [f"{each.endpoint}: {each.error_message}" for each in report.outcomes if each.error_message]

@@ -1,4 +1,4 @@
-"""`filesync doctor`: everything that can be wrong with a home, looked at, and the step that mends it."""
+"""`filesync doctor`: everything that can be wrong with a home, looked at, and the step that fixes it."""
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ def doctor(
     endpoint: EndpointNames = None,
     json: AsJson = False,
 ) -> None:
-    """Look for everything that can be wrong, and say what mends it. Nothing is changed.
+    """Look for everything that can be wrong, and say what fixes it. Nothing is changed.
 
     Looks at configuration, paths, secrets, database, logins, scheduler, syncs, notifications and network, and asks
     the services. Each check is OK, WARN or FAIL; exits 1 when one is FAIL, else 0. --endpoint asks the service of
@@ -70,10 +70,10 @@ def _shown(home: Home, terminal: Terminal, results: Iterable[Result]) -> Iterato
 
 
 def _said(home: Home, finding: Finding) -> Sequence[str]:
-    """Give what was found, and below it the step that mends it."""
-    if not finding.mend:
+    """Give what was found, and below it the step that fixes it."""
+    if not finding.fix:
         return [finding.detail.replace(f"{home.path}/", "")]
-    return [finding.detail, f"-> {finding.mend}"]
+    return [finding.detail, f"-> {finding.fix}"]
 
 
 def _with_subjects(check: str, subjects: Sequence[str]) -> str:
@@ -137,7 +137,7 @@ def _to_document(home: Home, terminal: Terminal, found: list[Result], *, offline
                 "subject": scrub(each.subject) or None,
                 "level": each.level.value,
                 "detail": scrub(each.detail),
-                "mend": scrub(each.mend) or None,
+                "fix": scrub(each.fix) or None,
             }
             for each in found
             if isinstance(each, Finding)

@@ -46,7 +46,8 @@ def check(
 ) -> None:
     """Prove endpoints against the live service: login, reach, one real listing. Nothing is stored.
 
-    Exits as `sync` would: 0 all is well, 77 a login is needed, 75 it was temporary, 3 partly unreadable, else 1.
+    Exits as `sync` would: 0 all is well, 77 a login is needed, 78 the configuration is wrong, 75 it was temporary,
+    3 partly unreadable, else 1.
 
     \b
     Examples:
@@ -54,6 +55,7 @@ def check(
       filesync endpoints check "Project 0001" --json
     """  # noqa: D301  \b is Typer's mark
     from filesync.app.endpoint_check import proofs  # noqa: PLC0415  listing the endpoints needs no network
+    from filesync.sync.start import first_code  # noqa: PLC0415  the same
 
     home, terminal = home_and_terminal(ctx)
     form = choose(json=json)
@@ -63,8 +65,7 @@ def check(
     for row in cut_rows(_PROOF.columns, rows, terminal.width) if form is Form.TABLE else ():
         if row["ok"] is False:
             terminal.complain(f"{row['endpoint']}: {row['step']}: {row['detail']}")
-    codes = {proof.exit_code for proof in proven}
-    raise typer.Exit(next((code for code in (77, 1, 75, 3) if code in codes), 0))
+    raise typer.Exit(first_code({proof.exit_code for proof in proven}))
 
 
 def _rows(home: "Home") -> "Iterator[Mapping[str, Any]]":

@@ -12,8 +12,8 @@ from filesync.app.home import Home
 from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.errors import UsageError
 from filesync.scheduling.children import Children
-from filesync.scheduling.loop import STOPPERS, Job, Loop
-from filesync.signals import arriving
+from filesync.scheduling.loop import Job, Loop
+from filesync.signals import STOPPERS, arriving
 
 
 def loop(  # noqa: PLR0913  one parameter for each option

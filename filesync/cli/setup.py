@@ -70,6 +70,7 @@ def check(ctx: typer.Context, *, json: AsJson = False) -> None:
 
     home, terminal = home_and_terminal(ctx)
     config = home.config
+    home.check_authorities()
     found = costs(home)
     logins = [*missing_logins(home)]
     if json:

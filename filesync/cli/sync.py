@@ -68,8 +68,8 @@ def sync(  # noqa: PLR0913  one parameter for each option
     """Run every endpoint that is due, once, and exit.
 
     Exit codes: 0 done, or nothing due, or another run holds the endpoint; 1 an endpoint failed; 3 one was only
-    partly listed; 75 every failure was temporary; 77 a login is needed; 78 the configuration is wrong; 130/143
-    stopped by a signal.
+    partly listed; 75 every failure was temporary; 77 a login is needed; 78 the configuration is wrong;
+    129/130/143 stopped by a signal.
     """
     home, terminal = home_and_terminal(ctx)
     names = tuple(dict.fromkeys(endpoint or ()))

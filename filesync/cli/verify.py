@@ -16,6 +16,7 @@ from filesync.errors import StoppedError, UsageError
 from filesync.signals import Caught, stopping
 from filesync.store.verification import Kind
 from filesync.sync.judging import Finding, Verdict
+from filesync.sync.start import first_code
 
 if TYPE_CHECKING:
     from filesync.app.home import Home
@@ -46,7 +47,8 @@ def verify(  # noqa: PLR0913  one parameter for each option
     shown as behind, and is no failure. Nothing is written but by --repair.
 
     Exit codes: 0 nothing drifted; 1 something did, repaired or not, or an endpoint could not be verified; 3 something
-    could not be looked up; 75 it was temporary; 77 a login is needed; 130/143 stopped by a signal.
+    could not be looked up; 75 it was temporary; 77 a login is needed; 78 the configuration is wrong; 129/130/143
+    stopped by a signal.
 
     \b
     Examples:
@@ -60,7 +62,7 @@ def verify(  # noqa: PLR0913  one parameter for each option
         raise UsageError("--all and --sample exclude each other")
     share = _share(sample, everything=everything)
     results = list(_verified(home, terminal, endpoint or (), share, repair=repair))
-    code = next((code for code in (77, 1, 75, 3) if any(code in each.exit_codes() for each in results)), 0)
+    code = first_code({code for each in results for code in each.exit_codes()})
     _show(terminal, form, results, code)
     for each in results:
         _tell(terminal, each, by_hand=bool(endpoint), repair=repair)

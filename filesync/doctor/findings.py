@@ -30,21 +30,21 @@ class Level(StrEnum):
 class Finding:
     """What one check found; `subject` says of which of several things, '' where there is but one.
 
-    `mend` is the step that mends it: a command where there is one. Only what is well has none.
+    `fix` is the step that fixes it: a command where there is one. Only what is well has none.
     """
 
     area: str
     check: str
     level: Level
     detail: str
-    mend: str = ""
+    fix: str = ""
     subject: str = ""
 
     def __post_init__(self) -> None:
         if self.check not in CHECKS[self.area]:
             raise ValueError(f"{self.area}: no check {self.check}")
-        if bool(self.mend) == (self.level is Level.OK):
-            raise ValueError(f"{self.area} {self.check}: the step that mends it is missing, or nothing is to be mended")
+        if bool(self.fix) == (self.level is Level.OK):
+            raise ValueError(f"{self.area} {self.check}: the step that fixes it is missing, or nothing is to be fixed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,12 @@ def ok(area: str, check: str, detail: str, subject: str = "") -> Finding:
     return Finding(area, check, Level.OK, detail, subject=subject)
 
 
-def warn(area: str, check: str, detail: str, mend: str, subject: str = "") -> Finding:
-    return Finding(area, check, Level.WARN, detail, mend, subject)
+def warn(area: str, check: str, detail: str, fix: str, subject: str = "") -> Finding:
+    return Finding(area, check, Level.WARN, detail, fix, subject)
 
 
-def fail(area: str, check: str, detail: str, mend: str, subject: str = "") -> Finding:
-    return Finding(area, check, Level.FAIL, detail, mend, subject)
+def fail(area: str, check: str, detail: str, fix: str, subject: str = "") -> Finding:
+    return Finding(area, check, Level.FAIL, detail, fix, subject)
 
 
 def counted(number: int, noun: str) -> str:

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from filesync.clock import Clock
 from filesync.scheduling.children import Children
+from filesync.signals import STOPPERS
 
-STOPPERS = frozenset({signal.SIGTERM, signal.SIGINT})
 PATIENCE = 8.0  # seconds that children have to end; a sync needs five at most, and Docker waits ten
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
