@@ -33,7 +33,6 @@ _LOADED = (
     "filesync.cli.prune",
     "filesync.cli.sync",
     "filesync.cli.upkeep",
-    "filesync.config.kept",
     "filesync.config.loading",
     "filesync.notify.delivery",
     "filesync.providers.autodesk.opening",
