@@ -33,7 +33,6 @@ _LOADED = (
     "filesync.cli.prune",
     "filesync.cli.sync",
     "filesync.app.auto_prune",
-    "filesync.config.kept",
     "filesync.config.loading",
     "filesync.notify.delivery",
     "filesync.providers.autodesk.opening",

@@ -194,7 +194,6 @@ def test_nobody_else_reads_the_inventory_unless_its_group_may(drive: Drive) -> N
         wanted = ("connector.db", "connector.db-wal", "connector.db-shm", "copy.db")
         assert {name: held[name] for name in wanted} == dict.fromkeys(wanted, expected)
         assert mode(home.path / "logs" / "connector.log") == expected
-        assert not mode(home.path / "data" / "connector.checked") & 0o077
 
 
 def test_a_new_database_is_closed_from_its_first_byte_on(tmp_path: Path) -> None:
