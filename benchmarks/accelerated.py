@@ -12,9 +12,9 @@ from filesync.simulators.clock import HurriedClock
 
 def main() -> None:
     factor, since, *command = sys.argv[1:]
-    world = this_process()
-    world.clock = HurriedClock(float(factor), float(since))
-    sys.exit(run(command, world))
+    home, terminal = this_process()
+    home.clock = HurriedClock(float(factor), float(since))
+    sys.exit(run(command, home, terminal))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from filesync.process import this_process
 def main() -> None:
     times, *command = sys.argv[1:]
     for _ in range(int(times)):
-        code = run(command, this_process())
+        code = run(command, *this_process())
         if code:
             sys.exit(code)
 

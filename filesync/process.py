@@ -9,7 +9,7 @@ import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
-from filesync.cli import World, run
+from filesync.cli import Home, Terminal, run
 from filesync.clock import SystemClock
 from filesync.streams import is_terminal
 
@@ -19,32 +19,39 @@ _GARBAGE = (50_000, 50, 100)  # a sync makes a million objects and hardly a circ
 def run_command() -> int:
     """Run the command of this process, and give its exit code."""
     gc.set_threshold(*_GARBAGE)
-    world = this_process()
-    sys.excepthook = lambda *raised: _show(raised, world)
-    threading.excepthook = lambda raised: _show((raised.exc_type, raised.exc_value, raised.exc_traceback), world)
-    return run(sys.argv[1:], world)
+    home, terminal = this_process()
+    sys.excepthook = lambda *raised: _show(raised, terminal)
+    threading.excepthook = lambda raised: _show((raised.exc_type, raised.exc_value, raised.exc_traceback), terminal)
+    return run(sys.argv[1:], home, terminal)
 
 
-def _show(raised: tuple[Any, Any, Any], world: World) -> None:
+def _show(raised: tuple[Any, Any, Any], terminal: Terminal) -> None:
     """Print a bug's traceback without the secrets of this process."""
-    sys.stderr.write(world.redactor.scrub("".join(traceback.format_exception(*raised))))
+    sys.stderr.write(terminal.redactor.scrub("".join(traceback.format_exception(*raised))))
 
 
-def this_process() -> World:
+def this_process() -> tuple[Home, Terminal]:
     """Gather what commands may know of the process."""
-    return World(
-        environ=os.environ,  # noqa: TID251  this is the door
-        cwd=_current_folder(),
-        clock=SystemClock(),
-        random=random.SystemRandom(),
+    environ = os.environ  # noqa: TID251  this is the door
+    terminal = Terminal(
         stdin=sys.stdin,
         stdout=sys.stdout,
         stderr=sys.stderr,
-        stdout_width=_width(sys.stdout),
+        width=_width(sys.stdout),
         stderr_is_terminal=is_terminal(sys.stderr),
+        environ=environ,
         open_browser=_open_browser,
+    )
+    home = Home(
+        environ=environ,
+        cwd=_current_folder(),
+        clock=SystemClock(),
+        random=random.SystemRandom(),
+        messages=terminal,
+        redactor=terminal.redactor,
         program=_program(),
     )
+    return home, terminal
 
 
 def _program() -> tuple[str, ...]:

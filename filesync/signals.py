@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
+_HANGUP = getattr(signal, "SIGHUP", None)  # there is none on Windows
+STOPPERS = frozenset({signal.SIGTERM, signal.SIGINT, *((_HANGUP,) if _HANGUP else ())})
 _EXIT_OFFSET = 128
 
 
@@ -57,7 +59,7 @@ class Caught:
 
 @contextmanager
 def stopping(request_stop: Callable[[], None]) -> Iterator[Caught]:
-    """For the length of a block, let SIGTERM and SIGINT call request_stop instead of ending the process.
+    """For the length of a block, let the signals in STOPPERS call request_stop instead of ending the process.
 
     Only the main thread may enter. On Windows SIGTERM is never delivered; Ctrl-C arrives as SIGINT.
     """
@@ -67,12 +69,17 @@ def stopping(request_stop: Callable[[], None]) -> Iterator[Caught]:
         caught.number = caught.number or number
         request_stop()
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, on_signal) for number in STOPPERS if not _is_ignored_hangup(number)}
     try:
         yield caught
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _is_ignored_hangup(number: int) -> bool:
+    """Tell whether this is SIGHUP and the process was started with `nohup`: it goes on without its terminal."""
+    return number == _HANGUP and signal.getsignal(number) is signal.SIG_IGN
 
 
 class Inbox:
@@ -94,7 +101,8 @@ def arriving(numbers: Collection[int]) -> Iterator[Inbox]:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
+    heard = {number for number in numbers if not _is_ignored_hangup(number)}
+    before = {number: signal.signal(number, lambda *_: None) for number in heard}
     try:
         yield Inbox(reader)
     finally:

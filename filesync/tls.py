@@ -197,12 +197,10 @@ def _on_certificate(code: int, trusted: Authorities, now: datetime) -> str:
 
 def _on_authority(trusted: Authorities) -> str:
     if trusted.bundle:
-        problem = problem_of(Path(trusted.bundle.value))
-        lacks = (
-            "counts instead of the usual authorities, and lacks the one that signed this: add it, in PEM (that of the "
-            "service, or of a proxy that opens TLS connections)"
+        return (
+            f"{trusted.bundle} counts instead of the usual authorities, and lacks the one that signed this: add it, in "
+            "PEM (that of the service, or of a proxy that opens TLS connections)"
         )
-        return f"{trusted.bundle} {problem or lacks}"
     if trusted.unread:
         # filesync.doctor.network says so too
         return f"{trusted.unread} is set in .env, which reaches no request from there: set it in the environment"

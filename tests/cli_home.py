@@ -1,17 +1,14 @@
 """A home for the command layer's tests: real syncs of a provider that needs no service, and commands run in process."""
 
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import yaml
 
-from filesync.cli import World, run
 from filesync.clock import Stop
 from filesync.config import Endpoint
 from filesync.errors import FilesyncError
@@ -33,6 +30,7 @@ from filesync.settings import load_settings
 from filesync.simulators.clock import SimulatedClock
 from filesync.sync.choice import Choice
 from filesync.sync.start import Report, Start, sync_due
+from tests.in_process import InMemory, in_memory
 
 NOON = datetime(2026, 3, 4, 12, 0, 30, tzinfo=UTC)  # a Wednesday
 ROOT = RemoteFolder("root", "Project", None)
@@ -130,11 +128,11 @@ class CliHome:
 
     def start(self, choice: Choice | None = None) -> Report:
         """Start as cron does, or as a person chooses."""
-        world = self.world()
+        home = self.process().home
         return sync_due(
             Start(
-                world.config.endpoints,
-                world.database_path,
+                home.config.endpoints,
+                home.database_path,
                 choice or Choice(),
                 self.clock,
                 Stop(self.clock),
@@ -143,24 +141,18 @@ class CliHome:
             )
         )
 
-    def world(self, *, width: int | None = None, environ: Mapping[str, str] | None = None) -> World:
-        return World(
-            environ={"FILESYNC_HOME": str(self.path), **(environ or {})},
-            cwd=self.path,
-            clock=self.clock,
-            random=Random(1),
-            stdin=io.StringIO(),
-            stdout=io.StringIO(),
-            stderr=io.StringIO(),
-            stdout_width=width,
-        )
+    def process(
+        self,
+        *,
+        width: int | None = None,
+        environ: Mapping[str, str] | None = None,
+        program: Sequence[str] = ("filesync",),
+    ) -> InMemory:
+        given = {"FILESYNC_HOME": str(self.path), **(environ or {})}
+        return in_memory(given, self.path, self.clock, width=width, program=program)
 
     def run(self, *argv: str, width: int | None = None, environ: Mapping[str, str] | None = None) -> Result:
-        world = self.world(width=width, environ=environ)
-        code = run(argv, world)
-        assert isinstance(world.stdout, io.StringIO)
-        assert isinstance(world.stderr, io.StringIO)
-        return Result(code, world.stdout.getvalue(), world.stderr.getvalue())
+        return Result(*self.process(width=width, environ=environ).run(argv))
 
     def _open(self, endpoint: Endpoint, stop: Stop, counters: Counters) -> Contents:
         return self.shown[endpoint.name]

@@ -1,6 +1,5 @@
 """A home with both simulated services: what the tests of whole syncs stand on."""
 
-import io
 import json
 import sqlite3
 import subprocess
@@ -13,7 +12,6 @@ from typing import Any
 
 import yaml
 
-from filesync.cli import World, run
 from filesync.clock import Clock, Stop
 from filesync.config import Endpoint, load_config
 from filesync.errors import StoppedError
@@ -29,6 +27,7 @@ from filesync.sync.choice import Choice
 from filesync.sync.endpoint import OpenProvider
 from filesync.sync.opening import opener
 from filesync.sync.start import Report, Start, sync_due
+from tests.in_process import in_memory
 
 READER = "reader@example.com"
 ROOT = Path(__file__).parent.parent
@@ -159,18 +158,8 @@ class Home:
 
     def run(self, *arguments: str, **environ: str) -> "Ended":
         """Run the command in this process, by the home's clock: nobody waits when it stands still."""
-        out, err = io.StringIO(), io.StringIO()
-        world = World(
-            environ=self.environ | environ,
-            cwd=self.path,
-            clock=self.clock,
-            random=Random(1),
-            stdin=io.StringIO(),
-            stdout=out,
-            stderr=err,
-            open_browser=self.browser,
-        )
-        return Ended(run(arguments, world), out.getvalue(), err.getvalue())
+        process = in_memory(self.environ | environ, self.path, self.clock, open_browser=self.browser)
+        return Ended(*process.run(arguments))
 
     def query(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
         connection = sqlite3.connect(self.database)
@@ -184,7 +173,7 @@ class Home:
         """Read the live files, by the service's id."""
         rows = self.query(
             "SELECT f.* FROM files f JOIN endpoints e ON e.id = f.endpoint_id"
-            " WHERE f.deleted_at IS NULL AND (e.name = ?1 OR ?1 IS NULL)",
+            " WHERE f.deleted_at IS NULL AND e.name = coalesce(?, e.name)",
             endpoint,
         )
         return {row["external_file_id"]: row for row in rows}

@@ -161,11 +161,11 @@ def main(path: Path, *options: str) -> None:
     clock = SystemClock()
     stop = Stop(clock)
     home = CliHome(path)
-    world = home.world()
+    given = home.process().home
     choice = Choice(names=("Large",), accept_deletions="--accept-deletions" in options, full="--full" in options)
     with stopping(stop.request):
         report = sync_due(
-            Start(world.config.endpoints, world.database_path, choice, clock, stop, lambda *_: Service(Plan.read(path)))
+            Start(given.config.endpoints, given.database_path, choice, clock, stop, lambda *_: Service(Plan.read(path)))
         )
     outcome = report.outcomes[0]
     told = {

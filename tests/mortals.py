@@ -29,11 +29,10 @@ from tests.strikes import Countdown
 COMMITS, EXCHANGES, FILES, STATEMENTS = "commits", "exchanges", "files", "statements"
 _LOADED = (
     "cryptography.hazmat.primitives.asymmetric.rsa",
-    "filesync.cli.logins",
+    "filesync.app.logins",
     "filesync.cli.prune",
     "filesync.cli.sync",
-    "filesync.cli.upkeep",
-    "filesync.config.kept",
+    "filesync.app.auto_prune",
     "filesync.config.loading",
     "filesync.notify.delivery",
     "filesync.providers.autodesk.opening",

@@ -1,7 +1,6 @@
 """Other accounts of the machine: what they plant is not used, what they may not read is closed, and root is kept off."""
 
 import contextlib
-import io
 import os
 import shlex
 import sqlite3
@@ -10,21 +9,21 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from random import Random
 
 import pytest
 import yaml
 
-from filesync.cli import _FOR_ROOT_TOO, World, run
+from filesync.cli import _FOR_ROOT_TOO
 from filesync.errors import AuthError, StoreError
 from filesync.locks import FileLock, check_private, room_beside, write_file
 from filesync.log_file import append
+from filesync.scheduling.call import Call
+from filesync.scheduling.commands import Systemctl
+from filesync.scheduling.systemd_timer import SystemdTimer
 from filesync.simulators.clock import SimulatedClock
 from filesync.store.database import open_for_writing
-from filesync.timers.call import Call
-from filesync.timers.commands import Systemctl
-from filesync.timers.systemd_timer import SystemdTimer
 from tests.homes import Drive, Ended, Home
+from tests.in_process import in_memory
 from tests.patients import SOMEBODY, somebody
 from tests.test_documents import CALLABLE
 
@@ -37,10 +36,7 @@ def mode(path: Path) -> int:
 
 def standing_in(folder: Path, *argv: str, **environ: str) -> Ended:
     """Run a command where somebody stands, with nothing that names a home but what is given."""
-    out, err = io.StringIO(), io.StringIO()
-    clock = SimulatedClock(frozen=True)
-    world = World(environ, folder, clock, Random(1), io.StringIO(), out, err)
-    return Ended(run(argv, world), out.getvalue(), err.getvalue())
+    return Ended(*in_memory(environ, folder, SimulatedClock(frozen=True)).run(argv))
 
 
 @contextlib.contextmanager
@@ -198,7 +194,6 @@ def test_nobody_else_reads_the_inventory_unless_its_group_may(drive: Drive) -> N
         wanted = ("connector.db", "connector.db-wal", "connector.db-shm", "copy.db")
         assert {name: held[name] for name in wanted} == dict.fromkeys(wanted, expected)
         assert mode(home.path / "logs" / "connector.log") == expected
-        assert not mode(home.path / "data" / "connector.checked") & 0o077
 
 
 def test_a_new_database_is_closed_from_its_first_byte_on(tmp_path: Path) -> None:

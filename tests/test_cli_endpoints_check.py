@@ -1,21 +1,15 @@
 """endpoints check: each step against a simulated service, and what is said when one fails."""
 
-import dataclasses
-import io
 from typing import Any
 
-from filesync.cli import World, run
-from tests.cli_home import CliHome, Result
+from tests.cli_home import Result
 from tests.homes import Acc, Drive, Home
+from tests.in_process import in_memory
 
 
 def check(home: Home, *argv: str, width: int | None = None) -> Result:
-    cli = CliHome(home.path)
-    world: World = dataclasses.replace(cli.world(width=width), environ=home.environ, clock=home.clock)
-    code = run(["endpoints", "check", *argv], world)
-    assert isinstance(world.stdout, io.StringIO)
-    assert isinstance(world.stderr, io.StringIO)
-    return Result(code, world.stdout.getvalue(), world.stderr.getvalue())
+    process = in_memory(home.environ, home.path, home.clock, width=width)
+    return Result(*process.run(["endpoints", "check", *argv]))
 
 
 def steps(result: Result) -> dict[str, Any]:

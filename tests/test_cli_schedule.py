@@ -1,6 +1,5 @@
 """`filesync schedule`: shown, installed, removed; with stand-ins for crontab and systemctl, and with the real crontab."""
 
-import io
 import json
 import os
 import shutil
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from filesync.cli import run
 from filesync.errors import ResponseError
 from tests.cli_home import CliHome, Result, file
 
@@ -40,14 +38,11 @@ class Machine:
     path: Path
 
     def run(self, *argv: str, **environ: str) -> Result:
-        world = self.home.world(
-            environ={"HOME": str(self.path), "LOGNAME": "bob", "PATH": f"{self.path}/bin:/bin"} | environ
+        process = self.home.process(
+            environ={"HOME": str(self.path), "LOGNAME": "bob", "PATH": f"{self.path}/bin:/bin"} | environ,
+            program=(str(self.path / "bin" / "filesync"),),
         )
-        world.program = (str(self.path / "bin" / "filesync"),)
-        code = run(argv, world)
-        assert isinstance(world.stdout, io.StringIO)
-        assert isinstance(world.stderr, io.StringIO)
-        return Result(code, world.stdout.getvalue(), world.stderr.getvalue())
+        return Result(*process.run(argv))
 
     def has(self, name: str, text: str) -> None:
         program = self.path / "bin" / name

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from filesync.cli.text import harmless
+from filesync.cli.output.text import harmless
 from filesync.errors import AuthError, NetworkError, ResponseError
 from filesync.model import RemoteFolder
 from filesync.store.database import open_for_reading

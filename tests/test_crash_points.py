@@ -5,7 +5,6 @@ killed have tests of their own: test_auth_processes, test_retention, test_snapsh
 """
 
 import json
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -15,7 +14,6 @@ from typing import Any
 import pytest
 
 from filesync.log_file import append
-from filesync.store import migrations
 from filesync.store.database import open_for_writing
 from tests import scenes
 from tests.mortals import COMMITS, EXCHANGES, FILES, STATEMENTS, Mortals
@@ -154,37 +152,15 @@ def schema_and_rows(path: Path) -> tuple[list[Any], list[Any]]:
         return tables, connection.execute("SELECT id, file_name, file_path FROM files").fetchall()
 
 
-@pytest.fixture
-def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a database of the first schema with a file in it."""
-    path = tmp_path / "old.db"
-    with monkeypatch.context() as then:
-        then.setattr(migrations, "_STEPS", migrations._STEPS[:1])
-        then.setattr(migrations, "CURRENT", 1)
-        open_for_writing(path).close()
-    with closing(sqlite3.connect(path)) as connection, connection:
-        now = "2026-01-01T00:00:00.000Z"
-        connection.execute(
-            """INSERT INTO endpoints (id, name, endpoint_type, endpoint_details, schedule, is_active, created_at,
-               updated_at) VALUES (7, 'e', 't', '{}', '{"type": "manual"}', 1, ?1, ?1)""",
-            (now,),
-        )
-        connection.execute(
-            """INSERT INTO files (endpoint_id, external_file_id, file_name, file_path, first_seen_at, changed_at)
-               VALUES (7, 'f', 'plan.pdf', '/plan.pdf', ?1, ?1)""",
-            (now,),
-        )
-    return path
-
-
-def assert_migrates_wherever_it_was_killed(before: Path | None, mortals: Mortals, folder: Path, every: int) -> None:
+@pytest.mark.parametrize("every", [13, pytest.param(1, marks=pytest.mark.soak)])
+def test_killed_while_a_new_database_is_made_the_next_start_makes_it_whole(
+    tmp_path: Path, mortals: Mortals, every: int
+) -> None:
     wanted: tuple[list[Any], list[Any]] | None = None
     for step in range(0, 10_000, every):  # 0: undisturbed
-        path = folder / f"{step}.db"
-        if before is not None:
-            shutil.copy(before, path)
+        path = tmp_path / f"{step}.db"
         call = "tests.test_crash_points:migrate", {"path": str(path)}
-        life = mortals.call(*call, folder, doors=[STATEMENTS], step=step)
+        life = mortals.call(*call, tmp_path, doors=[STATEMENTS], step=step)
         assert life.code in (None, 0), life.err
         if step and not life.was_killed:
             break
@@ -192,16 +168,6 @@ def assert_migrates_wherever_it_was_killed(before: Path | None, mortals: Mortals
         wanted = wanted or schema_and_rows(path)
         assert schema_and_rows(path) == wanted
     assert step > 3 * every
-
-
-def test_killed_at_a_statement_of_a_migration_the_next_start_completes_it_and_keeps_every_row(
-    old: Path, tmp_path: Path, mortals: Mortals
-) -> None:
-    assert_migrates_wherever_it_was_killed(old, mortals, tmp_path, every=21)
-
-
-def test_killed_while_a_new_database_is_made_the_next_start_makes_it_whole(tmp_path: Path, mortals: Mortals) -> None:
-    assert_migrates_wherever_it_was_killed(None, mortals, tmp_path, every=43)
 
 
 # --- every one of them: minutes --------------------------------------------------------------
@@ -212,17 +178,3 @@ def test_killed_while_a_new_database_is_made_the_next_start_makes_it_whole(tmp_p
 @pytest.mark.parametrize("scene", MAKERS, indirect=True)
 def test_killed_at_every_step_the_next_sync_ends_right(scene: Scene, mortals: Mortals, doors: Sequence[str]) -> None:
     assert len(die_everywhere(scene, mortals, doors)) > 15
-
-
-@pytest.mark.soak
-def test_killed_at_every_statement_of_a_migration_the_next_start_completes_it(
-    old: Path, tmp_path: Path, mortals: Mortals
-) -> None:
-    assert_migrates_wherever_it_was_killed(old, mortals, tmp_path, every=1)
-
-
-@pytest.mark.soak
-def test_killed_at_every_statement_that_makes_a_database_the_next_start_makes_it_whole(
-    tmp_path: Path, mortals: Mortals
-) -> None:
-    assert_migrates_wherever_it_was_killed(None, mortals, tmp_path, every=1)

@@ -1,7 +1,6 @@
 """The doctor: what a healthy home looks like, what it leaves alone, how it speaks, and what no test of one break shows."""
 
 import dataclasses
-import io
 import json
 import os
 import re
@@ -14,18 +13,17 @@ import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from random import Random
 
 import pytest
 
-from filesync.cli import World, run
 from filesync.doctor import database, disks, scheduler, services
-from filesync.doctor.finding import CHECKS, Finding, Level
+from filesync.doctor.findings import CHECKS, Finding, Level
+from filesync.scheduling import crontab, systemd
+from filesync.scheduling.call import LENGTHS
 from filesync.simulators.acc import CLIENT_SECRET, AccSimulator
-from filesync.timers import crontab, systemd
-from filesync.timers.call import LENGTHS
 from tests.browsers import Person, callback_port
 from tests.homes import ROOT, Ended
+from tests.in_process import in_memory
 from tests.patients import SOMEBODY, Patient, copy_of, healthy, somebody
 
 ALL = {(area, check) for area, checks in CHECKS.items() for check in checks}
@@ -64,9 +62,8 @@ def contents(home: Path) -> dict[str, tuple[int, int, bytes]]:
 
 
 def on_terminal(patient: Patient, *argv: str, width: int) -> Ended:
-    out, err = io.StringIO(), io.StringIO()
-    world = World(patient.home.environ, patient.path, patient.clock, Random(1), io.StringIO(), out, err, width)
-    return Ended(run(["doctor", *argv], world), out.getvalue(), err.getvalue())
+    process = in_memory(patient.home.environ, patient.path, patient.clock, width=width)
+    return Ended(*process.run(["doctor", *argv]))
 
 
 # --- a healthy home ---------------------------------------------------------------------------
@@ -121,7 +118,7 @@ def test_a_folder_that_is_no_home_is_said_without_a_traceback(patient: Patient, 
     patient.environ["FILESYNC_HOME"] = str(tmp_path / "nowhere")
     seen = patient.see()
     assert seen.ended.code == 1
-    assert seen.of("paths", "home")[0]["mend"] == f"filesync init {tmp_path}/nowhere"
+    assert seen.of("paths", "home")[0]["fix"] == f"filesync init {tmp_path}/nowhere"
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -135,15 +132,23 @@ def test_a_file_in_the_place_of_the_home_is_said_once(patient: Patient, tmp_path
     }
 
 
+def test_several_starts_of_what_was_due_are_a_scheduler_that_nobody_knows(patient: Patient) -> None:
+    patient.table.write_text("")
+    for _ in range(3):
+        patient.clock.advance(3600)
+        patient.home.run("sync")
+    patient.write("UPDATE sync_logs SET pid = pid + id")  # of processes of their own
+    (found,) = patient.see().of("scheduler", "installed")
+    assert (found["level"], found["detail"]) == ("OK", "neither cron nor systemd, but something starts it")
+
+
 @only_root
 def test_a_home_that_may_not_be_used_is_said_once(patient: Patient) -> None:
     patient.path.chmod(0o1777)
     os.chown(patient.path / ".env", 12345, -1)
-    out, err = io.StringIO(), io.StringIO()
     environ = {name: value for name, value in patient.home.environ.items() if name != "FILESYNC_HOME"}
-    world = World(environ, patient.path, patient.clock, Random(1), io.StringIO(), out, err, None)
-    assert run(["doctor", "--offline"], world) == 78
-    assert (out.getvalue(), err.getvalue().count("\n")) == ("", 1)
+    code, out, err = in_memory(environ, patient.path, patient.clock).run(["doctor", "--offline"])
+    assert (code, out, err.count("\n")) == (78, "", 1)
 
 
 # --- which services are asked -----------------------------------------------------------------
@@ -205,7 +210,7 @@ def test_a_persons_login_is_warned_about_before_it_ends_and_fails_when_it_has(pa
         patient.clock.advance(days * 86_400)
         (found,) = [each for each in patient.see().of("logins", "login") if each["subject"] == "autodesk"]
         levels.append(found["level"])
-        assert found["mend"] in {None, "filesync auth autodesk login"}
+        assert found["fix"] in {None, "filesync auth autodesk login"}
     assert levels == ["OK", "WARN", "FAIL"]
 
 
@@ -213,7 +218,7 @@ def test_a_database_that_another_program_locks_is_not_waited_for_long(
     patient: Patient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "_BUSY_SECONDS", 0.05)
-    monkeypatch.setattr("filesync.cli.patient._BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("filesync.app.doctor_context._BUSY_SECONDS", 0.05)
     other = sqlite3.connect(patient.database, isolation_level=None)
     other.execute("PRAGMA locking_mode = EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")
@@ -221,7 +226,7 @@ def test_a_database_that_another_program_locks_is_not_waited_for_long(
     seen = patient.see()
     other.close()
     (found,) = seen.of("database", "opens")
-    assert (found["level"], found["mend"]) == ("FAIL", "end the program that holds it, or wait for it")
+    assert (found["level"], found["fix"]) == ("FAIL", "end the program that holds it, or wait for it")
 
 
 def test_a_database_that_is_too_large_is_looked_at_in_part_and_that_is_said(
@@ -268,7 +273,7 @@ def test_root_in_the_home_of_another_looks_with_that_ones_permissions_and_asks_n
     (patient.path / "logs" / "connector.log").chmod(0o400)
     seen = patient.see_all()
     (home,) = seen.of("paths", "home")
-    assert (home["level"], home["mend"]) == ("WARN", f"sudo -u {SOMEBODY} filesync --home {patient.path} doctor")
+    assert (home["level"], home["fix"]) == ("WARN", f"sudo -u '#{SOMEBODY}' filesync --home {patient.path} doctor")
     assert seen.levels["paths", "logs"] == "FAIL"
     assert not asked(patient)
 
@@ -290,7 +295,7 @@ def test_what_a_sync_as_root_left_behind_is_found(patient: Patient) -> None:
     os.chown(patient.path / "logs" / "connector.log", 0, 0)
     (found,) = patient.see().of("paths", "logs")
     assert found["level"] == "FAIL"
-    assert found["mend"].startswith(f"chown -R {SOMEBODY} ")
+    assert found["fix"].startswith(f"chown -R {SOMEBODY} ")
 
 
 @pytest.fixture
@@ -334,7 +339,7 @@ def test_who_looks_at_a_home_of_another_is_told_whose_it_is(seen_by_all: Patient
     with somebody():
         seen = seen_by_all.see()
     found = [each for each in seen.of("paths", "home") if "belongs to root" in each["detail"]]
-    assert [each["mend"] for each in found] == [f"sudo -u root filesync --home {seen_by_all.path} doctor"]
+    assert [each["fix"] for each in found] == [f"sudo -u root filesync --home {seen_by_all.path} doctor"]
     areas = {each["area"] for each in seen.document["findings"] + seen.document["skipped"]}
     assert areas == set(CHECKS)
     assert seen.ended.code == 1
@@ -469,6 +474,6 @@ def test_colours_are_for_terminals(patient: Patient) -> None:
 
 def test_a_finding_that_needs_mending_says_how_and_belongs_to_a_check_of_the_list() -> None:
     good = Finding("paths", "home", Level.OK, "there")
-    for wrong in ({"level": Level.WARN}, {"mend": "chmod"}, {"check": "house"}):
+    for wrong in ({"level": Level.WARN}, {"fix": "chmod"}, {"check": "house"}):
         with pytest.raises(ValueError, match=r"paths"):
             dataclasses.replace(good, **wrong)

@@ -1,4 +1,4 @@
-"""The doctor, by breaking each thing on purpose: exactly that check changes, says how bad it is, and what mends it."""
+"""The doctor, by breaking each thing on purpose: exactly that check changes, says how bad it is, and what fixes it."""
 
 import os
 import re
@@ -17,16 +17,17 @@ import pytest
 
 from filesync.clock import to_timestamp
 from filesync.doctor import database, disks
-from filesync.doctor.finding import CHECKS
+from filesync.doctor.findings import CHECKS
 from filesync.errors import StoreError
 from filesync.locks import FileLock
+from filesync.scheduling.call import Call
+from filesync.scheduling.commands import Systemctl
+from filesync.scheduling.systemd_timer import SystemdTimer
 from filesync.simulators.clock import SimulatedClock
 from filesync.store.database import open_for_writing
-from filesync.timers.call import Call
-from filesync.timers.commands import Systemctl
-from filesync.timers.systemd_timer import SystemdTimer
 from tests.homes import READER, ROOT
 from tests.patients import Check, Patient, Seen, copy_of, healthy
+from tests.schemas.make import A_STEP_MORE
 
 
 @dataclass(frozen=True)
@@ -400,12 +401,12 @@ def something_else_than_a_database(patient: Patient, _: pytest.MonkeyPatch) -> N
 
 @breaks("database", "schema", "WARN", "older than this filesync", hides=OF_SCHEMA)
 def an_older_schema(patient: Patient, _: pytest.MonkeyPatch) -> None:
-    patient.write("PRAGMA user_version = 1")
+    patient.write("DELETE FROM _sqlite_migrations")
 
 
 @breaks("database", "schema", "FAIL", "newer than this filesync", hides=OF_SCHEMA)
 def a_newer_schema(patient: Patient, _: pytest.MonkeyPatch) -> None:
-    patient.write("PRAGMA user_version = 999")
+    patient.write(A_STEP_MORE)
 
 
 @breaks("database", "journal", "WARN", "delete instead of wal")
@@ -571,8 +572,8 @@ def no_timer(patient: Patient, _: pytest.MonkeyPatch) -> None:
 
 @breaks("scheduler", "installed", "WARN", "so far it was started by hand", hides=frozenset({("scheduler", "program")}))
 def starts_by_hand_only(patient: Patient, _: pytest.MonkeyPatch) -> None:
-    patient.table.write_text("")
-    patient.write("UPDATE sync_logs SET \"trigger\" = 'manual'")
+    patient.table.write_text("")  # one `filesync sync` is no sign of a scheduler that nobody knows
+    patient.write("UPDATE sync_logs SET \"trigger\" = 'schedule'")
 
 
 def have_systemd(patient: Patient, refused: str) -> None:
@@ -692,7 +693,8 @@ def begin(patient: Patient, *, silent: float) -> None:
     then = to_timestamp(patient.clock.now() - timedelta(seconds=silent))
     patient.write(
         """INSERT INTO sync_logs (endpoint_id, status, mode, "trigger", started_at, heartbeat_at, host, pid)
-           SELECT id, 'running', 'full', 'schedule', ?1, ?1, 'host', 4711 FROM endpoints WHERE name = 'P'""",
+           SELECT id, 'running', 'full', 'schedule', ?, ?, 'host', 4711 FROM endpoints WHERE name = 'P'""",
+        then,
         then,
     )
 
@@ -861,30 +863,30 @@ def test_what_is_broken_is_seen_and_nothing_else(
     assert before.levels.keys() - after.levels.keys() == each.hides
     found = [one for one in after.of(*each.check) if one["level"] == each.level]
     assert any(each.said in one["detail"] for one in found), found
-    assert all(one["mend"] for one in found)
+    assert all(one["fix"] for one in found)
     assert after.ended.code == int("FAIL" in after.levels.values())
-    mends = [one["mend"] for one in found]
-    if all(is_command(mend) for mend in mends):
-        for mend in mends:
-            carry_out(mend, patient)
+    fixes = [one["fix"] for one in found]
+    if all(is_command(fix) for fix in fixes):
+        for fix in fixes:
+            carry_out(fix, patient)
         assert patient.see(*(["-v"] if each.online else ())).levels[each.check] == "OK"
 
 
-def is_command(mend: str) -> bool:
-    """Tell whether what mends something can be carried out as it stands."""
-    return mend.startswith(("chmod ", "chown ", "sqlite3 ", "filesync consumers "))
+def is_command(fix: str) -> bool:
+    """Tell whether what fixes something can be carried out as it stands."""
+    return fix.startswith(("chmod ", "chown ", "sqlite3 ", "filesync consumers "))
 
 
-def carry_out(mend: str, patient: Patient) -> None:
+def carry_out(fix: str, patient: Patient) -> None:
     """Do what the doctor says."""
-    if mend.startswith("sqlite3 "):
-        _, path, sql = shlex.split(mend)
+    if fix.startswith("sqlite3 "):
+        _, path, sql = shlex.split(fix)
         assert Path(path) == patient.database
         patient.write(sql)
-    elif mend.startswith("filesync "):
-        assert patient.home.run(*shlex.split(mend)[1:]).code == 0
+    elif fix.startswith("filesync "):
+        assert patient.home.run(*shlex.split(fix)[1:]).code == 0
     else:
-        subprocess.run(["/bin/sh", "-ec", mend], check=True)
+        subprocess.run(["/bin/sh", "-ec", fix], check=True)
 
 
 @pytest.mark.parametrize(("area", "check"), [(area, check) for area, checks in CHECKS.items() for check in checks])

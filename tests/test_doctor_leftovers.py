@@ -99,15 +99,15 @@ def test_a_key_that_was_written_down_is_found_not_shown_and_gone_once_cleaned(pa
     found = [each for each in seen.of("secrets", "leftovers") if each["level"] == "FAIL"]
     assert seen.ended.code == 1
     assert [each["subject"] for each in found] == ["files" if file else "rows"]
-    assert "make a new key and delete the old one" in found[0]["mend"]
+    assert "make a new key and delete the old one" in found[0]["fix"]
     assert_hidden(f"{seen.ended}{patient.home.run('doctor', '--offline')}{patient.home.run('logs', '--json')}")
-    clean(patient, found[0]["mend"])
+    clean(patient, found[0]["fix"])
     assert seen_levels(patient) == ["OK"]
 
 
-def clean(patient: Patient, mend: str) -> None:
+def clean(patient: Patient, fix: str) -> None:
     """Do what the doctor says."""
-    command = mend.rpartition(": ")[2]
+    command = fix.rpartition(": ")[2]
     if command.startswith("rm "):
         for path in command.split()[1:]:
             Path(path).unlink()
@@ -139,9 +139,9 @@ def test_what_was_deleted_from_a_row_stays_in_the_pages_and_in_copies(patient: P
     connection.close()
     found = {each["subject"]: each for each in patient.see().of("secrets", "leftovers")}
     assert found.keys() == {"files", "pages"}
-    assert "connector.db.before-schema-3" in found["files"]["mend"]
+    assert "connector.db.before-schema-3" in found["files"]["fix"]
     for each in found.values():
-        clean(patient, each["mend"])
+        clean(patient, each["fix"])
     assert seen_levels(patient) == ["OK"]
 
 

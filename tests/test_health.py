@@ -24,11 +24,11 @@ from filesync.clock import Clock, SystemClock
 from filesync.errors import ResponseError
 from filesync.health import server as bounds
 from filesync.health.facts import Facts, to_health, to_status
-from filesync.health.gate import Gate, Rules
 from filesync.health.metrics import to_openmetrics, to_text
 from filesync.health.page import POLICY, to_page
 from filesync.health.server import Server, place_of
 from filesync.health.window import Window
+from filesync.health.wsgi import Gate, Rules
 from filesync.model import RemoteFolder
 from filesync.simulators.clock import SimulatedClock
 from filesync.status import STATES
@@ -51,7 +51,7 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Facts:
     )
     home.show("<b>bold</b>", error=ResponseError("<i>no</i> JSON"))
     home.sync("A", 'quote " back \\ slash', "<b>bold</b>")
-    return _Look(home.world())()
+    return _Look(home.process().home)()
 
 
 @contextmanager
@@ -376,7 +376,7 @@ def test_wherever_a_database_is_damaged_it_is_said_and_nothing_breaks(tmp_path: 
         for _ in range(200):
             damaged[dice.randrange(100, len(damaged))] ^= 0x80
         home.database.write_bytes(damaged)
-        facts = _Look(home.world())()
+        facts = _Look(home.process().home)()
         looks.append(facts)
         for render in (to_page, to_text, to_openmetrics):
             render(facts)

@@ -7,18 +7,15 @@ import json
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from random import Random
-from typing import Any
 
 import pytest
 
-from filesync.cli import World, run
 from filesync.cli.health import _Look
 from filesync.health.metrics import to_text
 from filesync.health.page import to_page
 from tests.homes import Acc, Drive, Home
 from tests.hostile import NAMES
+from tests.in_process import in_memory
 
 STEERING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -70,19 +67,9 @@ def names_of(site: Site) -> list[str]:
 
 
 def shown_on_terminal(home: Home, *argv: str) -> str:
-    out = io.StringIO()
-    world = World(
-        environ={**home.environ, "NO_COLOR": "1"},
-        cwd=home.path,
-        clock=home.clock,
-        random=Random(1),
-        stdin=io.StringIO(),
-        stdout=out,
-        stderr=io.StringIO(),
-        stdout_width=120,
-    )
-    assert run(argv, world) == 0
-    return out.getvalue()
+    code, out, _ = in_memory({**home.environ, "NO_COLOR": "1"}, home.path, home.clock, width=120).run(argv)
+    assert code == 0
+    return out
 
 
 def is_tame(text: str) -> bool:
@@ -174,13 +161,8 @@ def test_hostile_names_neither_break_the_page_nor_the_log(site: Site) -> None:
 
 
 def _seen(home: Home) -> _Page:
-    facts = _Look(_world(home))()
+    facts = _Look(in_memory(home.environ, home.path, home.clock).home)()
     to_text(facts)
     page = _Page()
     page.feed(to_page(facts).decode())
     return page
-
-
-def _world(home: Home) -> World:
-    nothing: dict[str, Any] = {"stdin": io.StringIO(), "stdout": io.StringIO(), "stderr": io.StringIO()}
-    return World(environ=home.environ, cwd=Path(home.path), clock=home.clock, random=Random(1), **nothing)

@@ -51,7 +51,7 @@ def damage(home: CliHome, sql: str, *parameters: object) -> None:
 
 
 def look(home: CliHome) -> Facts:
-    return _Look(home.world())()
+    return _Look(home.process().home)()
 
 
 @pytest.mark.parametrize(("table", "column"), COLUMNS)

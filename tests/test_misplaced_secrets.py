@@ -2,19 +2,16 @@
 
 import base64
 import gzip
-import io
 import json
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from filesync.cli import World
 from filesync.errors import ConfigError
 from filesync.key_material import forms_of, is_key_material, is_no_path, passwords_of, without_passwords
 from filesync.redaction import Redactor
@@ -22,6 +19,7 @@ from filesync.settings import DEFAULTS, find_home, load_settings
 from filesync.simulators.keys import to_pem
 from filesync.variables import ADDRESSES, PATHS, is_secret
 from tests.homes import Drive, Ended, Home
+from tests.in_process import in_memory
 from tests.test_canaries import COMMANDS
 
 PEM = to_pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
@@ -226,12 +224,11 @@ def test_base64_in_lines_in_env_is_no_list_of_variables_and_not_repeated(home: H
 @pytest.mark.parametrize("shape", ["json", "json in base64", "pem on one line"])
 def test_what_is_refused_is_known_before_anything_can_quote_it(home: Home, shape: str) -> None:
     (home.path / ".env").write_text(f"GOOGLE_APPLICATION_CREDENTIALS='{SHAPES[shape]}'\n", encoding="utf-8")
-    nothing = io.StringIO()
-    world = World(home.environ, home.path, home.clock, Random(1), nothing, nothing, nothing)
+    given = in_memory(home.environ, home.path, home.clock).home
     with pytest.raises(ConfigError):
-        _ = world.settings
+        _ = given.settings
     for piece in (SHAPES[shape], *PEM.splitlines()[5:9]):  # lines of the key that nothing else gives away
-        assert piece not in world.redactor.scrub(f"cannot read {piece}")
+        assert piece not in given.redactor.scrub(f"cannot read {piece}")
 
 
 def test_a_misspelt_variable_shows_nothing_and_stops_nothing(home: Home) -> None:

@@ -158,7 +158,7 @@ def test_a_partial_sync_is_told_once_for_each_set_of_folders_and_its_end_too(acc
 def test_a_login_that_ends_soon_is_told_once(drive: Drive, receiver: Receiver, monkeypatch: Any) -> None:
     tell(drive, {"mine": hook(receiver, "login_expiring")}, ops=hook(receiver))
     warnings = {("google", ""): "the login at Google ends 2026-12-01 08:00 UTC; run: filesync auth google login"}
-    monkeypatch.setattr("filesync.cli.logins.login_warnings", lambda world: warnings)
+    monkeypatch.setattr("filesync.app.logins.login_warnings", lambda world: warnings)
     tokens = drive.home.path / "tokens"
     tokens.mkdir(mode=0o700, exist_ok=True)
     (tokens / "google-user-somebody.json").write_text('{"refused": "it is a person\'s"}')  # only such a login ends
@@ -467,7 +467,7 @@ def test_a_signal_ends_a_test_message_that_hangs(drive: Drive, receiver: Receive
 def test_nothing_is_sent_to_a_name_that_leads_to_a_metadata_service(
     drive: Drive, receiver: Receiver, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("filesync.notify.posting.is_forbidden", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr("filesync.notify.webhook.is_forbidden", lambda address: address == "127.0.0.1")
     tell(drive, ops=hook(receiver))
     ended = drive.home.run("notify", "test")
     assert ended.code == 1

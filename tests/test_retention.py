@@ -75,7 +75,8 @@ def known_on(path: Path, day: str) -> list[dict[str, Any]]:
     return query(
         path,
         """SELECT endpoint, external_file_id, file_path, version, file_size, modified_by FROM file_history
-           WHERE valid_from <= ?1 AND coalesce(valid_to, '9999') > ?1 AND NOT deleted ORDER BY external_file_id""",
+           WHERE ? >= valid_from AND ? < coalesce(valid_to, '9999') AND NOT deleted ORDER BY external_file_id""",
+        day,
         day,
     )
 
@@ -222,9 +223,9 @@ def put_syncs(home: CliHome, ages: Sequence[float], **columns: object) -> None:
     with database.transaction() as connection:
         connection.executemany(
             f"""INSERT INTO sync_logs (endpoint_id, mode, "trigger", started_at, heartbeat_at, host, pid,
-                {", ".join(values)}) VALUES (1, 'incremental', 'schedule', ?1, ?1, 'h', 1,
+                {", ".join(values)}) VALUES (1, 'incremental', 'schedule', ?, ?, 'h', 1,
                 {", ".join(repr(value) for value in values.values())})""",
-            ((to_timestamp(home.clock.now() - timedelta(hours=round(age * 24), minutes=-30)),) for age in ages),
+            ([to_timestamp(home.clock.now() - timedelta(hours=round(age * 24), minutes=-30))] * 2 for age in ages),
         )
     database.close()
 

@@ -14,7 +14,7 @@ import pytest
 from filesync.clock import Timestamp
 from filesync.errors import StoreError
 from filesync.store import database as store_database
-from filesync.store import endpoints, migrations, queries
+from filesync.store import endpoints
 from filesync.store.database import copy_to, open_for_reading, open_for_writing
 from filesync.store.endpoints import Declared, bring_in_line
 from filesync.store.migrations import CURRENT
@@ -30,45 +30,6 @@ def test_ten_processes_that_start_at_once_migrate_a_new_database_once(tmp_path: 
         assert (process.returncode, err) == (0, b"")
     database = open_for_reading(path)
     assert database.connection.execute("SELECT count(*) FROM _sqlite_migrations").fetchone() == (CURRENT,)
-    database.close()
-
-
-def test_a_database_of_version_1_keeps_its_rows_and_learns_the_rest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path, now = tmp_path / "old.db", Timestamp("2026-01-01T00:00:00.000Z")
-    with monkeypatch.context() as then:
-        then.setattr(migrations, "_STEPS", migrations._STEPS[:1])
-        then.setattr(migrations, "CURRENT", 1)
-        old = open_for_writing(path)
-        with old.transaction() as connection:
-            connection.execute(
-                """INSERT INTO endpoints (id, name, endpoint_type, endpoint_details, schedule, is_active, created_at,
-                   updated_at) VALUES (7, 'e', 't', '{}', '{"type": "manual"}', 1, ?1, ?1)""",
-                (now,),
-            )
-            connection.execute(
-                "INSERT INTO sync_state (endpoint_id, scope, last_status, live_files) VALUES (7, '{}', 'success', 3)"
-            )
-            connection.execute(
-                """INSERT INTO files (endpoint_id, external_file_id, file_name, file_path, first_seen_at, changed_at)
-                   VALUES (7, 'f', 'plan.pdf', '/plan.pdf', ?1, ?1)""",
-                (now,),
-            )
-        old.close()
-    with pytest.raises(StoreError, match="schema version 1, older than this filesync; run: filesync sync"):
-        open_for_reading(path)
-    database = open_for_writing(path)
-    assert database.connection.execute("PRAGMA user_version").fetchone() == (CURRENT,)
-    assert database.connection.execute("PRAGMA foreign_key_check").fetchall() == []
-    assert database.connection.execute("SELECT endpoint, file_path FROM current_files").fetchall() == [
-        ("e", "/plan.pdf")
-    ]
-    assert [(row["endpoint_id"], row["state"], row["files"]) for row in queries.statuses(database)] == [(7, "ok", 3)]
-    assert database.connection.execute("SELECT identity, owed_since FROM sync_state").fetchall() == [(None, None)]
-    with database.transaction() as connection:
-        connection.execute("UPDATE endpoints SET archived_at = ?", (now,))
-    assert [row["state"] for row in queries.statuses(database)] == ["archived"]
     database.close()
 
 
@@ -92,6 +53,29 @@ def test_a_full_disk_is_said_in_one_line_and_loses_nothing(tmp_path: Path) -> No
         fill()
     assert database.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()
+
+
+def test_rows_are_written_in_a_transaction_of_ours_or_not_at_all(tmp_path: Path) -> None:
+    row = {"reader": "bi", "kind": "consumer", "seq": 1, "updated_at": "2026-01-01T00:00:00.000Z"}
+    with closing(open_for_writing(tmp_path / "a.db")) as database:
+        readers = database.table("feed_positions")
+        with pytest.raises(sqlite3.ProgrammingError, match="in a transaction of the store's"):
+            readers.insert(row)
+
+        def write_and_fail() -> None:
+            with database.transaction():
+                readers.insert(row)
+                readers.update("bi", {"seq": 2})
+                readers.upsert({**row, "reader": "crm"})
+                assert database.connection.in_transaction
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            write_and_fail()
+        assert readers.count == 0
+        with database.transaction():
+            readers.upsert(row)
+        assert [each["seq"] for each in readers.rows] == [1]
 
 
 def test_tables_are_strict_and_every_view_answers(drive: Drive) -> None:
@@ -192,10 +176,10 @@ def test_two_starts_that_bring_a_new_home_in_line_at_once_agree(tmp_path: Path) 
     second.connection.set_trace_callback(lambda sql: is_about_to_write.set() if "IMMEDIATE" in sql else None)
     found: list[str] = []
     thread = Thread(target=lambda: found.extend(bring_in_line(second, declared, now)))
-    with first.transaction() as connection:
+    with first.transaction():
         thread.start()
         assert is_about_to_write.wait(30)  # it has read the empty table, and waits for its turn
-        endpoints._insert(connection, declared[0], now)
+        endpoints._insert(first, declared[0], now)
     thread.join(30)
     assert found == ["e"]
     first.close()

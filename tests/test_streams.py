@@ -182,7 +182,7 @@ def waiting(tmp_path: Path) -> Path:
         "typer",
         "filesync.cli.sync",
         "filesync.cli.sync!dying",
-        "filesync.config.kept",
+        "filesync.config.loading",
         "sqlite3",
         "exit",
     ],

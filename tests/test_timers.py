@@ -10,9 +10,9 @@ from random import Random
 import pytest
 
 from filesync.errors import UsageError
-from filesync.timers import crontab, systemd
-from filesync.timers.call import LENGTHS, Call, check_length
-from filesync.timers.systemd import Service
+from filesync.scheduling import crontab, systemd
+from filesync.scheduling.call import LENGTHS, Call, check_length
+from filesync.scheduling.systemd import Service
 
 HOME = Path("/srv/filesync")
 CALL = Call(("/opt/filesync/.venv/bin/filesync",), HOME)

@@ -16,7 +16,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 from filesync import tls
 from filesync.errors import ConfigError, DeliveryError, FilesyncError, NetworkError, TlsError
 from filesync.http import trust
-from filesync.notify.posting import Post, post
+from filesync.notify.webhook import Post, post
 from tests.certificates import DAY, Authority, serving
 from tests.homes import Acc
 from tests.http_loopback import PAGE, Say, Service, World, running
@@ -198,7 +198,7 @@ def test_a_folder_that_was_not_rehashed_is_said_so(
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle.parent))
     with running(serving(authority.issue())) as service:
-        said = refusal(world, service.url)
+        said = refusal(world, service.url, ConfigError)
     assert f"REQUESTS_CA_BUNDLE ({authority.folder}) is a folder without what `openssl rehash` makes" in said
 
 
@@ -357,3 +357,15 @@ def test_a_certificate_that_is_refused_is_not_called_temporary_by_any_command(
         (reach,) = [each for each in found if each["check"] == "reach"]
         assert (reach["level"], "certificate has expired" in reach["detail"]) == ("FAIL", True)
     assert service.requests == []
+
+
+ASKING = (["sync", "--all"], ["endpoints", "check"], ["discover", "autodesk"], ["verify"], ["config", "check"])
+
+
+@pytest.mark.parametrize("command", ASKING, ids=" ".join)
+def test_a_bundle_that_cannot_be_read_is_a_wrong_configuration_for_every_command(acc: Acc, command: list[str]) -> None:
+    acc.home.cli("sync")
+    where = {"REQUESTS_CA_BUNDLE": str(acc.home.path / "missing.pem")}
+    ended = acc.home.cli(*command, CONNECTOR_AUTODESK_BASE_URL="https://127.0.0.1:1", **where)
+    assert ended.code == 78, ended.err
+    assert "missing.pem) cannot be read: No such file or directory; set it to a file" in ended.out + ended.err

@@ -1,4 +1,4 @@
-"""Databases that older programs left: each is migrated, compared, and synced on; stopped anywhere, it is done again."""
+"""Databases that older programs left are migrated and synced on; stopped anywhere, a migration is done again."""
 
 import json
 import os
@@ -17,18 +17,16 @@ import pytest
 from filesync.errors import StoppedError, StoreError
 from filesync.locks import FileLock, SharedLock
 from filesync.store import database as door
-from filesync.store import migrations, upgrading
+from filesync.store import migrations
 from filesync.store.database import open_for_writing
-from filesync.store.migrations import CURRENT
+from filesync.store.migrations import CURRENT, Upgrade
 from filesync.store.places import migration_lock, use_lock
-from filesync.store.upgrading import Upgrade
 from tests.homes import Home
-from tests.schemas.make import load
+from tests.schemas.make import A_STEP_MORE, load
 from tests.schemas.scene import Scene, truth_of
 from tests.test_sync_processes import catches, opened, wait_until
 
 KEPT = Path(__file__).parent / "schemas"
-VERSIONS = range(1, CURRENT + 1)
 HOW = f"run: python -m tests.schemas.make tests/schemas/{CURRENT:04}.sql, and commit it with the step"
 NEXT = CURRENT + 1
 REWRITING = """-- Schema version N: what a later step may do.
@@ -103,7 +101,9 @@ def beside(path: Path) -> set[str]:
 
 
 def test_a_database_of_every_schema_version_is_kept() -> None:
-    assert [each.name for each in sorted(KEPT.glob("*.sql"))] == [f"{number:04}.sql" for number in VERSIONS], HOW
+    assert [each.name for each in sorted(KEPT.glob("*.sql"))] == [
+        f"{number:04}.sql" for number in range(1, CURRENT + 1)
+    ], HOW
 
 
 def test_a_kept_database_has_rows_in_every_table_also_odd_ones(old: Path) -> None:
@@ -115,46 +115,43 @@ def test_a_kept_database_has_rows_in_every_table_also_odd_ones(old: Path) -> Non
     assert {row["deleted_reason"] for row in rows["files"]} >= {None, "trashed", "removed"}
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_a_step_is_never_edited_once_it_is_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int) -> None:
-    monkeypatch.setattr(migrations, "_STEPS", migrations._STEPS[:version])
-    monkeypatch.setattr(migrations, "CURRENT", version)
-    load(dump_of(version), tmp_path / "kept.db")
-    assert state_of(tmp_path / "kept.db")[0] == fresh(tmp_path / "fresh.db")
+def test_a_step_is_never_edited_once_it_is_out(old: Path, tmp_path: Path) -> None:
+    assert state_of(old)[0] == fresh(tmp_path / "fresh.db")
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_an_old_database_gets_the_schema_of_a_new_one_and_keeps_its_rows(tmp_path: Path, version: int) -> None:
-    home = Home(tmp_path)
-    load(dump_of(version), home.database)
-    _, before = state_of(home.database)
+def test_an_old_database_gets_the_schema_of_a_new_one_and_keeps_its_rows(
+    old: Path, one_more: str, tmp_path: Path
+) -> None:
+    Path(one_more).write_text("ALTER TABLE endpoints ADD COLUMN colour TEXT;\n", encoding="utf-8")
+    _, before = state_of(old)
     told: list[Upgrade] = []
-    open_for_writing(home.database, on_upgrade=told.append).close()
-    schema, after = state_of(home.database)
+    open_for_writing(old, on_upgrade=told.append).close()
+    schema, after = state_of(old)
     assert schema == fresh(tmp_path / "fresh.db")
-    for table, rows in before.items():
-        names = rows[0].keys() if rows else ()
-        assert [{name: row[name] for name in names} for row in after[table]] == rows, table
-    assert told == ([Upgrade(home.database, version, CURRENT, None)] if version < CURRENT else [])
-    assert beside(home.database) == set()  # no step so far rewrites a table
+    assert after == before | {"endpoints": [{**row, "colour": None} for row in before["endpoints"]]}
+    assert told == [Upgrade(old, CURRENT, NEXT, None)]
+    assert beside(old) == set()  # it rewrites no table
+
+
+def test_an_old_database_answers_by_its_views_and_its_search(old: Path, tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    _, rows = state_of(old)
     home.assert_sound()
-    live = [row for row in before["files"] if row["deleted_at"] is None]
-    assert len(home.query("SELECT * FROM endpoint_status")) == len(before["endpoints"])
-    assert len(home.query("SELECT * FROM file_history")) == len(before["changes"])
+    live = [row for row in rows["files"] if row["deleted_at"] is None]
+    assert len(home.query("SELECT * FROM endpoint_status")) == len(rows["endpoints"])
+    assert len(home.query("SELECT * FROM file_history")) == len(rows["changes"])
     assert 0 < len(home.query("SELECT * FROM current_files")) < len(live)  # "Left" has left
-    with closing(sqlite3.connect(home.database)) as connection:
+    with closing(sqlite3.connect(old)) as connection:
         connection.execute("INSERT INTO files_search (files_search, rank) VALUES ('integrity-check', 1)")
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_an_old_database_is_synced_on_by_a_real_start(tmp_path: Path, version: int) -> None:
-    with Scene(tmp_path, version) as scene:
+def test_an_old_database_is_synced_on_by_a_real_start(tmp_path: Path) -> None:
+    with Scene(tmp_path) as scene:
         scene.live(lambda *_, **__: None)
         scene.configure(left=False)
         scene.tick()
-        load(dump_of(version), scene.home.database)
+        load(dump_of(CURRENT), scene.home.database)
         seq, seen = scene.home.last_seq(), scene.home.changes()
-        assert "older than this filesync; run: filesync sync" in scene.home.run("status").err or version == CURRENT
         scene.acc.add_version(scene.files[4], 99)
         scene.drive.state.rename(scene.pieces[2], "piece of old.ifc")
         ended = scene.home.run("sync", "--all")
@@ -218,14 +215,11 @@ def stops() -> Iterator[int]:
     yield from range(12, 100_000, 23)
 
 
-@pytest.mark.parametrize("version", [1, CURRENT])
-def test_killed_at_any_statement_a_migration_is_done_by_the_next_start(
-    tmp_path: Path, one_more: str, version: int
-) -> None:
+def test_killed_at_any_statement_a_migration_is_done_by_the_next_start(tmp_path: Path, one_more: str) -> None:
     import sqlite_utils  # noqa: F401, PLC0415  so that no child need import it
 
     first = tmp_path / "first.db"
-    load(dump_of(version), first)
+    load(dump_of(CURRENT), first)
     before = state_of(first)
     whole = tmp_path / "whole.db"
     shutil.copy(first, whole)
@@ -268,7 +262,7 @@ def test_of_processes_that_migrate_at_once_one_does_and_the_others_wait(old: Pat
 def test_tables_are_rewritten_only_when_nobody_else_writes(
     old: Path, one_more: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upgrading, "PATIENCE", 0.2)
+    monkeypatch.setattr(migrations, "PATIENCE", 0.2)
     before = state_of(old)
     writer = SharedLock(use_lock(old))
     writer.acquire()
@@ -299,7 +293,6 @@ def test_who_reads_during_a_migration_is_told_to_come_again(old: Path, one_more:
 def test_a_signal_ends_the_wait_for_a_migration_elsewhere(tmp_path: Path) -> None:
     with Scene(tmp_path) as scene:
         scene.configure(left=False)
-        load(dump_of(1), scene.home.database)
         with FileLock(migration_lock(scene.home.database)):
             process = scene.home.spawn("sync")
             wait_until(lambda: catches(process, signal.SIGTERM) and opened(process, scene.home.database))
@@ -419,7 +412,7 @@ def test_steps_that_rewrite_tables_say_so() -> None:
 def test_a_newer_database_is_refused_in_one_line_by_every_command_that_opens_it(tmp_path: Path, command: str) -> None:
     home = Home(tmp_path)
     home.configure({"name": "D", "endpoint_details": {"drive_id": "0A"}})
-    load(f"{dump_of(CURRENT)}PRAGMA user_version = {NEXT};", home.database)
+    load(f"{dump_of(CURRENT)}{A_STEP_MORE};", home.database)
     before = home.database.read_bytes()
     ended = home.run(*command.split())
     assert (ended.code, ended.out) == (1, "")

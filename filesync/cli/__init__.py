@@ -14,13 +14,14 @@ import typer  # noqa: TID251  the command layer
 from typer.core import TyperGroup  # noqa: TID251  the command layer
 
 from filesync import __version__
-from filesync.cli.plain import read_plainly
-from filesync.cli.world import World
+from filesync.app.home import Home
+from filesync.cli.quick_start import end_at_once
+from filesync.cli.terminal import Terminal
 from filesync.errors import ConfigError, FilesyncError
 from filesync.key_material import is_key_material
 from filesync.streams import ReaderGoneError
 
-__all__ = ["World", "run"]
+__all__ = ["Home", "Terminal", "run"]
 
 # in the order of --help; the value is a function, or a Typer app with commands of its own
 _COMMANDS = {
@@ -68,23 +69,26 @@ class LogFormat(StrEnum):
 _PLAIN: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None}
 
 
-def run(argv: Sequence[str], world: World) -> int:
+def run(argv: Sequence[str], home: Home, terminal: Terminal) -> int:
     """Run one command; the only place where errors become lines on stderr and an exit code."""
-    world.hide_what_is_given(argv)
-    world.arguments = tuple(argv)
+    home.hide_what_is_given(argv)
+    home.arguments = tuple(argv)
     try:
         _refuse_keys(argv)
-        code = _command().main(args=list(argv) or ["--help"], prog_name="filesync", standalone_mode=False, obj=world)
-        world.flush()
+        code = end_at_once(argv, home, terminal)  # before Typer reads an option: that imports pydantic
+        if code is None:
+            given = list(argv) or ["--help"]
+            code = _command().main(args=given, prog_name="filesync", standalone_mode=False, obj=(home, terminal))
+        terminal.flush()
     except _UsageProblem as exc:
-        return _refuse(exc, world)
+        return _refuse(exc, terminal)
     except FilesyncError as exc:
-        world.complain(str(exc))
+        terminal.complain(str(exc))
         return exc.exit_code
     except ReaderGoneError:
         return 0
     except OSError as exc:
-        return _explain(exc, world)
+        return _explain(exc, terminal)
     except (KeyboardInterrupt, typer.Abort):  # what Typer makes of it, older ones
         return _INTERRUPTED
     return code if isinstance(code, int) else 0
@@ -121,7 +125,6 @@ class _LazyGroup(TyperGroup):
         taken = {option for param in command.params for option in param.opts}
         shared = (param for param in self.params if param.name in _SETTERS and taken.isdisjoint(param.opts))
         command.params.extend(_shared(param) for param in shared)
-        read_plainly(command)
         children = getattr(command, "commands", {})
         for name, child in children.items():
             command.commands[name] = self._with_global_options(child, f"{words} {name}")
@@ -135,7 +138,7 @@ def _leave_to_owner(command: Any) -> None:
     invoke = command.invoke
 
     def checked(ctx: Any) -> Any:
-        ctx.find_root().obj.check_owner()
+        ctx.find_root().obj[0].check_owner()
         return invoke(ctx)
 
     command.invoke = checked
@@ -167,21 +170,28 @@ def _shared(param: Any) -> Any:
 
 def _set_option(ctx: Any, param: Any, value: Any) -> Any:
     if value not in (None, False):
-        setattr(ctx.find_root().obj.options, param.name, value)
+        _take_option(ctx.find_root().obj, param.name, value)
     return value
+
+
+def _take_option(given: tuple[Home, Terminal], name: str, value: Any) -> None:
+    """Hand a global option to whom it concerns."""
+    home, terminal = given
+    if name in {"verbose", "quiet"}:
+        setattr(terminal, f"is_{name}", value)
+    else:
+        setattr(home.options, name, value)
 
 
 def _command() -> Any:
     app = typer.Typer(cls=_LazyGroup, **_PLAIN)
     app.callback(context_settings={"help_option_names": ["-h", "--help"]})(_global_options)
-    command = typer.main.get_command(app)
-    read_plainly(command)
-    return command
+    return typer.main.get_command(app)
 
 
 def _show_version(ctx: typer.Context, asked: bool) -> None:
     if asked:
-        ctx.obj.write(f"filesync {__version__}\n")
+        ctx.obj[1].write(f"filesync {__version__}\n")
         raise typer.Exit
 
 
@@ -208,23 +218,23 @@ def _global_options(  # noqa: PLR0913  one parameter for each option
 
     Data goes to stdout, everything else to stderr. The global options may also stand behind the command's name.
     """
-    options = ctx.obj.options
-    options.home, options.config, options.verbose, options.quiet = home, config, verbose, quiet
-    options.log_format = log_format
+    given = {"home": home, "config": config, "log_format": log_format, "verbose": verbose, "quiet": quiet}
+    for name, value in given.items():
+        _take_option(ctx.obj, name, value)
 
 
-def _refuse(exc: typer.BadParameter, world: World) -> int:
+def _refuse(exc: typer.BadParameter, terminal: Terminal) -> int:
     """Say in one line what is wrong with the call."""
     path = exc.ctx.command_path if exc.ctx else "filesync"
     message = exc.format_message().strip() or "a command is missing"
-    world.complain(f"{message.rstrip('.?')}{'?' if message.endswith('?') else ';'} see: {path} --help")
+    terminal.complain(f"{message.rstrip('.?')}{'?' if message.endswith('?') else ';'} see: {path} --help")
     return exc.exit_code
 
 
-def _explain(exc: OSError, world: World) -> int:
+def _explain(exc: OSError, terminal: Terminal) -> int:
     """Say which file the system refused; without one it is a bug, and shows itself."""
     if exc.filename is None:
         raise exc
-    world.detail(traceback.format_exc())
-    world.complain(f"{exc.filename}: {exc.strerror}")
+    terminal.detail(traceback.format_exc())
+    terminal.complain(f"{exc.filename}: {exc.strerror}")
     return 1

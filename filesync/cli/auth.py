@@ -7,13 +7,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.auth import autodesk as autodesk_logins
-from filesync.auth import google as google_logins
-from filesync.auth.consent import Consent, redirect_uri
-from filesync.auth.logins import DamagedLoginError
-from filesync.auth.loopback import Listener, Reception, read_pasted
-from filesync.auth.person import NOBODY, Person
-from filesync.cli.logins import (
+from filesync.app.home import Home
+from filesync.app.logins import (
     SERVICES,
     config_of,
     connector_of,
@@ -23,11 +18,17 @@ from filesync.cli.logins import (
     login_states,
     three_legged,
 )
+from filesync.auth import autodesk as autodesk_logins
+from filesync.auth import google as google_logins
+from filesync.auth.consent import Consent, redirect_uri
+from filesync.auth.logins import DamagedLoginError
+from filesync.auth.loopback import Listener, Reception, read_pasted
+from filesync.auth.person import NOBODY, Person
 from filesync.cli.options import AsJson
-from filesync.cli.output import View, choose, show
-from filesync.cli.table import Column
-from filesync.cli.typing_in import typed_lines
-from filesync.cli.world import World
+from filesync.cli.output.rows import View, choose, show
+from filesync.cli.output.table import Column
+from filesync.cli.stdin_lines import typed_lines
+from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.config import Endpoint
 from filesync.errors import AuthError, FilesyncError, RefusedError, ResponseError, TlsError, TransientError, UsageError
 from filesync.http import Connector
@@ -65,18 +66,18 @@ def log_in_to_autodesk(
 
     http://localhost:8765/callback must be registered as a callback address of the app.
     """
-    world: World = ctx.obj
-    settings, connector = _settings(world, credentials), connector_of(world)
+    home, terminal = home_and_terminal(ctx)
+    settings, connector = _settings(home, credentials), connector_of(home)
     login = three_legged(settings, connector)
     login.file.check_writable()
     preferred = autodesk_logins.preferred_to_person(settings.variables, settings.credentials)
     if preferred:
-        world.complain(f"this login will not be used: {preferred}")
+        terminal.complain(f"this login will not be used: {preferred}")
     consent = login.ask(redirect_uri(port))
-    login.take(consent, _consented(world, connector, consent, port, no_browser=no_browser))
-    identity = _welcome(world, "autodesk", login.person())
+    login.take(consent, _consented(home, terminal, connector, consent, port, no_browser=no_browser))
+    identity = _welcome(terminal, "autodesk", login.person())
     if identity and not preferred:
-        _take_effect(world, settings, "autodesk", identity)
+        _take_effect(home, terminal, settings, "autodesk", identity)
 
 
 @google.command("login")
@@ -94,136 +95,138 @@ def log_in_to_google(  # noqa: PLR0913  one parameter for each option
     credentials: CredentialsName = None,
 ) -> None:
     """Log in as a person, with an OAuth client of your own (type Desktop app)."""
-    world: World = ctx.obj
-    settings, connector = _settings(world, credentials), connector_of(world)
+    home, terminal = home_and_terminal(ctx)
+    settings, connector = _settings(home, credentials), connector_of(home)
     oauth_client = google_logins.read_client(settings.path(client))
-    finds_drives = discover or has_sets(world, "google", settings.credentials)
+    finds_drives = discover or has_sets(home, "google", settings.credentials)
     scopes = google_logins.READ_ONLY if finds_drives else google_logins.METADATA_ONLY
     user = google_user(settings, connector)
     sign_in = google_logins.SignIn(user.sources, connector)
     sign_in.file.check_writable()
     preferred = google_logins.preferred_to_person(settings.variables, settings.path, settings.credentials)
     if preferred:
-        world.complain(f"this login will not be used: {preferred} comes first: move it away, or unset what names it")
+        terminal.complain(f"this login will not be used: {preferred} comes first: move it away, or unset what names it")
     consent = sign_in.ask(oauth_client, redirect_uri(port), scopes)
-    code = _consented(world, connector, consent, port, no_browser=no_browser)
+    code = _consented(home, terminal, connector, consent, port, no_browser=no_browser)
     sign_in.take(oauth_client, consent, code, scopes)
-    identity = _welcome(world, "google", user.person)
+    identity = _welcome(terminal, "google", user.person)
     if identity and not preferred:
-        _take_effect(world, settings, "google", identity)
+        _take_effect(home, terminal, settings, "google", identity)
 
 
 @autodesk.command("status")
 def show_autodesk(ctx: typer.Context, *, json: AsJson = False) -> None:
     """Show who is logged in to Autodesk, how, and until when; exit code 77 when a login is needed."""
-    _show(ctx.obj, "autodesk", json=json)
+    _show(*home_and_terminal(ctx), "autodesk", json=json)
 
 
 @google.command("status")
 def show_google(ctx: typer.Context, *, json: AsJson = False) -> None:
     """Show who is logged in to Google, how, and until when; exit code 77 when a login is needed."""
-    _show(ctx.obj, "google", json=json)
+    _show(*home_and_terminal(ctx), "google", json=json)
 
 
 @autodesk.command("logout")
 def log_out_of_autodesk(ctx: typer.Context, *, credentials: CredentialsName = None) -> None:
     """End a person's login: at Autodesk, and here."""
-    world: World = ctx.obj
-    settings = _settings(world, credentials)
-    login = three_legged(settings, connector_of(world))
-    _log_out(world, "autodesk", login)
-    _say_what_follows(world, settings)
+    home, terminal = home_and_terminal(ctx)
+    settings = _settings(home, credentials)
+    login = three_legged(settings, connector_of(home))
+    _log_out(terminal, "autodesk", login)
+    _say_what_follows(terminal, settings)
 
 
 @google.command("logout")
 def log_out_of_google(ctx: typer.Context, *, credentials: CredentialsName = None) -> None:
     """End the login that `filesync auth google login` made: at Google, and here."""
-    world: World = ctx.obj
-    connector = connector_of(world)
-    user = google_user(_settings(world, credentials), connector)
-    _log_out(world, "google", google_logins.SignIn(user.sources, connector))
+    home, terminal = home_and_terminal(ctx)
+    connector = connector_of(home)
+    user = google_user(_settings(home, credentials), connector)
+    _log_out(terminal, "google", google_logins.SignIn(user.sources, connector))
 
 
-def _settings(world: World, credentials: str | None) -> Settings:
-    config = config_of(world)
+def _settings(home: Home, credentials: str | None) -> Settings:
+    config = config_of(home)
     if credentials is not None and credentials not in config.credentials:
-        raise UsageError(f"no set of credentials is named {credentials[:200]!r} in {world.config_path}")
+        raise UsageError(f"no set of credentials is named {credentials[:200]!r} in {home.config_path}")
     return config.settings_for(credentials or "")
 
 
-def _consented(world: World, connector: Connector, consent: Consent, port: int, *, no_browser: bool) -> str:
+def _consented(  # noqa: PLR0913  who is asked, for what, and how
+    home: Home, terminal: Terminal, connector: Connector, consent: Consent, port: int, *, no_browser: bool
+) -> str:
     """Have a person consent, and give the code that proves it."""
     reception = Reception(consent, connector.redactor)
-    with _listening(world, reception, port, by_hand=no_browser):
-        if no_browser or not world.open_browser(consent.address):
-            _offer_by_hand(world, consent, reception)
+    with _listening(terminal, reception, port, by_hand=no_browser):
+        if no_browser or not terminal.open_browser(consent.address):
+            _offer_by_hand(terminal, consent, reception)
         else:
-            world.note(f"a browser was opened; if it was not, go to:\n{consent.address}")
-        world.note(f"waiting for up to {_PATIENCE / 60:.0f} minutes; Ctrl-C leaves everything as it was")
-        return reception.code(world.clock, _PATIENCE)
+            terminal.note(f"a browser was opened; if it was not, go to:\n{consent.address}")
+        terminal.note(f"waiting for up to {_PATIENCE / 60:.0f} minutes; Ctrl-C leaves everything as it was")
+        return reception.code(home.clock, _PATIENCE)
 
 
-def _listening(world: World, reception: Reception, port: int, *, by_hand: bool) -> AbstractContextManager[Any]:
+def _listening(terminal: Terminal, reception: Reception, port: int, *, by_hand: bool) -> AbstractContextManager[Any]:
     try:
-        return Listener(port, reception, world.note)
+        return Listener(port, reception, terminal.note)
     except AuthError:
         if not by_hand:
             raise
-        world.note(f"port {port} cannot be listened on, but the address can be pasted")
+        terminal.note(f"port {port} cannot be listened on, but the address can be pasted")
         return nullcontext()
 
 
-def _offer_by_hand(world: World, consent: Consent, reception: Reception) -> None:
-    world.note("open this address in a browser on any machine:")
-    world.write(f"{consent.address}\n")
-    world.flush()
-    world.note(
+def _offer_by_hand(terminal: Terminal, consent: Consent, reception: Reception) -> None:
+    terminal.note("open this address in a browser on any machine:")
+    terminal.write(f"{consent.address}\n")
+    terminal.flush()
+    terminal.note(
         f"then it leads to {consent.redirect_uri}?...: where that page cannot be shown, copy its address from the "
         "browser and paste it here"
     )
-    lines = typed_lines(world.stdin, reception.is_over)
-    threading.Thread(target=read_pasted, args=(lines, reception, world.note), name="pasted", daemon=True).start()
+    lines = typed_lines(terminal.stdin, reception.is_over)
+    threading.Thread(target=read_pasted, args=(lines, reception, terminal.note), name="pasted", daemon=True).start()
 
 
-def _welcome(world: World, service: str, person: Person) -> Identity | None:
+def _welcome(terminal: Terminal, service: str, person: Person) -> Identity | None:
     """Say who is logged in now and how long that lasts; the login is kept, whatever fails here."""
     try:
         identity = person.identity()
     except FilesyncError as error:
-        world.complain(f"logged in, but {SERVICES[service]} does not say as whom: {error}")
+        terminal.complain(f"logged in, but {SERVICES[service]} does not say as whom: {error}")
         identity = None
     is_named = identity and not identity.user.startswith(NOBODY)
     user = identity.user if identity and is_named else "somebody whose name the service does not tell"
-    world.note(f"logged in to {SERVICES[service]} as {user}; kept in {person.file.path}")
-    _say_how_long(world, person)
+    terminal.note(f"logged in to {SERVICES[service]} as {user}; kept in {person.file.path}")
+    _say_how_long(terminal, person)
     return identity
 
 
-def _say_how_long(world: World, person: Person) -> None:
+def _say_how_long(terminal: Terminal, person: Person) -> None:
     kept = person.file.read()
     if kept is None or kept.refresh_expires_at is None:
         return
     ends = f"{kept.refresh_expires_at:%Y-%m-%d}"
     if kept.lives_on:
-        world.note(f"it stays alive as long as filesync runs; unused it ends {ends}")
+        terminal.note(f"it stays alive as long as filesync runs; unused it ends {ends}")
     else:
-        world.complain(
+        terminal.complain(
             f"this login ends {ends}, however often it is used, as it does while the OAuth app's publishing status is "
             "Testing: publish the app and log in again, see 'Your own OAuth client' in OAUTH_SETUP.md"
         )
 
 
-def _take_effect(world: World, settings: Settings, service: str, identity: Identity) -> None:
+def _take_effect(home: Home, terminal: Terminal, settings: Settings, service: str, identity: Identity) -> None:
     """Let the endpoints that waited for this login run at the next start; name those that were read by another one."""
-    endpoints = endpoints_of(world, service, settings.credentials)
+    endpoints = endpoints_of(home, service, settings.credentials)
     stopped = {}
     for endpoint in endpoints:
-        before = world.identity_of(endpoint)
+        before = home.identity_of(endpoint)
         if before is not None and before != identity:
             stopped[_name_to_accept(endpoint)] = before
     for name, before in stopped.items():
-        world.complain(f"{name}: {another_identity(name, before, identity)}")
-    world.wake(endpoints)
+        terminal.complain(f"{name}: {another_identity(name, before, identity)}")
+    home.wake(endpoints)
 
 
 def _name_to_accept(endpoint: Endpoint) -> str:
@@ -231,52 +234,52 @@ def _name_to_accept(endpoint: Endpoint) -> str:
     return endpoint.membership.set_name if endpoint.membership else endpoint.name
 
 
-def _show(world: World, service: str, *, json: bool) -> None:
+def _show(home: Home, terminal: Terminal, service: str, *, json: bool) -> None:
     form = choose(json=json)
-    states = login_states(world, service)
-    show(world, form, _VIEW, [state.to_row() for state in states])
+    states = login_states(home, service)
+    show(terminal, form, _VIEW, [state.to_row() for state in states])
     if not json:
         for state in states:
             if state.problem or state.warning:
-                world.complain(f"{state.credentials or 'environment'}: {state.problem or state.warning}")
+                terminal.complain(f"{state.credentials or 'environment'}: {state.problem or state.warning}")
     if any(state.problem for state in states):
         raise typer.Exit(_LOGIN_NEEDED)
 
 
-def _log_out(world: World, service: str, login: autodesk_logins.ThreeLegged | google_logins.SignIn) -> None:
+def _log_out(terminal: Terminal, service: str, login: autodesk_logins.ThreeLegged | google_logins.SignIn) -> None:
     path, said = login.file.path, SERVICES[service]
     if not path.exists():
-        world.note(f"nobody is logged in to {said}: there is no {path}")
+        terminal.note(f"nobody is logged in to {said}: there is no {path}")
         return
     try:
         login.file.remove(login.end)
     except DamagedLoginError:
         login.file.remove_unseen()
-        world.complain(f"{path} is removed; it was no whole login, so {said} could not be told of it")
+        terminal.complain(f"{path} is removed; it was no whole login, so {said} could not be told of it")
         raise typer.Exit(1) from None
     except RefusedError as problem:
         if problem.reason == "invalid_client":
             raise AuthError(
                 f"{problem}; nothing was removed: mend the client's id or secret, then log out"
             ) from problem
-        _remove_untold(world, service, login, problem)
+        _remove_untold(terminal, service, login, problem)
     except (TransientError, ResponseError, TlsError) as problem:
-        _remove_untold(world, service, login, problem)
-    world.note(f"logged out of {said}; {path} is removed")
+        _remove_untold(terminal, service, login, problem)
+    terminal.note(f"logged out of {said}; {path} is removed")
 
 
-def _say_what_follows(world: World, settings: Settings) -> None:
+def _say_what_follows(terminal: Terminal, settings: Settings) -> None:
     """Say which login Autodesk's endpoints are read with from now on."""
     with contextlib.suppress(AuthError):
         flow = autodesk_logins.flow_of(settings.variables, settings.path("tokens"), settings.credentials)
-        world.note(f"from now on syncs log in as the settings say: {flow}; see filesync auth autodesk status")
+        terminal.note(f"from now on syncs log in as the settings say: {flow}; see filesync auth autodesk status")
 
 
 def _remove_untold(
-    world: World, service: str, login: autodesk_logins.ThreeLegged | google_logins.SignIn, problem: FilesyncError
+    terminal: Terminal, service: str, login: autodesk_logins.ThreeLegged | google_logins.SignIn, problem: FilesyncError
 ) -> NoReturn:
     login.file.remove_unseen()
-    world.complain(
+    terminal.complain(
         f"{login.file.path} is removed, but {SERVICES[service]} could not be told: {problem}; the login stays valid "
         "there until it ends, or is revoked in the account's settings"
     )

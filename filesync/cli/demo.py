@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.cli.world import Options, World
+from filesync.app.home import Home, Options
+from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.clock import to_timestamp
 from filesync.errors import UsageError
 from filesync.settings import CONFIG_FILE
@@ -79,11 +80,11 @@ def demo(
 
     Two simulated services run on 127.0.0.1 for the length of the demo.
     """
-    world: World = ctx.obj
-    with _home(world, keep) as home, _stage(world) as stage:
-        _play(_Player(world, _world_of(world, stage, home)), stage)
+    given, terminal = home_and_terminal(ctx)
+    with _folder(given, keep) as folder, _stage(given) as stage:
+        _play(_Player(_home_in(folder, stage, given, terminal), terminal), stage)
     if keep is not None:
-        world.write(f"\nThe demo's home is {home}; try: filesync --home {shlex.quote(str(home))} files\n")
+        terminal.write(f"\nThe demo's home is {folder}; try: filesync --home {shlex.quote(str(folder))} files\n")
 
 
 def _play(player: "_Player", stage: _Stage) -> None:
@@ -115,14 +116,18 @@ def _play(player: "_Player", stage: _Stage) -> None:
 class _Player:
     """Runs real commands in the demo's home and shows them as a terminal would."""
 
-    def __init__(self, world: World, inside: World) -> None:
-        self._world = world
-        self._inside = inside
+    def __init__(self, home: Home, terminal: Terminal) -> None:
+        self._home = home
+        self._terminal = terminal
+        # both streams where they happen, and no progress
+        self._both = Terminal(
+            terminal.stdin, terminal.stdout, terminal.stdout, terminal.width, environ=terminal.environ
+        )
         self._listed_at = ""
 
     def say(self, *lines: str) -> None:
         for line in lines:
-            self._world.write(f"{line}\n")
+            self._terminal.write(f"{line}\n")
 
     def command(self, *arguments: str, since: bool = False) -> None:
         """Type a command; `since` asks for the changes after the first listing only."""
@@ -131,9 +136,10 @@ class _Player:
         if since:
             arguments = (*arguments, "--since", self._listed_at)
         self.say("", f"$ filesync {shlex.join(arguments)}")
-        self._world.flush()
-        run(arguments, replace(self._inside, options=Options()))
-        self._listed_at = self._listed_at or to_timestamp(self._world.clock.now())
+        self._terminal.flush()
+        terminal = replace(self._both)  # options are set in both
+        run(arguments, replace(self._home, options=Options(), messages=terminal), terminal)
+        self._listed_at = self._listed_at or to_timestamp(self._home.clock.now())
 
     def count(self, stage: _Stage) -> None:
         acc, drive = stage.requests()
@@ -141,21 +147,21 @@ class _Player:
 
 
 @contextmanager
-def _home(world: World, keep: Path | None) -> Iterator[Path]:
+def _folder(given: Home, keep: Path | None) -> Iterator[Path]:
     if keep is None:
         with tempfile.TemporaryDirectory(prefix="filesync-demo-") as folder:
             yield Path(folder)
         return
-    home = world.cwd / keep
+    home = given.cwd / keep
     if home.exists() and any(home.iterdir()):
         raise UsageError(f"{home}: is not empty; --keep wants a new folder")
     yield home
 
 
 @contextmanager
-def _stage(world: World) -> Iterator[_Stage]:
+def _stage(given: Home) -> Iterator[_Stage]:
     """Start both services with a day-old tree each."""
-    clock = SimulatedClock(world.clock.now() - timedelta(days=1))
+    clock = SimulatedClock(given.clock.now() - timedelta(days=1))
     acc, drive = AccSimulator(clock), GoogleDrive(clock)
     project = acc.add_project(acc.add_hub())
     acc_files = grow(acc, acc.project_files(project), files=180, folders=14, depth=4, seed=7, hostile=False).files
@@ -170,8 +176,8 @@ def _stage(world: World) -> Iterator[_Stage]:
         yield _Stage(acc, drive, project, shared, acc_files, drive_files, folder)
 
 
-def _world_of(world: World, stage: _Stage, home: Path) -> World:
-    """Make the process as it would be in a home that points to the two services."""
+def _home_in(home: Path, stage: _Stage, given: Home, terminal: Terminal) -> Home:
+    """Make a home that points to the two services."""
     config = home / CONFIG_FILE
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(_CONFIG.format(project_id=stage.project_id, drive_id=stage.drive_id), encoding="utf-8")
@@ -185,15 +191,6 @@ def _world_of(world: World, stage: _Stage, home: Path) -> World:
         "CONNECTOR_AUTODESK_BASE_URL": stage.acc.base_url,
         "CONNECTOR_GOOGLE_BASE_URL": stage.drive.base_url,
         "NO_PROXY": "127.0.0.1",
-        **{name: world.environ[name] for name in ("NO_COLOR", "FORCE_COLOR", "TERM") if name in world.environ},
+        **{name: given.environ[name] for name in ("NO_COLOR", "FORCE_COLOR", "TERM") if name in given.environ},
     }
-    return World(
-        environ=environ,
-        cwd=home,
-        clock=world.clock,
-        random=world.random,
-        stdin=world.stdin,
-        stdout=world.stdout,
-        stderr=world.stdout,  # the demo shows both streams where they happen
-        stdout_width=world.stdout_width,
-    )
+    return Home(environ, home, given.clock, given.random, terminal, terminal.redactor)

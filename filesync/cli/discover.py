@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.cli.choice import nearest
+from filesync.app.endpoint_names import nearest
 from filesync.cli.options import AsJson
-from filesync.cli.output import Form, View, choose, show, show_document
-from filesync.cli.table import Column
+from filesync.cli.output.rows import Form, View, choose, show, show_document
+from filesync.cli.output.table import Column
+from filesync.cli.terminal import home_and_terminal
 from filesync.clock import Stop
 from filesync.errors import AuthError, UsageError
 from filesync.schedule import TEMPORARY
 
 if TYPE_CHECKING:
-    from filesync.cli.world import World
+    from filesync.app.home import Home
+    from filesync.cli.terminal import Terminal
     from filesync.config import Config
     from filesync.providers.base import Discovers, Sight
 
@@ -48,7 +50,7 @@ def discover(  # noqa: PLR0913  one parameter for each option
       filesync discover autodesk --project b.6c2cffb0-e8c8-43d3-b415-e53f4377cedb
       filesync discover google --yaml
     """  # noqa: D301  \b is Typer's mark
-    world: World = ctx.obj
+    home, terminal = home_and_terminal(ctx)
     if yaml and json:
         raise UsageError("--yaml and --json exclude each other")
     endpoint_type, kind = _kind(service)
@@ -56,15 +58,15 @@ def discover(  # noqa: PLR0913  one parameter for each option
     for name, given in narrowed.items():
         if given is not None and name not in kind.narrowing:
             raise UsageError(f"--{name} means nothing to {service}")
-    config = _config(world, credentials)
-    sights = [*_sights(world, kind, config, credentials or "", {**narrowed, "folders": not no_folders})]
+    config = _config(home, credentials)
+    sights = [*_sights(home, kind, config, credentials or "", {**narrowed, "folders": not no_folders})]
     if yaml:
-        _write_yaml(world, _Paste(endpoint_type, credentials, config), sights)
+        _write_yaml(terminal, _Paste(endpoint_type, credentials, config), sights)
     else:
-        _show(world, choose(json=json), service, sights)
+        _show(terminal, choose(json=json), service, sights)
     for sight in sights:
         if sight.kind == _OUTAGE:
-            world.complain(f"{service}: {sight.problem}")
+            terminal.complain(f"{service}: {sight.problem}")
     if any(sight.error_type == "login" for sight in sights):
         raise typer.Exit(AuthError.exit_code)
     if any(sight.error_type in TEMPORARY for sight in sights):
@@ -83,11 +85,11 @@ def _kind(service: str) -> "tuple[str, Discovers]":
     return able[service]
 
 
-def _config(world: "World", credentials: str | None) -> "Config":
+def _config(home: "Home", credentials: str | None) -> "Config":
     """Read connector.yaml where there is one; a home that is only being set up has none."""
-    from filesync.cli.logins import config_of  # noqa: PLC0415  pydantic only where it is needed
+    from filesync.app.logins import config_of  # noqa: PLC0415  pydantic only where it is needed
 
-    config = world.config if world.options.config else config_of(world)
+    config = home.config if home.options.config else config_of(home)
     if credentials is not None and credentials not in config.credentials:
         allowed = ", ".join(config.credentials) or "there is none in connector.yaml"
         guess = nearest(credentials, config.credentials)
@@ -96,27 +98,27 @@ def _config(world: "World", credentials: str | None) -> "Config":
 
 
 def _sights(
-    world: "World", kind: "Discovers", config: "Config", credentials: str, wanted: Mapping[str, Any]
+    home: "Home", kind: "Discovers", config: "Config", credentials: str, wanted: Mapping[str, Any]
 ) -> "Iterable[Sight]":
     from filesync.http import Counters  # noqa: PLC0415  only what asks needs the network
     from filesync.providers.base import Wanted  # noqa: PLC0415  as above
     from filesync.sync.opening import opener  # noqa: PLC0415  as above
 
-    stop, counters = Stop(world.clock), Counters()
-    surroundings = opener(config, world.clock, world.random, world.redactor, world.log).surroundings(
+    stop, counters = Stop(home.clock), Counters()
+    surroundings = opener(config, home.clock, home.random, home.redactor, home.log).surroundings(
         credentials, stop, counters
     )
     yield from kind.discover(Wanted(**wanted), surroundings)
-    world.detail(f"{counters.requests} requests")
+    home.messages.detail(f"{counters.requests} requests")
 
 
-def _show(world: "World", form: Form, service: str, sights: "Sequence[Sight]") -> None:
+def _show(terminal: "Terminal", form: Form, service: str, sights: "Sequence[Sight]") -> None:
     found = [_to_row(sight) for sight in sights if sight.kind != _OUTAGE]
     if form is Form.JSON:
         outages = [sight.problem for sight in sights if sight.kind == _OUTAGE]
-        show_document(world, {"service": service, "found": found, "outages": outages})
+        show_document(terminal, {"service": service, "found": found, "outages": outages})
         return
-    show(world, form, _VIEW, found)
+    show(terminal, form, _VIEW, found)
 
 
 def _to_row(sight: "Sight") -> Mapping[str, Any]:
@@ -150,7 +152,7 @@ class _Paste:
         return None
 
 
-def _write_yaml(world: "World", paste: _Paste, sights: "Sequence[Sight]") -> None:
+def _write_yaml(terminal: "Terminal", paste: _Paste, sights: "Sequence[Sight]") -> None:
     """Write an endpoint for each project or drive, its top folders as comments to choose from."""
     taken = {endpoint.name for endpoint in paste.config.endpoints}
     is_there = False
@@ -160,24 +162,24 @@ def _write_yaml(world: "World", paste: _Paste, sights: "Sequence[Sight]") -> Non
         if sight.kind == "folder" and is_there:
             continue
         if sight.kind == "folder":
-            world.write(f"      # folder_id: {_quoted(sight.id)}  # {_quoted(sight.name)}\n")
+            terminal.write(f"      # folder_id: {_quoted(sight.id)}  # {_quoted(sight.name)}\n")
             continue
         there_as = paste.there_as(sight.details)
         is_there = there_as is not None
         if there_as is not None:
-            world.write(f"  # {_quoted(sight.name)} is there already, as {_quoted(there_as)}\n")
+            terminal.write(f"  # {_quoted(sight.name)} is there already, as {_quoted(there_as)}\n")
             continue
         name = _free_name(sight, taken)
-        world.write(f"  - name: {_quoted(name)}\n    endpoint_type: {paste.endpoint_type}\n")
+        terminal.write(f"  - name: {_quoted(name)}\n    endpoint_type: {paste.endpoint_type}\n")
         if paste.credentials is not None:
-            world.write(f"    credentials: {_quoted(paste.credentials)}\n")
+            terminal.write(f"    credentials: {_quoted(paste.credentials)}\n")
         if sight.problem:
-            world.write(f"    # {_quoted(sight.problem)}\n")
-        world.write("    endpoint_details:\n")
+            terminal.write(f"    # {_quoted(sight.problem)}\n")
+        terminal.write("    endpoint_details:\n")
         for key, value in sight.details.items():
-            world.write(f"      {key}: {_quoted(str(value))}\n")
+            terminal.write(f"      {key}: {_quoted(str(value))}\n")
     if not any(sight.details is not None for sight in sights):
-        world.note(_VIEW.nothing)
+        terminal.note(_VIEW.nothing)
 
 
 def _free_name(sight: "Sight", taken: set[str]) -> str:

@@ -1,4 +1,4 @@
-"""`filesync doctor`: everything that can be wrong with a home, looked at, and the step that mends it."""
+"""`filesync doctor`: everything that can be wrong with a home, looked at, and the step that fixes it."""
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import typer  # noqa: TID251  the command layer
 
 from filesync import __version__
-from filesync.cli.examining import Result, Wanted, examine
+from filesync.app.doctor_run import Result, Wanted, examine
+from filesync.app.home import Home
 from filesync.cli.options import AsJson, EndpointNames
-from filesync.cli.output import show_document
-from filesync.cli.text import harmless
-from filesync.cli.world import World
+from filesync.cli.output.rows import show_document
+from filesync.cli.output.text import harmless
+from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.clock import to_timestamp
-from filesync.doctor.finding import CHECKS, Finding, Level, Skipped, counted, exit_code, named
+from filesync.doctor.findings import CHECKS, Finding, Level, Skipped, counted, exit_code, named
 
 _MOODS = {Level.OK: "\x1b[32m", Level.WARN: "\x1b[33m", Level.FAIL: "\x1b[1;31m"}
 _PLAIN = "\x1b[0m"
@@ -30,7 +31,7 @@ def doctor(
     endpoint: EndpointNames = None,
     json: AsJson = False,
 ) -> None:
-    """Look for everything that can be wrong, and say what mends it. Nothing is changed.
+    """Look for everything that can be wrong, and say what fixes it. Nothing is changed.
 
     Looks at configuration, paths, secrets, database, logins, scheduler, syncs, notifications and network, and asks
     the services. Each check is OK, WARN or FAIL; exits 1 when one is FAIL, else 0. --endpoint asks the service of
@@ -42,37 +43,37 @@ def doctor(
       filesync doctor --offline --quiet
       filesync doctor --json | jq '.findings[] | select(.level != "OK")'
     """  # noqa: D301  \b is Typer's mark
-    world: World = ctx.obj
-    results = examine(world, Wanted(tuple(endpoint or ()), offline))
+    home, terminal = home_and_terminal(ctx)
+    results = examine(home, Wanted(tuple(endpoint or ()), offline))
     if json:
         found = [*results]
-        show_document(world, _to_document(world, found, offline=offline))
+        show_document(terminal, _to_document(home, terminal, found, offline=offline))
     else:
-        found = [*_shown(world, results)]
-        _sum_up(world, found)
+        found = [*_shown(home, terminal, results)]
+        _sum_up(terminal, found)
     raise typer.Exit(exit_code(each for each in found if isinstance(each, Finding)))
 
 
-def _shown(world: World, results: Iterable[Result]) -> Iterator[Result]:
+def _shown(home: Home, terminal: Terminal, results: Iterable[Result]) -> Iterator[Result]:
     """Write findings as they come, because asking services takes a while; then in a line what of an area is well."""
     for area, found in groupby(results, key=lambda each: each.area):
         well: dict[str, list[str]] = {}
         for each in found:
             if isinstance(each, Finding):
-                if each.level is Level.OK and not world.options.verbose:
+                if each.level is Level.OK and not terminal.is_verbose:
                     well.setdefault(each.check, []).append(each.subject)
                 else:
-                    _write(world, each.level, (each.area, each.check), _said(world, each))
+                    _write(terminal, each.level, (each.area, each.check), _said(home, each))
             yield each
-        if well and not world.options.quiet:
-            _write(world, Level.OK, (area,), [", ".join(_with_subjects(*each) for each in well.items())])
+        if well and not terminal.is_quiet:
+            _write(terminal, Level.OK, (area,), [", ".join(_with_subjects(*each) for each in well.items())])
 
 
-def _said(world: World, finding: Finding) -> Sequence[str]:
-    """Give what was found, and below it the step that mends it."""
-    if not finding.mend:
-        return [finding.detail.replace(f"{world.home}/", "")]
-    return [finding.detail, f"-> {finding.mend}"]
+def _said(home: Home, finding: Finding) -> Sequence[str]:
+    """Give what was found, and below it the step that fixes it."""
+    if not finding.fix:
+        return [finding.detail.replace(f"{home.path}/", "")]
+    return [finding.detail, f"-> {finding.fix}"]
 
 
 def _with_subjects(check: str, subjects: Sequence[str]) -> str:
@@ -80,17 +81,17 @@ def _with_subjects(check: str, subjects: Sequence[str]) -> str:
     return f"{check} ({named(named_ones)})" if named_ones else check
 
 
-def _write(world: World, level: Level, place: tuple[str, ...], paragraphs: Sequence[str]) -> None:
+def _write(terminal: Terminal, level: Level, place: tuple[str, ...], paragraphs: Sequence[str]) -> None:
     """Write a level, an area and perhaps a check, and beside them, as far as there is room, what is said."""
-    width = world.stdout_width
-    mood, plain = (_MOODS[level], _PLAIN) if world.has_colours else ("", "")
+    width = terminal.width
+    mood, plain = (_MOODS[level], _PLAIN) if terminal.has_colours else ("", "")
     head = "".join(f"{word:<{room}}  " for word, room in zip((level, *place), (4, _AREA, _CHECK), strict=False))
     indent = len(head) if width is None or width - len(head) >= _NARROWEST else 6
-    scrub = world.redactor.scrub  # before lines are broken: a secret that is torn apart would not be known
+    scrub = terminal.redactor.scrub  # before lines are broken: a secret that is torn apart would not be known
     lines = [line for text in paragraphs for line in _broken(harmless(scrub(text)), width, indent)]
     text = head + f"\n{' ' * indent}".join(lines if indent == len(head) else ["", *lines])
-    world.write(scrub(f"{mood}{text[:4]}{plain}{text[4:].rstrip()}\n"))
-    world.flush()
+    terminal.write(scrub(f"{mood}{text[:4]}{plain}{text[4:].rstrip()}\n"))
+    terminal.flush()
 
 
 def _broken(text: str, width: int | None, indent: int) -> Sequence[str]:
@@ -102,29 +103,29 @@ def _broken(text: str, width: int | None, indent: int) -> Sequence[str]:
     return textwrap.wrap(text, room, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)
 
 
-def _sum_up(world: World, found: list[Result]) -> None:
+def _sum_up(terminal: Terminal, found: list[Result]) -> None:
     """Say on stderr what was not looked at, and how it stands."""
     skipped: dict[tuple[str, str], list[str]] = {}
     for each in found:
         if isinstance(each, Skipped):
             skipped.setdefault((each.area, each.reason), []).append(each.check)
     for (area, reason), checks in skipped.items():
-        world.note(f"not checked: {area} {', '.join(dict.fromkeys(checks))}: {reason}")
+        terminal.note(f"not checked: {area} {', '.join(dict.fromkeys(checks))}: {reason}")
     fails, warnings = _count(found, Level.FAIL), _count(found, Level.WARN)
     if fails or warnings:
         parts = [counted(fails, "failure")] if fails else []
         parts += [counted(warnings, "warning")] if warnings else []
-        world.note(" and ".join(parts))
+        terminal.note(" and ".join(parts))
     else:
-        world.note("all is well")
+        terminal.note("all is well")
 
 
-def _to_document(world: World, found: list[Result], *, offline: bool) -> Mapping[str, Any]:
-    scrub = world.redactor.scrub
+def _to_document(home: Home, terminal: Terminal, found: list[Result], *, offline: bool) -> Mapping[str, Any]:
+    scrub = terminal.redactor.scrub
     return {
         "version": __version__,
-        "checked_at": to_timestamp(world.clock.now()),
-        "home": str(world.home),
+        "checked_at": to_timestamp(home.clock.now()),
+        "home": str(home.path),
         "offline": offline,
         "ok": not _count(found, Level.FAIL),
         "failures": _count(found, Level.FAIL),
@@ -136,7 +137,7 @@ def _to_document(world: World, found: list[Result], *, offline: bool) -> Mapping
                 "subject": scrub(each.subject) or None,
                 "level": each.level.value,
                 "detail": scrub(each.detail),
-                "mend": scrub(each.mend) or None,
+                "fix": scrub(each.fix) or None,
             }
             for each in found
             if isinstance(each, Finding)

@@ -1,29 +1,25 @@
 """Endpoints: what is configured, and whether each works against the live service."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.cli.choice import check_names
+from filesync.app.endpoint_names import set_of
 from filesync.cli.options import AsJson
-from filesync.cli.output import Form, View, choose, show
-from filesync.cli.table import Column, cut_rows
-from filesync.clock import Stop
+from filesync.cli.output.rows import Form, View, choose, show
+from filesync.cli.output.table import Column, cut_rows
 from filesync.config import Endpoint, EndpointSet
 from filesync.durations import format_duration
-from filesync.errors import StoreError
 from filesync.selection import Bound, Selection
 from filesync.status import schedule_in_words, schedule_to_json, type_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from filesync.cli.proof import Proof
-    from filesync.cli.world import World
-    from filesync.model import Identity, KnownMember, SetSource
-    from filesync.sync.opening import Opener
+    from filesync.app.home import Home
+from filesync.cli.terminal import home_and_terminal
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -33,9 +29,9 @@ def endpoints(ctx: typer.Context, *, json: AsJson = False) -> None:
     """List the configured endpoints."""
     if ctx.invoked_subcommand is not None:
         return
-    world: World = ctx.obj
+    home, terminal = home_and_terminal(ctx)
     form = choose(json=json)
-    show(world, form, _VIEW, _rows(world))
+    show(terminal, form, _VIEW, _rows(home))
 
 
 @app.command("check")
@@ -50,90 +46,35 @@ def check(
 ) -> None:
     """Prove endpoints against the live service: login, reach, one real listing. Nothing is stored.
 
-    Exits as `sync` would: 0 all is well, 77 a login is needed, 75 it was temporary, 3 partly unreadable, else 1.
+    Exits as `sync` would: 0 all is well, 77 a login is needed, 78 the configuration is wrong, 75 it was temporary,
+    3 partly unreadable, else 1.
 
     \b
     Examples:
       filesync endpoints check
       filesync endpoints check "Project 0001" --json
     """  # noqa: D301  \b is Typer's mark
-    world: World = ctx.obj
+    from filesync.app.endpoint_check import proofs  # noqa: PLC0415  listing the endpoints needs no network
+    from filesync.sync.start import first_code  # noqa: PLC0415  the same
+
+    home, terminal = home_and_terminal(ctx)
     form = choose(json=json)
-    proven = [*proofs(world, names or (), max_files)]
+    proven = [*proofs(home, names or (), max_files)]
     rows = [row for proof in proven for row in proof.rows()]
-    show(world, form, _PROOF, rows)
-    for row in cut_rows(_PROOF.columns, rows, world.stdout_width) if form is Form.TABLE else ():
+    show(terminal, form, _PROOF, rows)
+    for row in cut_rows(_PROOF.columns, rows, terminal.width) if form is Form.TABLE else ():
         if row["ok"] is False:
-            world.complain(f"{row['endpoint']}: {row['step']}: {row['detail']}")
-    codes = {proof.exit_code for proof in proven}
-    raise typer.Exit(next((code for code in (77, 1, 75, 3) if code in codes), 0))
+            terminal.complain(f"{row['endpoint']}: {row['step']}: {row['detail']}")
+    raise typer.Exit(first_code({proof.exit_code for proof in proven}))
 
 
-def _rows(world: "World") -> "Iterator[Mapping[str, Any]]":
+def _rows(home: "Home") -> "Iterator[Mapping[str, Any]]":
     """Give the endpoints that the file names, then each set with those that its service named last."""
-    endpoints = world.endpoints()
+    endpoints = home.endpoints()
     yield from (to_row(each) for each in endpoints if each.membership is None)
-    for declared in world.config.sets:
+    for declared in home.config.sets:
         yield set_to_row(declared)
-        yield from (to_row(each) for each in endpoints if _set_of(each) == declared.name)
-
-
-def _set_of(endpoint: Endpoint) -> str | None:
-    return endpoint.membership.set_name if endpoint.membership else None
-
-
-def proofs(
-    world: "World",
-    names: Sequence[str],
-    max_files: int,
-    *,
-    opened: "Opener | None" = None,
-    of_each_set: int | None = None,
-) -> "Iterator[Proof]":
-    """Prove what was named, else every active endpoint; sets are asked for now, and nothing of it is kept.
-
-    `of_each_set` are the members of a set that are proven at most, unless they or the set are named.
-    """
-    from filesync.cli.proof import prove, prove_set  # noqa: PLC0415  listing the endpoints needs no network
-    from filesync.sync.opening import opener  # noqa: PLC0415  the same
-
-    config = world.config
-    opened = opened or opener(config, world.clock, world.random, world.redactor, world.log)
-    explicit = {endpoint.name for endpoint in config.endpoints}
-    sets = [each for each in config.sets if each.template.is_active or each.name in names]
-    found: dict[SetSource, Sequence[KnownMember]] = {}
-    for each in sets if not names or not explicit.issuperset(names) else ():
-        if each.source not in found:
-            proof, members = prove_set(each, opened, world.clock, _asked_as(world, each))
-            yield from [proof] if proof else []
-            answered = world.answered().get(each.source)
-            found[each.source] = members or (answered.members if proof and answered else ())
-    endpoints = config.expanded(found)
-    check_names(names, [*(each.name for each in sets), *(endpoint.name for endpoint in endpoints)])
-    left: dict[str, int | None] = {each.name: of_each_set for each in sets}
-    for endpoint in endpoints:
-        if {endpoint.name, _set_of(endpoint)} & {*names} if names else endpoint.is_active and _has_turn(endpoint, left):
-            world.detail(f"{endpoint.name}: asking the service")
-            yield prove(endpoint, opened, world.clock, Stop(world.clock), max_files, world.identity_of(endpoint))
-
-
-def _has_turn(endpoint: Endpoint, left: "dict[str, int | None]") -> bool:
-    """Tell whether an endpoint is among the first of its set; `left` counts down."""
-    name = _set_of(endpoint)
-    number = left.get(name) if name else None
-    if name is None or number is None:
-        return True
-    left[name] = max(0, number - 1)
-    return number > 0
-
-
-def _asked_as(world: "World", declared: EndpointSet) -> "Identity | None":
-    """Tell as whom a set's members were asked for last; None where that cannot be told."""
-    try:
-        answered = world.answered().get(declared.source)
-    except StoreError:  # of an older version, say; `sync` says what about it
-        return None
-    return answered.identity if answered else None
+        yield from (to_row(each) for each in endpoints if set_of(each) == declared.name)
 
 
 def set_to_row(declared: EndpointSet) -> Mapping[str, Any]:
@@ -160,7 +101,7 @@ def to_row(endpoint: Endpoint) -> Mapping[str, Any]:
         "expected_unreadable": list(endpoint.expected_unreadable),
         "endpoint_details": dict(endpoint.details_text),
         "is_set": False,
-        "set": _set_of(endpoint),
+        "set": set_of(endpoint),
         "schedule_in_words": schedule_in_words(endpoint.schedule),
         "filters_in_words": filters_in_words(endpoint.selection),
     }

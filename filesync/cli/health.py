@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.cli.status import status_documents
-from filesync.cli.world import World
+from filesync.app.endpoint_status import status_documents
+from filesync.app.home import ErrorsOnly, Home
+from filesync.cli.terminal import home_and_terminal
 from filesync.errors import FilesyncError, LocalFileError, StoreError, UsageError
 from filesync.health.facts import Facts
 from filesync.locks import write_file
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from socket import socket
 
-    from filesync.health.gate import Rules
     from filesync.health.server import Place
+    from filesync.health.wsgi import Rules
 
 _ROWS = 20  # recent syncs and changes on the page
 _BUSY_SECONDS = 1.0
@@ -43,18 +44,18 @@ def serve_health(
 
     With FILESYNC_HEALTH_TOKEN every request needs it: as bearer token, or in a browser as the password of any user.
     """
-    from filesync.health.gate import Gate  # noqa: PLC0415  `metrics` needs no server
     from filesync.health.server import Server, place_of  # noqa: PLC0415
     from filesync.health.window import Window  # noqa: PLC0415
+    from filesync.health.wsgi import Gate  # noqa: PLC0415  `metrics` needs no server
 
-    world: World = ctx.obj
-    token = world.settings.variables.get("FILESYNC_HEALTH_TOKEN", "")
+    home, terminal = home_and_terminal(ctx)
+    token = home.settings.variables.get("FILESYNC_HEALTH_TOKEN", "")
     place = place_of(host, port)
     rules = _rules(place, (host, *(allow_host or ())), token, allow_anonymous=allow_anonymous)
     listener = place.listen()
-    server = Server(listener, Gate(Window(_Look(world), world.clock), rules), world.complain)
+    server = Server(listener, Gate(Window(_Look(home), home.clock), rules), terminal.complain)
     with stopping(server.stop) as caught:
-        world.note(f"serving {_address(listener)}")
+        terminal.note(f"serving {_address(listener)}")
         server.run()
     raise typer.Exit(caught.exit_code or 0)
 
@@ -73,12 +74,12 @@ def metrics(
     """
     from filesync.health.metrics import to_text  # noqa: PLC0415  `serve-health` imports it by its own way
 
-    world: World = ctx.obj
-    text = to_text(_Look(world)())
+    home, terminal = home_and_terminal(ctx)
+    text = to_text(_Look(home)())
     if textfile is None:
-        world.write(text.decode())
+        terminal.write(text.decode())
         return
-    path = world.cwd / textfile
+    path = home.cwd / textfile
     try:
         write_file(path, text, _FOR_OTHERS)
     except OSError as exc:
@@ -93,10 +94,10 @@ class _Look:
 
     _nothing: "Sequence[Mapping[str, Any]]" = ()
 
-    def __init__(self, world: World) -> None:
-        self._given = world
-        self._database_path = world.database_path
-        self._good: World | None = None
+    def __init__(self, home: Home) -> None:
+        self._given = home
+        self._database_path = home.database_path
+        self._good: Home | None = None
         self._config_problem: str | None = None
         self._stamps: Sequence[object] = ()
 
@@ -124,11 +125,11 @@ class _Look:
             raise LocalFileError(f"{exc.filename}: {exc.strerror}") from exc
 
     def _follow_the_files(self) -> None:
-        stamps = [_stamp(self._given.config_path), _stamp(self._given.home / ".env")]
+        stamps = [_stamp(self._given.config_path), _stamp(self._given.path / ".env")]
         if stamps == self._stamps:
             return
         self._stamps = stamps
-        fresh = replace(self._given, options=replace(self._given.options, quiet=True), busy_seconds=_BUSY_SECONDS)
+        fresh = replace(self._given, messages=ErrorsOnly(self._given.messages), busy_seconds=_BUSY_SECONDS)
         try:
             _ = fresh.config  # reads it
         except FilesyncError as error:
@@ -151,7 +152,7 @@ def _stamp(path: Path) -> object:
 
 def _rules(place: "Place", names: "Iterable[str]", token: str, *, allow_anonymous: bool) -> "Rules":
     """Decide who may ask. Raises UsageError when the network could look and nobody said that it may."""
-    from filesync.health.gate import Rules  # noqa: PLC0415  as above
+    from filesync.health.wsgi import Rules  # noqa: PLC0415  as above
 
     if not (place.is_loopback or token or allow_anonymous):
         raise UsageError(

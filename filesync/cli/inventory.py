@@ -8,13 +8,14 @@ from typing import Annotated
 import typer  # noqa: TID251  the command layer
 
 from filesync.ages import length
-from filesync.cli.choice import chosen_endpoints, chosen_ids
-from filesync.cli.consuming import begin, finish
+from filesync.app.endpoint_names import chosen_endpoints, chosen_ids
+from filesync.app.feed_reader import begin, finish
+from filesync.app.home import Home
 from filesync.cli.moments import minute, parse_moment
 from filesync.cli.options import AsCsv, AsJson, AsJsonLines, EndpointNames, Limit
-from filesync.cli.output import Form, Row, View, choose, show
-from filesync.cli.table import Column
-from filesync.cli.world import World
+from filesync.cli.output.rows import Form, Row, View, choose, show
+from filesync.cli.output.table import Column
+from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.errors import UsageError
 from filesync.globs import Glob, check_glob
 from filesync.store import lineage, queries
@@ -81,8 +82,8 @@ def files(  # noqa: PLR0913  one parameter for each option
     form = choose(json=json, jsonl=jsonl, csv=csv)
     if deleted and pending_removal:
         raise UsageError("--deleted and --pending-removal exclude each other: what is pending is not deleted yet")
-    world: World = ctx.obj
-    since = None if modified_since is None else parse_moment("--modified-since", modified_since, world.clock.now())
+    home, terminal = home_and_terminal(ctx)
+    since = None if modified_since is None else parse_moment("--modified-since", modified_since, home.clock.now())
     wanted = FileFilter(
         name=None if name is None else _name_glob(name),
         search=None if search is None else _words(search),
@@ -91,9 +92,9 @@ def files(  # noqa: PLR0913  one parameter for each option
         deleted=deleted,
         pending_removal=pending_removal,
     )
-    with world.reading() as database:
+    with home.reading() as database:
         rows = find(database, chosen_endpoints(database, endpoint), wanted, limit)
-        show(world, form, _files_view(wanted), islice(rows, limit))
+        show(terminal, form, _files_view(wanted), islice(rows, limit))
 
 
 def changes(  # noqa: PLR0913  one parameter for each option
@@ -138,19 +139,20 @@ def changes(  # noqa: PLR0913  one parameter for each option
     form = choose(json=json, jsonl=jsonl)
     if commit and consumer is None:
         raise UsageError("--commit needs --consumer: say whose place is to be remembered")
-    world: World = ctx.obj
-    with world.reading() as database:
-        wanted = _change_filter(world, since, chosen_ids(database, endpoint), kind or ())
+    home, terminal = home_and_terminal(ctx)
+    with home.reading() as database:
+        wanted = _change_filter(home, since, chosen_ids(database, endpoint), kind or ())
         facts = _feed_facts(database) if form is Form.JSON else None
         if consumer is not None:
-            turn = begin(world, database, consumer, wanted)
-            show(world, form, _CHANGES, turn.rows(queries.changes(database, turn.wanted, limit), limit), facts)
+            turn = begin(home, database, consumer, wanted)
+            show(terminal, form, _CHANGES, turn.rows(queries.changes(database, turn.wanted, limit), limit), facts)
         elif form is Form.TABLE and since is None and limit is None:
-            show(world, form, _CHANGES, _latest(world, database, wanted))
+            show(terminal, form, _CHANGES, _latest(terminal, database, wanted))
         else:
-            show(world, form, _CHANGES, islice(queries.changes(database, wanted, limit), limit), facts)
+            show(terminal, form, _CHANGES, islice(queries.changes(database, wanted, limit), limit), facts)
     if consumer is not None and commit:
-        finish(world, turn)
+        terminal.flush()
+        finish(home, turn)
 
 
 def logs(  # noqa: PLR0913  one parameter for each option
@@ -170,10 +172,10 @@ def logs(  # noqa: PLR0913  one parameter for each option
       filesync logs --endpoint "Project 0001" --limit 100 --jsonl
     """  # noqa: D301  \b is Typer's mark
     form = choose(json=json, jsonl=jsonl)
-    world: World = ctx.obj
-    with world.reading() as database:
+    home, terminal = home_and_terminal(ctx)
+    with home.reading() as database:
         rows = queries.logs(database, chosen_ids(database, endpoint), limit=limit, only_failed=failed)
-    show(world, form, _LOGS, _without_the_dead(world, rows))
+    show(terminal, form, _LOGS, _without_the_dead(home, rows))
 
 
 def _name_glob(text: str) -> Glob:
@@ -193,13 +195,13 @@ def _words(text: str) -> str:
 
 
 def _change_filter(
-    world: World, since: str | None, endpoint_ids: tuple[int, ...] | None, kinds: Sequence[Kind]
+    home: Home, since: str | None, endpoint_ids: tuple[int, ...] | None, kinds: Sequence[Kind]
 ) -> ChangeFilter:
     words = tuple(kind.value for kind in kinds)
     place = None if since is None else parse_place(since)
     if place is not None:
         return ChangeFilter(place, endpoint_ids=endpoint_ids, kinds=words)
-    moment = None if since is None else parse_moment("--since", since, world.clock.now())
+    moment = None if since is None else parse_moment("--since", since, home.clock.now())
     return ChangeFilter(detected_since=moment, endpoint_ids=endpoint_ids, kinds=words)
 
 
@@ -208,17 +210,17 @@ def _feed_facts(database: Database) -> Row:
     return {"feed": end.feed, "last_seq": end.seq}
 
 
-def _latest(world: World, database: Database, wanted: ChangeFilter) -> list[Row]:
+def _latest(terminal: Terminal, database: Database, wanted: ChangeFilter) -> list[Row]:
     rows = queries.latest_changes(database, wanted, _LATEST + 1)
     if len(rows) > _LATEST:
-        world.note(f"the latest {_LATEST} changes; more with --since or --limit")
+        terminal.note(f"the latest {_LATEST} changes; more with --since or --limit")
     return [*rows[-_LATEST:]]
 
 
-def _without_the_dead(world: World, rows: Iterable[Row]) -> Iterator[Row]:
+def _without_the_dead(home: Home, rows: Iterable[Row]) -> Iterator[Row]:
     """Show a sync whose process died as interrupted; the next start of `sync` writes it so."""
     for row in rows:
-        if row["status"] == "running" and not world.is_running(row["endpoint_id"]):
+        if row["status"] == "running" and not home.is_running(row["endpoint_id"]):
             yield {**row, "status": "interrupted", "error_type": "died", "error_message": "its process died"}
         else:
             yield row

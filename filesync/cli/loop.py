@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.children import Children
-from filesync.cli.world import World
+from filesync.app.home import Home
+from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.errors import UsageError
-from filesync.loop import STOPPERS, Job, Loop
-from filesync.signals import arriving
+from filesync.scheduling.children import Children
+from filesync.scheduling.loop import Job, Loop
+from filesync.signals import STOPPERS, arriving
 
 
 def loop(  # noqa: PLR0913  one parameter for each option
@@ -32,19 +33,19 @@ def loop(  # noqa: PLR0913  one parameter for each option
 
     Where cron or systemd is, use them: filesync schedule install. Exit code: 128 + the signal's number.
     """
-    world: World = ctx.obj
+    home, terminal = home_and_terminal(ctx)
     given = {"--host": host, "--port": port}
     options = [text for name, value in given.items() if value is not None for text in (name, str(value))]
     options += [text for name in allow_host or () for text in ("--allow-host", name)]
     if options and not serve_health:
         raise UsageError(f"{options[0]} goes with --serve-health")
-    call = [*_program(), *_global_options(world)]
+    call = [*_program(), *_global_options(home, terminal)]
     jobs = {"sync": Job([*call, "sync"])}
     if serve_health:
         jobs["serve-health"] = Job([*call, "serve-health", *options], restarts=True)
     with arriving({*STOPPERS, signal.SIGCHLD}) as signals:
-        children = Children(world.environ)
-        code = Loop(jobs, timedelta(minutes=every), world.clock, signals, children, world.complain).run()
+        children = Children(home.environ)
+        code = Loop(jobs, timedelta(minutes=every), home.clock, signals, children, terminal.complain).run()
     raise typer.Exit(code)
 
 
@@ -55,12 +56,11 @@ def _program() -> Sequence[str]:
     return sys.executable, sys.argv[0]
 
 
-def _global_options(world: World) -> Iterator[str]:
-    given = world.options
-    yield from ("--home", str(world.home))
-    if given.config is not None:
-        yield from ("--config", str(world.config_path))
-    if given.log_format is not None:
-        yield from ("--log-format", given.log_format)
-    yield from ("--verbose",) if given.verbose else ()
-    yield from ("--quiet",) if given.quiet else ()
+def _global_options(home: Home, terminal: Terminal) -> Iterator[str]:
+    yield from ("--home", str(home.path))
+    if home.options.config is not None:
+        yield from ("--config", str(home.config_path))
+    if home.options.log_format is not None:
+        yield from ("--log-format", home.options.log_format)
+    yield from ("--verbose",) if terminal.is_verbose else ()
+    yield from ("--quiet",) if terminal.is_quiet else ()

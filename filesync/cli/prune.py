@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer  # noqa: TID251  the command layer
 
+from filesync.app.auto_prune import breathe, log_pruned
 from filesync.auth.leftovers import leftovers, remove
 from filesync.cli.options import AsJson
-from filesync.cli.output import Form, View, choose, show, show_document
-from filesync.cli.table import Column
-from filesync.cli.upkeep import breathe, log_pruned
-from filesync.cli.world import World
+from filesync.cli.output.rows import Form, View, choose, show, show_document
+from filesync.cli.output.table import Column
+from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.store import pruning
 from filesync.store.pruning import Pruned
 
@@ -33,43 +33,43 @@ def prune(
       filesync prune --dry-run
       filesync prune --json
     """  # noqa: D301  \b is Typer's mark
-    world: World = ctx.obj
+    home, terminal = home_and_terminal(ctx)
     form = choose(json=json)
-    policy, now = world.config.retention, world.clock.now()
-    with world.reading() as database:
+    policy, now = home.config.retention, home.clock.now()
+    with home.reading() as database:
         pruned = pruning.plan(database, policy, now, ignore_readers=ignore_consumers)
-    token_files = len(leftovers(world.settings.path("tokens"), now))
+    token_files = len(leftovers(home.settings.path("tokens"), now))
     if not dry_run:
-        with world.writing() as database:
-            pruned = pruning.prune(database, policy, now, ignore_readers=ignore_consumers, go_on=lambda: breathe(world))
-        token_files = remove(world.settings.path("tokens"), now)
-        log_pruned(world, pruned, token_files)
-    _show(world, form, pruned, token_files, dry_run=dry_run)
-    _name_readers(world, form, pruned, ignored=ignore_consumers)
+        with home.writing() as database:
+            pruned = pruning.prune(database, policy, now, ignore_readers=ignore_consumers, go_on=lambda: breathe(home))
+        token_files = remove(home.settings.path("tokens"), now)
+        log_pruned(home, pruned, token_files)
+    _show(terminal, form, pruned, token_files, dry_run=dry_run)
+    _name_readers(terminal, form, pruned, ignored=ignore_consumers)
 
 
-def _show(world: World, form: Form, pruned: Pruned, token_files: int, *, dry_run: bool) -> None:
+def _show(terminal: Terminal, form: Form, pruned: Pruned, token_files: int, *, dry_run: bool) -> None:
     counts = {**pruned.rows, "token_files": token_files}
     if form is Form.JSON:
         held = [
             {"reader": each.reader, "kind": each.kind, "seq": each.seq, "changes": each.changes}
             for each in pruned.held_by
         ]
-        show_document(world, {"dry_run": dry_run, **counts, "held_by": held})
+        show_document(terminal, {"dry_run": dry_run, **counts, "held_by": held})
         return
-    show(world, form, _VIEW, [{"table": table, "rows": rows} for table, rows in counts.items()])
+    show(terminal, form, _VIEW, [{"table": table, "rows": rows} for table, rows in counts.items()])
     if dry_run:
-        world.note("nothing was changed: --dry-run")
+        terminal.note("nothing was changed: --dry-run")
 
 
-def _name_readers(world: World, form: Form, pruned: Pruned, *, ignored: bool) -> None:
+def _name_readers(terminal: Terminal, form: Form, pruned: Pruned, *, ignored: bool) -> None:
     """Say who has not seen everything that the policy lets go, and what that means for it."""
     for holder in pruned.held_by if form is Form.TABLE else ():
         seen = f"{holder.kind} {holder.reader} has seen the feed up to seq {holder.seq}"
         if ignored:
-            world.note(f"{seen}: it will not see {holder.changes:,} changes after that")
+            terminal.note(f"{seen}: it will not see {holder.changes:,} changes after that")
         else:
-            world.note(f"{seen}, so {holder.changes:,} more changes stay; --ignore-consumers lets them go")
+            terminal.note(f"{seen}, so {holder.changes:,} more changes stay; --ignore-consumers lets them go")
 
 
 _VIEW = View(

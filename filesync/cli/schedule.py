@@ -8,18 +8,18 @@ from typing import Annotated, Any
 import typer  # noqa: TID251  the command layer
 
 from filesync.ages import ago
+from filesync.app.home import Home
+from filesync.app.timers import WRITTEN, Timers, only_here, option_of, owner_of, place_of
 from filesync.cli.moments import minute
 from filesync.cli.options import AsJson
-from filesync.cli.output import show_document
-from filesync.cli.timers import WRITTEN, Timers, owner_of
-from filesync.cli.world import World
-from filesync.doctor.scheduler import only_here
+from filesync.cli.output.rows import show_document
+from filesync.cli.terminal import home_and_terminal
 from filesync.errors import ConfigError, SchedulerError, StoreError, UsageError
+from filesync.scheduling.call import Timer, check_length
+from filesync.scheduling.commands import try_out
+from filesync.scheduling.systemd import Service
+from filesync.scheduling.systemd_timer import SystemdTimer
 from filesync.settings import DEFAULTS
-from filesync.timers.call import Timer, check_length
-from filesync.timers.commands import try_out
-from filesync.timers.systemd import Service
-from filesync.timers.systemd_timer import SystemdTimer
 from filesync.variables import read_variables
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Let the system start `filesync sync` by itself.")
@@ -48,16 +48,16 @@ def show(  # noqa: PLR0913  one parameter for each option
 
     Without --cron and --systemd: what is installed, else cron where that is there.
     """
-    world: World = ctx.obj
-    timer = _chosen(Timers(world, check_length(every)), cron=cron, systemd=systemd, user=user, system=system)
+    home, terminal = home_and_terminal(ctx)
+    timer = _chosen(Timers(home, check_length(every)), cron=cron, systemd=systemd, user=user, system=system)
     installed, problem = _look(timer)
-    last = _last_start(world)
+    last = _last_start(home)
     if json:
-        show_document(world, _to_document(timer, installed, problem, last))
+        show_document(terminal, _to_document(timer, installed, problem, last))
         return
-    world.write(timer.text())
-    world.note(_said_of(timer, installed, problem))
-    world.note(_said_of_start(world, last))
+    terminal.write(timer.text())
+    terminal.note(_said_of(timer, installed, problem))
+    terminal.note(_said_of_start(home, last))
 
 
 @app.command("install")
@@ -75,21 +75,21 @@ def install(  # noqa: PLR0913  one parameter for each option
     Of a crontab only the line of this home is touched. Without --cron and --systemd: what is installed already,
     else cron where that is there.
     """
-    world: World = ctx.obj
-    timers = Timers(world, check_length(every))
+    home, terminal = home_and_terminal(ctx)
+    timers = Timers(home, check_length(every))
     timer = _chosen(timers, cron=cron, systemd=systemd, user=user, system=system)
-    if not world.config_path.exists():
-        raise ConfigError(f"{world.config_path}: is not there, so there is nothing to start; see: filesync init --help")
-    _ = world.settings  # a variable that is wrong stops here
+    if not home.config_path.exists():
+        raise ConfigError(f"{home.config_path}: is not there, so there is nothing to start; see: filesync init --help")
+    _ = home.settings  # a variable that is wrong stops here
     if not (isinstance(timer, SystemdTimer) and timer.service):
-        world.check_owner()  # what this timer starts is refused at every start, as this is
-    try_out(world.program)
+        home.check_owner()  # what this timer starts is refused at every start, as this is
+    try_out(home.program)
     if isinstance(timer, SystemdTimer) and timer.service:
-        _make_folders(world, timer.service)
+        _make_folders(home, timer.service)
     was_new = timer.install()
-    world.note(f"{'installed' if was_new else 'installed already'}: {place_of(timer)}, every {_in_words(every)}")
-    for line in (*_warnings(world, timer), *_others(timers, timer)):
-        world.note(f"note: {line}")
+    terminal.note(f"{'installed' if was_new else 'installed already'}: {place_of(timer)}, every {_in_words(every)}")
+    for line in (*_warnings(home, timer), *_others(timers, timer)):
+        terminal.note(f"note: {line}")
 
 
 @app.command("uninstall")
@@ -102,17 +102,17 @@ def uninstall(
     system: OfSystem = False,
 ) -> None:
     """Remove what `schedule install` installed for this home, and nothing else; without options wherever it is."""
-    world: World = ctx.obj
-    timers = Timers(world, every=5)
+    home, terminal = home_and_terminal(ctx)
+    timers = Timers(home, every=5)
     if cron or systemd or user or system:
         chosen = [_chosen(timers, cron=cron, systemd=systemd, user=user, system=system)]
     else:
         chosen = [timer for timer in timers if _look(timer)[0] is not None]
     removed = [timer for timer in chosen if timer.uninstall()]
     for timer in removed:
-        world.note(f"removed: {place_of(timer)}")
+        terminal.note(f"removed: {place_of(timer)}")
     if not removed:
-        world.note("nothing is installed for this home")
+        terminal.note("nothing is installed for this home")
 
 
 def _named(timers: Timers, *, cron: bool, systemd: bool, user: bool, system: bool) -> Timer | None:
@@ -157,9 +157,9 @@ def _look(timer: Timer) -> tuple[str | None, str | None]:
     return installed, None
 
 
-def _make_folders(world: World, service: Service) -> None:
+def _make_folders(home: Home, service: Service) -> None:
     """Make what the service writes into, as its user's: systemd lets it write nowhere else, so it could not."""
-    owner = owner_of(world.home)
+    owner = owner_of(home.path)
     for folder in service.writes:
         if folder.exists():
             continue
@@ -169,15 +169,15 @@ def _make_folders(world: World, service: Service) -> None:
             os.chown(folder, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
-def _warnings(world: World, timer: Timer) -> Iterator[str]:
+def _warnings(home: Home, timer: Timer) -> Iterator[str]:
     """Say what holds in this shell and will not hold where the scheduler starts programs."""
-    owner = owner_of(world.home).st_uid
+    owner = owner_of(home.path).st_uid
     if owner != os.geteuid() and not (isinstance(timer, SystemdTimer) and timer.service):
-        yield f"{world.home} belongs to user {owner}, and sync would run as user {os.geteuid()}: take --system, as root"
-    missing = only_here(world.environ, read_variables(world.home, {}), [*DEFAULTS])
+        yield f"{home.path} belongs to user {owner}, and sync would run as user {os.geteuid()}: take --system, as root"
+    missing = only_here(home.environ, read_variables(home.path, {}), [*DEFAULTS])
     if missing:
-        yield f"only this shell knows {', '.join(missing)}: put it into {world.home / '.env'}"
-    network = [name for name in _OF_THE_NETWORK if world.environ.get(name) or world.environ.get(name.lower())]
+        yield f"only this shell knows {', '.join(missing)}: put it into {home.path / '.env'}"
+    network = [name for name in _OF_THE_NETWORK if home.environ.get(name) or home.environ.get(name.lower())]
     if network:
         how = "a line NAME=value above ours in the crontab"
         if isinstance(timer, SystemdTimer):
@@ -194,26 +194,12 @@ def _others(timers: Timers, chosen: Timer) -> Iterator[str]:
             yield f"{place_of(timer)} starts this home, too; remove it with: {remove}"
 
 
-def place_of(timer: Timer) -> str:
-    """Say where a timer is installed."""
-    if isinstance(timer, SystemdTimer):
-        return str(timer.folder / f"{timer.name}.timer")
-    return "your crontab"
-
-
-def option_of(timer: Timer) -> str:
-    """Give the options of `filesync schedule` that name a timer."""
-    if isinstance(timer, SystemdTimer):
-        return "--systemd --system" if timer.service else "--systemd"
-    return "--cron"
-
-
-def _last_start(world: World) -> tuple[str | None, int | None]:
+def _last_start(home: Home) -> tuple[str | None, int | None]:
     """Tell when `filesync sync` was last started here, and its exit code (None while it runs, or when it died)."""
     from filesync.store.endpoints import last_start  # noqa: PLC0415  only `show` needs SQLite
 
-    if world.database_path.exists():
-        with contextlib.suppress(StoreError), world.reading() as database:  # `sync` says what is wrong with it
+    if home.database_path.exists():
+        with contextlib.suppress(StoreError), home.reading() as database:  # `sync` says what is wrong with it
             return last_start(database)
     return None, None
 
@@ -244,12 +230,12 @@ def _said_of(timer: Timer, installed: str | None, problem: str | None) -> str:
     return f"installed, but otherwise: {place_of(timer)}\n{installed.rstrip()}"
 
 
-def _said_of_start(world: World, last: tuple[str | None, int | None]) -> str:
+def _said_of_start(home: Home, last: tuple[str | None, int | None]) -> str:
     started, code = last
     if started is None:
         return "no sync has run in this home yet"
     how = "it has not ended" if code is None else f"exit code {code}"
-    return f"sync last started {minute(started)} UTC, {ago(started, world.clock.now())}; {how}"
+    return f"sync last started {minute(started)} UTC, {ago(started, home.clock.now())}; {how}"
 
 
 def _in_words(every: int) -> str:

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.cli.costs import Cost, costs
+from filesync.app.costs import Cost, costs
+from filesync.app.home import Home
 from filesync.cli.options import AsJson
-from filesync.cli.output import show_document
-from filesync.cli.world import World
-from filesync.clock import Stop
-from filesync.errors import FilesyncError, LocalFileError
+from filesync.cli.output.rows import show_document
+from filesync.cli.terminal import home_and_terminal
+from filesync.errors import LocalFileError
 from filesync.settings import DEFAULTS, find_home
 from filesync.variables import is_secret
 
@@ -43,20 +43,20 @@ def init(
       filesync init
       filesync init /srv/filesync
     """  # noqa: D301  \b is Typer's mark
-    world: World = ctx.obj
-    given = folder or world.options.home or world.environ.get("FILESYNC_HOME") or str(world.cwd)
-    home = find_home(given, world.environ, world.cwd)
-    world.check_owner(home)
+    home, terminal = home_and_terminal(ctx)
+    given = folder or home.options.home or home.environ.get("FILESYNC_HOME") or str(home.cwd)
+    path = find_home(given, home.environ, home.cwd)
+    home.check_owner(path)
     try:
-        written = [*_make_folders(home), *_write_examples(home)]
+        written = [*_make_folders(path), *_write_examples(path)]
     except OSError as exc:
-        raise LocalFileError(f"{exc.filename or home}: cannot be created: {exc.strerror}") from exc
-    for path in written:
-        world.write(f"{path}\n")
+        raise LocalFileError(f"{exc.filename or path}: cannot be created: {exc.strerror}") from exc
+    for each in written:
+        terminal.write(f"{each}\n")
     if not written:
-        world.note(f"{home}: everything is there already")
-    if not (home / "config" / "connector.yaml").exists():
-        world.note(_NEXT.format(home=home))
+        terminal.note(f"{path}: everything is there already")
+    if not (path / "config" / "connector.yaml").exists():
+        terminal.note(_NEXT.format(home=path))
 
 
 @app.command("check")
@@ -66,66 +66,49 @@ def check(ctx: typer.Context, *, json: AsJson = False) -> None:
     All mistakes are named at once on stderr, with exit code 78. No service is asked: that is
     `filesync endpoints check`.
     """
-    world: World = ctx.obj
-    config = world.config
-    found = costs(world)
-    logins = [*missing_logins(world)]
+    from filesync.app.logins import missing_logins  # noqa: PLC0415  only this check opens providers
+
+    home, terminal = home_and_terminal(ctx)
+    config = home.config
+    home.check_authorities()
+    found = costs(home)
+    logins = [*missing_logins(home)]
     if json:
         document = {
             "notices": [*map(str, config.notices), *logins],
             "endpoints": [each.to_json() for each in found],
         }
-        show_document(world, {"ok": True, "file": str(world.config_path), **document})
+        show_document(terminal, {"ok": True, "file": str(home.config_path), **document})
         return
     for notice in (*config.notices, *logins):
-        world.note(f"note: {notice}")
+        terminal.note(f"note: {notice}")
     active = sum(endpoint.is_active for endpoint in config.endpoints)
     sets = f", {_counted(len(config.sets), 'set')}" if config.sets else ""
-    world.write(f"{world.config_path}: ok, {_counted(len(config.endpoints), 'endpoint')}, {active} active{sets}\n")
+    terminal.write(f"{home.config_path}: ok, {_counted(len(config.endpoints), 'endpoint')}, {active} active{sets}\n")
     for each in found:
-        world.write(f"{_said(each)}\n")
-
-
-def missing_logins(world: World) -> Iterator[str]:
-    """Name what the active endpoints' logins lack, as far as that shows without asking a service."""
-    from filesync.http import Counters  # noqa: PLC0415  only this check opens providers
-    from filesync.sync.opening import opener  # noqa: PLC0415  as above
-
-    open_provider = opener(world.config, world.clock, world.random, world.redactor, world.log)
-    for declared in world.config.sets:
-        try:
-            if declared.template.is_active:
-                open_provider.open_set(declared, Stop(world.clock))
-        except FilesyncError as exc:
-            yield f"{declared.name}: {exc}"
-    for endpoint in world.config.endpoints:
-        if not endpoint.is_active:
-            continue
-        try:
-            open_provider(endpoint, Stop(world.clock), Counters())
-        except FilesyncError as exc:
-            yield f"{endpoint.name}: {exc}"
+        terminal.write(f"{_said(each)}\n")
 
 
 @app.command("show")
 def show(ctx: typer.Context, *, json: AsJson = False) -> None:
     """Show the effective settings and endpoints as YAML, secrets masked."""
-    world: World = ctx.obj
-    document = _effective(world)
+    home, terminal = home_and_terminal(ctx)
+    document = _effective(home)
     if json:
-        show_document(world, document)
+        show_document(terminal, document)
         return
     import yaml  # noqa: PLC0415  only YAML needs it
 
     text = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=1000)
-    world.write(world.redactor.scrub(text))
+    terminal.write(home.redactor.scrub(text))
 
 
 def schema(ctx: typer.Context) -> None:
     """Print the JSON Schema of connector.yaml, for editors and other checkers."""
     from filesync.config.schema import schema as make_schema  # noqa: PLC0415  pydantic only where it is needed
 
-    ctx.obj.write(json_module.dumps(make_schema(), ensure_ascii=False, indent=2) + "\n")
+    _, terminal = home_and_terminal(ctx)
+    terminal.write(json_module.dumps(make_schema(), ensure_ascii=False, indent=2) + "\n")
 
 
 def _make_folders(home: Path) -> Iterator[Path]:
@@ -154,33 +137,33 @@ def _examples() -> Sequence[Traversable]:
     return [each for each in folder.iterdir() if each.is_file() and not each.name.startswith(("_", "."))]
 
 
-def _effective(world: World) -> Mapping[str, Any]:
+def _effective(home: Home) -> Mapping[str, Any]:
     from filesync.cli.endpoints import set_to_row, to_row  # noqa: PLC0415  pydantic only where it is needed
     from filesync.config import notify  # noqa: PLC0415  as above
     from filesync.config.keeping import in_words  # noqa: PLC0415  as above
 
-    settings = world.settings
+    settings = home.settings
     said = ("schedule_in_words", "filters_in_words", "is_set", "set")
-    declared = [*map(to_row, world.config.endpoints), *map(set_to_row, world.config.sets)]
+    declared = [*map(to_row, home.config.endpoints), *map(set_to_row, home.config.sets)]
     rows = ({k: v for k, v in each.items() if k not in said} for each in declared)
     return {
-        "home": str(world.home),
-        "config": str(world.config_path),
+        "home": str(home.path),
+        "config": str(home.config_path),
         "database": str(settings.database_path),
         "environment": {name: _shown(name, settings.variables.get(name) or DEFAULTS[name]) for name in DEFAULTS},
-        "rate_limit_percent": world.config.rate_limit_percent,
-        "retention": in_words(world.config.retention),
-        "credentials": {name: each.shown(_MASK) for name, each in world.config.credentials.items()},
-        "notify": {each.name: notify.in_words(each, _MASK) for each in world.config.notify},
-        "endpoints": [{**row, "notify": told} for row, told in zip(rows, _told(world), strict=True)],
+        "rate_limit_percent": home.config.rate_limit_percent,
+        "retention": in_words(home.config.retention),
+        "credentials": {name: each.shown(_MASK) for name, each in home.config.credentials.items()},
+        "notify": {each.name: notify.in_words(each, _MASK) for each in home.config.notify},
+        "endpoints": [{**row, "notify": told} for row, told in zip(rows, _told(home), strict=True)],
     }
 
 
-def _told(world: World) -> Iterator[Mapping[str, Any]]:
+def _told(home: Home) -> Iterator[Mapping[str, Any]]:
     """Say of each endpoint, then of each set, who is told about it; of a global target its name is enough."""
     from filesync.config import notify  # noqa: PLC0415  pydantic only where it is needed
 
-    for each in (*world.config.endpoints, *(one.template for one in world.config.sets)):
+    for each in (*home.config.endpoints, *(one.template for one in home.config.sets)):
         yield {target.name: notify.in_words(target, _MASK) if target.own else True for target in each.notify}
 
 

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer  # noqa: TID251  the command layer
 
+from filesync.app.home import Home
 from filesync.cli.options import AsJson
-from filesync.cli.output import Form, choose, show_document
-from filesync.cli.world import World
+from filesync.cli.output.rows import Form, choose, show_document
+from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.store import snapshots
 from filesync.store.succession import Succession
 from filesync.tilde import expanded
@@ -35,43 +36,45 @@ def snapshot(
       filesync snapshot /backup/connector.db
       filesync snapshot --restore /backup/connector.db
     """  # noqa: D301  \b is Typer's mark
-    world: World = ctx.obj
+    home, terminal = home_and_terminal(ctx)
     form = choose(json=json)
-    file = world.cwd / expanded(path, "PATH")
-    (_restore if restore else _take)(world, file, form, force=force)
+    file = home.cwd / expanded(path, "PATH")
+    (_restore if restore else _take)(home, terminal, file, form, force=force)
 
 
-def _take(world: World, file: Path, form: Form, *, force: bool) -> None:
-    copy = snapshots.take(world.database_path, file, mode=world.settings.file_mode, replace=force)
+def _take(home: Home, terminal: Terminal, file: Path, form: Form, *, force: bool) -> None:
+    copy = snapshots.take(home.database_path, file, mode=home.settings.file_mode, replace=force)
     if form is Form.JSON:
-        show_document(world, {"path": str(copy.path), "feed": copy.feed, "seq": copy.seq, "bytes": copy.size})
+        show_document(terminal, {"path": str(copy.path), "feed": copy.feed, "seq": copy.seq, "bytes": copy.size})
     else:
-        world.write(f"{copy.path}: {copy.size:,} bytes, the feed up to seq {copy.seq}\n")
+        terminal.write(f"{copy.path}: {copy.size:,} bytes, the feed up to seq {copy.seq}\n")
 
 
-def _restore(world: World, file: Path, form: Form, *, force: bool) -> None:
-    done = snapshots.restore(file, world.database_path, replace=force)
-    world.keep_others_out()  # the copy may have been anybody's
+def _restore(home: Home, terminal: Terminal, file: Path, form: Form, *, force: bool) -> None:
+    done = snapshots.restore(file, home.database_path, replace=force)
+    home.keep_others_out()  # the copy may have been anybody's
     feed, before = done.feed, str(done.before) if done.before else None
     facts = {"feed": feed.feed, "seq": feed.seq, "next_seq": feed.next_seq, "before": before}
-    world.log.info("restore", **facts)
+    home.log.info("restore", **facts)
     if form is Form.JSON:
-        shown = {"path": str(world.database_path), **facts}
-        show_document(world, {**shown, "is_shorter": feed.is_shorter, "must_reload": feed.astray})
+        shown = {"path": str(home.database_path), **facts}
+        show_document(terminal, {**shown, "is_shorter": feed.is_shorter, "must_reload": feed.astray})
         return
-    world.write(f"{world.database_path}: restored, the feed up to seq {feed.seq}; the next is {feed.next_seq}\n")
+    terminal.write(f"{home.database_path}: restored, the feed up to seq {feed.seq}; the next is {feed.next_seq}\n")
     if done.before:
-        world.note(f"what was there is in {done.before}")
+        terminal.note(f"what was there is in {done.before}")
     if feed.is_shorter:
-        _tell_readers(world, feed)
+        _tell_readers(terminal, feed)
 
 
-def _tell_readers(world: World, feed: Succession) -> None:
+def _tell_readers(terminal: Terminal, feed: Succession) -> None:
     """Say who must read the inventory afresh, and how each goes on."""
     place = feed.seq if feed.feed is None else f"{feed.feed}:{feed.seq}"
-    world.note(
+    terminal.note(
         f"whoever has read the feed beyond seq {feed.seq}, by changes --since, SQL or notifications: read the "
         f"inventory afresh, drop what is not in it, then go on with --since {place}"
     )
     for name in feed.astray:
-        world.note(f"consumer {name} has, or may have: when it has read afresh, filesync consumers set {name} {place}")
+        terminal.note(
+            f"consumer {name} has, or may have: when it has read afresh, filesync consumers set {name} {place}"
+        )

@@ -7,17 +7,16 @@ from typing import Annotated, Any
 import typer  # noqa: TID251  the command layer
 
 from filesync.ages import ago, length, until
-from filesync.cli.choice import check_names
-from filesync.cli.idle import has_logins
+from filesync.app.endpoint_names import check_names
+from filesync.app.endpoint_status import endpoint_statuses, login_warnings_by_endpoint, to_documents
+from filesync.app.home import Home
 from filesync.cli.moments import minute
 from filesync.cli.options import AsJson, EndpointNames
-from filesync.cli.output import Form, View, choose, show
-from filesync.cli.table import Column
-from filesync.cli.world import World
-from filesync.config.file import service_of
+from filesync.cli.output.rows import Form, View, choose, show
+from filesync.cli.output.table import Column
+from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.schedule import ManualSchedule
-from filesync.status import Status, describe, describe_set, schedule_in_words, type_in_words
-from filesync.store import queries
+from filesync.status import Status, schedule_in_words, type_in_words
 
 _ERROR_WIDTH = 36  # of the table; a longer error is said in full below it
 _MOODS: Mapping[str, str] = {
@@ -58,69 +57,20 @@ def status(
       filesync status --json | jq '.endpoints[] | {name, state, complete_as_of}'
     """  # noqa: D301  \b is Typer's mark
     form = choose(json=json)
-    world: World = ctx.obj
-    statuses = _chosen(endpoint_statuses(world), endpoint)
-    now, warnings = world.clock.now(), _login_warnings(world)
-    documents = _documents(statuses, warnings)
+    home, terminal = home_and_terminal(ctx)
+    statuses = _chosen(endpoint_statuses(home), endpoint)
+    now, warnings = home.clock.now(), login_warnings_by_endpoint(home)
+    documents = to_documents(statuses, warnings)
     rows = [{**row, "_schedule": each.schedule} for row, each in zip(documents, statuses, strict=True)]
     view = _WHY if why and not json else View("endpoints", _columns(now), nothing="no endpoint is configured")
-    show(world, form, view, documents if json else rows)
+    show(terminal, form, view, documents if json else rows)
     if form is Form.TABLE:
         for warning in sorted(set(warnings.values())):
-            world.complain(warning)
-    if world.stdout_width is not None and form is Form.TABLE and not (why or check):
-        _spell_out(world, rows)
-    if check and not _all_well(world, statuses):
+            terminal.complain(warning)
+    if terminal.width is not None and form is Form.TABLE and not (why or check):
+        _spell_out(terminal, rows)
+    if check and not _all_well(home, terminal, statuses):
         raise typer.Exit(1)
-
-
-def status_documents(world: World) -> list[Mapping[str, Any]]:
-    """Describe every endpoint as `status --json` does."""
-    return _documents(endpoint_statuses(world), _login_warnings(world))
-
-
-def endpoint_statuses(world: World) -> list[Status]:
-    """Describe every endpoint as of now; without a database none has run yet."""
-    endpoints, now = world.endpoints(), world.clock.now()
-    if not world.database_path.exists():
-        world.note("no sync has run in this home yet; start one with: filesync sync")
-        return [*describe(endpoints, [], frozenset(), now), *_set_statuses(world)]
-    with world.reading() as database:
-        rows = queries.statuses(database)
-    ids = (row["endpoint_id"] for row in rows if row["running_since"] is not None)
-    running = frozenset(id_ for id_ in ids if world.is_running(id_))
-    return [*describe(endpoints, rows, running, now), *_set_statuses(world)]
-
-
-def _documents(statuses: Sequence[Status], warnings: Mapping[str, str]) -> list[Mapping[str, Any]]:
-    return [{**each.to_json(), "login_warning": warnings.get(each.name)} for each in statuses]
-
-
-def _set_statuses(world: World) -> list[Status]:
-    """Describe the sets that nobody knows the members of yet, and those whose service was last asked in vain."""
-    if not world.config.sets:
-        return []
-    from filesync.sync.expansion import next_due_at  # noqa: PLC0415  few files have sets
-
-    answered, now = world.answered(), world.clock.now()
-    statuses = []
-    for each in world.config.sets:
-        answer = answered.get(each.source)
-        error = (answer.error_type, answer.error_message or "") if answer and answer.error_type else None
-        if error or answer is None or answer.answered_at is None:
-            statuses.append(describe_set(each, error, next_due_at(answer, now), now))
-    return statuses
-
-
-def _login_warnings(world: World) -> Mapping[str, str]:
-    """Say of each endpoint whose login ends soon that it does."""
-    if not has_logins(world):
-        return {}
-    from filesync.cli.logins import login_warnings  # noqa: PLC0415  only a person's login can end
-
-    warnings = login_warnings(world)
-    found = {each.name: warnings.get((service_of(each.kind), each.credentials)) for each in world.endpoints()}
-    return {name: warning for name, warning in found.items() if warning}
 
 
 def _chosen(statuses: Sequence[Status], names: Sequence[str] | None) -> list[Status]:
@@ -130,21 +80,21 @@ def _chosen(statuses: Sequence[Status], names: Sequence[str] | None) -> list[Sta
     return [each for each in statuses if each.name in names]
 
 
-def _spell_out(world: World, rows: Sequence[Mapping[str, Any]]) -> None:
+def _spell_out(terminal: Terminal, rows: Sequence[Mapping[str, Any]]) -> None:
     """Say errors in full that the table may have cut."""
     for row in rows:
         if len(_trouble(row)) > _ERROR_WIDTH:
-            world.note(f"{row['name']}: {_trouble(row)}")
+            terminal.note(f"{row['name']}: {_trouble(row)}")
 
 
-def _all_well(world: World, statuses: Sequence[Status]) -> bool:
+def _all_well(home: Home, terminal: Terminal, statuses: Sequence[Status]) -> bool:
     """Name on stderr whatever a person should look at."""
     alarming = [each for each in statuses if each.alarming]
     for each in alarming:
         reason = each.late if each.state in {"stale", "never"} else each.facts["error_message"]
-        world.complain(f"{each.name}: {each.state}: {_cut(reason or 'no reason is known')}")
-    if not world.database_path.exists() and any(_runs_by_itself(each) for each in statuses):
-        world.complain("no sync has run in this home yet")
+        terminal.complain(f"{each.name}: {each.state}: {_cut(reason or 'no reason is known')}")
+    if not home.database_path.exists() and any(_runs_by_itself(each) for each in statuses):
+        terminal.complain("no sync has run in this home yet")
         return False
     return not alarming
 

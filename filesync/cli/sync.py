@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.cli.choice import check_names
-from filesync.cli.idle import has_logins, keep_logins_alive
-from filesync.cli.nobody import Nobody
+from filesync.app.endpoint_names import check_names
+from filesync.app.home import Home
+from filesync.app.keep_alive import has_logins, keep_logins_alive
+from filesync.app.start_log import StartLog
 from filesync.cli.options import AsJson, EndpointNames
-from filesync.cli.start_log import StartLog
-from filesync.cli.world import World
+from filesync.cli.quick_start import forget_targets, read_source, record_idle
+from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.clock import Stop
 from filesync.errors import LocalFileError, StoppedError, StoreError, UsageError
 from filesync.signals import Caught, stopping
@@ -28,7 +29,7 @@ _MOST_NAMED = 10  # of the endpoints that are new in a set
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from filesync.cli.notifying import Notifier
+    from filesync.app.notifier import Notifier
     from filesync.config import Endpoint, EndpointSet
     from filesync.http.counters import Counters
     from filesync.model import Member
@@ -67,10 +68,10 @@ def sync(  # noqa: PLR0913  one parameter for each option
     """Run every endpoint that is due, once, and exit.
 
     Exit codes: 0 done, or nothing due, or another run holds the endpoint; 1 an endpoint failed; 3 one was only
-    partly listed; 75 every failure was temporary; 77 a login is needed; 78 the configuration is wrong; 130/143
-    stopped by a signal.
+    partly listed; 75 every failure was temporary; 77 a login is needed; 78 the configuration is wrong;
+    129/130/143 stopped by a signal.
     """
-    world: World = ctx.obj
+    home, terminal = home_and_terminal(ctx)
     names = tuple(dict.fromkeys(endpoint or ()))
     choice = Choice(
         names=names,
@@ -81,22 +82,23 @@ def sync(  # noqa: PLR0913  one parameter for each option
         accept_identity=accept_identity,
     )
     _check(choice)
-    with StartLog(world, by_hand=choice.by_hand, dry_run=dry_run) as start_log:
-        if not world.config.sets:  # else more names are known once the sets were asked for
-            check_names(choice.names, [e.name for e in world.config.endpoints])
-        notifier = _notifier(world, choice, dry_run=dry_run)
-        with notifier.watching(), _database_for(world, dry_run=dry_run) as path:
-            report, code = _run(world, choice, path, _Watchers(start_log, notifier))
-        _tell(world, choice, report, dry_run=dry_run)
+    source = read_source(home)
+    with StartLog(home, by_hand=choice.by_hand, dry_run=dry_run) as start_log:
+        if not home.config.sets:  # else more names are known once the sets were asked for
+            check_names(choice.names, [e.name for e in home.config.endpoints])
+        notifier = _notifier(home, choice, dry_run=dry_run)
+        with notifier.watching(), _database_for(home, dry_run=dry_run) as path:
+            report, code = _run(home, terminal, choice, path, _Watchers(start_log, notifier))
+        _tell(terminal, choice, report, dry_run=dry_run)
         if not dry_run and code < _STOPPED:
-            code = keep_logins_alive(world) or code
-        if not dry_run:
-            world.keep_config()
+            code = keep_logins_alive(home) or code
         code = notifier.finish(report, code)
+        if not dry_run and code < _STOPPED:
+            _settle_idle(home, choice, source)
         if not dry_run and code < _STOPPED and report.outcomes:
-            _prune(world)
+            _prune(home, terminal)
         if json:  # at the very end: whatever becomes of the output, the work is done, and people were told
-            code = _show_json(world, report, code, dry_run=dry_run)
+            code = _show_json(terminal, report, code, dry_run=dry_run)
         start_log.ended(report, code)
     if report.abandoned or notifier.abandoned:
         settle()
@@ -109,27 +111,49 @@ class _Watchers:
     """Who follows a start: its lines in the log, and those who are told about it."""
 
     log: StartLog
-    notifier: "Notifier | Nobody"
+    notifier: "Notifier | _NullNotifier"
 
 
-def _notifier(world: World, choice: Choice, *, dry_run: bool) -> "Notifier | Nobody":
-    """Choose who tells about this start."""
-    is_silent = dry_run or choice.max_files is not None
-    if is_silent or not world.config.targets():
-        return Nobody(world, is_silent=is_silent)
-    from filesync.cli.notifying import Notifier  # noqa: PLC0415  most starts have nobody to tell
+class _NullNotifier:
+    """Stands where a Notifier would when nobody is to be notified."""
 
-    return Notifier(world, choice)
+    abandoned = False
+
+    def watching(self) -> "AbstractContextManager[None]":
+        return nullcontext()
+
+    def begin_endpoint(self, _endpoint: "Endpoint", _endpoint_id: int) -> None:
+        """Notify nobody."""
+
+    def finish(self, _report: Report, code: int) -> int:
+        return code
 
 
-def _prune(world: World) -> None:
+def _notifier(home: Home, choice: Choice, *, dry_run: bool) -> "Notifier | _NullNotifier":
+    """Choose who notifies about this start; a dry run and a trial notify nobody."""
+    if dry_run or choice.max_files is not None or not home.config.targets():
+        return _NullNotifier()
+    from filesync.app.notifier import Notifier  # noqa: PLC0415  most starts have nobody to tell
+
+    return Notifier(home, choice)
+
+
+def _settle_idle(home: Home, choice: Choice, source: bytes) -> None:
+    """Forget who is no longer to be notified, and let the starts that follow end at once while nothing is due."""
+    if choice.max_files is None and not home.config.targets():
+        forget_targets(home)
+        if not choice.by_hand:
+            record_idle(home, source)
+
+
+def _prune(home: Home, terminal: Terminal) -> None:
     """Drop old rows now and then; that it fails is said, and fails no sync."""
-    from filesync.cli.upkeep import prune_now_and_then  # noqa: PLC0415  a start with nothing due has nothing to drop
+    from filesync.app.auto_prune import prune_now_and_then  # noqa: PLC0415  a start with nothing due has nothing to drop
 
     try:
-        prune_now_and_then(world)
+        prune_now_and_then(home)
     except StoreError as exc:
-        world.complain(f"old rows could not be dropped: {exc}")
+        terminal.complain(f"old rows could not be dropped: {exc}")
 
 
 def _check(choice: Choice) -> None:
@@ -147,11 +171,11 @@ def _check(choice: Choice) -> None:
 
 
 @contextmanager
-def _database_for(world: World, *, dry_run: bool) -> "Iterator[Path]":
+def _database_for(home: Home, *, dry_run: bool) -> "Iterator[Path]":
     """Name the database to work on; a dry run gets a private copy."""
-    path = world.database_path
+    path = home.database_path
     if not dry_run:
-        world.keep_others_out()
+        home.keep_others_out()
         yield path
         return
     import tempfile  # noqa: PLC0415  only a dry run needs it
@@ -163,26 +187,26 @@ def _database_for(world: World, *, dry_run: bool) -> "Iterator[Path]":
         yield copy
 
 
-def _run(world: World, choice: Choice, path: Path, watchers: "_Watchers") -> tuple[Report, int]:
-    stop, opener = Stop(world.clock), _LazyOpener(world, watchers.log.began)
-    with stopping(stop.request) as caught, _progress(world) as on_tick:
+def _run(home: Home, terminal: Terminal, choice: Choice, path: Path, watchers: "_Watchers") -> tuple[Report, int]:
+    stop, opener = Stop(home.clock), _LazyOpener(home, watchers.log.began)
+    with stopping(stop.request) as caught, _progress(home, terminal) as on_tick:
         start = Start(
-            endpoints=world.config.endpoints,
+            endpoints=home.config.endpoints,
             database_path=path,
             choice=choice,
-            clock=world.clock,
+            clock=home.clock,
             stop=stop,
             open_provider=opener,
-            concurrency=world.settings.max_concurrent_syncs,
+            concurrency=home.settings.max_concurrent_syncs,
             on_tick=on_tick,
             code_of=lambda report: _code(report, caught),
-            sets=world.config.sets,
+            sets=home.config.sets,
             find_members=opener.members,
             check_names=lambda known: check_names(choice.names, known),
-            log=world.log,
-            run_id=world.run_id,
+            log=home.log,
+            run_id=home.run_id,
             on_begin=watchers.notifier.begin_endpoint,
-            on_upgrade=world.tell_upgrade,
+            on_upgrade=home.tell_upgrade,
         )
         try:
             report = sync_due(start)
@@ -190,21 +214,21 @@ def _run(world: World, choice: Choice, path: Path, watchers: "_Watchers") -> tup
             exc.exit_code = caught.exit_code or exc.exit_code
             raise
         if opener.was_used:
-            _log(world, report)
+            _log(home, report)
         return report, _code(report, caught)
 
 
-def _log(world: World, report: Report) -> None:
+def _log(home: Home, report: Report) -> None:
     """Leave a line for each set that was asked for, and for each login that ends soon."""
     for expansion in report.expansions:
-        write = world.log.error if expansion.error_type else world.log.info
+        write = home.log.error if expansion.error_type else home.log.info
         write("set_asked", **_to_news(expansion))
-    if not has_logins(world):
+    if not has_logins(home):
         return
-    from filesync.cli.logins import login_warnings  # noqa: PLC0415  only a person's login can end
+    from filesync.app.logins import login_warnings  # noqa: PLC0415  only a person's login can end
 
-    for warning in login_warnings(world).values():
-        world.log.warning("login_warning", message=warning)
+    for warning in login_warnings(home).values():
+        home.log.warning("login_warning", message=warning)
 
 
 def _code(report: Report, caught: Caught) -> int:
@@ -214,8 +238,8 @@ def _code(report: Report, caught: Caught) -> int:
 class _LazyOpener:
     """The opener of this start, made when something is really opened: until then no library of the network is."""
 
-    def __init__(self, world: World, began: "Callable[[], None]") -> None:
-        self._world = world
+    def __init__(self, home: Home, began: "Callable[[], None]") -> None:
+        self._home = home
         self._began = began
         self._made: Opener | None = None
         self._lock = Lock()
@@ -236,40 +260,40 @@ class _LazyOpener:
                 from filesync.sync.opening import opener  # noqa: PLC0415  a start with nothing due needs no HTTP
 
                 self._began()
-                world = self._world
-                self._made = opener(world.config, world.clock, world.random, world.redactor, world.log)
+                home = self._home
+                self._made = opener(home.config, home.clock, home.random, home.redactor, home.log)
             return self._made
 
 
-def _progress(world: World) -> "AbstractContextManager[Callable[[Sequence[Running]], None]]":
-    if world.options.quiet or world.options.verbose or not world.stderr_is_terminal:  # -v shows the log's lines instead
+def _progress(home: Home, terminal: Terminal) -> "AbstractContextManager[Callable[[Sequence[Running]], None]]":
+    if not terminal.has_progress:
         return nullcontext(lambda _: None)
-    from filesync.cli.progress import live_progress  # noqa: PLC0415  Rich only on a terminal
+    from filesync.cli.output.progress import live_progress  # noqa: PLC0415  Rich only on a terminal
 
-    return live_progress(world)
+    return live_progress(terminal, home.clock)
 
 
-def _tell(world: World, choice: Choice, report: Report, *, dry_run: bool) -> None:
+def _tell(terminal: Terminal, choice: Choice, report: Report, *, dry_run: bool) -> None:
     """Say nothing of a scheduled sync that went well; one line of anything else."""
-    by_hand = choice.by_hand or world.stderr_is_terminal or dry_run
+    by_hand = choice.by_hand or terminal.stderr_is_terminal or dry_run
     for expansion in report.expansions:
         for line in _news(expansion):
-            (world.note if by_hand else world.detail)(line)
+            (terminal.note if by_hand else terminal.detail)(line)
         if expansion.error_type:
-            world.complain(f"{expansion.set_name}: failed: {expansion.error_message}")
+            terminal.complain(f"{expansion.set_name}: failed: {expansion.error_message}")
     for outcome in report.outcomes:
         line = f"{outcome.endpoint}: {_sentence(outcome, dry_run=dry_run)}"
         if _is_bad(outcome):
-            world.complain(line)
+            terminal.complain(line)
         elif by_hand:
-            world.note(line)
+            terminal.note(line)
         else:
-            world.detail(line)
-        world.detail(f"{outcome.endpoint}: {_effort(outcome)}")
+            terminal.detail(line)
+        terminal.detail(f"{outcome.endpoint}: {_effort(outcome)}")
     for name, why in report.skipped:
-        (world.note if by_hand else world.detail)(f"{name}: skipped: {why}")
+        (terminal.note if by_hand else terminal.detail)(f"{name}: skipped: {why}")
     if not report.outcomes and not report.skipped and not any(each.error_type for each in report.expansions):
-        (world.note if by_hand else world.detail)("nothing is due")
+        (terminal.note if by_hand else terminal.detail)("nothing is due")
 
 
 def _news(expansion: "Expansion") -> "Iterator[str]":
@@ -310,9 +334,9 @@ def _effort(outcome: "Outcome") -> str:
     )
 
 
-def _show_json(world: World, report: Report, code: int, *, dry_run: bool) -> int:
+def _show_json(terminal: Terminal, report: Report, code: int, *, dry_run: bool) -> int:
     """Write what happened; give the exit code, which says so when that could not be written."""
-    from filesync.cli.output import show_document  # noqa: PLC0415  as the other commands do
+    from filesync.cli.output.rows import show_document  # noqa: PLC0415  as the other commands do
 
     document = {
         "dry_run": dry_run,
@@ -322,12 +346,12 @@ def _show_json(world: World, report: Report, code: int, *, dry_run: bool) -> int
         "sets": [_to_news(each) for each in report.expansions],
     }
     try:
-        show_document(world, document)
-        world.flush()
+        show_document(terminal, document)
+        terminal.flush()
     except ReaderGoneError:
         return code
     except LocalFileError as exc:
-        world.complain(str(exc))
+        terminal.complain(str(exc))
         return code or exc.exit_code
     return code
 

@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.cli.choice import check_names
+from filesync.app.endpoint_names import check_names
 from filesync.cli.options import AsJson, AsJsonLines, EndpointNames
-from filesync.cli.output import Form, View, choose, show, show_document
-from filesync.cli.table import Column
+from filesync.cli.output.rows import Form, View, choose, show, show_document
+from filesync.cli.output.table import Column
+from filesync.cli.terminal import home_and_terminal
 from filesync.clock import Stop
 from filesync.errors import StoppedError, UsageError
 from filesync.signals import Caught, stopping
 from filesync.store.verification import Kind
 from filesync.sync.judging import Finding, Verdict
+from filesync.sync.start import first_code
 
 if TYPE_CHECKING:
-    from filesync.cli.world import World
+    from filesync.app.home import Home
+    from filesync.cli.terminal import Terminal
     from filesync.config import Endpoint
     from filesync.sync.verifying import Cost, Share, Verified, Verifier
 
@@ -44,7 +47,8 @@ def verify(  # noqa: PLR0913  one parameter for each option
     shown as behind, and is no failure. Nothing is written but by --repair.
 
     Exit codes: 0 nothing drifted; 1 something did, repaired or not, or an endpoint could not be verified; 3 something
-    could not be looked up; 75 it was temporary; 77 a login is needed; 130/143 stopped by a signal.
+    could not be looked up; 75 it was temporary; 77 a login is needed; 78 the configuration is wrong; 129/130/143
+    stopped by a signal.
 
     \b
     Examples:
@@ -52,16 +56,16 @@ def verify(  # noqa: PLR0913  one parameter for each option
       filesync verify --endpoint "Project 0001" --all --repair
       filesync verify --sample 500 --json
     """  # noqa: D301  \b is Typer's mark
-    world: World = ctx.obj
+    home, terminal = home_and_terminal(ctx)
     form = choose(json=json, jsonl=jsonl)
     if everything and sample is not None:
         raise UsageError("--all and --sample exclude each other")
     share = _share(sample, everything=everything)
-    results = list(_verified(world, endpoint or (), share, repair=repair))
-    code = next((code for code in (77, 1, 75, 3) if any(code in each.exit_codes() for each in results)), 0)
-    _show(world, form, results, code)
+    results = list(_verified(home, terminal, endpoint or (), share, repair=repair))
+    code = first_code({code for each in results for code in each.exit_codes()})
+    _show(terminal, form, results, code)
     for each in results:
-        _tell(world, each, by_hand=bool(endpoint), repair=repair)
+        _tell(terminal, each, by_hand=bool(endpoint), repair=repair)
     raise typer.Exit(code)
 
 
@@ -83,19 +87,21 @@ def _share(sample: str | None, *, everything: bool) -> "Share":
     raise UsageError(f"--sample {sample[:40]!r}: give a part such as 5%, above 0 and up to 100%, or a number of files")
 
 
-def _verified(world: "World", names: Sequence[str], share: "Share", *, repair: bool) -> "Iterator[Verified]":
-    endpoints = _chosen(world, names)
-    stop = Stop(world.clock)
-    with stopping(stop.request) as caught, _progress(world) as tick:
-        verifier = _verifier(world, stop, tick)
+def _verified(
+    home: "Home", terminal: "Terminal", names: Sequence[str], share: "Share", *, repair: bool
+) -> "Iterator[Verified]":
+    endpoints = _chosen(home, names)
+    stop = Stop(home.clock)
+    with stopping(stop.request) as caught, _progress(terminal) as tick:
+        verifier = _verifier(home, terminal, stop, tick)
         for endpoint in endpoints:
-            yield _verify_one(verifier, endpoint, share, world, caught, repair=repair)
+            yield _verify_one(verifier, endpoint, share, home, caught, repair=repair)
 
 
 def _verify_one(  # noqa: PLR0913  what one endpoint needs
-    verifier: "Verifier", endpoint: "Endpoint", share: "Share", world: "World", caught: Caught, *, repair: bool
+    verifier: "Verifier", endpoint: "Endpoint", share: "Share", home: "Home", caught: Caught, *, repair: bool
 ) -> "Verified":
-    read_as = world.identity_of(endpoint)
+    read_as = home.identity_of(endpoint)
     try:
         verified = verifier.verify(endpoint, share, read_as)
         if repair and verified.drifted() and not verified.error_type:
@@ -103,61 +109,61 @@ def _verify_one(  # noqa: PLR0913  what one endpoint needs
     except StoppedError as exc:
         exc.exit_code = caught.exit_code or exc.exit_code
         raise
-    _log(world, verified)
+    _log(home, verified)
     return verified
 
 
-def _chosen(world: "World", names: Sequence[str]) -> "list[Endpoint]":
+def _chosen(home: "Home", names: Sequence[str]) -> "list[Endpoint]":
     """Give the endpoints of these names, or in sets of these names; else every active one."""
-    with world.reading():  # that there is a database is said once
-        endpoints = world.endpoints()
-    sets = [each.name for each in world.config.sets]
+    with home.reading():  # that there is a database is said once
+        endpoints = home.endpoints()
+    sets = [each.name for each in home.config.sets]
     check_names(names, [*sets, *(each.name for each in endpoints)])
     if not names:
         return [each for each in endpoints if each.is_active and not each.archived_at]
     return [each for each in endpoints if {each.name, each.membership and each.membership.set_name} & {*names}]
 
 
-def _verifier(world: "World", stop: Stop, tick: Callable[[str, int, int], None]) -> "Verifier":
+def _verifier(home: "Home", terminal: "Terminal", stop: Stop, tick: Callable[[str, int, int], None]) -> "Verifier":
     from filesync.sync.opening import opener  # noqa: PLC0415  as above
     from filesync.sync.verifying import Verifier  # noqa: PLC0415  as above
 
     def say(name: str, cost: "Cost") -> None:
-        if world.stderr_is_terminal and cost.requests > _WORTH_SAYING:
-            minutes = cost.minutes * 100 / world.config.rate_limit_percent
-            world.note(
+        if terminal.stderr_is_terminal and cost.requests > _WORTH_SAYING:
+            minutes = cost.minutes * 100 / home.config.rate_limit_percent
+            terminal.note(
                 f"{name}: looking up {cost.files:,} files and {cost.folders:,} folders takes about {cost.requests:,} "
                 f"requests, at least {max(1, round(minutes))} min"
             )
 
     return Verifier(
-        config=world.config,
-        database_path=world.database_path,
-        clock=world.clock,
+        config=home.config,
+        database_path=home.database_path,
+        clock=home.clock,
         stop=stop,
-        open_provider=opener(world.config, world.clock, world.random, world.redactor, world.log),
-        pick=world.random.sample,
-        concurrency=world.settings.max_concurrent_syncs,
+        open_provider=opener(home.config, home.clock, home.random, home.redactor, home.log),
+        pick=home.random.sample,
+        concurrency=home.settings.max_concurrent_syncs,
         say=say,
         tick=tick,
     )
 
 
-def _progress(world: "World") -> "AbstractContextManager[Callable[[str, int, int], None]]":
-    if world.options.quiet or world.options.verbose or not world.stderr_is_terminal:
+def _progress(terminal: "Terminal") -> "AbstractContextManager[Callable[[str, int, int], None]]":
+    if not terminal.has_progress:
         return nullcontext(lambda *_: None)
-    from filesync.cli.progress import counting  # noqa: PLC0415  Rich only on a terminal
+    from filesync.cli.output.progress import counting  # noqa: PLC0415  Rich only on a terminal
 
-    return counting(world, "rows compared")
+    return counting(terminal, "rows compared")
 
 
-def _show(world: "World", form: Form, results: "Sequence[Verified]", code: int) -> None:
+def _show(terminal: "Terminal", form: Form, results: "Sequence[Verified]", code: int) -> None:
     rows = [row for each in results for finding in each.findings for row in _to_rows(each.endpoint, finding)]
     if form is not Form.JSON:
-        show(world, form, _VIEW, rows)
+        show(terminal, form, _VIEW, rows)
         return
     endpoints = [_to_document(each) for each in results]
-    show_document(world, {"exit_code": code, "endpoints": endpoints, "differences": rows})
+    show_document(terminal, {"exit_code": code, "endpoints": endpoints, "differences": rows})
 
 
 def _to_rows(endpoint: str, finding: Finding) -> "Iterator[Mapping[str, Any]]":
@@ -200,26 +206,27 @@ def _to_document(verified: "Verified") -> Mapping[str, Any]:
     }
 
 
-def _log(world: "World", verified: "Verified") -> None:
-    write = world.log.error if verified.error_type else world.log.warning if verified.drifted() else world.log.info
+def _log(home: "Home", verified: "Verified") -> None:
+    write = home.log.error if verified.error_type else home.log.warning if verified.drifted() else home.log.info
     write("verified", **_to_document(verified))
 
 
-def _tell(world: "World", verified: "Verified", *, by_hand: bool, repair: bool) -> None:
+def _tell(terminal: "Terminal", verified: "Verified", *, by_hand: bool, repair: bool) -> None:
     """Say in one line how an endpoint is; off a terminal, of one that is well, only when a person named it."""
     name = verified.endpoint
     if verified.error_type:
-        world.complain(f"{name}: {'not repaired' if verified.drifted() else 'not verified'}: {verified.error_message}")
+        what = "not repaired" if verified.drifted() else "not verified"
+        terminal.complain(f"{name}: {what}: {verified.error_message}")
     if verified.skipped:
-        world.note(f"{name}: not verified: {verified.skipped}")
+        terminal.note(f"{name}: not verified: {verified.skipped}")
     elif not verified.error_type or verified.findings:
         line = f"{name}: {_sentence(verified, repair=repair)}"
         if verified.drifted() or verified.unanswered:
-            world.complain(line)
-        elif by_hand or world.stderr_is_terminal:
-            world.note(line)
+            terminal.complain(line)
+        elif by_hand or terminal.stderr_is_terminal:
+            terminal.note(line)
         else:
-            world.detail(line)
+            terminal.detail(line)
 
 
 def _sentence(verified: "Verified", *, repair: bool) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filesync.config import Config, ConfigMistakes
 from filesync.config.mistakes import Mistake
-from filesync.doctor.finding import Finding, counted, fail, ok, warn
+from filesync.doctor.findings import Finding, counted, fail, ok, warn
 from filesync.errors import ConfigError
 
 
@@ -27,10 +27,10 @@ def check_file(config: Config | None, error: ConfigError | None, path: Path) -> 
             "configuration", "file", f"{counted(number, 'mistake')}; the first: {first}", "filesync config check"
         )
     if error or config is None:
-        mend = "filesync init, then copy the example and fill it in"
+        fix = "filesync init, then copy the example and fill it in"
         if os.path.lexists(path):
-            mend = "put a readable file there; then: filesync config check"
-        return fail("configuration", "file", str(error), mend)
+            fix = "put a readable file there; then: filesync config check"
+        return fail("configuration", "file", str(error), fix)
     active = sum(each.is_active for each in config.endpoints)
     sets = [each for each in config.sets if each.template.is_active]
     if not active and not sets:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filesync.clock import Clock
 from filesync.doctor.disks import in_bytes
-from filesync.doctor.finding import CHECKS, Finding, Skipped, counted, fail, named, ok, warn
+from filesync.doctor.findings import CHECKS, Finding, Skipped, counted, fail, named, ok, warn
 from filesync.errors import StoreError
 from filesync.processes import named as processes_named
 from filesync.store import examination as examine
@@ -35,15 +35,15 @@ def check_sqlite() -> Finding:
 def check_database(path: Path, clock: Clock) -> Iterator[Finding | Skipped]:
     """Make every check of the database; one that cannot be made is a finding, and the next one is made all the same."""
     if not path.exists():
-        mend = "filesync sync (or name another home with --home)"
-        yield warn("database", "opens", f"{path}: there is none, for no sync has run in this home yet", mend)
+        fix = "filesync sync (or name another home with --home)"
+        yield warn("database", "opens", f"{path}: there is none, for no sync has run in this home yet", fix)
         return
     log = wal.measure(path)  # before it is opened
     try:
         with damage_named(path):
             database, version = open_as_it_is(path, busy_seconds=_BUSY_SECONDS)
     except StoreError as error:
-        yield fail("database", "opens", str(error), _mend(error))
+        yield fail("database", "opens", str(error), _fix(error))
         return
     yield ok("database", "opens", f"{path}, {in_bytes(path.stat().st_size)}")
     try:
@@ -75,7 +75,7 @@ def _examined(database: Database, version: int, clock: Clock, log: wal.Log) -> I
                 found = check()
                 yield from [found] if isinstance(found, Finding | Skipped) else [*found]
         except StoreError as error:
-            yield fail("database", name, str(error), _mend(error))
+            yield fail("database", name, str(error), _fix(error))
 
 
 class _Limit:
@@ -143,16 +143,16 @@ def _references(database: Database, limit: _Limit) -> Finding | Skipped:
 
 
 def _search(database: Database, limit: _Limit) -> Finding | Skipped:
-    mend = _by_hand(database, examine.INDEX_AGAIN)
+    fix = _by_hand(database, examine.INDEX_AGAIN)
     try:
         with damage_named(database.path):
             gaps = examine.search_gaps(database, limit.start())
     except StoreError:
-        return fail("database", "search", "the search index is damaged", mend)
+        return fail("database", "search", "the search index is damaged", fix)
     if gaps is None:
         return _unknown("search", "nothing was found")
     if gaps:
-        return fail("database", "search", f"the search index does not agree with {counted(gaps, 'file')}", mend)
+        return fail("database", "search", f"the search index does not agree with {counted(gaps, 'file')}", fix)
     return ok("database", "search", "the index has every file")
 
 
@@ -177,8 +177,8 @@ def _feed(database: Database, limit: _Limit) -> Iterator[Finding | Skipped]:
             else f"{each.kind} {name} has read up to {each.seq}, and the feed ends at {each.end.seq}: "
             "it would miss changes"
         )
-        mend = f"filesync consumers set {shlex.quote(name)} {each.end}"
-        yield fail("database", "feed", detail, mend if each.kind == "consumer" else _RESTORE, name)
+        fix = f"filesync consumers set {shlex.quote(name)} {each.end}"
+        yield fail("database", "feed", detail, fix if each.kind == "consumer" else _RESTORE, name)
     if wrong:
         said = named([f"{each.endpoint}: {each.counted:,} by the feed, {each.there:,} there" for each in wrong])
         yield fail("database", "feed", f"the feed does not agree with the files: {said}", _RESTORE)
@@ -197,8 +197,8 @@ def _growth(database: Database, limit: _Limit) -> Finding | Skipped:
     said = ", ".join(f"{count:,} {what}" for what, count in rows.items())
     detail = f"{live:,} live files, and of what was: {said}"
     if any(count > max(_MANY, _MANY_TIMES * live) for count in rows.values()):
-        mend = "let old ones go: `retention` in connector.yaml; filesync prune --dry-run tells what would"
-        return warn("database", "growth", detail, mend)
+        fix = "let old ones go: `retention` in connector.yaml; filesync prune --dry-run tells what would"
+        return warn("database", "growth", detail, fix)
     return ok("database", "growth", detail)
 
 
@@ -210,7 +210,7 @@ def _by_hand(database: Database, sql: str) -> str:
     return f'sqlite3 {shlex.quote(str(database.path))} "{sql}"'
 
 
-def _mend(error: StoreError) -> str:
+def _fix(error: StoreError) -> str:
     """Give the step that the message does not name."""
     said = str(error)
     if "permission" in said or "cannot be opened" in said:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from filesync.doctor.finding import Finding, Skipped, fail, ok, warn
+from filesync.doctor.findings import Finding, Skipped, fail, ok, warn
 from filesync.doctor.permissions import nearest
 
 MOUNTS = Path("/proc/self/mountinfo")
@@ -84,11 +84,11 @@ def _space(folder: Path, wanted: int) -> Finding:
     found = os.statvfs(folder)
     free, name = found.f_bavail * found.f_frsize, folder.name
     if free < _LEAST:
-        mend = "free some space: without it syncs fail, and nothing is lost"
-        return fail("paths", "space", f"{folder}: the disk is full: {in_bytes(free)} left", mend, name)
+        fix = "free some space: without it syncs fail, and nothing is lost"
+        return fail("paths", "space", f"{folder}: the disk is full: {in_bytes(free)} left", fix, name)
     if free < wanted:
-        mend = f"have {in_bytes(wanted)} free, for a snapshot, which is as large as the database, and for large syncs"
-        return warn("paths", "space", f"{folder}: {in_bytes(free)} left", mend, name)
+        fix = f"have {in_bytes(wanted)} free, for a snapshot, which is as large as the database, and for large syncs"
+        return warn("paths", "space", f"{folder}: {in_bytes(free)} left", fix, name)
     return ok("paths", "space", f"{folder}: {in_bytes(free)} left", name)
 
 
@@ -100,11 +100,11 @@ def _inodes(folder: Path) -> Iterator[Finding]:
         yield ok("paths", "inodes", f"{folder}: not limited", folder.name)
         return
     detail = f"{folder}: room for {found.f_favail:,} more files"
-    mend = "remove small files that nobody needs: the file system cannot hold many more (df -i)"
+    fix = "remove small files that nobody needs: the file system cannot hold many more (df -i)"
     if found.f_favail < _FEWEST:
-        yield fail("paths", "inodes", detail, mend, folder.name)
+        yield fail("paths", "inodes", detail, fix, folder.name)
     elif found.f_favail < _FEW:
-        yield warn("paths", "inodes", detail, mend, folder.name)
+        yield warn("paths", "inodes", detail, fix, folder.name)
     else:
         yield ok("paths", "inodes", detail, folder.name)
 

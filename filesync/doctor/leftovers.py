@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from filesync.clock import Clock
-from filesync.doctor.finding import Finding, Skipped, counted, fail, named, ok
+from filesync.doctor.findings import Finding, Skipped, counted, fail, named, ok
 from filesync.key_material import traces
 from filesync.store.database import Database
 from filesync.store.leftovers import Leftover, leftovers
@@ -35,8 +35,8 @@ def check_files(logs: Path, database: Path, clock: Clock, *, rows_are_clean: boo
     own = [path for path in found if path.name.startswith(database.name) and path.name[len(database.name) :] in _OWN]
     if others := [path for path in found if path not in own]:
         detail = f"parts of a private key stand in {named([str(path) for path in others])}"
-        mend = f"{_FIRST}: rm {' '.join(shlex.quote(str(path)) for path in others)}"
-        yield fail("secrets", "leftovers", detail, mend, "files")
+        fix = f"{_FIRST}: rm {' '.join(shlex.quote(str(path)) for path in others)}"
+        yield fail("secrets", "leftovers", detail, fix, "files")
     if own and rows_are_clean:
         detail = f"{database}: parts of a private key stand in the file, though in no row that is looked at: {_WORN}"
         yield fail("secrets", "leftovers", detail, f"{_FIRST}, while no sync runs: {_command(database)}", "pages")
@@ -52,8 +52,8 @@ def check_rows(database: Database, clock: Clock) -> Iterator[Finding | Skipped]:
     found, is_whole = leftovers(database, _limit(clock))
     if found:
         said = named([f"{each.table}.{each.column} ({counted(each.rows, 'row')})" for each in found])
-        mend = f"{_FIRST}, while no sync runs: {_command(database.path, found)}"
-        yield fail("secrets", "leftovers", f"parts of a private key stand in {said}", mend, "rows")
+        fix = f"{_FIRST}, while no sync runs: {_command(database.path, found)}"
+        yield fail("secrets", "leftovers", f"parts of a private key stand in {said}", fix, "rows")
     if not is_whole:
         yield Skipped("secrets", "leftovers", f"{_PATIENCE:.0f} s were not enough for all rows of the database")
 

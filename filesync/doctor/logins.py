@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from filesync.doctor.finding import Finding, fail, ok, warn
+from filesync.doctor.findings import Finding, fail, ok, warn
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ def _login(login: Known) -> Finding:
     row = login.row
     service, named = row["service"].capitalize(), f" ({row['credentials']})" if row["credentials"] else ""
     subject = f"{row['service']}{named}"
-    mend = login.log_in or f"put it right as OAUTH_SETUP.md says, then: filesync auth {row['service']} status"
+    fix = login.log_in or f"put it right as OAUTH_SETUP.md says, then: filesync auth {row['service']} status"
     if row["state"] == "login_needed":
-        return fail("logins", "login", f"{service}{named}: {row['detail']}", mend, subject)
+        return fail("logins", "login", f"{service}{named}: {row['detail']}", fix, subject)
     if row["state"] == "expiring":
-        return warn("logins", "login", f"{service}{named}: {row['detail']}", mend, subject)
+        return warn("logins", "login", f"{service}{named}: {row['detail']}", fix, subject)
     who = row["user"] or row["client"] or "somebody"
     left = "" if row["days_left"] is None else f", {row['days_left']} days left when nobody uses it"
     return ok("logins", "login", f"{service}{named}: {who}, {row['flow']}{left}", subject)

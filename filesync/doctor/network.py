@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from filesync import tls
-from filesync.doctor.finding import Finding, Skipped, fail, ok, warn
+from filesync.doctor.findings import Finding, Skipped, fail, ok, warn
 from filesync.key_material import quotable
 from filesync.variables import problem_with
 
@@ -27,8 +27,8 @@ def check_proxies(
         yield _proxy(name, value, offline=offline)
     for entry in filter(None, map(str.strip, _value(environ, "NO_PROXY").split(","))):
         if "://" in entry:
-            mend = "write names of hosts, domains or addresses with commas between them"
-            yield warn("network", "proxy", f"NO_PROXY: {quotable(entry, 80)} is the name of no host", mend, "NO_PROXY")
+            fix = "write names of hosts, domains or addresses with commas between them"
+            yield warn("network", "proxy", f"NO_PROXY: {quotable(entry, 80)} is the name of no host", fix, "NO_PROXY")
     if not found:
         yield ok("network", "proxy", "none is set")
 
@@ -40,8 +40,8 @@ def check_authorities(environ: Mapping[str, str], written: Mapping[str, str]) ->
     named = trusted.bundle or trusted.ignored
     problem = problem_with(named.name, named.value) if named else ""
     if named and problem:  # it may be a key: not repeated, not tried
-        mend = f"set {named.name} to the file of your certificate authority, in PEM, or unset it"
-        yield fail("network", "authorities", f"{named.name}: {problem}", mend, named.name)
+        fix = f"set {named.name} to the file of your certificate authority, in PEM, or unset it"
+        yield fail("network", "authorities", f"{named.name}: {problem}", fix, named.name)
     elif trusted.bundle:
         yield _bundle(trusted.bundle)
     elif trusted.ignored:
@@ -59,8 +59,8 @@ def _in_vain(
 ) -> Iterator[Finding]:
     for name in names:
         if _value(written, name) and not _value(environ, name):
-            mend = "set it in the environment of filesync: above its line in the crontab, or with systemctl edit"
-            yield warn("network", check, f".env sets {name}, which reaches no request from there", mend, name)
+            fix = "set it in the environment of filesync: above its line in the crontab, or with systemctl edit"
+            yield warn("network", check, f".env sets {name}, which reaches no request from there", fix, name)
 
 
 def _value(values: Mapping[str, str], name: str) -> str:
@@ -108,8 +108,8 @@ def _bundle(variable: tls.Variable) -> Finding:
     name, path = variable.name, Path(variable.value)
     problem = tls.problem_of(path)
     if problem:
-        mend = f"set {name} to the file of your certificate authority, in PEM, or unset it"
-        return fail("network", "authorities", f"{variable} {problem}", mend, name)
+        fix = f"set {name} to the file of your certificate authority, in PEM, or unset it"
+        return fail("network", "authorities", f"{variable} {problem}", fix, name)
     if path.is_dir():
         return ok("network", "authorities", f"{name}: the folder {path}", name)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

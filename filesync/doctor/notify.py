@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from filesync.doctor.finding import Finding, counted, ok, warn
+from filesync.doctor.findings import Finding, counted, ok, warn
 
 
 def check_targets(rows: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from filesync.doctor.finding import CHECKS, Finding, Skipped, counted, fail, ok, warn
+from filesync.doctor.findings import CHECKS, Finding, Skipped, counted, fail, ok, warn
 from filesync.doctor.permissions import (
     ENTER,
     READ,
@@ -18,7 +18,7 @@ from filesync.doctor.permissions import (
     permit,
     refused,
 )
-from filesync.ownership import exposure, user_name, writers
+from filesync.ownership import as_user, exposure, user_name, writers
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class Places:
 def check_places(places: Places, runner: Runner) -> Iterator[Finding | Skipped]:
     """Look at every path that a sync reads or writes; where it is another user who should look, at nothing else."""
     if _is_anothers(places, runner):
-        owner = user_name(places.home.stat().st_uid)
-        detail = f"{places.home}: belongs to {owner}, and {runner.name} cannot run its syncs"
+        owner = places.home.stat().st_uid
+        detail = f"{places.home}: belongs to {user_name(owner)}, and {runner.name} cannot run its syncs"
         yield fail("paths", "home", detail, _as_owner(places.home, owner))
-        yield from (Skipped("paths", each, f"it is for {owner} to look") for each in CHECKS["paths"][1:7])
+        yield from (Skipped("paths", each, f"it is for {user_name(owner)} to look") for each in CHECKS["paths"][1:7])
         return
     yield _home(places.home, runner)
     if not places.home.is_dir():
@@ -58,9 +58,9 @@ def _home(home: Path, runner: Runner) -> Finding:
     if not home.is_dir():
         return fail("paths", "home", f"{home}: there is no such folder", f"filesync init {shlex.quote(str(home))}")
     if not runner.is_us:
-        mend = _as_owner(home, runner.name)
+        fix = _as_owner(home, runner.uid)
         detail = f"{home}: belongs to {runner.name}, and a sync as root would leave files that {runner.name} cannot use"
-        return warn("paths", "home", detail, mend)
+        return warn("paths", "home", detail, fix)
     if problem := _unusable(home, runner, READ, ENTER):
         return fail("paths", "home", problem, permit(runner, home))
     if found := exposure(home, runner.uid):
@@ -77,8 +77,8 @@ def _is_anothers(places: Places, runner: Runner) -> bool:
     return bool(refused(runner, nearest(places.database.parent), WRITE, ENTER))
 
 
-def _as_owner(home: Path, owner: str) -> str:
-    return f"sudo -u {shlex.quote(owner)} filesync --home {shlex.quote(str(home))} doctor"
+def _as_owner(home: Path, owner: int) -> str:
+    return f"{as_user(owner)} filesync --home {shlex.quote(str(home))} doctor"
 
 
 def _config(path: Path, env: Path, runner: Runner) -> Finding:
@@ -135,7 +135,7 @@ def _files(check: str, folder: Path, runner: Runner, *, nothing: str) -> Finding
 
 def _log(path: Path, runner: Runner) -> Finding:
     finding = _folder("logs", path.parent, runner)
-    if finding.mend or not os.path.lexists(path):
+    if finding.fix or not os.path.lexists(path):
         return finding
     if problem := _unusable(path, runner, READ, WRITE):
         return fail("paths", "logs", problem, permit(runner, path))

@@ -3,21 +3,22 @@
 import re
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from filesync.ages import ago
 from filesync.clock import from_timestamp
-from filesync.doctor.finding import Finding, Skipped, fail, ok, warn
+from filesync.doctor.findings import Finding, Skipped, fail, ok, warn
 from filesync.errors import SchedulerError
-from filesync.timers import crontab, systemd
-from filesync.timers.call import LENGTHS
-from filesync.timers.commands import try_out
+from filesync.scheduling import crontab, systemd
+from filesync.scheduling.call import LENGTHS
+from filesync.scheduling.commands import try_out
 
 _SLOTS = 3  # that may pass without a start
-_LONGEST_SLOT = timedelta(days=8)  # of an endpoint that is read once a week
+LONGEST_SLOT = timedelta(days=8)  # of an endpoint that is read once a week
+_REGULAR = 3  # starts within that time which no person makes by chance
 _UNKNOWN_LENGTH = timedelta(hours=1)  # of the slots of a timer that somebody changed, or of one that we do not know
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 _PATH_OF_CRON = "/usr/bin:/bin"
@@ -28,6 +29,7 @@ _CODES = {
     75: "every failure was temporary",
     77: "a login is needed",
     78: "the configuration was wrong",
+    129: "its terminal was closed",
     130: "it was stopped by a signal",
     143: "it was stopped by a signal",
 }
@@ -48,13 +50,13 @@ class Installed:
 class Starts:
     """The last start of `filesync sync`, and whether a sync is under way; `needed`: some endpoint runs by itself.
 
-    `scheduled_at` is when the newest sync began that nobody asked for by name. Without `is_known` there is a database
-    that cannot tell.
+    `scheduled` counts the starts of the last days that synced something nobody asked for by name. Without `is_known`
+    there is a database that cannot tell.
     """
 
     last_at: str | None
     exit_code: int | None
-    scheduled_at: str | None
+    scheduled: int
     is_busy: bool
     needed: bool
     now: datetime
@@ -63,26 +65,23 @@ class Starts:
     def is_alive(self, slot: timedelta) -> bool:
         if self.is_busy:
             return True
-        return self._is_within(self.last_at, _SLOTS * slot)
+        return self.last_at is not None and self.now - from_timestamp(self.last_at) <= _SLOTS * slot
 
     def is_scheduled(self) -> bool:
-        """Tell whether something starts it by itself, as far as the last syncs show."""
-        return self._is_within(self.scheduled_at, _LONGEST_SLOT)
-
-    def _is_within(self, moment: str | None, length: timedelta) -> bool:
-        return moment is not None and self.now - from_timestamp(moment) <= length
+        """Tell whether something starts it by itself: once or twice may have been a person, without a name."""
+        return self.scheduled >= _REGULAR
 
 
 def check_installed(timers: Sequence[Installed], starts: Starts) -> Iterator[Finding]:
     """Exactly one timer is right; none, where something else starts it, such as `filesync loop`."""
     for timer in timers:
         if timer.problem:
-            mend = f"filesync schedule install {timer.option}"
-            yield fail("scheduler", "installed", f"{timer.place}: {timer.problem}", mend, timer.kind)
+            fix = f"filesync schedule install {timer.option}"
+            yield fail("scheduler", "installed", f"{timer.place}: {timer.problem}", fix, timer.kind)
     if len(timers) > 1:
         places = " and ".join(timer.place for timer in timers)
-        mend = f"filesync schedule uninstall {timers[-1].option}"
-        yield warn("scheduler", "installed", f"{places} both start this home", mend)
+        fix = f"filesync schedule uninstall {timers[-1].option}"
+        yield warn("scheduler", "installed", f"{places} both start this home", fix)
     elif not timers:
         yield _without_timer(starts)
     elif not timers[0].problem:
@@ -91,24 +90,24 @@ def check_installed(timers: Sequence[Installed], starts: Starts) -> Iterator[Fin
 
 def check_program(timer: Installed, home: Path, *, may_start: bool) -> Finding:
     """Look whether what is installed is for this home, and, where it may be started, whether it starts."""
-    mend = f"filesync schedule install {timer.option}"
+    fix = f"filesync schedule install {timer.option}"
     words = _words(timer)
     if words is None or "--home" not in words[1:-1]:
-        return fail("scheduler", "program", f"{timer.place}: does not start filesync for a home", mend, timer.kind)
+        return fail("scheduler", "program", f"{timer.place}: does not start filesync for a home", fix, timer.kind)
     at = words.index("--home")
     if Path(words[at + 1]) != home:
-        return fail("scheduler", "program", f"{timer.place}: is for another home, {words[at + 1]}", mend, timer.kind)
+        return fail("scheduler", "program", f"{timer.place}: is for another home, {words[at + 1]}", fix, timer.kind)
     if "sync" not in words[at:]:
-        return fail("scheduler", "program", f"{timer.place}: does not call `sync`", mend, timer.kind)
+        return fail("scheduler", "program", f"{timer.place}: does not call `sync`", fix, timer.kind)
     program = words[at - 3 : at] if words[at - 2 : at] == ["-m", "filesync"] else words[at - 1 : at]
     if shutil.which(program[0], path=_PATH_OF_CRON) is None:
         detail = f"{timer.place}: {program[0]} is not there, or is no program"
-        return fail("scheduler", "program", detail, mend, timer.kind)
+        return fail("scheduler", "program", detail, fix, timer.kind)
     try:
         if may_start:
             try_out(program)
     except SchedulerError as error:
-        return fail("scheduler", "program", f"{timer.place}: {error}", mend, timer.kind)
+        return fail("scheduler", "program", f"{timer.place}: {error}", fix, timer.kind)
     return ok("scheduler", "program", program[0], timer.kind)
 
 
@@ -136,8 +135,8 @@ def check_starts(timers: Sequence[Installed], starts: Starts) -> Iterator[Findin
     elif starts.is_alive(slot):
         yield ok("scheduler", "alive", f"{said}{', a sync is running' if starts.is_busy else ''}")
     else:
-        mend = _look_into(timers[0]) if timers else "filesync schedule install"
-        yield fail("scheduler", "alive", f"{said}, and one is due every {_minutes(slot)}", mend)
+        fix = _look_into(timers[0]) if timers else "filesync schedule install"
+        yield fail("scheduler", "alive", f"{said}, and one is due every {_minutes(slot)}", fix)
     yield _ended(starts, said)
 
 
@@ -178,8 +177,8 @@ def _ended(starts: Starts, said: str) -> Finding:
         return warn("scheduler", "ended", detail, "filesync status, filesync logs --failed")
     if starts.is_busy:
         return ok("scheduler", "ended", "the last start has not ended yet")
-    mend = "the next start goes on; when that happens often, look whether the system kills it (dmesg | grep -i kill)"
-    return warn("scheduler", "ended", f"{said}, and its process died before it ended", mend)
+    fix = "the next start goes on; when that happens often, look whether the system kills it (dmesg | grep -i kill)"
+    return warn("scheduler", "ended", f"{said}, and its process died before it ended", fix)
 
 
 def _look_into(timer: Installed) -> str:
@@ -207,9 +206,3 @@ def _words(timer: Installed) -> list[str] | None:
 def _minutes(slot: timedelta) -> str:
     minutes = slot // timedelta(minutes=1)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h"
-
-
-def only_here(environ: Mapping[str, str], written: Mapping[str, str], names: Sequence[str]) -> list[str]:
-    """Name the variables that are set in a shell and stand in no file that a timer's start would read."""
-    ours = [name for each in names for name in (each, f"{each}_FILE") if environ.get(name)]
-    return [name for name in ours if name not in written]

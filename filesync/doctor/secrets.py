@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from filesync.doctor.disks import kind_of
-from filesync.doctor.finding import Finding, counted, fail, ok, warn
+from filesync.doctor.findings import Finding, counted, fail, ok, warn
 from filesync.doctor.permissions import Runner, mode_of
 from filesync.ownership import user_name
 
@@ -82,16 +82,16 @@ def _is_handed_in(path: Path, home: Path) -> bool:
 
 def _judged(check: str, path: Path) -> Finding | None:
     """Tell who can read a secret: everybody fails; a group, or everybody who gets into its folder, is warned about."""
-    mode, mend = mode_of(path), f"chmod 600 {shlex.quote(str(path))}"
+    mode, fix = mode_of(path), f"chmod 600 {shlex.quote(str(path))}"
     if mode & _OTHERS and stat.S_IMODE(path.parent.stat().st_mode) & 0o001:
         return fail(
-            "secrets", check, f"{path}: everybody on this machine can read it (mode {mode:04o})", mend, path.name
+            "secrets", check, f"{path}: everybody on this machine can read it (mode {mode:04o})", fix, path.name
         )
     if mode & _OTHERS:
         detail = f"{path}: only its folder keeps everybody from reading it (mode {mode:04o})"
-        return warn("secrets", check, detail, mend, path.name)
+        return warn("secrets", check, detail, fix, path.name)
     if mode & _GROUP:
-        return warn("secrets", check, f"{path}: its group can read it (mode {mode:04o})", mend, path.name)
+        return warn("secrets", check, f"{path}: its group can read it (mode {mode:04o})", fix, path.name)
     return None
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from filesync.auth.skew import SKEW, in_words
-from filesync.doctor.finding import Finding, Skipped, fail, ok, warn
+from filesync.doctor.findings import Finding, Skipped, fail, ok, warn
 
 _TOO_FAR = timedelta(minutes=2)  # the shortest life of what a service account signs
 _PARTLY = 3  # exit codes of a sync
@@ -47,10 +47,10 @@ def check_clock(apart: Mapping[str, Sequence[timedelta]]) -> Iterator[Finding | 
             continue
         nearest = min(differences, key=abs)
         detail = f"this machine's clock is {in_words(nearest)} {service.capitalize()}'s"
-        mend = "set this machine's clock, and let it be kept right (timedatectl set-ntp true)"
+        fix = "set this machine's clock, and let it be kept right (timedatectl set-ntp true)"
         if abs(nearest) > _TOO_FAR:
-            yield fail("services", "clock", detail, mend, service)
+            yield fail("services", "clock", detail, fix, service)
         elif abs(nearest) > SKEW:
-            yield warn("services", "clock", detail, mend, service)
+            yield warn("services", "clock", detail, fix, service)
         else:
             yield ok("services", "clock", f"agrees with {service.capitalize()}'s", service)

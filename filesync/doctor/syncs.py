@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filesync.ages import ago
 from filesync.clock import from_timestamp
-from filesync.doctor.finding import Finding, counted, fail, named, ok, warn
+from filesync.doctor.findings import Finding, counted, fail, named, ok, warn
 from filesync.schedule import TEMPORARY
 from filesync.status import Status
 from filesync.store.examination import Odd, Open, Waiting
@@ -81,8 +81,8 @@ def check_filters(all_withheld: Mapping[str, int]) -> Iterator[Finding]:
     """Name endpoints whose filters leave out every file that was seen: nobody means that, and no sync fails by it."""
     for name, files in all_withheld.items():
         detail = f"{name}: its filters leave out {'the only file' if files == 1 else f'all {files:,} files'}"
-        mend = "look at its file_types, include, exclude, modified_after and modified_before: filesync config show"
-        yield warn("syncs", "filters", detail, mend, name)
+        fix = "look at its file_types, include, exclude, modified_after and modified_before: filesync config show"
+        yield warn("syncs", "filters", detail, fix, name)
     if not all_withheld:
         yield ok("syncs", "filters", "none leaves out every file")
 
@@ -92,8 +92,8 @@ def check_odd(found: Sequence[Odd]) -> Iterator[Finding]:
     for each in found:
         entries = "1 entry has" if each.count == 1 else f"{each.count:,} entries have"
         detail = f"{each.endpoint}: {entries} something odd: {each.path} ({each.odd})"
-        mend = "look at it in the service; here it is NULL or a name made of the id, and all else is right"
-        yield warn("syncs", "odd", f"{detail}{' and others' if each.count > 1 else ''}", mend, each.endpoint)
+        fix = "look at it in the service; here it is NULL or a name made of the id, and all else is right"
+        yield warn("syncs", "odd", f"{detail}{' and others' if each.count > 1 else ''}", fix, each.endpoint)
     if not found:
         yield ok("syncs", "odd", "no entry has anything odd in it")
 
@@ -118,11 +118,11 @@ def _endpoint(status: Status) -> Finding | None:
             judge = warn if facts.get("error_type") in TEMPORARY else fail
             return judge("syncs", "endpoints", message, f"filesync endpoints check {name}", status.name)
         case "partial":
-            mend = f"let the login read it, or name it in expected_unreadable; filesync logs --endpoint {name}"
-            return warn("syncs", "endpoints", message, mend, status.name)
+            fix = f"let the login read it, or name it in expected_unreadable; filesync logs --endpoint {name}"
+            return warn("syncs", "endpoints", message, fix, status.name)
     if status.late:
-        mend = f"see what is said of the scheduler; by hand: filesync sync --endpoint {name}"
-        return fail("syncs", "endpoints", f"{status.name}: {status.late}", mend, status.name)
+        fix = f"see what is said of the scheduler; by hand: filesync sync --endpoint {name}"
+        return fail("syncs", "endpoints", f"{status.name}: {status.late}", fix, status.name)
     return None
 
 

@@ -207,6 +207,8 @@ class _Wire:
     def meaning(self, error: Exception, call: Call) -> Exception:
         """Tell what is to be raised for a failure of the libraries: Again for what may pass."""
         if tls.is_final(error):
+            if problem := self.trusted.problem():  # a wrong variable, whatever OpenSSL made of it
+                return ConfigError(f"{call.where}: {problem}")
             at_proxy = any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes(error))
             said = tls.explain(error, self.trusted, self._clock.now(), at_proxy=at_proxy)
             return TlsError(f"{call.where}: {said}")

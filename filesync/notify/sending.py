@@ -47,7 +47,7 @@ def send(desk: Desk, target: Target, letter: Letter) -> None:
         environ = {**desk.environ, "FILESYNC_HOME": str(desk.home), "FILESYNC_EVENT": letter.event}
         run(Call(way.argv, content, environ, desk.home, target.timeout), desk.clock, desk.stop)
         return
-    from filesync.notify.posting import Post, post  # noqa: PLC0415  a start with nothing to tell needs no HTTP
+    from filesync.notify.webhook import Post, post  # noqa: PLC0415  a start with nothing to tell needs no HTTP
 
     match way:
         case Webhook(url, secret, allow_http):

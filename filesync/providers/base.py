@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from filesync.http import Connector
-    from filesync.settings import Settings
 
 T = TypeVar("T")
 
@@ -168,19 +167,6 @@ class MakesSets(Protocol):
         answer, or an empty list with warnings, is an error, because who is missing from the answer is archived.
         `Members` say more: that some may be missing, and as whom it was asked for.
         """
-
-
-@runtime_checkable
-class KeepsDetails(Protocol):
-    """An optional ability of a kind: its details, once they were checked, are kept for the starts that follow.
-
-    So these need not check them again. They are kept by name, as text, numbers, yes/no and nothing, which is all that
-    `open` and `open_set` are to ask of them; the filters are kept apart. Without this ability nothing is kept of a
-    file that has such an endpoint.
-    """
-
-    def looked_at(self, settings: "Settings") -> Sequence[Path]:
-        """Name the files that checking looked into: when one differs, everything is checked again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import json
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from filesync.clock import Timestamp
 from filesync.model import RemoteFile
@@ -24,7 +24,7 @@ from filesync.store.states import (
     type_of,
     updated_at,
 )
-from filesync.store.tree import BY_ITSELF, Tree, join
+from filesync.store.tree import BY_ITSELF, Folder, Tree, join
 
 _WITHHOLD = f"""
     INSERT INTO withheld_files (endpoint_id, external_file_id, {", ".join(FACTS)})
@@ -34,6 +34,15 @@ _WITHHOLD = f"""
 """  # noqa: S608  column names are ours
 
 Matches = Callable[[str, str | None, Timestamp | None], bool]  # path, file_type, updated_at
+
+
+@dataclass(slots=True)
+class _Decided:
+    """What becomes of the files of one batch: changes, and what is written to or taken from `withheld_files`."""
+
+    turns: list[Turn] = field(default_factory=list)
+    withheld: list[tuple[str, Facts]] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)  # shown now, or of no concern
 
 
 class Contents:
@@ -58,46 +67,57 @@ class Contents:
     def put(
         self, files: Sequence[RemoteFile], sighting: Sighting, *, keep_strays: bool, adopt_into: str | None
     ) -> None:
-        """Write files that the service shows: row and change where something differs, nothing otherwise."""
-        latest = {file.id: file for file in files}
+        """Write files that the service shows: row and change where something differs, nothing otherwise.
+
+        | the file's folder                  | the file                                                         |
+        |------------------------------------|------------------------------------------------------------------|
+        | has a place, the filters let it in | is shown; a change where its row says something else             |
+        | has a place, they do not           | is withheld; a live row leaves, without counting as vanished     |
+        | lost its place in this sync        | is withheld until that is looked up; a live row stays            |
+        | has none, strays are kept          | is withheld; a live row leaves as moved out                      |
+        | has none, strays are not kept      | is forgotten; likewise                                           |
+        """
+        latest = {file.id: file for file in files}  # named twice, a file is what the last entry says
         ids = json.dumps(list(latest))
-        rows = self._rows_of(ids)
-        withheld = self._withheld_among(ids)
-        self._removals.seen_again(ids)
+        rows, withheld = self._rows_of(ids), self._withheld_among(ids)
+        self._removals.seen_again(ids)  # whatever it was missing from, the service shows it
         self._tree.meet(file.parent_id for file in latest.values())
-        turns: list[Turn] = []
-        shown: list[str] = []
-        kept: list[tuple[str, Facts]] = []
-        dropped: list[str] = []
+        decided = _Decided()
         for file in latest.values():
-            before = rows.get(file.id)
-            parent = self._tree.home_of(file.parent_id, adopt_into)
-            if parent is None and self._tree.is_adrift(file.parent_id):
-                kept.append((file.id, facts_of(file, file.parent_id)))  # it waits with its folder
-                continue
-            if parent is None:
-                if keep_strays:
-                    kept.append((file.id, facts_of(file, file.parent_id)))
-                else:
-                    dropped.append(file.id)
-                self._leave(file.id, before, sighting, vanished=True)
-                continue
-            facts = facts_of(file, parent.id)
-            after = alive(facts, join(str(parent.path), file.name))
-            if self._matches(path_of(after), file.file_type, file.updated_at):
-                shown.append(file.id)
-                if before != after:
-                    turns.append(Turn(file.id, before, after, parent.entry_cause or sighting.cause))
-                continue
-            kept.append((file.id, facts))
-            cause = "config" if before == after else sighting.cause
-            self._leave(file.id, before, replace(sighting, cause=cause), vanished=False)
-        self._ledger.record(turns, sighting.now, reconciled=sighting.reconciled)
-        self._withhold(kept)
-        self._release(withheld.intersection([*shown, *dropped]))
+            before, parent = rows.get(file.id), self._tree.home_of(file.parent_id, adopt_into)
+            if parent is not None:
+                self._place(file, before, parent, sighting, decided)
+            elif self._tree.is_adrift(file.parent_id):
+                # What another folder shows took its folder's place away; where that hangs now is about to be asked.
+                decided.withheld.append((file.id, facts_of(file, file.parent_id)))
+            else:
+                if keep_strays:  # pages name files in any order: its folder may be on a later one
+                    decided.withheld.append((file.id, facts_of(file, file.parent_id)))
+                else:  # folders are read from the root down: what hangs in no known one lies outside the scope
+                    decided.released.append(file.id)
+                self._leave(file.id, before, sighting, vanished=True)  # by the service's doing, so the guard counts it
+        self._ledger.record(decided.turns, sighting.now, reconciled=sighting.reconciled)
+        self._withhold(decided.withheld)
+        self._release(withheld.intersection(decided.released))  # most were never there, which saves the statements
+
+    def _place(
+        self, file: RemoteFile, before: FileState | None, parent: Folder, sighting: Sighting, decided: _Decided
+    ) -> None:
+        """Decide a file whose folder has a place."""
+        facts = facts_of(file, parent.id)
+        after = alive(facts, join(str(parent.path), file.name))
+        if self._matches(path_of(after), file.file_type, file.updated_at):
+            decided.released.append(file.id)
+            if before != after:
+                # A file that shows because its folder came in has the folder's cause: nobody added it.
+                decided.turns.append(Turn(file.id, before, after, parent.entry_cause or sighting.cause))
+            return
+        decided.withheld.append((file.id, facts))  # so that other filters can show it without a request
+        cause = "config" if before == after else sighting.cause  # the filters changed, or else the file did
+        self._leave(file.id, before, replace(sighting, cause=cause), vanished=False)
 
     def _leave(self, file_id: str, before: FileState | None, sighting: Sighting, *, vanished: bool) -> None:
-        if before is not None and is_alive(before):
+        if before is not None and is_alive(before):  # any other was never reported, or is gone already
             self._removals.leave(file_id, sighting, vanished=vanished)
 
     def alive_among(self, ids: Sequence[str]) -> list[str]:
@@ -138,12 +158,12 @@ class Contents:
         for id_, before in states.items():
             parent = self._tree.place_of(parent_of(before))
             if parent is None:
-                continue  # its folder is a candidate itself
+                continue  # its folder is a candidate itself, and decides for it
             path = join(str(parent.path), name_of(before))
-            if not self._matches(path, type_of(before), updated_at(before)):
+            if not self._matches(path, type_of(before), updated_at(before)):  # by its new path, or the new filters
                 kept.append((id_, before[: len(FACTS)]))
-                self._removals.leave(id_, sighting, vanished=False)
-            elif path != path_of(before):
+                self._removals.leave(id_, sighting, vanished=False)  # ours to leave out: the guard need not count it
+            elif path != path_of(before):  # nothing else follows from a folder's move
                 turns.append(Turn(id_, before, moved_to(before, path), sighting.cause))
         self._ledger.record(turns, sighting.now)
         self._withhold(kept)
@@ -159,7 +179,7 @@ class Contents:
         for id_, values in facts.items():
             parent = self._tree.place_of(parent_of(values))
             if parent is None:
-                continue  # it waits for its folder's place
+                continue  # it waits on for its folder's place
             if parent.relist == BY_ITSELF:
                 waiting.append(id_)  # its folder was out of sight: what is in it now shows when it is read
                 continue
@@ -167,7 +187,7 @@ class Contents:
             if self._matches(path, type_of(values), updated_at(values)):
                 shown.append(id_)
                 before, after = rows.get(id_), alive(values, path)
-                if before != after:
+                if before != after:  # a row that is about to leave by an older decision may be what it was
                     turns.append(Turn(id_, before, after, sighting.cause))
         self._removals.seen_again(json.dumps(shown))
         self._removals.waiting(waiting)

@@ -10,7 +10,7 @@ from filesync.errors import StoreError
 from filesync.locks import put_in_place, room_beside
 
 _ROOM = 3  # times the database: the copy, the log of a transaction that rewrites all, and what the file grows by
-_STATE = """SELECT (SELECT user_version FROM pragma_user_version), (SELECT max(last_start_at) FROM scheduler),
+_STATE = """SELECT (SELECT count(*) FROM _sqlite_migrations), (SELECT max(last_start_at) FROM scheduler),
     (SELECT group_concat(name || seq) FROM (SELECT * FROM sqlite_sequence ORDER BY name))"""
 
 

@@ -5,15 +5,22 @@ import os
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 import stat
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filesync import processes
 from filesync.errors import StoppedError, StoreError
 from filesync.locks import NO_LINK, FileLock, SharedLock, is_held, narrowed, refuse_foreign_link
 from filesync.store import migrations, wal
+from filesync.store.migrations import OnUpgrade, restoring, stoppable, upgrade, version_of, wait_for_another
 from filesync.store.places import migration_lock, use_lock
-from filesync.store.upgrading import OnUpgrade, restoring, stoppable, upgrade, version_of, wait_for_another
+
+if TYPE_CHECKING:
+    from sqlite_utils.db import Table  # noqa: TID251  the store is the only room that knows SQLite
+
+    from filesync.store.tables import Tables
 
 BUSY_SECONDS = 30
 _LOOK_SECONDS = 0.5  # for the lock of a writer elsewhere; only between two looks is a signal heard
@@ -62,6 +69,20 @@ class Database:
         self.connection.close()
         if self._lock is not None:
             self._lock.release()
+
+    def table(self, name: str) -> "Table":
+        """Give a table whose rows are read, and inside of `transaction` written, one by one."""
+        return self._tables.rows_of(name)
+
+    def insert(self, name: str, row: Mapping[str, object]) -> int:
+        """Add a row to a table that numbers its rows; gives its number."""
+        return int(str(self.table(name).insert(dict(row)).last_pk))
+
+    @cached_property
+    def _tables(self) -> "Tables":
+        from filesync.store.tables import Tables  # noqa: PLC0415  a start with nothing due needs no sqlite-utils
+
+        return Tables(self.connection)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -36,6 +36,7 @@ class Declared:
     state: "State" = field(default_factory=dict)
 
     def row(self) -> tuple[object, ...]:
+        """Lay out what the configuration says, in the order of _DECLARED."""
         return (
             self.name,
             self.endpoint_type,
@@ -92,13 +93,28 @@ class Stored:
     def archived_at(self) -> object:
         return self.row[-2]
 
+    @property
+    def is_active(self) -> bool:
+        return bool(self.row[-1])
 
-_SELECT = """
-    SELECT e.id, e.name, e.endpoint_type, e.project_id, e.user_id, e.endpoint_details, e.schedule, e.archived_at,
-           e.is_active, s.scope, e.created_at, s.last_started_at, s.last_finished_at, s.last_status, s.last_error_type,
-           s.failures_in_a_row, s.completed_at, s.next_due_at, s.owed_since
+
+_DECLARED = (
+    "name",
+    "endpoint_type",
+    "project_id",
+    "user_id",
+    "endpoint_details",
+    "schedule",
+    "archived_at",
+    "is_active",
+)
+# Every start asks, so by a plain statement: one with nothing due imports no sqlite-utils.
+_SELECT = f"""
+    SELECT e.id, {", ".join(f"e.{name}" for name in _DECLARED)}, s.scope, e.created_at, s.last_started_at,
+           s.last_finished_at, s.last_status, s.last_error_type, s.failures_in_a_row, s.completed_at, s.next_due_at,
+           s.owed_since
     FROM endpoints AS e JOIN sync_state AS s ON s.endpoint_id = e.id
-"""
+"""  # noqa: S608  column names are ours
 
 
 def load(database: Database) -> list[Stored]:
@@ -129,25 +145,30 @@ def bring_in_line(database: Database, declared: Sequence[Declared], now: Timesta
         names = {endpoint.name for endpoint in declared}
         return {row.name: row for row in stored if row.name in names}
     with database.transaction() as connection:
-        _rewrite(connection, declared, _read(connection), now)  # read again: another start may have been faster
+        _rewrite(database, declared, _read(connection), now)  # read again: another start may have been faster
     names = {endpoint.name for endpoint in declared}
     return {row.name: row for row in load(database) if row.name in names}
 
 
 def wake(database: Database, endpoints: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     """Let these endpoints (type, service ids) be due again that failed for want of a login."""
-    with database.transaction() as connection:
-        connection.executemany(
-            """UPDATE sync_state SET last_status = 'interrupted', failures_in_a_row = 0,
-                   last_error_message = 'somebody logged in since; the next start goes on'
-               WHERE last_status = 'failed' AND last_error_type = 'login' AND scope = ?
-                   AND endpoint_id IN (SELECT id FROM endpoints WHERE endpoint_type = ?)""",
-            [(_to_json(scope), endpoint_type) for endpoint_type, scope in endpoints],
-        )
+    woken = {
+        "last_status": "interrupted",
+        "failures_in_a_row": 0,
+        "last_error_message": "somebody logged in since; the next start goes on",
+    }
+    with database.transaction():
+        states = database.table("sync_state")
+        of_type = "endpoint_id IN (SELECT id FROM endpoints WHERE endpoint_type = :type) AND scope = :scope"
+        refused = f"{of_type} AND last_status = 'failed' AND last_error_type = 'login'"
+        for endpoint_type, scope in endpoints:
+            rows = states.rows_where(refused, {"type": endpoint_type, "scope": _to_json(scope)}, select="endpoint_id")
+            for row in list(rows):
+                states.update(row["endpoint_id"], woken)
 
 
 def note_start(database: Database, now: Timestamp) -> None:
-    """Remember that `filesync sync` was started in this home."""
+    """Remember that `filesync sync` was started in this home; by a plain statement, for every start does."""
     with database.transaction() as connection:
         connection.execute(
             """INSERT INTO scheduler (id, last_start_at) VALUES (1, ?)
@@ -172,27 +193,31 @@ def last_start(database: Database) -> tuple[str | None, int | None]:
 def _is_in_line(declared: Sequence[Declared], stored: Sequence[Stored]) -> bool:
     rows = {(row.row, row.scope) for row in stored}
     wanted = {(endpoint.row(), _to_json(endpoint.scope)) for endpoint in declared}
-    others_inactive = all(not row.row[-1] for row in stored if (row.row, row.scope) not in wanted)
+    others_inactive = all(not row.is_active for row in stored if (row.row, row.scope) not in wanted)
     return wanted <= rows and others_inactive
 
 
-def _rewrite(
-    connection: sqlite3.Connection, declared: Sequence[Declared], stored: Sequence[Stored], now: Timestamp
-) -> None:
+def _rewrite(database: Database, declared: Sequence[Declared], stored: Sequence[Stored], now: Timestamp) -> None:
     matches = _match(declared, stored)
     kept = {row.id for row in matches.values()}
     names = {endpoint.name for endpoint in declared}
+    endpoints = database.table("endpoints")
     for row in stored:
-        _step_aside(connection, row, now, wanted=row.name in names, kept=row.id in kept)
+        if (
+            row.name in names
+        ):  # free for whoever has it now; until then one that nobody can declare: those are printable
+            endpoints.update(row.id, {"name": f"\x1f{row.id}"})
+        if row.id not in kept and row.is_active:  # it left the file, or another has its name: its rows stay
+            endpoints.update(row.id, {"is_active": 0, "updated_at": now})
     for endpoint in declared:
         old = matches.get(endpoint.name)
         if old is None:
-            _insert(connection, endpoint, now)
+            _insert(database, endpoint, now)
         else:
-            _update(connection, old, endpoint, now)
+            _update(database, old, endpoint, now)
     for row in stored:
         if row.name in names and row.id not in kept:
-            _call_former(connection, row)
+            endpoints.update(row.id, {"name": _former_name(database, row)})
 
 
 def _match(declared: Sequence[Declared], stored: Sequence[Stored]) -> dict[str, Stored]:
@@ -212,77 +237,68 @@ def _match(declared: Sequence[Declared], stored: Sequence[Stored]) -> dict[str, 
     return found
 
 
-def _step_aside(connection: sqlite3.Connection, row: Stored, now: Timestamp, *, wanted: bool, kept: bool) -> None:
-    """Free a name for whoever declares it now; an endpoint that left the file becomes inactive, its rows stay."""
-    if wanted:
-        aside = f"\x1f{row.id}"  # until all have their names: one that nobody can declare, for those are printable
-        connection.execute("UPDATE endpoints SET name = ? WHERE id = ?", (aside, row.id))
-    if not kept:
-        connection.execute(
-            "UPDATE endpoints SET is_active = 0, updated_at = ? WHERE id = ? AND is_active", (now, row.id)
-        )
-
-
-def _call_former(connection: sqlite3.Connection, row: Stored) -> None:
-    """Name an endpoint whose name another one has now, by a name that is free."""
-    taken = {name for (name,) in connection.execute("SELECT name FROM endpoints")}
+def _former_name(database: Database, row: Stored) -> str:
+    """Give an endpoint whose name another one has now a name that is free."""
+    taken = {each["name"] for each in database.table("endpoints").rows_where(select="name")}
     plain = row.name.removesuffix(f" (formerly, {row.id})")
     names = chain([f"{plain} (formerly, {row.id})"], (f"{plain} (formerly, {row.id}, {n})" for n in count(2)))
-    free = next(name for name in names if name not in taken)
-    connection.execute("UPDATE endpoints SET name = ? WHERE id = ?", (free, row.id))
+    return next(name for name in names if name not in taken)
 
 
-def _insert(connection: sqlite3.Connection, endpoint: Declared, now: Timestamp) -> None:
-    row = connection.execute(
-        """INSERT INTO endpoints (name, endpoint_type, project_id, user_id, endpoint_details, schedule, archived_at,
-                                  is_active, created_at, updated_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id""",
-        (*endpoint.row(), now, now),
-    ).fetchone()
-    owed_since = now if endpoint.is_member else None
-    connection.execute(
-        "INSERT INTO sync_state (endpoint_id, scope, provider_state, owed_since) VALUES (?, ?, ?, ?)",
-        (row[0], _to_json(endpoint.scope), _to_json(endpoint.state), owed_since),
-    )
+def _insert(database: Database, endpoint: Declared, now: Timestamp) -> None:
+    row = dict(zip(_DECLARED, endpoint.row(), strict=True)) | {"created_at": now, "updated_at": now}
+    state = {
+        "endpoint_id": database.insert("endpoints", row),
+        "scope": _to_json(endpoint.scope),
+        "provider_state": _to_json(endpoint.state),
+        "owed_since": now if endpoint.is_member else None,  # a set's new project waits for no slot
+    }
+    database.table("sync_state").insert(state)
 
 
-def _update(connection: sqlite3.Connection, old: Stored, endpoint: Declared, now: Timestamp) -> None:
-    connection.execute("UPDATE endpoints SET name = ? WHERE id = ?", (endpoint.name, old.id))
-    if old.row != endpoint.row():
-        connection.execute(
-            """UPDATE endpoints SET name = ?, endpoint_type = ?, project_id = ?, user_id = ?, endpoint_details = ?,
-               schedule = ?, archived_at = ?, is_active = ?, updated_at = ? WHERE id = ?""",
-            (*endpoint.row(), now, old.id),
-        )
-        _tell_anew(connection, old, endpoint, now)
-    if old.scope != _to_json(endpoint.scope):
-        _change_scope(connection, old.id, _to_json(endpoint.scope), now)
+def _update(database: Database, old: Stored, endpoint: Declared, now: Timestamp) -> None:
+    endpoints, scope = database.table("endpoints"), _to_json(endpoint.scope)
+    if old.row == endpoint.row():
+        endpoints.update(old.id, {"name": endpoint.name})  # it may have stepped aside
+    else:
+        endpoints.update(old.id, dict(zip(_DECLARED, endpoint.row(), strict=True)) | {"updated_at": now})
+        _tell_anew(database, old, endpoint, now)
+    if old.scope != scope:
+        _change_scope(database, old.id, scope, now)
 
 
-def _tell_anew(connection: sqlite3.Connection, old: Stored, endpoint: Declared, now: Timestamp) -> None:
+def _tell_anew(database: Database, old: Stored, endpoint: Declared, now: Timestamp) -> None:
     """Let a member's provider know what changed about it; one that is back is owed a sync."""
+    states = database.table("sync_state")
     if endpoint.state:
-        connection.execute(
-            "UPDATE sync_state SET provider_state = json_patch(provider_state, ?) WHERE endpoint_id = ?",
-            (_to_json(endpoint.state), old.id),
-        )
+        patch = {"provider_state": "json_patch(provider_state, ?)"}
+        states.update(old.id, {"provider_state": _to_json(endpoint.state)}, conversions=patch)
     if old.archived_at and not endpoint.archived_at:
-        connection.execute("UPDATE sync_state SET owed_since = ? WHERE endpoint_id = ?", (now, old.id))
+        states.update(old.id, {"owed_since": now})
 
 
-def _change_scope(connection: sqlite3.Connection, endpoint_id: int, scope: str, now: Timestamp) -> None:
+def _change_scope(database: Database, endpoint_id: int, scope: str, now: Timestamp) -> None:
     """Ask for a full listing of the new scope; what lies outside leaves as out_of_scope at its end."""
     # Everything is listed anew, and what the old scope decided is no more so in the new one.
-    for table in ("seen", "candidates", "owed"):
-        connection.execute(f"DELETE FROM {table} WHERE endpoint_id = ?", (endpoint_id,))  # noqa: S608  our own words
-    connection.execute(
-        """UPDATE sync_state SET scope = ?, provider_state = '{}', root_id = NULL, full_begun_at = ?, track_seen = 1,
-           folders_known_at = NULL,
-           rescoping = completed_at IS NOT NULL OR live_files > 0, last_started_at = NULL, next_due_at = NULL
-           WHERE endpoint_id = ?""",
-        (scope, now, endpoint_id),
+    for name in ("seen", "candidates", "owed"):
+        database.table(name).delete_where("endpoint_id = ?", [endpoint_id])
+    states = database.table("sync_state")
+    known = states.get(endpoint_id)
+    states.update(
+        endpoint_id,
+        {
+            "scope": scope,
+            "provider_state": "{}",
+            "root_id": None,
+            "full_begun_at": now,
+            "track_seen": 1,
+            "folders_known_at": None,
+            "rescoping": int(known["completed_at"] is not None or known["live_files"] > 0),
+            "last_started_at": None,
+            "next_due_at": None,
+        },
     )
-    connection.execute(
+    database.connection.execute(
         """UPDATE folders SET folder_path = NULL, depth = NULL, relist = 2, listed_stamp = NULL, readable = 1
            WHERE endpoint_id = ? AND deleted_at IS NULL""",
         (endpoint_id,),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from filesync.clock import Timestamp
 from filesync.store import lineage
 from filesync.store.database import Database
 from filesync.store.lineage import Place
@@ -178,13 +179,15 @@ def open_syncs(database: Database) -> Sequence[Open]:
         return [Open(*row) for row in rows]
 
 
-def last_scheduled(database: Database) -> str | None:
-    """Tell when the newest sync began that nobody asked for by name."""
+def scheduled_starts(database: Database, since: Timestamp) -> int:
+    """Count the starts since then that synced what nobody asked for by name; a container's may all have one pid."""
     with database.reading() as connection:
         row = connection.execute(
-            """SELECT started_at FROM sync_logs WHERE "trigger" = 'schedule' ORDER BY id DESC LIMIT 1"""
+            """SELECT count(DISTINCT host || ' ' || pid || ' ' || substr(started_at, 1, 10)) FROM sync_logs
+               WHERE "trigger" = 'schedule' AND started_at >= ?""",
+            (since,),
         ).fetchone()
-    return row[0] if row else None
+    return int(row[0])
 
 
 def waiting_removals(database: Database) -> Sequence[Waiting]:

@@ -154,13 +154,13 @@ class _Folders:
             found = self._connection.execute(
                 """WITH RECURSIVE above (id, parent, path, depth) AS (
                        SELECT external_folder_id, parent_external_id, folder_path, 0 FROM folders
-                       WHERE endpoint_id = ?1 AND external_folder_id = ?2 AND deleted_at = ?3
+                       WHERE endpoint_id = :endpoint AND external_folder_id = :parent AND deleted_at = :at
                        UNION ALL
                        SELECT f.external_folder_id, f.parent_external_id, f.folder_path, above.depth + 1
-                       FROM above JOIN folders AS f ON f.endpoint_id = ?1 AND f.external_folder_id = above.parent
-                       WHERE f.deleted_at = ?3 AND above.depth < 1000)
+                       FROM above JOIN folders AS f ON f.endpoint_id = :endpoint AND f.external_folder_id = above.parent
+                       WHERE f.deleted_at = :at AND above.depth < 1000)
                    SELECT path FROM above ORDER BY depth DESC LIMIT 1""",
-                key,
+                dict(zip(("endpoint", "parent", "at"), key, strict=True)),
             ).fetchone()
             self._left[key] = found[0] if found else None
         return self._left[key]

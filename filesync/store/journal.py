@@ -5,15 +5,16 @@ import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from filesync.clock import Timestamp, to_timestamp
+from filesync.clock import Timestamp, known_time, to_timestamp
 from filesync.store.database import Database
 
 if TYPE_CHECKING:
     from filesync.store.ledger import Tally
 
 MESSAGE_LIMIT = 2000
+_WAITS_FOR_NOTHING = {"waiting_for": None, "waiting_until": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +60,17 @@ class Beginning:
     pid: int
 
 
-def begin(connection: sqlite3.Connection, beginning: Beginning) -> int:
-    """Write the `running` row of a sync that is about to start; return its id."""
-    row = connection.execute(
-        """INSERT INTO sync_logs (endpoint_id, status, mode, "trigger", started_at, heartbeat_at, host, pid)
-           VALUES (?, 'running', ?, ?, ?, ?, ?, ?) RETURNING id""",
-        (
-            beginning.endpoint_id,
-            beginning.mode,
-            beginning.trigger,
-            beginning.started_at,
-            beginning.started_at,
-            beginning.host,
-            beginning.pid,
-        ),
-    ).fetchone()
+def begin(database: Database, beginning: Beginning) -> int:
+    """Write the `running` row of a sync that is about to start, in the caller's transaction; return its id."""
+    row = {**asdict(beginning), "status": "running", "heartbeat_at": beginning.started_at}
+    log_id = database.insert("sync_logs", row)
     if beginning.trigger != "trial":
-        connection.execute(
-            "UPDATE sync_state SET last_started_at = ? WHERE endpoint_id = ?",
-            (beginning.started_at, beginning.endpoint_id),
-        )
-    return int(row[0])
+        database.table("sync_state").update(beginning.endpoint_id, {"last_started_at": beginning.started_at})
+    return log_id
 
 
 def note_progress(connection: sqlite3.Connection, log_id: int, tally: "Tally", now: Timestamp) -> None:
-    """Let other processes see how far a sync is."""
+    """Let other processes see how far a sync is; by a plain statement, for it is part of every commit."""
     connection.execute(
         """UPDATE sync_logs SET heartbeat_at = ?, files_seen = ?, files_added = ?, files_updated = ?,
            files_removed = ?, found_by_reconcile = ?, folders_listed = ? WHERE id = ?""",
@@ -102,73 +89,47 @@ def note_progress(connection: sqlite3.Connection, log_id: int, tally: "Tally", n
 
 def note_usage(database: Database, log_id: int, usage: Usage, now: datetime) -> None:
     """Let other processes see that a sync lives, what it cost, and what it waits for."""
-    with database.transaction() as connection:
-        connection.execute(
-            """UPDATE sync_logs SET heartbeat_at = ?, api_requests = ?, retries = ?, throttled_seconds = ?,
-               waiting_for = ?, waiting_until = ? WHERE id = ? AND status = 'running'""",
-            (
-                to_timestamp(now),
-                usage.api_requests,
-                usage.retries,
-                round(usage.throttled_seconds, 3),
-                usage.waiting_for,
-                to_timestamp(usage.waiting_until) if usage.waiting_until else None,
-                log_id,
-            ),
-        )
+    with database.transaction():
+        if _find_running(database, log_id) is not None:
+            until = to_timestamp(usage.waiting_until) if usage.waiting_until else None
+            waiting = {"waiting_for": usage.waiting_for, "waiting_until": until}
+            row = {"heartbeat_at": to_timestamp(now), **_cost(usage), **waiting}
+            database.table("sync_logs").update(log_id, row)
 
 
-def conclude(
-    connection: sqlite3.Connection, endpoint_id: int, log_id: int, outcome: Outcome, next_due_at: datetime | None
-) -> None:
-    """Close a sync's row and remember the outcome for deciding what is due."""
+def conclude(database: Database, endpoint_id: int, log_id: int, outcome: Outcome, next_due_at: datetime | None) -> None:
+    """Close a sync's row and remember the outcome for deciding what is due, in the caller's transaction."""
+    finished, duration = to_timestamp(outcome.finished_at), round(outcome.duration_seconds, 3)
     message = outcome.error_message[:MESSAGE_LIMIT] if outcome.error_message else None
-    finished = to_timestamp(outcome.finished_at)
-    connection.execute(
-        """UPDATE sync_logs SET status = ?, finished_at = ?, heartbeat_at = ?, duration_seconds = ?,
-           files_seen = ?, files_added = ?, files_updated = ?, files_removed = ?, found_by_reconcile = ?,
-           folders_listed = ?, folders_skipped = ?, odd_entries = ?, api_requests = ?, retries = ?,
-           throttled_seconds = ?,
-           error_type = ?, error_message = ?, waiting_for = NULL, waiting_until = NULL WHERE id = ?""",
-        (
-            outcome.status,
-            finished,
-            finished,
-            round(outcome.duration_seconds, 3),
-            *asdict(outcome.tally).values(),
-            outcome.usage.api_requests,
-            outcome.usage.retries,
-            round(outcome.usage.throttled_seconds, 3),
-            outcome.error_type,
-            message,
-            log_id,
-        ),
-    )
+    row = {
+        "status": outcome.status,
+        "finished_at": finished,
+        "heartbeat_at": finished,
+        "duration_seconds": duration,
+        **asdict(outcome.tally),
+        **_cost(outcome.usage),
+        "error_type": outcome.error_type,
+        "error_message": message,
+        **_WAITS_FOR_NOTHING,
+    }
+    database.table("sync_logs").update(log_id, row)
     if outcome.trigger == "trial":
         return
-    succeeded = outcome.status in {"success", "partial"}
-    connection.execute(
-        """UPDATE sync_state SET last_status = ?, last_error_type = ?, last_error_message = ?, last_finished_at = ?,
-           last_success_at = CASE WHEN ? THEN ? ELSE last_success_at END,
-           last_duration_seconds = ?, last_counts = ?,
-           failures_in_a_row = CASE ? WHEN 'failed' THEN failures_in_a_row + 1
-                                      WHEN 'interrupted' THEN failures_in_a_row ELSE 0 END,
-           next_due_at = ?
-           WHERE endpoint_id = ?""",
-        (
-            outcome.status,
-            outcome.error_type,
-            message,
-            finished,
-            outcome.status == "success",
-            to_timestamp(outcome.started_at),
-            round(outcome.duration_seconds, 3),
-            json.dumps(asdict(outcome.tally)) if succeeded else None,
-            outcome.status,
-            to_timestamp(next_due_at) if next_due_at else None,
-            endpoint_id,
-        ),
-    )
+    state = {
+        "last_status": outcome.status,
+        "last_error_type": outcome.error_type,
+        "last_error_message": message,
+        "last_finished_at": finished,
+        "last_duration_seconds": duration,
+        "last_counts": json.dumps(asdict(outcome.tally)) if outcome.status in {"success", "partial"} else None,
+        "next_due_at": to_timestamp(next_due_at) if next_due_at else None,
+    }
+    if outcome.status == "success":
+        state["last_success_at"] = to_timestamp(outcome.started_at)
+    if outcome.status != "interrupted":  # which is no failure, and proves none to be over
+        failures = database.table("sync_state").get(endpoint_id)["failures_in_a_row"]
+        state["failures_in_a_row"] = failures + 1 if outcome.status == "failed" else 0
+    database.table("sync_state").update(endpoint_id, state)
 
 
 def close_stale(database: Database, is_running: Callable[[int], bool], now: datetime) -> int:
@@ -188,29 +149,33 @@ def close_interrupted(database: Database, log_id: int, now: datetime) -> None:
 
 def note_archived(database: Database, log_id: int) -> None:
     """Take a sync that found its project archived for one that was cut short, which is no failure."""
-    with database.transaction() as connection:
-        row = connection.execute(
-            "UPDATE sync_logs SET status = 'interrupted' WHERE id = ? RETURNING endpoint_id", (log_id,)
-        ).fetchone()
-        connection.execute(
-            """UPDATE sync_state SET last_status = 'interrupted', failures_in_a_row = 0, next_due_at = NULL
-               WHERE endpoint_id = ?""",
-            row,
-        )
+    with database.transaction():
+        logs = database.table("sync_logs")
+        logs.update(log_id, {"status": "interrupted"})
+        state = {"last_status": "interrupted", "failures_in_a_row": 0, "next_due_at": None}
+        database.table("sync_state").update(logs.get(log_id)["endpoint_id"], state)
 
 
 def _close(database: Database, log_id: int, error_type: str, message: str, now: datetime) -> None:
-    with database.transaction() as connection:
-        closed = connection.execute(
-            """UPDATE sync_logs SET status = 'interrupted', finished_at = ?1,
-               duration_seconds = max(0.0, round((julianday(?1) - julianday(started_at)) * 86400, 3)),
-               error_type = ?2, error_message = ?3, waiting_for = NULL, waiting_until = NULL
-               WHERE id = ?4 AND status = 'running' RETURNING endpoint_id, sync_logs."trigger" AS made_by""",
-            (to_timestamp(now), error_type, message, log_id),
-        ).fetchone()
-        if closed and closed[1] != "trial":
-            connection.execute(
-                """UPDATE sync_state SET last_status = 'interrupted', last_error_type = ?,
-                   last_error_message = ?, last_finished_at = ? WHERE endpoint_id = ?""",
-                (error_type, message, to_timestamp(now), closed[0]),
-            )
+    with database.transaction():
+        row = _find_running(database, log_id)
+        if row is None:
+            return  # it was closed meanwhile
+        began = known_time(row["started_at"])
+        duration = round(max(0.0, (now - began).total_seconds()), 3) if began else None
+        closed = {"status": "interrupted", "finished_at": to_timestamp(now), "duration_seconds": duration}
+        why = {"error_type": error_type, "error_message": message}
+        database.table("sync_logs").update(log_id, {**closed, **why, **_WAITS_FOR_NOTHING})
+        if row["trigger"] != "trial":
+            why = {"last_error_type": error_type, "last_error_message": message}
+            state = {"last_status": "interrupted", **why, "last_finished_at": to_timestamp(now)}
+            database.table("sync_state").update(row["endpoint_id"], state)
+
+
+def _find_running(database: Database, log_id: int) -> dict[str, Any] | None:
+    return next(database.table("sync_logs").rows_where("id = ? AND status = 'running'", [log_id]), None)
+
+
+def _cost(usage: Usage) -> dict[str, Any]:
+    throttled = round(usage.throttled_seconds, 3)
+    return {"api_requests": usage.api_requests, "retries": usage.retries, "throttled_seconds": throttled}

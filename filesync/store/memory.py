@@ -1,7 +1,6 @@
 """What filesync remembers of an endpoint between syncs: the row of `sync_state`, and what follows from it."""
 
 import json
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -9,6 +8,7 @@ from typing import Any
 
 from filesync.clock import Timestamp, to_timestamp
 from filesync.model import Identity, State
+from filesync.store.database import Database
 from filesync.store.stored import from_json, identity_of
 from filesync.store.tree import WITH_ALL
 
@@ -19,26 +19,27 @@ class Memory:
     `full`: this sync lists everything afresh, or goes on with a full listing that was stopped.
     """
 
-    def __init__(self, connection: sqlite3.Connection, endpoint_id: int) -> None:
+    def __init__(self, database: Database, endpoint_id: int) -> None:
         self.endpoint_id = endpoint_id
-        self._connection = connection
+        self._database = database
+        self._connection = database.connection
         self.full = False
         self._load()
 
     def _load(self) -> None:
-        row = self._connection.execute(
-            """SELECT completed_at IS NOT NULL, rescoping, full_begun_at IS NOT NULL, full_listed_at, track_seen,
-                      selection, selection_after, selection_before, full_begun_at, folders_known_at
-               FROM sync_state WHERE endpoint_id = ?""",
-            (self.endpoint_id,),
-        ).fetchone()
-        self.completed, self.rescoping, self.full_pending = bool(row[0]), bool(row[1]), bool(row[2])
-        self.full_listed_at: str | None = row[3]
-        self.track_seen = bool(row[4])
-        self.selection: str | None = row[5]
-        self.bounds: tuple[str | None, str | None] = (row[6], row[7])
-        self.full_begun_at: Timestamp | None = row[8]
-        self.knows_folders = row[9] is not None  # the full listing under way has named every folder
+        row = self._row()
+        self.completed, self.rescoping = row["completed_at"] is not None, bool(row["rescoping"])
+        self.full_begun_at: Timestamp | None = row["full_begun_at"]
+        self.full_listed_at: str | None = row["full_listed_at"]
+        self.track_seen = bool(row["track_seen"])
+        self.selection: str | None = row["selection"]
+        self.bounds: tuple[str | None, str | None] = (row["selection_after"], row["selection_before"])
+        self.knows_folders = row["folders_known_at"] is not None  # the full listing under way has named every folder
+
+    @property
+    def full_pending(self) -> bool:
+        """Tell whether a full listing is under way."""
+        return self.full_begun_at is not None
 
     def needs_full(self, now: Timestamp, relist_before: Timestamp | None) -> bool:
         """Tell whether a full listing is owed; `relist_before`: the last one must not be older (None: any may)."""
@@ -59,14 +60,8 @@ class Memory:
         self._connection.execute(
             "UPDATE folders SET relist = ? WHERE endpoint_id = ? AND NOT relist", (WITH_ALL, self.endpoint_id)
         )
-        self._connection.execute(
-            """UPDATE sync_state SET full_begun_at = ?2, folders_known_at = NULL, track_seen = EXISTS (
-                   SELECT 1 FROM files WHERE endpoint_id = ?1
-                   UNION ALL SELECT 1 FROM folders WHERE endpoint_id = ?1
-                   UNION ALL SELECT 1 FROM withheld_files WHERE endpoint_id = ?1)
-               WHERE endpoint_id = ?1""",
-            (self.endpoint_id, now),
-        )
+        # Who knows nothing can miss nothing: a first listing keeps no count of what it shows.
+        self._note(full_begun_at=now, folders_known_at=None, track_seen=int(not self.knows_nothing()))
         self._load()
 
     def end_listing(self) -> None:
@@ -76,18 +71,16 @@ class Memory:
         list everything once more: with many files it would never come further.
         """
         self.track_seen = False
-        self._connection.execute(
-            """UPDATE sync_state SET full_listed_at = full_begun_at, full_begun_at = NULL, track_seen = 0
-               WHERE endpoint_id = ? AND full_begun_at IS NOT NULL""",
-            (self.endpoint_id,),
-        )
+        begun = self._row()["full_begun_at"]
+        if begun is not None:
+            self._note(full_listed_at=begun, full_begun_at=None, track_seen=0)
 
     def forget_seen(self, most: int) -> bool:
         """Drop so many of the ids that a listing which came to its end has named; tell whether some are left."""
         dropped = self._connection.execute(
-            """DELETE FROM seen WHERE endpoint_id = ?1 AND external_id IN (
-               SELECT external_id FROM seen WHERE endpoint_id = ?1 LIMIT ?2)""",
-            (self.endpoint_id, most),
+            """DELETE FROM seen WHERE endpoint_id = :endpoint AND external_id IN (
+               SELECT external_id FROM seen WHERE endpoint_id = :endpoint LIMIT :most)""",
+            {"endpoint": self.endpoint_id, "most": most},
         ).rowcount
         return dropped == most
 
@@ -98,31 +91,24 @@ class Memory:
     @property
     def left_out(self) -> list[str]:
         """Give what the last complete sync left out on purpose."""
-        found: list[str] = from_json(self._read("left_out"))
+        found: list[str] = from_json(self._row()["left_out"])
         return found
 
     def note_left_out(self, what: Sequence[str]) -> None:
         """Remember what the service shows and the provider leaves out on purpose."""
-        self._connection.execute(
-            "UPDATE sync_state SET left_out = ? WHERE endpoint_id = ?",
-            (json.dumps(list(what), ensure_ascii=False), self.endpoint_id),
-        )
+        self._note(left_out=json.dumps(list(what), ensure_ascii=False))
 
     def note_folders_known(self, now: Timestamp) -> None:
         """Remember that the full listing under way has named every folder."""
         self.knows_folders = True
-        self._connection.execute(
-            "UPDATE sync_state SET folders_known_at = ? WHERE endpoint_id = ?", (now, self.endpoint_id)
-        )
+        self._note(folders_known_at=now)
 
     def owe_full(self) -> None:
         """Have the next sync list everything afresh."""
-        self._connection.execute(
-            "UPDATE sync_state SET full_listed_at = NULL WHERE endpoint_id = ?", (self.endpoint_id,)
-        )
+        self._note(full_listed_at=None)
 
     def set_state(self, state: State) -> None:
-        """Remember the provider's own state."""
+        """Remember the provider's own state; by a plain statement, for it is part of nearly every commit."""
         self._connection.execute(
             "UPDATE sync_state SET provider_state = ? WHERE endpoint_id = ?",
             (json.dumps(state, separators=(",", ":")), self.endpoint_id),
@@ -131,59 +117,53 @@ class Memory:
     @property
     def identity(self) -> Identity | None:
         """Tell as whom the rows were read; None before anybody said so."""
-        text = self._read("identity")
+        text = self._row()["identity"]
         return identity_of(text) if text else None
 
     def set_identity(self, identity: Identity) -> None:
         """Remember as whom the rows are read."""
-        self._connection.execute(
-            "UPDATE sync_state SET identity = ? WHERE endpoint_id = ?",
-            (json.dumps(asdict(identity), ensure_ascii=False), self.endpoint_id),
-        )
+        self._note(identity=json.dumps(asdict(identity), ensure_ascii=False))
 
     def knows_nothing(self) -> bool:
         """Tell whether no sync has shown anything yet, so that there is nothing to lose."""
         row = self._connection.execute(
-            """SELECT EXISTS (SELECT 1 FROM files WHERE endpoint_id = ?1
-                              UNION ALL SELECT 1 FROM withheld_files WHERE endpoint_id = ?1
-                              UNION ALL SELECT 1 FROM folders WHERE endpoint_id = ?1)""",
-            (self.endpoint_id,),
+            """SELECT EXISTS (SELECT 1 FROM files WHERE endpoint_id = :endpoint
+                              UNION ALL SELECT 1 FROM withheld_files WHERE endpoint_id = :endpoint
+                              UNION ALL SELECT 1 FROM folders WHERE endpoint_id = :endpoint)""",
+            {"endpoint": self.endpoint_id},
         ).fetchone()
         return not row[0]
 
     def forget_reader(self, now: Timestamp) -> None:
         """Begin anew with what another identity is shown: cursors and stamps of the one before mean nothing to it."""
         self.begin_full(now, anew=True)
-        self._connection.execute(
-            "UPDATE sync_state SET provider_state = '{}', root_id = NULL WHERE endpoint_id = ?", (self.endpoint_id,)
-        )
+        self._note(provider_state="{}", root_id=None)
         self._connection.execute(
             "UPDATE folders SET listed_stamp = NULL, readable = 1 WHERE endpoint_id = ?", (self.endpoint_id,)
         )
 
     def set_selection(self, fingerprint: str, bounds: tuple[str | None, str | None]) -> None:
         """Remember by which filters the files were decided."""
-        self._connection.execute(
-            "UPDATE sync_state SET selection = ?, selection_after = ?, selection_before = ? WHERE endpoint_id = ?",
-            (fingerprint, *bounds, self.endpoint_id),
-        )
+        self._note(selection=fingerprint, selection_after=bounds[0], selection_before=bounds[1])
 
     def forget_selection(self) -> None:
         """Have the next sync decide all remembered files afresh."""
-        self._connection.execute("UPDATE sync_state SET selection = NULL WHERE endpoint_id = ?", (self.endpoint_id,))
+        self._note(selection=None)
+
+    def set_root(self, root_id: str) -> None:
+        """Remember the folder that everything hangs in."""
+        self._note(root_id=root_id)
 
     def live_files(self) -> int:
-        return int(self._read("live_files"))
+        return int(self._row()["live_files"])
 
     def guarded_since(self, window_begins: Timestamp) -> Timestamp:
         """Tell from when on removals count for the guard: what a person accepted before does not."""
-        accepted = self._read("deletions_accepted_at")
+        accepted = self._row()["deletions_accepted_at"]
         return Timestamp(max(window_begins, accepted or window_begins))
 
     def accept_deletions(self, now: Timestamp) -> None:
-        self._connection.execute(
-            "UPDATE sync_state SET deletions_accepted_at = ? WHERE endpoint_id = ?", (now, self.endpoint_id)
-        )
+        self._note(deletions_accepted_at=now)
 
     def note_completed(
         self, started_at: datetime, finished_at: datetime, complete_as_of: Timestamp | None, *, rescoped: bool
@@ -198,17 +178,17 @@ class Memory:
                    WHERE endpoint_id = ? AND deleted_at IS NULL AND folder_path IS NULL""",
                 (to_timestamp(finished_at), self.endpoint_id),
             )
-        started = to_timestamp(started_at)
-        self._connection.execute(
-            """UPDATE sync_state SET completed_at = coalesce(completed_at, ?1), rescoping = rescoping AND NOT ?6,
-               full_listed_at = CASE WHEN ?2 THEN ?3 ELSE full_listed_at END,
-               full_begun_at = CASE WHEN ?2 THEN NULL ELSE full_begun_at END,
-               complete_as_of = ?4 WHERE endpoint_id = ?5""",
-            (to_timestamp(finished_at), self.full, started, complete_as_of or started, self.endpoint_id, rescoped),
+        row, started = self._row(), to_timestamp(started_at)
+        listing = {"full_listed_at": started, "full_begun_at": None} if self.full else {}
+        self._note(
+            completed_at=row["completed_at"] or to_timestamp(finished_at),
+            rescoping=int(row["rescoping"] and not rescoped),
+            complete_as_of=complete_as_of or started,
+            **listing,
         )
 
-    def _read(self, column: str) -> Any:
-        return self._connection.execute(
-            f"SELECT {column} FROM sync_state WHERE endpoint_id = ?",  # noqa: S608  a name of ours
-            (self.endpoint_id,),
-        ).fetchone()[0]
+    def _row(self) -> dict[str, Any]:
+        return self._database.table("sync_state").get(self.endpoint_id)
+
+    def _note(self, **columns: object) -> None:
+        self._database.table("sync_state").update(self.endpoint_id, columns)

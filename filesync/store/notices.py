@@ -50,57 +50,54 @@ class _Entry:
     at: Timestamp
 
 
-def note_ending(connection: sqlite3.Connection, closed: Closed, audience: Audience) -> None:
+def note_ending(database: Database, closed: Closed, audience: Audience) -> None:
     """Write what everybody is to be told about a sync; the caller's commit closes it."""
     if closed.outcome.trigger == "trial" or not audience.targets:
         return
-    ended = _ended(connection, closed)
+    ended = _ended(database.connection, closed)
     for target in audience.targets:
         if not isinstance(target.way, Ping):
-            _alert(connection, closed, ended, target, audience.run_id)
+            _alert(database, closed, ended, target, audience.run_id)
         elif target.own:
-            _ping(connection, closed, target, audience.run_id)
+            _ping(database, closed, target, audience.run_id)
 
 
 def load_told(database: Database, events: Iterable[Event]) -> dict[tuple[str, int], list[Told]]:
     """Tell what targets were told of these events, by target and endpoint (0: none)."""
-    wanted = json.dumps([*events])
-    with database.reading() as connection:
-        rows = connection.execute(
-            """SELECT target, endpoint_id, event, cause FROM notify_told
-               WHERE event IN (SELECT value FROM json_each(?))""",
-            (wanted,),
-        ).fetchall()
-    told: dict[tuple[str, int], list[Told]] = {}
-    for target, endpoint_id, event, cause in rows:
-        told.setdefault((target, endpoint_id), []).append(Told(Event(event), cause))
-    return told
+    with database.reading():
+        rows = database.table("notify_told").rows_where(
+            "event IN (SELECT value FROM json_each(?))", [json.dumps([*events])]
+        )
+        told: dict[tuple[str, int], list[Told]] = {}
+        for row in rows:
+            told.setdefault((row["target"], row["endpoint_id"]), []).append(Told(Event(row["event"]), row["cause"]))
+        return told
 
 
 def write(database: Database, notes: Sequence[Note]) -> None:
     """Write messages, that they are told, and what is over, in one commit."""
-    with database.transaction() as connection:
+    with database.transaction():
         for note in notes:
-            _write(connection, note)
+            _write(database, note)
 
 
 def put_ping(database: Database, target: str, message: Mapping[str, Any], at: Timestamp) -> None:
     """Write a ping that no endpoint is concerned with; an older one of the target would be out of date."""
-    with database.transaction() as connection:
-        _put_ping(connection, _Entry(target, None, PING, message, at))
+    with database.transaction():
+        _put_ping(database, _Entry(target, None, PING, message, at))
 
 
-def _alert(connection: sqlite3.Connection, closed: Closed, ended: Ended, target: Target, run_id: str) -> None:
+def _alert(database: Database, closed: Closed, ended: Ended, target: Target, run_id: str) -> None:
     key = target.key(closed.endpoint_id)
-    verdict = alerts.judge(ended, _told(connection, key, closed.endpoint_id), target.events)
-    _forget(connection, key, closed.endpoint_id, verdict.over)
+    verdict = alerts.judge(ended, _told(database, key, closed.endpoint_id), target.events)
+    _forget(database, key, closed.endpoint_id, verdict.over)
     for alert in verdict.alerts:
         text = alerts.sentence(alert, closed.outcome.endpoint, ended)
         message = payload(alert.event, to_timestamp(ended.at), text, run_id, **_facts(closed, ended, alert))
-        _write(connection, Note(key, closed.endpoint_id, to_timestamp(ended.at), alert, message))
+        _write(database, Note(key, closed.endpoint_id, to_timestamp(ended.at), alert, message))
 
 
-def _ping(connection: sqlite3.Connection, closed: Closed, target: Target, run_id: str) -> None:
+def _ping(database: Database, closed: Closed, target: Target, run_id: str) -> None:
     outcome = closed.outcome
     is_temporary = outcome.error_type in TEMPORARY
     result = alerts.ping_result(outcome.status, outcome.error_type, is_temporary=is_temporary)
@@ -108,46 +105,51 @@ def _ping(connection: sqlite3.Connection, closed: Closed, target: Target, run_id
         text = f"{outcome.endpoint}: {outcome.error_message or outcome.status}"
         message = {"result": result, "rid": alerts.to_rid(run_id), "text": text}
         key, at = target.key(closed.endpoint_id), to_timestamp(outcome.finished_at)
-        _put_ping(connection, _Entry(key, closed.endpoint_id, PING, message, at))
+        _put_ping(database, _Entry(key, closed.endpoint_id, PING, message, at))
 
 
-def _put_ping(connection: sqlite3.Connection, entry: _Entry) -> None:
-    connection.execute("DELETE FROM notifications WHERE target = ? AND event = ?", (entry.target, PING))
-    _put(connection, entry)
+def _put_ping(database: Database, entry: _Entry) -> None:
+    database.table("notifications").delete_where("target = ? AND event = ?", [entry.target, PING])
+    _put(database, entry)
 
 
-def _write(connection: sqlite3.Connection, note: Note) -> None:
+def _write(database: Database, note: Note) -> None:
     subject = note.endpoint_id or note.subject or NO_ENDPOINT
-    _forget(connection, note.target, subject, note.over)
+    _forget(database, note.target, subject, note.over)
     if note.alert is None or note.payload is None:
         return
-    _put(connection, _Entry(note.target, note.endpoint_id, note.alert.event, note.payload, note.at))
-    if note.alert.event is not Event.RECOVERED:
-        connection.execute(
-            "INSERT OR REPLACE INTO notify_told (target, endpoint_id, event, cause, told_at) VALUES (?, ?, ?, ?, ?)",
-            (note.target, subject, note.alert.event, note.alert.cause, note.at),
-        )
+    _put(database, _Entry(note.target, note.endpoint_id, note.alert.event, note.payload, note.at))
+    if note.alert.event is not Event.RECOVERED:  # which nothing ends
+        told = {
+            "target": note.target,
+            "endpoint_id": subject,
+            "event": note.alert.event,
+            "cause": note.alert.cause,
+            "told_at": note.at,
+        }
+        database.table("notify_told").insert(told, replace=True)
 
 
-def _put(connection: sqlite3.Connection, entry: _Entry) -> None:
-    connection.execute(
-        "INSERT INTO notifications (target, endpoint_id, event, payload, created_at) VALUES (?, ?, ?, ?, ?)",
-        (entry.target, entry.endpoint_id, entry.event, json.dumps(entry.message, ensure_ascii=False), entry.at),
-    )
+def _put(database: Database, entry: _Entry) -> None:
+    row = {
+        "target": entry.target,
+        "endpoint_id": entry.endpoint_id,
+        "event": entry.event,
+        "payload": json.dumps(entry.message, ensure_ascii=False),
+        "created_at": entry.at,
+    }
+    database.table("notifications").insert(row)
 
 
-def _told(connection: sqlite3.Connection, target: str, endpoint_id: int) -> list[Told]:
-    rows = connection.execute(
-        "SELECT event, cause FROM notify_told WHERE target = ? AND endpoint_id = ?", (target, endpoint_id)
-    )
-    return [Told(Event(event), cause) for event, cause in rows]
+def _told(database: Database, target: str, endpoint_id: int) -> list[Told]:
+    rows = database.table("notify_told").rows_where("target = ? AND endpoint_id = ?", [target, endpoint_id])
+    return [Told(Event(row["event"]), row["cause"]) for row in rows]
 
 
-def _forget(connection: sqlite3.Connection, target: str, endpoint_id: int, over: Iterable[Event]) -> None:
-    connection.executemany(
-        "DELETE FROM notify_told WHERE target = ? AND endpoint_id = ? AND event = ?",
-        [(target, endpoint_id, event) for event in over],
-    )
+def _forget(database: Database, target: str, endpoint_id: int, over: Iterable[Event]) -> None:
+    for event in over:
+        ended = "target = ? AND endpoint_id = ? AND event = ?"
+        database.table("notify_told").delete_where(ended, [target, endpoint_id, event])
 
 
 def _ended(connection: sqlite3.Connection, closed: Closed) -> Ended:

@@ -1,6 +1,5 @@
 """Messages that are still to be delivered, and how deliveries to each target go."""
 
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,7 +49,7 @@ class TargetState:
 
 
 def look(database: Database, now: datetime) -> Waiting:
-    """Look at all queues at once."""
+    """Look at all queues at once; by plain statements, for every start does."""
     with database.reading() as connection:
         targets = connection.execute("SELECT DISTINCT target FROM notifications").fetchall()
         readers = connection.execute("SELECT reader, seq FROM feed_positions WHERE kind = 'notify'").fetchall()
@@ -81,56 +80,43 @@ def known_targets(database: Database) -> frozenset[str]:
 
 def first(database: Database, target: str) -> Message | None:
     """Give the message that a target gets next."""
-    with database.reading() as connection:
-        row = connection.execute(
-            """SELECT id, target, event, payload, created_at FROM notifications
-               WHERE target = ? ORDER BY id LIMIT 1""",
-            (target,),
-        ).fetchone()
+    with database.reading():
+        row = next(database.table("notifications").rows_where("target = ?", [target], order_by="id", limit=1), None)
     return None if row is None else _message(row)
 
 
 def note_delivered(database: Database, target: str, message_id: int | None, now: datetime) -> None:
     """Take a message that arrived out of the queue (None: it was no message of the queue)."""
-    with database.transaction() as connection:
-        if message_id is not None:
-            connection.execute("DELETE FROM notifications WHERE id = ?", (message_id,))
-        connection.execute(
-            """INSERT INTO notify_targets (target, last_delivered_at) VALUES (?1, ?2)
-               ON CONFLICT (target) DO UPDATE SET failures_in_a_row = 0, next_try_at = NULL, last_error = NULL,
-                   last_delivered_at = ?2""",
-            (target, to_timestamp(now)),
-        )
+    with database.transaction():
+        database.table("notifications").delete_where("id = ?", [message_id])
+        well = {"failures_in_a_row": 0, "next_try_at": None, "last_error": None, "last_delivered_at": to_timestamp(now)}
+        database.table("notify_targets").upsert({"target": target, **well})
 
 
 def note_failed(database: Database, target: str, error: str, now: datetime) -> int:
     """Let a target rest for a while, a little longer each time; gives its failures in a row."""
-    with database.transaction() as connection:
-        row = connection.execute(
-            """INSERT INTO notify_targets (target, failures_in_a_row, last_error) VALUES (?1, 1, ?2)
-               ON CONFLICT (target) DO UPDATE SET failures_in_a_row = failures_in_a_row + 1, last_error = ?2
-               RETURNING failures_in_a_row""",
-            (target, error[:_LONGEST_ERROR]),
-        ).fetchone()
-        rest = _BACKOFF[min(row[0], len(_BACKOFF)) - 1]
-        connection.execute(
-            "UPDATE notify_targets SET next_try_at = ? WHERE target = ?", (to_timestamp(now + rest), target)
-        )
-    return int(row[0])
+    with database.transaction():
+        targets = database.table("notify_targets")
+        known = next(targets.rows_where("target = ?", [target]), None)
+        failures: int = 1 + (known["failures_in_a_row"] if known else 0)
+        rest = _BACKOFF[min(failures, len(_BACKOFF)) - 1]
+        row = {"failures_in_a_row": failures, "next_try_at": to_timestamp(now + rest)}
+        targets.upsert({"target": target, **row, "last_error": error[:_LONGEST_ERROR]})
+    return failures
 
 
 def failing(database: Database) -> frozenset[str]:
     """Name the targets whose last delivery failed."""
-    with database.reading() as connection:
-        rows = connection.execute("SELECT target FROM notify_targets WHERE failures_in_a_row > 0").fetchall()
-    return frozenset(row[0] for row in rows)
+    with database.reading():
+        return frozenset(
+            each["target"] for each in database.table("notify_targets").rows_where("failures_in_a_row > 0")
+        )
 
 
 def count(database: Database, target: str) -> int:
     """Count the messages that wait for a target."""
-    with database.reading() as connection:
-        row = connection.execute("SELECT count(*) FROM notifications WHERE target = ?", (target,)).fetchone()
-    return int(row[0])
+    with database.reading():
+        return database.table("notifications").count_where("target = ?", [target])
 
 
 def drop(database: Database, keep: Mapping[str, timedelta], now: datetime) -> list[Message]:
@@ -138,41 +124,34 @@ def drop(database: Database, keep: Mapping[str, timedelta], now: datetime) -> li
 
     What never arrived was not told: when it still holds, it is told anew.
     """
-    with database.transaction() as connection:
-        dropped = [each for each in _all(connection) if _is_over(each, keep, now)]
-        ids = [(each.id,) for each in dropped]
-        connection.executemany(
-            """DELETE FROM notify_told WHERE (target, endpoint_id, event) IN (
-                   SELECT target, coalesce(endpoint_id, 0), event FROM notifications WHERE id = ?)""",
-            ids,
-        )
-        connection.executemany("DELETE FROM notifications WHERE id = ?", ids)
+    with database.transaction():
+        notifications = database.table("notifications")
+        dropped = [each for each in map(_message, notifications.rows_where(order_by="id")) if _is_over(each, keep, now)]
+        for each in dropped:
+            told = """(target, endpoint_id, event) IN (
+                SELECT target, coalesce(endpoint_id, 0), event FROM notifications WHERE id = ?)"""
+            database.table("notify_told").delete_where(told, [each.id])
+            notifications.delete(each.id)
     return dropped
 
 
 def forget_targets(database: Database, targets: Collection[str]) -> None:
     """Forget targets that nobody names any more, so that no change is kept for them."""
-    with database.transaction() as connection:
+    with database.transaction():
         for target in targets:
-            connection.execute("DELETE FROM feed_positions WHERE reader = ?", (f"{READER}{target}",))
-            connection.execute("DELETE FROM notify_targets WHERE target = ?", (target,))
-            connection.execute("DELETE FROM notify_told WHERE target = ?", (target,))
+            database.table("feed_positions").delete_where("reader = ?", [f"{READER}{target}"])
+            database.table("notify_targets").delete_where("target = ?", [target])
+            database.table("notify_told").delete_where("target = ?", [target])
 
 
 def state_of(database: Database, target: str) -> TargetState:
     """Tell how deliveries to a target go."""
-    with database.reading() as connection:
-        row = connection.execute(
-            """SELECT failures_in_a_row, next_try_at, last_error, last_delivered_at
-               FROM notify_targets WHERE target = ?""",
-            (target,),
-        ).fetchone()
-    return TargetState(*row) if row else TargetState()
-
-
-def _all(connection: sqlite3.Connection) -> list[Message]:
-    rows = connection.execute("SELECT id, target, event, payload, created_at FROM notifications ORDER BY id")
-    return [_message(row) for row in rows]
+    with database.reading():
+        row = next(database.table("notify_targets").rows_where("target = ?", [target]), None)
+    if row is None:
+        return TargetState()
+    del row["target"]
+    return TargetState(**row)
 
 
 def _is_over(message: Message, keep: Mapping[str, timedelta], now: datetime) -> bool:
@@ -180,5 +159,6 @@ def _is_over(message: Message, keep: Mapping[str, timedelta], now: datetime) -> 
     return longest is None or message.created_at < to_timestamp(now - longest)
 
 
-def _message(row: tuple[Any, ...]) -> Message:
-    return Message(row[0], row[1], row[2], object_of(row[3]), Timestamp(row[4]))
+def _message(row: Mapping[str, Any]) -> Message:
+    payload = object_of(row["payload"])
+    return Message(row["id"], row["target"], row["event"], payload, Timestamp(row["created_at"]))

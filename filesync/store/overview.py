@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from filesync.errors import StoreError
+from filesync.store import migrations
 from filesync.store.database import Database, open_for_reading
 from filesync.store.queries import ChangeFilter, Row, logs, newest_changes
 
@@ -53,7 +54,7 @@ def damage_named(path: Path) -> Iterator[None]:
 def _read(database: Database, rows: int) -> Overview:
     start = _first(database, "SELECT last_start_at, last_exit_code FROM scheduler")
     return Overview(
-        schema_version=_first(database, "PRAGMA user_version")[0],
+        schema_version=migrations.version_of(database.connection),
         files=_first(database, "SELECT coalesce(sum(live_files), 0) FROM sync_state")[0],
         size=_size(database.path),
         wal_size=_size(database.path.with_name(f"{database.path.name}-wal")),

@@ -43,53 +43,53 @@ class Span:
 def feed_span(database: Database) -> Span:
     """Tell where the feed begins and ends, and which it is."""
     with database.reading() as connection:
-        floor = connection.execute("SELECT floor_seq FROM retention").fetchone()[0]
-        return Span(floor, lineage.read(connection))
+        return Span(database.table("retention").get(1)["floor_seq"], lineage.read(connection))
 
 
 def count_unseen(database: Database, seq: int) -> int:
     """Count the changes after that one."""
-    with database.reading() as connection:
-        return int(connection.execute("SELECT count(*) FROM changes WHERE seq > ?", (seq,)).fetchone()[0])
+    with database.reading():
+        return database.table("changes").count_where("seq > ?", [seq])
 
 
 def load_positions(database: Database) -> list[Position]:
     """Give every reader, in the order of their names."""
-    with database.reading() as connection:
-        rows = connection.execute("SELECT reader, kind, seq, updated_at FROM feed_positions ORDER BY reader")
-        return [Position(*row) for row in rows]
+    with database.reading():
+        return [Position(**row) for row in database.table("feed_positions").rows_where(order_by="reader")]
 
 
 def find_position(database: Database, reader: str) -> Position | None:
     """Give one reader; None when there is none of that name."""
-    with database.reading() as connection:
-        row = connection.execute(
-            "SELECT reader, kind, seq, updated_at FROM feed_positions WHERE reader = ?", (reader,)
-        ).fetchone()
-        return Position(*row) if row else None
+    with database.reading():
+        return _find(database, reader)
 
 
 def put_position(database: Database, reader: str, kind: Kind, seq: int, now: Timestamp) -> None:
     """Write where a reader is, forward or back; a new name becomes a reader."""
-    with database.transaction() as connection:
-        connection.execute(
-            """INSERT INTO feed_positions (reader, kind, seq, updated_at) VALUES (?, ?, ?, ?)
-               ON CONFLICT (reader) DO UPDATE SET seq = excluded.seq, updated_at = excluded.updated_at""",
-            (reader, kind, seq, now),
-        )
+    with database.transaction():
+        _put(database, reader, kind, seq, now)
 
 
 def advance(database: Database, reader: str, kind: Kind, seq: int, now: Timestamp) -> None:
     """Write that a reader has seen everything up to `seq`; one that is further already stays there."""
-    with database.transaction() as connection:
-        connection.execute(
-            """INSERT INTO feed_positions (reader, kind, seq, updated_at) VALUES (?, ?, ?, ?)
-               ON CONFLICT (reader) DO UPDATE SET seq = max(seq, excluded.seq), updated_at = excluded.updated_at""",
-            (reader, kind, seq, now),
-        )
+    with database.transaction():
+        known = _find(database, reader)
+        _put(database, reader, kind, max(seq, known.seq) if known else seq, now)
 
 
 def forget_reader(database: Database, reader: str) -> bool:
     """Let a reader's row go, so that nothing is kept for it; False when there is none."""
-    with database.transaction() as connection:
-        return connection.execute("DELETE FROM feed_positions WHERE reader = ?", (reader,)).rowcount > 0
+    with database.transaction():
+        is_known = _find(database, reader) is not None
+        database.table("feed_positions").delete_where("reader = ?", [reader])
+        return is_known
+
+
+def _find(database: Database, reader: str) -> Position | None:
+    row = next(database.table("feed_positions").rows_where("reader = ?", [reader]), None)
+    return Position(**row) if row else None
+
+
+def _put(database: Database, reader: str, kind: Kind, seq: int, now: Timestamp) -> None:
+    row = {"reader": reader, "kind": kind, "seq": seq, "updated_at": now}
+    database.table("feed_positions").upsert(row)

@@ -181,8 +181,8 @@ class _Pruning:
 
     def note_end(self, now: Timestamp) -> None:
         if self.goes_on:
-            with self._database.transaction() as connection:
-                connection.execute("UPDATE retention SET pruned_at = ?", (now,))
+            with self._database.transaction():
+                self._database.table("retention").update(1, {"pruned_at": now})
 
 
 _DROP_LOGS = """
@@ -250,9 +250,9 @@ def _slowest(connection: sqlite3.Connection, through: int) -> int:
 
 def _holders(connection: sqlite3.Connection, bounds: _Bounds) -> list[Holder]:
     rows = connection.execute(
-        """SELECT p.reader, p.kind, p.seq, (SELECT count(*) FROM changes AS c WHERE c.seq > p.seq AND c.seq <= ?1)
-           FROM feed_positions AS p WHERE p.seq < ?1 ORDER BY p.seq, p.reader""",
-        (bounds.wanted,),
+        """SELECT p.reader, p.kind, p.seq, (SELECT count(*) FROM changes AS c WHERE c.seq > p.seq AND c.seq <= :wanted)
+           FROM feed_positions AS p WHERE p.seq < :wanted ORDER BY p.seq, p.reader""",
+        {"wanted": bounds.wanted},
     )
     return [Holder(*row) for row in rows]
 
@@ -356,10 +356,7 @@ def _folders_that_go(policy: Retention, now: datetime, files: "array[int] | None
                 AND f.parent_external_id = t.external_folder_id AND f.deleted_at IS NULL)
             AND NOT EXISTS (SELECT 1 FROM candidates AS c WHERE c.endpoint_id = t.endpoint_id
                 AND c.external_id = t.external_folder_id)""",  # noqa: S608  our own words
-        {
-            "before": to_timestamp(now - max(length, policy.guard)),
-            "files": json.dumps(files.tolist() if files else []),
-        },
+        {"before": to_timestamp(now - max(length, policy.guard)), "files": json.dumps(files.tolist() if files else [])},
         f"(endpoint_id, external_folder_id) NOT IN ({_NEEDED})",
     )
 

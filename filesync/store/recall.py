@@ -81,8 +81,9 @@ class Recall:
         self._ledger.record(untold, now)
         self._connection.execute(
             """UPDATE sync_state SET live_files = (
-                   SELECT count(*) FROM files WHERE endpoint_id = ?1 AND deleted_at IS NULL) WHERE endpoint_id = ?1""",
-            (self._endpoint_id,),
+                   SELECT count(*) FROM files WHERE endpoint_id = :endpoint AND deleted_at IS NULL)
+               WHERE endpoint_id = :endpoint""",
+            {"endpoint": self._endpoint_id},
         )
 
     def _write(self, id_: str, state: FileState, told: Told) -> None:

@@ -3,7 +3,6 @@
 A batch, its changes and its state are one commit. All removals of a sync, and its outcome, are one more.
 """
 
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -13,13 +12,16 @@ from typing import TYPE_CHECKING, Literal
 from filesync.clock import Timestamp, to_timestamp
 from filesync.model import Batch, Candidate, Identity, Resolved, ScopeListed, Unanswered
 from filesync.selection import Selection, is_within
-from filesync.store import journal
+from filesync.store import guard, journal
 from filesync.store.contents import Contents
+from filesync.store.coverage import Coverage
 from filesync.store.database import Database
+from filesync.store.guard import Guard
 from filesync.store.intake import Intake, Parts
 from filesync.store.journal import Beginning, Outcome
 from filesync.store.known import Pace, StoredKnowledge
 from filesync.store.ledger import Ledger, Tally
+from filesync.store.lookups import LookUps
 from filesync.store.memory import Memory
 from filesync.store.odd_entries import OddEntries, OddEntry
 from filesync.store.owed import STEP, Owed
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
 _ASKED_AT_ONCE = 1_000  # candidates
 _FORGOTTEN_AT_ONCE = 50_000  # ids
-_FEWEST_GUARDED = 20  # files; smaller endpoints may lose them all
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +48,6 @@ class Plan:
     full: bool = False
     expected_unreadable: tuple[str, ...] = ()
     audience: "Audience | None" = None  # who is told how it ended; None: nobody
-
-
-@dataclass(slots=True)
-class Guard:
-    """What the mass-delete guard counted."""
-
-    vanishing: int
-    of: int
-    trips: bool
 
 
 class Run:
@@ -84,19 +76,19 @@ class Run:
         self._check_stop = check_stop
         self._accepted = False  # what this sync removes, a person let through
         self._has_left_old_scope = False  # what lies outside a changed scope is among the candidates
-        with database.transaction() as connection:
-            self._memory = Memory(connection, plan.endpoint_id)
+        with database.transaction():
+            self._memory = Memory(database, plan.endpoint_id)
             owed = self._memory.needs_full(self._stamp(), self._relist_before())
             if not self._is_trial and (plan.full or owed):
                 self._memory.begin_full(self._stamp(), anew=plan.full and plan.stamped)
             self.mode = "full" if self._memory.full or self._is_trial else "incremental"
             beginning = Beginning(plan.endpoint_id, self.mode, plan.trigger, self._stamp(), host, pid)
-            self.log_id = journal.begin(connection, beginning)
+            self.log_id = journal.begin(database, beginning)
         self._assemble()
         if not self._is_trial:
             with self._writing():
                 self._owed.forget_removals()
-                self._removals.forget_answers(tells_all=not plan.stamped)
+                self._lookups.forget_answers(tells_all=not plan.stamped)
 
     def _assemble(self) -> None:
         connection, plan = self._connection, self.plan
@@ -105,14 +97,17 @@ class Run:
         self._tree = Tree(connection, plan.endpoint_id, plan.selection.may_contain, stamped=plan.stamped)
         ledger = Ledger(connection, plan.endpoint_id, self.log_id, self.tally)
         self._removals = Removals(connection, plan.endpoint_id, self.log_id, self._tree, ledger)
+        self._lookups = LookUps(self._database, plan.endpoint_id, self.log_id, self._tree)
         self._contents = Contents(connection, plan.endpoint_id, self._tree, ledger, self._removals, bound.matches)
         self._owed = Owed(connection, plan.endpoint_id, self._tree, self._contents, self._removals, ledger)
+        self._coverage = Coverage(connection, plan.endpoint_id, self._is_expected_unreadable)
         self._odd_entries = OddEntries(connection, plan.endpoint_id, self.log_id)
         parts = Parts(
-            connection,
+            self._database,
             self._tree,
             self._contents,
             self._removals,
+            self._lookups,
             ledger,
             self.tally,
             self._odd_entries,
@@ -221,13 +216,13 @@ class Run:
 
     def undecided(self, *, folders_only: bool = False) -> list[Candidate]:
         """List candidates that this sync is still to look up: all folders, then some files; empty: there is none."""
-        folders = self._removals.undecided_folders()
-        return folders if folders or folders_only else self._removals.undecided_files(_ASKED_AT_ONCE)
+        folders = self._lookups.undecided_folders()
+        return folders if folders or folders_only else self._lookups.undecided_files(_ASKED_AT_ONCE)
 
     def note_asked(self, candidates: Sequence[Candidate]) -> None:
         """Remember which candidates were looked up, whatever was learned of them."""
         with self._writing():
-            self._removals.note_asked([each.id for each in candidates])
+            self._lookups.note_asked([each.id for each in candidates])
 
     def below_gone(self) -> list[Candidate]:
         """List what is below folders that look-ups found gone: it may have been moved out before, and nothing told.
@@ -237,33 +232,16 @@ class Run:
         """
         if not self.plan.stamped or self._memory.rescoping:
             return []
-        return self._removals.below_gone(only_refused=self.plan.full)
+        return self._lookups.below_gone(only_refused=self.plan.full)
 
     def guard(self, max_percent: float) -> Guard:
         """Count what would vanish within `reconcile_every`; trips above max_percent of at least 20 files."""
-        vanishing = self._removals.count_vanished()
-        if not vanishing:
-            return Guard(0, 0, trips=False)
-        window = to_timestamp(self._now() - self.plan.pace.every)
-        before = self._removals.removed_since(self._memory.guarded_since(window))
-        total = self._memory.live_files() + before
-        trips = total >= _FEWEST_GUARDED and (vanishing + before) * 100 > max_percent * total
-        return Guard(vanishing + before, total, trips)
+        window_begins = to_timestamp(self._now() - self.plan.pace.every)
+        return guard.weigh(self._connection, self._memory, window_begins, max_percent)
 
     def unread(self) -> list[tuple[str, str]]:
         """List the folders that could not be read and were not expected to be: (path, reason)."""
-        rows = self._connection.execute(
-            """WITH RECURSIVE leaving (id) AS (
-                   SELECT external_id FROM candidates WHERE endpoint_id = ?1 AND is_folder AND fate IS NOT NULL
-                   UNION
-                   SELECT f.external_folder_id FROM folders AS f JOIN leaving ON f.parent_external_id = leaving.id
-                   WHERE f.endpoint_id = ?1 AND f.deleted_at IS NULL)
-               SELECT folder_path, unreadable_reason FROM folders WHERE endpoint_id = ?1 AND NOT readable
-               AND deleted_at IS NULL AND folder_path IS NOT NULL AND NOT excluded
-               AND external_folder_id NOT IN (SELECT id FROM leaving) ORDER BY folder_path""",
-            (self.plan.endpoint_id,),
-        ).fetchall()
-        return [(path, reason or "") for path, reason in rows if not self._is_expected_unreadable(path)]
+        return self._coverage.unread()
 
     def unsettled(self) -> tuple[str, Unanswered] | None:
         """Give what failed by itself in this sync, and not often enough to be called unreadable: (its path, how)."""
@@ -276,7 +254,7 @@ class Run:
 
     def unanswered(self) -> list[tuple[str, str]]:
         """List the candidates that could not be looked up, and wait for the next sync: (path, reason)."""
-        return self._removals.unanswered()
+        return self._lookups.unanswered()
 
     def newly_odd(self, most: int) -> list[OddEntry]:
         """List the entries with something odd in them that no sync before has reported."""
@@ -318,22 +296,24 @@ class Run:
 
         `listed`: the provider read to its end, so the inventory is complete as of this sync.
         """
-        with self._writing() as connection:
+        with self._writing():
             if removals and not self._is_trial:
                 self._decide(accepted=accepted)
                 while not self._owed.remove_step(self._stamp()):
                     pass  # what is left fits into this commit
                 if self._accepted:  # the guard's window begins anew, behind what was removed
                     self._memory.accept_deletions(self._stamp())
-            self.tally.folders_skipped = self._count_skipped()
+            self.tally.folders_skipped = self._coverage.count_skipped(self.log_id) if self.plan.stamped else 0
             self.tally.odd_entries = self._odd_entries.count_seen()
             if listed and not self._is_trial and self._is_root_read():
+                # None where a change feed keeps everything current
+                as_of = self._coverage.oldest_listing() if self.plan.stamped else None
                 self._memory.note_completed(
-                    outcome.started_at, outcome.finished_at, self._oldest_listing(), rescoped=self._has_left_old_scope
+                    outcome.started_at, outcome.finished_at, as_of, rescoped=self._has_left_old_scope
                 )
-            journal.conclude(connection, self.plan.endpoint_id, self.log_id, outcome, next_due_at)
+            journal.conclude(self._database, self.plan.endpoint_id, self.log_id, outcome, next_due_at)
             if self.plan.audience is not None:
-                self._note_ending(connection, outcome, self.plan.audience)
+                self._note_ending(outcome, self.plan.audience)
 
     def _decide(self, *, accepted: bool) -> None:
         self._owed.owe_removals()
@@ -341,10 +321,10 @@ class Run:
             self._removals.accept()
         self._accepted = self._accepted or accepted or self._removals.are_accepted()
 
-    def _note_ending(self, connection: sqlite3.Connection, outcome: Outcome, audience: "Audience") -> None:
+    def _note_ending(self, outcome: Outcome, audience: "Audience") -> None:
         from filesync.store.notices import Closed, note_ending  # noqa: PLC0415  most syncs have nobody to tell
 
-        note_ending(connection, Closed(self.plan.endpoint_id, self.log_id, self._host, outcome), audience)
+        note_ending(self._database, Closed(self.plan.endpoint_id, self.log_id, self._host, outcome), audience)
 
     @property
     def _is_trial(self) -> bool:
@@ -396,37 +376,15 @@ class Run:
         root = self._tree.get(self._intake.scope.root_id)
         return root is None or bool(root.readable)
 
-    def _oldest_listing(self) -> Timestamp | None:
-        """Tell the time of the oldest listing in use; None where a change feed keeps everything current."""
-        if not self.plan.stamped:
-            return None
-        row = self._connection.execute(
-            """SELECT min(last_listed_at) FROM folders WHERE endpoint_id = ? AND deleted_at IS NULL
-               AND folder_path IS NOT NULL AND listable AND NOT excluded AND readable""",
-            (self.plan.endpoint_id,),
-        ).fetchone()
-        return row[0] if row[0] is None else Timestamp(row[0])
-
-    def _count_skipped(self) -> int:
-        if not self.plan.stamped:
-            return 0
-        row = self._connection.execute(
-            """SELECT count(*) FROM folders WHERE endpoint_id = ? AND deleted_at IS NULL AND folder_path IS NOT NULL
-               AND listable AND (last_tried_at IS NULL
-                   OR last_tried_at < (SELECT started_at FROM sync_logs WHERE id = ?))""",
-            (self.plan.endpoint_id, self.log_id),
-        ).fetchone()
-        return int(row[0])
-
     def _is_expected_unreadable(self, path: str) -> bool:
         return is_within(path, self.plan.expected_unreadable)
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _writing(self) -> Iterator[None]:
         kept = replace(self.tally)
         try:
-            with self._database.transaction() as connection:
-                yield connection
+            with self._database.transaction():
+                yield
         except BaseException:
             self._tree.forget_cache()
             for name in fields(Tally):

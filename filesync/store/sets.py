@@ -30,7 +30,7 @@ class Answered:
 
 
 def load(database: Database) -> dict[SetSource, Answered]:
-    """Read every source that was ever asked, with all its members."""
+    """Read every source that was ever asked, with all its members; by plain statements, for every start does."""
     with database.reading() as connection:
         members = _members(connection)
         rows = connection.execute(
@@ -47,20 +47,16 @@ def note_answer(database: Database, source: SetSource, members: Members, now: Ti
     One that named nobody, as the first one may, says nothing about whose answers are to be believed.
     """
     with database.transaction() as connection:
-        source_id = _asked(connection, source, now)
-        connection.execute(
-            """UPDATE set_sources SET answered_at = ?1, error_type = NULL, error_message = NULL, failures_in_a_row = 0,
-               identity = CASE WHEN ?3 OR identity IS NOT NULL THEN coalesce(?2, identity) END WHERE id = ?4""",
-            (
-                now,
-                _to_json(asdict(members.identity)) if members.identity else None,
-                len(members) > 0,
-                source_id,
-            ),
-        )
+        sources = database.table("set_sources")
+        source_id = _asked(database, source, now)
+        well = {"answered_at": now, "error_type": None, "error_message": None, "failures_in_a_row": 0}
+        sources.update(source_id, well)
+        is_trusted = len(members) > 0 or sources.get(source_id)["identity"] is not None
+        if is_trusted and members.identity:
+            sources.update(source_id, {"identity": _to_json(asdict(members.identity))})
         if members.whole:
             connection.execute("UPDATE set_members SET missed = missed + 1 WHERE source_id = ?", (source_id,))
-        connection.executemany(_PUT, [_row(source_id, member, now) for member in members])
+        connection.executemany(_PUT, [_row(source_id, member, now) for member in members])  # thousands, in a large hub
         connection.execute(
             """UPDATE set_members SET archived_at = ?
                WHERE source_id = ? AND missed >= ? AND archived_at IS NULL""",
@@ -82,36 +78,38 @@ def present(database: Database, source: SetSource) -> int:
 
 def note_failure(database: Database, source: SetSource, error_type: str, message: str, now: Timestamp) -> None:
     """Remember that there was no complete answer; the members stay as they are."""
-    with database.transaction() as connection:
-        connection.execute(
-            """UPDATE set_sources SET error_type = ?, error_message = ?, failures_in_a_row = failures_in_a_row + 1
-               WHERE id = ?""",
-            (error_type, message, _asked(connection, source, now)),
-        )
+    with database.transaction():
+        sources = database.table("set_sources")
+        source_id = _asked(database, source, now)
+        failures = 1 + sources.get(source_id)["failures_in_a_row"]
+        failed = {"error_type": error_type, "error_message": message, "failures_in_a_row": failures}
+        sources.update(source_id, failed)
 
 
 def wake(database: Database) -> None:
     """Let every source be asked again that was refused for want of a login."""
-    with database.transaction() as connection:
-        connection.execute("UPDATE set_sources SET asked_at = NULL WHERE error_type = 'login'")
+    with database.transaction():
+        sources = database.table("set_sources")
+        for row in list(sources.rows_where("error_type = 'login'", select="id")):
+            sources.update(row["id"], {"asked_at": None})
 
 
 def mark_archived(
     database: Database, source: SetSource, member_id: str, endpoint_id: int, archived_at: Timestamp | None
 ) -> None:
     """Archive a member whose own sync was told that its project is closed, or (None) take that back."""
-    with database.transaction() as connection:
-        connection.execute(
-            """UPDATE set_members SET archived_at = ?1, missed = 0 WHERE external_id = ?2 AND source_id IN (
-                   SELECT id FROM set_sources WHERE endpoint_type = ?3 AND credentials = ?4 AND question = ?5)""",
-            (archived_at, member_id, source.endpoint_type, source.credentials, source.question),
-        )
-        connection.execute("UPDATE endpoints SET archived_at = ? WHERE id = ?", (archived_at, endpoint_id))
+    with database.transaction():
+        members = database.table("set_members")
+        for row in list(database.table("set_sources").rows_where(_IS_SOURCE, asdict(source))):
+            for _ in list(members.rows_where("source_id = ? AND external_id = ?", [row["id"], member_id])):
+                members.update((row["id"], member_id), {"archived_at": archived_at, "missed": 0})
+        database.table("endpoints").update(endpoint_id, {"archived_at": archived_at})
 
 
+_IS_SOURCE = "endpoint_type = :endpoint_type AND credentials = :credentials AND question = :question"
 _PUT = """
     INSERT INTO set_members (source_id, external_id, member_name, details, provider_state, first_seen_at, named_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
+    VALUES (:source, :id, :name, :details, :state, :now, :now)
     ON CONFLICT (source_id, external_id) DO UPDATE SET
         named_at = CASE WHEN member_name = excluded.member_name THEN named_at ELSE excluded.named_at END,
         member_name = excluded.member_name, details = excluded.details, provider_state = excluded.provider_state,
@@ -119,18 +117,19 @@ _PUT = """
 """
 
 
-def _asked(connection: sqlite3.Connection, source: SetSource, now: Timestamp) -> int:
-    row = connection.execute(
-        """INSERT INTO set_sources (endpoint_type, credentials, question, asked_at) VALUES (?, ?, ?, ?)
-           ON CONFLICT (endpoint_type, credentials, question) DO UPDATE SET asked_at = excluded.asked_at
-           RETURNING id""",
-        (source.endpoint_type, source.credentials, source.question, now),
-    ).fetchone()
-    return int(row[0])
+def _asked(database: Database, source: SetSource, now: Timestamp) -> int:
+    """Note that a source was asked; gives the number of its row."""
+    sources = database.table("set_sources")
+    row = next(sources.rows_where(_IS_SOURCE, asdict(source), select="id"), None)
+    if row is None:
+        return database.insert("set_sources", {**asdict(source), "asked_at": now})
+    sources.update(row["id"], {"asked_at": now})
+    return int(row["id"])
 
 
-def _row(source_id: int, member: Member, now: Timestamp) -> tuple[object, ...]:
-    return source_id, member.id, member.name, _to_json(member.details), _to_json(member.state), now
+def _row(source_id: int, member: Member, now: Timestamp) -> dict[str, object]:
+    details, state = _to_json(member.details), _to_json(member.state)
+    return {"source": source_id, "id": member.id, "name": member.name, "details": details, "state": state, "now": now}
 
 
 def _members(connection: sqlite3.Connection) -> dict[int, list[KnownMember]]:

@@ -146,7 +146,7 @@ def _check(snapshot: Path, partial: Path) -> None:
     """Make sure that it is a whole database of ours."""
     with _damage_named(snapshot), _opened(partial.as_uri()) as copy:
         tables = {row[0] for row in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        version = copy.execute("PRAGMA user_version").fetchone()[0]
+        version = migrations.version_of(copy)
         if not tables >= _OURS or not version:
             raise StoreError(f"{snapshot}: is no database of filesync")
         if version > migrations.CURRENT:

@@ -26,18 +26,15 @@ class Knowledge:
 
     @property
     def feed(self) -> str | None:
-        """Its name; None before schema version 8."""
+        """Its name; None where there was no database to ask."""
         return self.feeds[-1] if self.feeds else None
 
 
 @dataclass(frozen=True, slots=True)
 class Succession:
-    """The feed after a restore: its name, what it shares with the one before, its next `seq`, consumers that lost some.
+    """The feed after a restore: its name, what it shares with the one before, its next `seq`, who read lost ones."""
 
-    `feed` is None where the copy is of an older schema: it gets one when it is migrated.
-    """
-
-    feed: str | None
+    feed: str
     seq: int
     next_seq: int
     astray: tuple[str, ...]
@@ -49,31 +46,30 @@ class Succession:
 
 
 def ask(connection: sqlite3.Connection) -> Knowledge:
-    """Ask a database of any schema."""
-    readers = connection.execute(_READERS).fetchall() if _has_table(connection, "feed_positions") else []
-    if _has_table(connection, "feeds"):
-        known = lineage.read(connection)
-        return Knowledge(tuple(each.feed for each in known.lives), known.end.seq, known.given, readers)
-    given = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'changes'").fetchone()[0] or 0
-    return Knowledge((), given, given, readers)
+    """Ask a database what it can tell of its feed."""
+    known = lineage.read(connection)
+    return Knowledge(
+        tuple(each.feed for each in known.lives), known.end.seq, known.given, connection.execute(_READERS).fetchall()
+    )
 
 
 def succeed(copy: sqlite3.Connection, present: Knowledge) -> Succession:
     """Make the copy's feed the one that follows what is present."""
     known = ask(copy)
-    is_told = known.feed is not None and known.feed in present.feeds
+    is_told = known.feed in present.feeds
+    # Numbers that may have been given out are left out: no reader may take a new change for one that it has seen.
     last = max(known.given, present.given) + (0 if is_told else _LEAP)
     copy.execute("DELETE FROM sqlite_sequence WHERE name = 'changes'")
     copy.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('changes', ?)", (last,))
-    if known.feed is not None:
-        copy.execute(
-            "INSERT INTO feeds (feed, shared_seq, next_seq) VALUES (lower(hex(randomblob(8))), ?, ?)",
-            (known.end, last + 1),
-        )
+    copy.execute(
+        "INSERT INTO feeds (feed, shared_seq, next_seq) VALUES (lower(hex(randomblob(8))), ?, ?)",
+        (known.end, last + 1),
+    )
     readers = present.readers if is_told else _unsure(known.readers, present.readers, last)
-    _put_readers(copy, readers)
+    copy.execute("DELETE FROM feed_positions")
+    copy.executemany("INSERT INTO feed_positions (reader, kind, seq, updated_at) VALUES (?, ?, ?, ?)", [*readers])
     astray = tuple(reader for reader, kind, seq, _ in readers if kind == "consumer" and seq > known.end)
-    return Succession(ask(copy).feed, known.end, last + 1, astray)
+    return Succession(lineage.current(copy), known.end, last + 1, astray)
 
 
 def _unsure(known: Iterable[_Reader], present: Iterable[_Reader], last: int) -> list[_Reader]:
@@ -85,16 +81,6 @@ def _unsure(known: Iterable[_Reader], present: Iterable[_Reader], last: int) -> 
     consumers = {each[0]: each for each in (*present, *known) if each[1] == "consumer"}
     others = [each for each in known if each[1] != "consumer"]
     return [*others, *((reader, kind, last, at) for reader, kind, _, at in consumers.values())]
-
-
-def _put_readers(copy: sqlite3.Connection, readers: Iterable[_Reader]) -> None:
-    if _has_table(copy, "feed_positions"):
-        copy.execute("DELETE FROM feed_positions")
-        copy.executemany("INSERT INTO feed_positions (reader, kind, seq, updated_at) VALUES (?, ?, ?, ?)", [*readers])
-
-
-def _has_table(connection: sqlite3.Connection, name: str) -> bool:
-    return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)).fetchone())
 
 
 _READERS = "SELECT reader, kind, seq, updated_at FROM feed_positions ORDER BY 1"

@@ -161,13 +161,13 @@ class Tree:
         `only_seen`: of those that the listing under way has named; what another scope left behind is none of them.
         """
         rows = self._connection.execute(
-            """SELECT f.external_folder_id FROM folders AS f WHERE f.endpoint_id = ?1 AND f.folder_path IS NULL
-               AND f.deleted_at IS NULL AND f.parent_external_id IS NOT ?2 AND NOT EXISTS (
-                   SELECT 1 FROM folders AS p WHERE p.endpoint_id = ?1
+            """SELECT f.external_folder_id FROM folders AS f WHERE f.endpoint_id = :endpoint AND f.folder_path IS NULL
+               AND f.deleted_at IS NULL AND f.parent_external_id IS NOT :adopter AND NOT EXISTS (
+                   SELECT 1 FROM folders AS p WHERE p.endpoint_id = :endpoint
                    AND p.external_folder_id = f.parent_external_id AND p.deleted_at IS NULL)
-               AND (NOT ?3 OR EXISTS (SELECT 1 FROM seen AS s
-                   WHERE s.endpoint_id = ?1 AND s.external_id = f.external_folder_id))""",
-            (self._endpoint_id, into.id, only_seen),
+               AND (NOT :only_seen OR EXISTS (SELECT 1 FROM seen AS s
+                   WHERE s.endpoint_id = :endpoint AND s.external_id = f.external_folder_id))""",
+            {"endpoint": self._endpoint_id, "adopter": into.id, "only_seen": only_seen},
         ).fetchall()
         strays = [self._existing(row[0]) for row in rows]
         return self.put([RemoteFolder(s.id, s.name, into.id, s.change_stamp) for s in strays], keep_strays=True)
@@ -180,11 +180,11 @@ class Tree:
         """List that folder and every live folder below it."""
         rows = self._connection.execute(
             """WITH RECURSIVE below (id) AS (
-                   SELECT ?2 UNION
+                   SELECT :folder UNION
                    SELECT f.external_folder_id FROM folders AS f JOIN below ON f.parent_external_id = below.id
-                   WHERE f.endpoint_id = ?1 AND f.deleted_at IS NULL)
+                   WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL)
                SELECT id FROM below""",
-            (self._endpoint_id, folder_id),
+            {"endpoint": self._endpoint_id, "folder": folder_id},
         )
         return [row[0] for row in rows]
 
@@ -235,10 +235,21 @@ class Tree:
         decided = ((id_, int(not self._is_wanted(path)), excluded) for id_, path, excluded in rows)
         turned = [(id_, excluded) for id_, excluded, before in decided if excluded != before]
         self._connection.executemany(
-            """UPDATE folders SET excluded = ?1, relist = CASE WHEN ?2 THEN ?3 ELSE relist END,
-               entry_cause = CASE WHEN NOT ?1 AND (?2 OR last_listed_at IS NULL) THEN 'config' ELSE entry_cause END
-               WHERE endpoint_id = ?4 AND external_folder_id = ?5""",
-            [(excluded, self._stamped and not excluded, BY_ITSELF, self._endpoint_id, id_) for id_, excluded in turned],
+            """UPDATE folders SET excluded = :excluded,
+                   relist = CASE WHEN :comes_in THEN :by_itself ELSE relist END,
+                   entry_cause = CASE WHEN NOT :excluded AND (:comes_in OR last_listed_at IS NULL) THEN 'config'
+                       ELSE entry_cause END
+               WHERE endpoint_id = :endpoint AND external_folder_id = :id""",
+            [
+                {
+                    "excluded": excluded,
+                    "comes_in": self._stamped and not excluded,
+                    "by_itself": BY_ITSELF,
+                    "endpoint": self._endpoint_id,
+                    "id": id_,
+                }
+                for id_, excluded in turned
+            ],
         )
         self._cache.clear()
 

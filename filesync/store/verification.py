@@ -189,15 +189,15 @@ class Verification:
         with self._database.reading() as connection:
             rows = connection.execute(
                 """WITH RECURSIVE below (id) AS (
-                       SELECT external_id FROM candidates WHERE endpoint_id = ?1 AND is_folder
+                       SELECT external_id FROM candidates WHERE endpoint_id = :endpoint AND is_folder
                        UNION
                        SELECT f.external_folder_id FROM folders AS f JOIN below ON f.parent_external_id = below.id
-                       WHERE f.endpoint_id = ?1 AND f.deleted_at IS NULL)
+                       WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL)
                    SELECT id FROM below
-                   UNION SELECT external_id FROM candidates WHERE endpoint_id = ?1
+                   UNION SELECT external_id FROM candidates WHERE endpoint_id = :endpoint
                    UNION SELECT external_file_id FROM files
-                   WHERE endpoint_id = ?1 AND parent_external_id IN (SELECT id FROM below)""",
-                (self._endpoint_id,),
+                   WHERE endpoint_id = :endpoint AND parent_external_id IN (SELECT id FROM below)""",
+                {"endpoint": self._endpoint_id},
             )
             return frozenset(row[0] for row in rows)
 

@@ -17,9 +17,10 @@ from filesync.providers.base import Identified, Known, Provider
 from filesync.schedule import History, decide, gap_between_starts
 from filesync.store.database import Database, problems_named
 from filesync.store.endpoints import Stored
+from filesync.store.guard import Guard
 from filesync.store.journal import Outcome, Usage
 from filesync.store.known import Pace
-from filesync.store.run import Guard, Plan, Run
+from filesync.store.run import Plan, Run
 
 if TYPE_CHECKING:
     from filesync.alerts import Audience

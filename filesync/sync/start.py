@@ -1,7 +1,7 @@
 """A start: ask what sets are made of, bring the table in line, choose, run side by side, and stop when told to."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from filesync.arenas import use_one_arena
 from filesync.clock import Clock, Stop, to_timestamp
 from filesync.config import Endpoint, EndpointSet
-from filesync.errors import FilesyncError, LocalFileError, StoppedError, StoreError, TimeLimitError
+from filesync.errors import ConfigError, FilesyncError, LocalFileError, StoppedError, StoreError, TimeLimitError
 from filesync.logs import Log, nowhere
 from filesync.schedule import TEMPORARY, decide
 from filesync.store import journal
 from filesync.store.database import Database, open_for_writing, problems_named
 from filesync.store.endpoints import Stored, bring_in_line, find, note_end, note_start
-from filesync.store.upgrading import OnUpgrade
+from filesync.store.migrations import OnUpgrade
 from filesync.sync.choice import Choice
 from filesync.sync.declaring import to_declared
 from filesync.sync.slots import Locks
@@ -377,14 +377,21 @@ def _problems_named(database_path: Path) -> Iterator[None]:
 
 
 def exit_code(report: Report) -> int:
-    """Tell the exit code of a start: the first that applies of 77, 1, 75, 3, 0."""
+    """Return the exit code of a start."""
     codes = {_code_of(outcome) for outcome in report.outcomes}
     codes |= {failure_code(each.error_type) for each in report.expansions if each.error_type}
-    return next((code for code in (77, 1, 75, 3) if code in codes), 0)
+    return first_code(codes)
+
+
+def first_code(codes: Collection[int]) -> int:
+    """Return the exit code of several endpoints: the first that applies of 78, 77, 1, 75, 3, 0."""
+    return next((code for code in (78, 77, 1, 75, 3) if code in codes), 0)
 
 
 def failure_code(error_type: str | None) -> int:
-    """Tell the exit code of one failure."""
+    """Return the exit code of one failure."""
+    if error_type == ConfigError.error_type:  # of the environment, such as a bundle of authorities that is not there
+        return ConfigError.exit_code
     if error_type == "login":
         return 77
     return 75 if error_type in {*TEMPORARY, TimeLimitError.error_type} else 1

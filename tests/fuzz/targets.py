@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from filesync.addresses import address_problem
@@ -23,10 +22,10 @@ from filesync.auth.google import refusals as google_refusals
 from filesync.auth.logins import login_file
 from filesync.auth.loopback import Reception
 from filesync.auth.tokens import of_bytes, to_token
-from filesync.cli import World
+from filesync.cli import Terminal
 from filesync.cli.moments import parse_moment
-from filesync.cli.output import Form, View, show
-from filesync.cli.text import harmless, harmless_json, unlike_formula
+from filesync.cli.output.rows import Form, View, show
+from filesync.cli.output.text import harmless, harmless_json, unlike_formula
 from filesync.clock import Stop, SystemClock
 from filesync.config import load_config
 from filesync.config.timing import check_cron, check_timezone
@@ -45,9 +44,9 @@ from filesync.providers.details import check_id, to_bound, to_extension
 from filesync.providers.google_drive import routes as drive_routes
 from filesync.providers.google_drive import translate as drive
 from filesync.schedule import CronSchedule, History, decide
+from filesync.scheduling import crontab
 from filesync.settings import load_settings
 from filesync.store.finding import beginnings
-from filesync.timers import crontab
 from tests.fuzz.matching import matches
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -230,16 +229,8 @@ def shown(content: bytes) -> None:
 
 def _in_csv(text: str) -> None:
     out = io.StringIO()
-    world = World(
-        environ={},
-        cwd=_HOME,
-        clock=_CLOCK,
-        random=Random(1),
-        stdin=io.StringIO(),
-        stdout=out,
-        stderr=io.StringIO(),
-    )
-    show(world, Form.CSV, View("rows", fields=("name", "after")), [{"name": text, "after": "next"}])
+    terminal = Terminal(io.StringIO(), out, io.StringIO())
+    show(terminal, Form.CSV, View("rows", fields=("name", "after")), [{"name": text, "after": "next"}])
     _, row = csv.reader(io.StringIO(out.getvalue(), newline=""))
     assert row == [unlike_formula(text), "next"]
 

@@ -155,11 +155,14 @@ class Model:
 
         A file that comes in says what it said when it was last read: filters may have kept it out meanwhile.
         """
+        shown = self.service.shown()
         for id_, row in after.items():
             old = before.get(id_)
             came_in = old is None or not is_live(old)
             if not is_live(row) or (old is not None and not came_in and _facts(old) == _facts(row)):
                 continue
+            if id_ not in shown:
+                continue  # below a folder that is gone: a look-up tells of it all the same, until it is removed with that
             said = self.said.get(id_, [])
             assert any(agree(_facts(file), row) for file in (said if came_in or self.lagging else said[-1:])), (
                 row,

@@ -16,21 +16,18 @@ from filesync.simulators import faults
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
-from filesync.store.migrations import CURRENT
 from tests.homes import READER, Home
 
 Sync = Callable[..., None]
 
 ENOUGH = 24  # files: more than the mass-delete guard lets go unasked
 ODD = ("Grundriß №3.pdf", "two\nlines.pdf", "half \ud800.pdf", "nul\0.pdf", "\u202egpj.pdf", "1/2 'q'.pdf", "x" * 251)
-SETS, CONSUMERS, NOTIFY, ODD_ENTRIES = 2, 4, 5, 8  # the versions that brought them
 
 
 class Scene:
-    """A home, ACC and Drive; their clock stands still. `version` is the schema whose features the home may use."""
+    """A home, ACC and Drive; their clock stands still."""
 
-    def __init__(self, path: Path, version: int = CURRENT) -> None:
-        self.version = version
+    def __init__(self, path: Path) -> None:
         self.clock = SimulatedClock(datetime(2026, 1, 5, 8, tzinfo=UTC), frozen=True)
         self.acc = AccSimulator(self.clock)
         self.drive = GoogleDrive(self.clock, wall=self.clock)
@@ -65,17 +62,16 @@ class Scene:
         endpoints.append(_drive("Tower", drive_id=self.tower))
         if left:
             endpoints.append(_drive("Left", folder_id=self.side))
-        if self.version >= SETS:
-            endpoints.append(
-                {
-                    "name": "Set {project_name}",
-                    "endpoint_type": "autodesk_construction_cloud",
-                    "endpoint_details": {"hub_id": self.other_hub, "projects": {"include": ["*"]}},
-                }
-            )
+        endpoints.append(
+            {
+                "name": "Set {project_name}",
+                "endpoint_type": "autodesk_construction_cloud",
+                "endpoint_details": {"hub_id": self.other_hub, "projects": {"include": ["*"]}},
+            }
+        )
         top: dict[str, Any] = {"defaults": {"schedule": {"type": "interval", "interval_minutes": 60}}}
-        if self.version >= NOTIFY:  # port 9 takes nothing, so that messages wait
-            top["notify"] = {"ops": {"type": "webhook", "url": "http://127.0.0.1:9/", "events": ["failure", "changes"]}}
+        # port 9 takes nothing, so that messages wait
+        top["notify"] = {"ops": {"type": "webhook", "url": "http://127.0.0.1:9/", "events": ["failure", "changes"]}}
         self.home.configure(*endpoints, **top)
 
     def live(self, sync: Sync) -> None:
@@ -100,24 +96,20 @@ class Scene:
         for file in self.many[4:]:
             self.acc.hide_file(file)
         self.configure(left=False)
-        if self.version >= ODD_ENTRIES:
-            self.drive.faults.fail(faults.altered(_with_an_odd_time), times=None, route="files.list")
+        self.drive.faults.fail(faults.altered(_with_an_odd_time), times=None, route="files.list")
         sync("--full", leaving_out="Long")
         self.drive.faults.clear()
         self.tick()
-        if self.version >= SETS:
-            self.acc.archive_project(self.members[0])
+        self.acc.archive_project(self.members[0])
+        self.tick()
+        self.tick()
+        sync("--all", leaving_out="Long")
+        sync(consumer="bi")
+        for _ in range(3):
             self.tick()
-            self.tick()
-            sync("--all", leaving_out="Long")
-        if self.version >= CONSUMERS:
-            sync(consumer="bi")
-        if self.version >= NOTIFY:
-            for _ in range(3):
-                self.tick()
-                self.drive.faults.fail(faults.status(400), times=None)
-                sync("--endpoint", "Tower")
-            self.drive.faults.clear()
+            self.drive.faults.fail(faults.status(400), times=None)
+            sync("--endpoint", "Tower")
+        self.drive.faults.clear()
         sync(killed=True)
 
     def tick(self) -> None:

@@ -4,13 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pydantic import BaseModel
 
     from filesync.model import Member
     from filesync.providers.base import Provider, ProviderKind, Sight, Surroundings, Wanted
-    from filesync.settings import Settings
 
 
 class AutodeskKind:
@@ -49,9 +46,6 @@ class AutodeskKind:
         from filesync.providers.autodesk.provider import open_provider  # noqa: PLC0415  requests only where needed
 
         return open_provider(details, surroundings)
-
-    def looked_at(self, settings: "Settings") -> "Sequence[Path]":  # noqa: ARG002  the contract's signature
-        return ()
 
     def set_details(self) -> "type[BaseModel]":
         from filesync.providers.autodesk.details import ProjectSetDetails  # noqa: PLC0415  pydantic only where needed

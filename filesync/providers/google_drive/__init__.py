@@ -4,13 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pydantic import BaseModel
 
     from filesync.model import Member
     from filesync.providers.base import Provider, ProviderKind, Sight, Surroundings, Wanted
-    from filesync.settings import Settings
 
 DEFAULT_CREDENTIALS = "credentials/google-service-account.json"
 
@@ -45,10 +42,6 @@ class DriveKind:
         from filesync.providers.google_drive.provider import open_provider  # noqa: PLC0415  requests only where needed
 
         return open_provider(details, surroundings)
-
-    def looked_at(self, settings: "Settings") -> "Sequence[Path]":
-        """Name the login's file: a service account has no My Drive."""
-        return [settings.path(settings.variables.get("GOOGLE_CREDENTIALS_PATH") or DEFAULT_CREDENTIALS)]
 
     def set_details(self) -> "type[BaseModel]":
         from filesync.providers.google_drive.details import DriveSetDetails  # noqa: PLC0415  pydantic only where needed

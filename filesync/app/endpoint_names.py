@@ -1,0 +1,51 @@
+"""Choosing endpoints by name; a name that does not exist is answered with the nearest one that does."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from filesync.errors import UsageError
+
+if TYPE_CHECKING:
+    from filesync.config import Endpoint
+    from filesync.store.database import Database
+    from filesync.store.queries import KnownEndpoint
+
+
+def check_names(names: Iterable[str], known: Sequence[str]) -> None:
+    """Raise UsageError for the first name that is not known."""
+    for name in names:
+        if name not in known:
+            raise UsageError(_unknown(name, known))
+
+
+def chosen_endpoints(database: "Database", names: Sequence[str] | None) -> "list[KnownEndpoint]":
+    """Give the endpoints of those names, in the order of all names; without names every active one."""
+    from filesync.store import queries  # noqa: PLC0415  a start with nothing due asks for no names
+
+    known = queries.endpoints(database)
+    if not names:
+        return [endpoint for endpoint in known if endpoint.is_active]
+    check_names(names, [endpoint.name for endpoint in known])
+    return [endpoint for endpoint in known if endpoint.name in names]
+
+
+def chosen_ids(database: "Database", names: Sequence[str] | None) -> tuple[int, ...] | None:
+    """Give the ids of the endpoints of those names; None, which is all, without names."""
+    return tuple(endpoint.id for endpoint in chosen_endpoints(database, names)) if names else None
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Make `did you mean 'x'? ` of the nearest name there is, '' when none is near."""
+    from difflib import get_close_matches  # noqa: PLC0415  only a mistake needs it
+
+    lower = {each.lower(): each for each in known}
+    close = get_close_matches(name.lower(), lower, n=1)
+    return f"did you mean {lower[close[0]]!r}? " if close else ""
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    return f"no endpoint is named {name[:200]!r}; {nearest(name, known)}filesync endpoints lists them"
+
+
+def set_of(endpoint: "Endpoint") -> str | None:
+    return endpoint.membership.set_name if endpoint.membership else None

@@ -1,0 +1,320 @@
+"""One home: its settings, configuration, database and log, found from what the process was started with."""
+
+import contextlib
+import os
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from random import Random  # noqa: TID251  the type of what is handed in
+from typing import TYPE_CHECKING, Any, Protocol
+
+from filesync.clock import Clock
+from filesync.errors import ConfigError, NotOwnerError, StoreError
+from filesync.key_material import forms_of, is_key_material, passwords_of
+from filesync.logs import Level, Log
+from filesync.ownership import Exposure, as_user, exposure, user_name
+from filesync.redaction import Redactor
+from filesync.settings import CONFIG_FILE, LOG_FILE, Settings, checked, exposed_parts, find_home, named_home, to_path
+from filesync.sync.slots import Locks
+from filesync.tilde import expanded
+from filesync.variables import PATHS, read_variables, secrets_by_look
+
+if TYPE_CHECKING:
+    from filesync.config import Config, Endpoint
+    from filesync.model import Identity, SetSource
+    from filesync.store.database import Database
+    from filesync.store.migrations import Upgrade
+    from filesync.store.sets import Answered
+
+
+class Messages(Protocol):
+    """Where words for a person go, without secrets: a terminal's stderr, or nowhere."""
+
+    @property
+    def is_verbose(self) -> bool:
+        """Tell whether `detail` reaches anybody."""
+
+    def complain(self, message: str) -> None:
+        """Report an error."""
+
+    def note(self, message: str) -> None:
+        """Say what a person should know."""
+
+    def detail(self, message: str) -> None:
+        """Say what only somebody who asked for more wants to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorsOnly:
+    """Pass errors on, and nothing else."""
+
+    messages: Messages
+    is_verbose = False
+
+    def complain(self, message: str) -> None:
+        self.messages.complain(message)
+
+    def note(self, message: str) -> None:
+        """Say nothing."""
+
+    detail = note
+
+
+@dataclass(slots=True)
+class Options:
+    """The options with which a home is found and read."""
+
+    home: str | None = None
+    config: str | None = None
+    log_format: str | None = None
+
+
+@dataclass
+class Home:
+    """One home, and what of the process it needs: built once from the real one, in tests by hand."""
+
+    environ: Mapping[str, str]
+    cwd: Path
+    clock: Clock
+    random: Random
+    messages: Messages
+    redactor: Redactor
+    program: Sequence[str] = ("filesync",)  # how this program is started again, from any folder
+    busy_seconds: float = 30  # how long a reader waits for a locked database
+    options: Options = field(default_factory=Options)
+    arguments: Sequence[str] = ()  # of this command, as they were given
+
+    def hide_what_is_given(self, arguments: Sequence[str]) -> None:
+        """Let the redactor know what looks like a secret among variables and arguments, before anything quotes it."""
+        self._hide(secrets_by_look(self.environ))
+        words = [*arguments, *(word.partition("=")[2] for word in arguments if word.startswith("-"))]
+        for word in words:
+            self._hide((*forms_of(word),) if is_key_material(word) else passwords_of(word))
+
+    @cached_property
+    def path(self) -> Path:
+        path = find_home(self.options.home, self.environ, self.cwd)
+        if named_home(self.options.home, self.environ):
+            self._say_who_can_change(path)
+        return path
+
+    def _say_who_can_change(self, home: Path) -> None:
+        """Warn of a home that was named, and that others than who runs it can change: it names the programs that run.
+
+        Root looks at the home of another account with that account's eyes: it refuses to run anything there.
+        """
+        self._warn_of(lambda: next(exposed_parts(home, self.foreign_owner(home)), None))
+
+    def _warn_of(self, look: "Callable[[], Exposure | None]") -> None:
+        with contextlib.suppress(OSError):  # what cannot be looked at cannot be read either, which is said then
+            if found := look():
+                mend = f"; mend it with: {found.mend}" if found.mend else ""
+                self.messages.note(
+                    f"filesync: warning: {found}; whoever can change it decides what this home runs{mend}"
+                )
+
+    def foreign_owner(self, home: Path, *more: Path) -> int | None:
+        """Tell whose a home is, where this is root and that is another; whoever owns what syncs write owns it, too."""
+        if not _is_root():
+            return None
+        parts = (home, *more, *(home / name for name in ("data", "logs", "tokens")))
+        return next((uid for uid in map(_owner_of, parts) if uid), None)
+
+    def check_owner(self, home: Path | None = None) -> None:
+        """Refuse what would write as root into the home of another account, before anything is written.
+
+        The owner could not use what root makes there: database, locks, log and tokens. Raises NotOwnerError.
+        """
+        if not _is_root():
+            return
+        places: tuple[Path, ...] = ()
+        if home is None:
+            home = self.path
+            with contextlib.suppress(ConfigError):  # what is wrong with the variables is said later
+                places = (self.database_path, self.database_path.parent)
+        owner = self.foreign_owner(home, *places)
+        if owner:
+            words = shlex.join(_without_home(self.arguments))
+            call = f"{as_user(owner)} filesync --home {shlex.quote(str(home))} {words}".rstrip()
+            raise NotOwnerError(
+                f"{home}: belongs to {user_name(owner)}, who could not use what root writes there; nothing was done; "
+                f"run it as its owner: {call}"
+            )
+
+    @cached_property
+    def settings(self) -> Settings:
+        variables = read_variables(self.path, self.environ)
+        self._hide(variables.secrets())  # before anything can quote one
+        settings = checked(self.path, variables)
+        self._hide(settings.secrets())  # also those that NAME_FILE named
+        return settings
+
+    @cached_property
+    def config_path(self) -> Path:
+        """Find connector.yaml; a relative --config counts from the current folder, else from home."""
+        given = self.options.config
+        if given is None:
+            return self.path / CONFIG_FILE
+        path = expanded(to_path("--config", given, self.cwd, PATHS["GOOGLE_CREDENTIALS_PATH"]), "--config")
+        here = self.cwd / path
+        if not here.exists():
+            return self.path / path
+        self._warn_of(lambda: exposure(here.absolute(), self.foreign_owner(here.parent)))
+        return here
+
+    @cached_property
+    def config(self) -> "Config":
+        from filesync.config import load_config  # noqa: PLC0415  not every command needs the file
+
+        config = load_config(self.config_path, self.settings)
+        self._hide(config.secrets())
+        return config
+
+    def check_authorities(self) -> None:
+        """Refuse a variable that names certificate authorities which cannot be read. Raises ConfigError."""
+        from filesync import tls  # noqa: PLC0415  only a check needs it before a request does
+
+        problem = tls.authorities(self.environ).problem()
+        if problem:
+            raise ConfigError(problem)
+
+    @cached_property
+    def run_id(self) -> str:
+        """Name this run; every line of the log that it writes has it."""
+        return f"{self.random.getrandbits(48):012x}"
+
+    @cached_property
+    def log(self) -> Log:
+        """Give the home's log file."""
+        return Log(
+            path=self.path / LOG_FILE,
+            level=Level[self.settings.log_level],
+            now=self.clock.now,
+            scrub=self.redactor.scrub,
+            facts={"run_id": self.run_id},
+            as_text=(self.options.log_format or self.settings.log_format) == "text",
+            largest=self.settings.log_rotate_mb * 1_000_000,
+            mode=self.settings.file_mode,
+            complain=self.messages.complain,
+            echo=self.messages.detail if self.messages.is_verbose else None,
+        )
+
+    def endpoints(self) -> "list[Endpoint]":
+        """Give every endpoint: those of the file, and of its sets those that the last answers named. Asks nobody."""
+        return self.config.expanded({source: each.members for source, each in self.answered().items()})
+
+    def answered(self) -> "Mapping[SetSource, Answered]":
+        """Tell what was last answered for each set; nothing before the first sync."""
+        if not self.config.sets or not self.database_path.exists():
+            return {}
+        from filesync.store import sets  # noqa: PLC0415  not every command needs SQLite
+
+        with self.reading() as database:
+            return sets.load(database)
+
+    def identity_of(self, endpoint: "Endpoint") -> "Identity | None":
+        """Tell as whom an endpoint was read so far; None where that cannot be told."""
+        scope = dict(endpoint.scope)
+        known = (who for kind, ids, who in self._identities if kind == endpoint.endpoint_type and ids == scope)
+        return next(known, None)
+
+    @cached_property
+    def _identities(self) -> "Sequence[tuple[str, Mapping[str, Any], Identity]]":
+        from filesync.store import queries  # noqa: PLC0415  not every command needs SQLite
+
+        if not self.database_path.exists():
+            return []
+        try:
+            with self.reading() as database:
+                return queries.identities(database)
+        except StoreError:  # of an older version, say; `sync` says what about it
+            return []
+
+    def wake(self, endpoints: "Iterable[Endpoint]") -> None:
+        """Let these endpoints run at the next start, where they waited for a login, and sets be asked for that did."""
+        from filesync.store import sets  # noqa: PLC0415  as above
+        from filesync.store.endpoints import wake  # noqa: PLC0415  as above
+
+        if not self.database_path.exists():
+            return
+        with self.writing() as database:
+            wake(database, [(each.endpoint_type, each.scope) for each in endpoints])
+            sets.wake(database)
+
+    @property
+    def database_path(self) -> Path:
+        return self.settings.database_path
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator["Database"]:
+        """Open the database for queries; nothing is ever written."""
+        from filesync.store.database import open_for_reading  # noqa: PLC0415  not every command needs SQLite
+
+        database = open_for_reading(self.database_path, busy_seconds=self.busy_seconds)
+        try:
+            yield database
+        finally:
+            database.close()
+
+    @contextlib.contextmanager
+    def writing(self, is_stopped: Callable[[], bool] = lambda: False) -> Iterator["Database"]:
+        """Open the database for changes; one of an older schema is migrated, and that is told."""
+        from filesync.store.database import open_for_writing  # noqa: PLC0415  as above
+
+        self.keep_others_out()
+        database = open_for_writing(self.database_path, is_stopped, self.tell_upgrade)
+        try:
+            yield database
+        finally:
+            database.close()
+
+    def keep_others_out(self) -> None:
+        """Let nobody read the database but whom the settings let, one that was made before they did so, too."""
+        from filesync.store.database import keep_closed, make_file  # noqa: PLC0415  as above
+
+        make_file(self.database_path, self.settings.file_mode)
+        before = keep_closed(self.database_path, self.settings.file_mode)
+        if before is not None and before & ~self.settings.file_mode & 0o077:
+            group = "; FILESYNC_GROUP_READABLE=yes lets its group read it"
+            hint = "" if self.settings.file_mode & 0o040 else group
+            self.messages.note(
+                f"{self.database_path}: others could read it (mode {before:04o}), and no longer can{hint}"
+            )
+
+    def tell_upgrade(self, upgrade: "Upgrade") -> None:
+        """Log that the database gets another schema, and say where it is kept as it was."""
+        kept = str(upgrade.kept) if upgrade.kept else None
+        self.log.info("schema_upgraded", before=upgrade.before, after=upgrade.after, kept=kept)
+        if kept:
+            change = f"goes from schema version {upgrade.before} to {upgrade.after}"
+            self.messages.complain(f"{upgrade.database}: {change}; as it was before it is kept as {kept}")
+
+    def is_running(self, endpoint_id: int) -> bool:
+        """Tell whether a process that lives syncs that endpoint now, whatever its row says."""
+        return Locks(self.database_path, slots=1).is_running(endpoint_id)
+
+    def _hide(self, secrets: Iterable[str]) -> None:
+        for secret in secrets:
+            self.redactor.hide(secret)
+
+
+def _without_home(arguments: Sequence[str]) -> Iterator[str]:
+    words = iter(arguments)
+    for word in words:
+        if word == "--home":
+            next(words, None)
+        elif not word.startswith("--home="):
+            yield word
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def _owner_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_uid
+    except OSError:
+        return None

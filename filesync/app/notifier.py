@@ -1,0 +1,269 @@
+"""Who is told about this start, and when: pings as it begins, everything else once its syncs have ended."""
+
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from filesync.alerts import PING, Event, Ping, Target, to_rid
+from filesync.app.home import Home
+from filesync.app.notify_targets import addressees, desk, endpoint_ids
+from filesync.clock import Stop, to_timestamp
+from filesync.errors import DeliveryError, FilesyncError, NoAnswerError, StoppedError, StoreError, TransientError
+from filesync.signals import stopping
+
+if TYPE_CHECKING:
+    from filesync.config import Endpoint
+    from filesync.notify.delivery import Result
+    from filesync.notify.messages import Letter
+    from filesync.notify.sending import Desk
+    from filesync.notify.stale_watch import Watch
+    from filesync.status import Status
+    from filesync.store.database import Database
+    from filesync.store.notices import Note
+    from filesync.sync.choice import Choice
+    from filesync.sync.start import Report
+
+_FAILURES_TOLD = 3  # deliveries to one target in a row that failed, before stderr says so
+_GLANCE = 0.05  # seconds between two looks at a ping
+_STOPPED = 128  # exit codes from here on are signals
+
+
+class Notifier:
+    """Tells about one start those whom the configuration names."""
+
+    def __init__(self, home: Home, choice: "Choice") -> None:
+        self._home = home
+        self._is_scheduled = not choice.by_hand
+        self._began_at = home.clock.now()
+        self._start_pings: list[_StartPing] = []
+        self._targets = home.config.targets()
+        self._silent: dict[str, str] = {}  # by key, switches that gave no answer to their start ping
+        self.abandoned = False
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Tell the dead-man switches of the home that a scheduled start begins, and that it broke when it does."""
+        failing = self._failing()
+        for target in self._switches():
+            if target.name not in failing:
+                self._ping_start(target, target.name)
+        try:
+            yield
+        except (StoppedError, TransientError):
+            raise  # silence, as after syncs that failed so
+        except FilesyncError as error:
+            self._broke(error)
+            raise
+
+    def begin_endpoint(self, endpoint: "Endpoint", endpoint_id: int) -> None:
+        """Tell an endpoint's own dead-man switches that its sync began; waits for nobody."""
+        own = [each for each in endpoint.notify if isinstance(each.way, Ping) and each.own]
+        failing = self._failing() if own else frozenset()
+        for target in own:
+            if target.key(endpoint_id) not in failing:
+                self._ping_start(target, target.key(endpoint_id))
+
+    def finish(self, report: "Report", code: int) -> int:
+        """Write what no sync told by itself, deliver everything that waits, and give the exit code of this process.
+
+        A start that was stopped delivers nothing: the next one does.
+        """
+        if code >= _STOPPED:
+            return code
+        stop = Stop(self._home.clock)
+        with stopping(stop.request) as caught:
+            self._await_start_pings(stop)
+            with suppress(StoppedError):
+                self._tell(report, code, stop)
+        return code if caught.exit_code is None else caught.exit_code
+
+    def _switches(self) -> Sequence[Target]:
+        """Give the dead-man switches that are told of every scheduled start."""
+        all_of_home = [each for each in self._targets if isinstance(each.way, Ping) and not each.own]
+        return all_of_home if self._is_scheduled else ()
+
+    def _failing(self) -> frozenset[str]:
+        """Name the targets that did not hear the last message: what says how a start ended tries them, nothing else."""
+        from filesync.store import outbox  # noqa: PLC0415  as everywhere
+        from filesync.store.database import open_for_reading  # noqa: PLC0415  as everywhere
+
+        try:
+            database = open_for_reading(self._home.database_path, busy_seconds=_GLANCE)
+        except StoreError:  # of the first start, or of an older version
+            return frozenset()
+        try:
+            return outbox.failing(database)
+        except StoreError:
+            return frozenset()
+        finally:
+            database.close()
+
+    def _broke(self, error: FilesyncError) -> None:
+        from filesync.notify.messages import Letter  # noqa: PLC0415  as everywhere
+        from filesync.notify.sending import try_once  # noqa: PLC0415  as everywhere
+
+        home, stop = self._home, Stop(self._home.clock)
+        facts = {"result": "fail", "rid": to_rid(home.run_id), "text": str(error)}
+        with stopping(stop.request):
+            self._await_start_pings(stop)
+            for target in self._switches():
+                if target.name in self._silent:
+                    continue
+                with suppress(DeliveryError, StoppedError):  # then its silence tells
+                    try_once(desk(home, stop, self._began_at), target, Letter("fail", PING, facts))
+
+    def _tell(self, report: "Report", code: int, stop: Stop) -> None:
+        from filesync.notify.delivery import deliver  # noqa: PLC0415  only who has somebody to tell
+
+        try:
+            endpoints = self._home.endpoints()
+            self._write(report, code, endpoints, stop)
+            given = replace(desk(self._home, stop, self._began_at), silent=frozenset(self._silent))
+            result = deliver(given, addressees(self._home, endpoints))
+        except (FilesyncError, OSError) as error:  # the syncs are done and their outcome stands
+            self._home.messages.complain(f"nobody could be told: {error}")
+            return
+        self.abandoned = self.abandoned or result.abandoned
+        self._complain(result)
+
+    def _write(self, report: "Report", code: int, endpoints: "Sequence[Endpoint]", stop: Stop) -> None:
+        """Put into the outbox what this start alone knows."""
+        from filesync.store import notices  # noqa: PLC0415  as above
+        from filesync.store.database import open_for_writing  # noqa: PLC0415  as above
+
+        database = open_for_writing(self._home.database_path, lambda: stop.requested)
+        try:
+            found = [*self._notes(database, report, endpoints)]
+            if found:
+                notices.write(database, found)
+            self._put_pings(database, report, code)
+            self._note_silence(database)
+        finally:
+            database.close()
+
+    def _notes(self, database: "Database", report: "Report", endpoints: "Sequence[Endpoint]") -> "Iterator[Note]":
+        from filesync.notify.stale_watch import Watch  # noqa: PLC0415  as above
+        from filesync.store import notices  # noqa: PLC0415  as above
+
+        home, wanted = self._home, {event for target in self._targets for event in target.events}
+        now = to_timestamp(home.clock.now())
+        told = notices.load_told(database, (Event.STALE, Event.LOGIN_EXPIRING, Event.FAILURE))
+        watch = Watch(told, now, home.run_id, socket.gethostname())
+        asked = {each.set_name for each in report.expansions}
+        if asked:
+            answered = home.answered()
+            sets = [each for each in home.config.sets if each.name in asked and each.source in answered]
+            yield from watch.sets([(each, answered[each.source]) for each in sets])
+        if Event.STALE in wanted:
+            yield from watch.stale(_statuses(home, database, endpoints), endpoints)
+        if Event.LOGIN_EXPIRING in wanted and report.outcomes:
+            yield from _login_notes(home, watch, endpoints)
+
+    def _put_pings(self, database: "Database", report: "Report", code: int) -> None:
+        from filesync.store.notices import put_ping  # noqa: PLC0415  as above
+
+        result = {0: "success", 3: "success", 1: "fail", 77: "fail", 78: "fail"}.get(code)
+        if result is None:
+            return  # a temporary failure is silence, so that the switch's own patience counts
+        bad = [f"{each.endpoint}: {each.error_message}" for each in report.outcomes if each.error_message]
+        message = {"result": result, "rid": to_rid(self._home.run_id), "text": "\n".join(bad) or f"exit code {code}"}
+        for target in self._switches():
+            put_ping(database, target.name, message, to_timestamp(self._home.clock.now()))
+
+    def _note_silence(self, database: "Database") -> None:
+        """Let switches rest that gave no answer: what waits for them is sent by a later start."""
+        from filesync.store import outbox  # noqa: PLC0415  as above
+
+        for key, error in self._silent.items():
+            outbox.note_failed(database, key, error, self._home.clock.now())
+
+    def _ping_start(self, target: Target, key: str) -> None:
+        from filesync.notify.messages import Letter  # noqa: PLC0415  as above
+
+        home = self._home
+        facts = {"result": "start", "rid": to_rid(home.run_id), "text": "began"}
+        ping = _StartPing(home, desk(home, Stop(home.clock), self._began_at), target, key, Letter("start", PING, facts))
+        self._start_pings.append(ping)
+
+    def _await_start_pings(self, stop: Stop) -> None:
+        """Let what says that the start began arrive before what says that it ended; a ping that hangs is left."""
+        for ping in self._start_pings:
+            while ping.is_under_way() and not stop.requested:
+                ping.thread.join(_GLANCE)
+            self.abandoned = self.abandoned or ping.thread.is_alive()
+            if ping.silence:
+                self._silent[ping.key] = self._home.redactor.scrub(ping.silence)
+
+    def _complain(self, result: "Result") -> None:
+        for failure in result.failures:
+            say = self._home.messages.complain if failure.in_a_row == _FAILURES_TOLD else self._home.messages.detail
+            say(f"notify: {failure.shown}: could not be told, {failure.in_a_row} in a row: {failure.error}")
+        for each in result.dropped:
+            self._home.messages.complain(f"notify: {each}, and is given up")
+
+
+class _StartPing:
+    """One ping that says that a start began, in a thread of its own: it holds up no sync."""
+
+    def __init__(self, home: Home, given: "Desk", target: Target, key: str, letter: "Letter") -> None:
+        self.key = key
+        self._clock = home.clock
+        self._log = home.log
+        self._until = home.clock.monotonic() + target.timeout
+        self._target = target
+        self._no_answer: str | None = None
+        self.thread = threading.Thread(target=self._send, args=(given, letter), name=f"ping {target.name}", daemon=True)
+        self.thread.start()
+
+    def is_under_way(self) -> bool:
+        return self.thread.is_alive() and self._clock.monotonic() < self._until
+
+    @property
+    def silence(self) -> str | None:
+        """Say that the switch took all its time; None when it answered, or refused at once."""
+        return "no answer in time" if self.thread.is_alive() else self._no_answer
+
+    def _send(self, given: "Desk", letter: "Letter") -> None:
+        from filesync.notify.sending import send  # noqa: PLC0415  as above
+
+        try:
+            send(given, self._target, letter)
+        except NoAnswerError as error:
+            self._no_answer = str(error)
+            self._log.debug("notification_failed", target=self._target.name, error_message=str(error))
+        except DeliveryError as error:
+            self._log.debug("notification_failed", target=self._target.name, error_message=str(error))
+
+
+def _login_notes(home: Home, watch: "Watch", endpoints: "Sequence[Endpoint]") -> "Iterator[Note]":
+    """Tell global targets of every login that ends soon, and an endpoint's own of the one that it uses."""
+    from filesync.app.keep_alive import has_logins  # noqa: PLC0415  as above
+    from filesync.config.file import service_of  # noqa: PLC0415  as above
+    from filesync.store.notices import NO_ENDPOINT  # noqa: PLC0415  as above
+
+    warnings, ids = _login_warnings(home) if has_logins(home) else {}, endpoint_ids(home)
+    for target in home.config.notify:
+        yield from watch.logins(target, NO_ENDPOINT, [*warnings.values()])
+    for each in endpoints:
+        own = warnings.get((service_of(each.kind), each.credentials))
+        for target in each.notify if each.name in ids else ():
+            if target.own:
+                yield from watch.logins(target, ids[each.name], [own] if own else [])
+
+
+def _login_warnings(home: Home) -> Mapping[tuple[str | None, str], str]:
+    from filesync.app.logins import login_warnings  # noqa: PLC0415  only a person's login can end
+
+    return login_warnings(home)
+
+
+def _statuses(home: Home, database: "Database", endpoints: "Sequence[Endpoint]") -> "Sequence[Status]":
+    from filesync.status import describe  # noqa: PLC0415  as above
+    from filesync.store import queries  # noqa: PLC0415  as above
+
+    rows = queries.statuses(database)
+    ids = (row["endpoint_id"] for row in rows if row["running_since"] is not None)
+    return describe(endpoints, rows, frozenset(id_ for id_ in ids if home.is_running(id_)), home.clock.now())

@@ -1,0 +1,101 @@
+"""The loop: starts what there is to start at every full minute, as cron would, where there is no cron.
+
+It knows nothing of endpoints: what is due is decided by each `filesync sync` that it starts.
+"""
+
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from filesync.clock import Clock
+from filesync.scheduling.children import Children
+from filesync.signals import STOPPERS
+
+PATIENCE = 8.0  # seconds that children have to end; a sync needs five at most, and Docker waits ten
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SIGNALLED = 128
+
+
+class Signals(Protocol):
+    """Where signals arrive: `filesync.signals.Inbox`."""
+
+    def wait(self, seconds: float) -> frozenset[int]:
+        """Wait until one arrives, at most that long; give those that did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One command; `restarts` tells that it should always run, so that its end is worth a word."""
+
+    command: Sequence[str]
+    restarts: bool = False
+
+
+class Loop:
+    """Starts each job at once, then at every beat at which it does not run; until a signal, which it hands on."""
+
+    def __init__(  # noqa: PLR0913  the doors to the world
+        self,
+        jobs: Mapping[str, Job],
+        every: timedelta,
+        clock: Clock,
+        signals: Signals,
+        children: Children,
+        complain: Callable[[str], None],
+    ) -> None:
+        self._jobs = jobs
+        self._every = every
+        self._clock = clock
+        self._signals = signals
+        self._children = children
+        self._complain = complain
+
+    def run(self) -> int:
+        """Loop until a signal; give the exit code once no child is left."""
+        beat = self._clock.now()
+        while True:
+            now = self._clock.now()
+            if now >= beat or beat - now > self._every:  # the latter: the clock was set back
+                self._start_missing()
+                beat = next_beat(now, self._every)
+            caught = self._signals.wait(max(0.0, (beat - self._clock.now()).total_seconds()))
+            self._reap()
+            if stopper := caught & STOPPERS:
+                return self._end(max(stopper))
+
+    def _start_missing(self) -> None:
+        for name in self._jobs.keys() - self._children.running:
+            try:
+                self._children.start(name, self._jobs[name].command)
+            except OSError as exc:  # no memory, no process left: it may pass
+                self._complain(f"{name} cannot be started: {exc.strerror}; tried again at the next beat")
+
+    def _reap(self) -> None:
+        for name, code in self._children.reap():
+            if code < 0:
+                self._complain(f"{name} was killed by signal {-code}; started again at the next beat")
+            elif self._jobs[name].restarts:
+                self._complain(f"{name} ended with exit code {code}; started again at the next beat")
+
+    def _end(self, number: int) -> int:
+        """Hand the signal on, and wait for the children; whoever does not end is killed."""
+        self._children.signal(number)
+        until = self._clock.monotonic() + PATIENCE
+        list(self._children.reap())
+        while self._children.running:
+            left = until - self._clock.monotonic()
+            if left <= 0:
+                self._complain(f"{', '.join(sorted(self._children.running))} did not end in time and is killed")
+                self._children.signal(signal.SIGKILL)
+                until = self._clock.monotonic() + PATIENCE
+            self._signals.wait(max(left, 0.0))
+            list(self._children.reap())
+        return _SIGNALLED + number
+
+
+def next_beat(now: datetime, every: timedelta) -> datetime:
+    """Give the next full minute, or whatever `every` is, after now; counted from a fixed instant, as slots are."""
+    return _EPOCH + ((now - _EPOCH) // every + 1) * every

@@ -1,0 +1,158 @@
+"""systemd: the service and the timer of a home, and how little the service may do."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filesync.scheduling.call import Call
+
+_PLAIN = re.compile(r"(/[A-Za-z0-9_.]+)+")
+_UNFIT = re.compile(r"[\"'\\]")  # systemd takes no program with these in its path
+_LONGEST_NAME = 120
+_STATE = Path("/var/lib")
+_HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
+_TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108  asked about, not written to
+
+# what needs no namespace, and so works for a person's own units everywhere
+_WALLS = """\
+NoNewPrivileges=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+UMask=0027
+"""
+_SYSTEM_WALLS = """\
+CapabilityBoundingSet=
+AmbientCapabilities=
+DevicePolicy=closed
+KeyringMode=private
+PrivateDevices=yes
+PrivateUsers=yes
+ProcSubset=pid
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProtectSystem=strict
+RemoveIPC=yes
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One unit file."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Whom a system service runs as, and what it needs of the disk: folders to write into, paths to read."""
+
+    user: str
+    writes: Sequence[Path]
+    reads: Sequence[Path] = ()
+
+
+def name_of(home: Path) -> str:
+    """Name a home's units: readable, and never the same for two homes."""
+    path = str(home)
+    slug = re.sub(r"[^A-Za-z0-9_.]+", "-", path).strip("-.")
+    if _PLAIN.fullmatch(path) and len(slug) <= _LONGEST_NAME:
+        return f"filesync-{slug}"
+    digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"filesync-{slug[-_LONGEST_NAME:].lstrip('-.')}-{digest}"
+
+
+def units(call: Call, every: int, service: Service | None = None) -> tuple[Unit, Unit]:
+    """Write the service and the timer; without `service` for the units of a person, who is the user then."""
+    name = name_of(call.home)
+    return Unit(f"{name}.service", _service(call, service)), Unit(f"{name}.timer", _timer(call, every))
+
+
+def is_ours(text: str, home: Path) -> bool:
+    """Tell whether a unit file was written for that home."""
+    return text.startswith(_mark(home))
+
+
+def quoted(word: str) -> str:
+    r"""Quote a word for a unit: " and \ are escaped, and %, which would be a specifier, is doubled."""
+    word = word.replace("%", "%%")
+    if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", word):
+        return word
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def calendar(every: int) -> str:
+    """Write evenly spaced minutes as a calendar event."""
+    if every < 60:
+        return f"*-*-* *:00/{every}:00"
+    hours = every // 60
+    return f"*-*-* {'*' if hours == 1 else '00' if hours == 24 else f'00/{hours}'}:00:00"
+
+
+def _service(call: Call, service: Service | None) -> str:
+    words = call.words()
+    if _UNFIT.search(words[0]):
+        words = ("/bin/sh", "-c", 'exec "$@"', "filesync", *words)
+    verbatim = ":" if any("$" in word for word in words) else ""  # no $NAME is filled in then
+    network = "Wants=network-online.target\nAfter=network-online.target\n" if service else ""
+    return (
+        f"{_mark(call.home)}"
+        f"[Unit]\nDescription=filesync in {quoted(str(call.home))}: sync what is due\n{network}"
+        f"\n[Service]\nType=oneshot\nExecStart={verbatim}{' '.join(map(quoted, words))}\n"
+        f"SuccessExitStatus=143\nTimeoutStopSec=15\n"
+        f"{_allowed(service) if service else ''}{_WALLS}{_SYSTEM_WALLS if service else ''}"
+    )
+
+
+def _timer(call: Call, every: int) -> str:
+    return (
+        f"{_mark(call.home)}"
+        f"[Unit]\nDescription=filesync in {quoted(str(call.home))}: look what is due\n"
+        f"\n[Timer]\nOnCalendar={calendar(every)}\nAccuracySec=10s\nPersistent=true\n"
+        f"\n[Install]\nWantedBy=timers.target\n"
+    )
+
+
+def _allowed(service: Service) -> str:
+    """Say who runs it, and what of the disk it may write and see."""
+    state = [folder for folder in service.writes if _is_state(folder)]
+    others = [folder for folder in service.writes if folder not in state]
+    lines = [f"User={service.user.replace('%', '%%')}"]
+    if state:
+        relative = " ".join(str(folder.relative_to(_STATE)) for folder in state)
+        lines += [f"StateDirectory={relative}", "StateDirectoryMode=0700"]
+    if others:
+        lines.append(f"ReadWritePaths={' '.join(quoted(str(folder)) for folder in others)}")
+    paths = (*service.writes, *service.reads)
+    lines.append(f"ProtectHome={'read-only' if _is_below(paths, _HOMES) else 'yes'}")
+    lines.append(f"PrivateTmp={'no' if _is_below(paths, _TEMPORARY) else 'yes'}")
+    return "".join(f"{each}\n" for each in lines)
+
+
+def _is_below(paths: Sequence[Path], folders: Sequence[Path]) -> bool:
+    return any(path.is_relative_to(folder) for path in paths for folder in folders)
+
+
+def _is_state(folder: Path) -> bool:
+    """Tell whether systemd can look after a folder; of `data` and `logs` it would change the mode, which is yours."""
+    return folder.name == "tokens" and folder.is_relative_to(_STATE) and _PLAIN.fullmatch(str(folder)) is not None
+
+
+def _mark(home: Path) -> str:
+    return f"# filesync: {quoted(str(home))}\n"
