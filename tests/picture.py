@@ -22,7 +22,9 @@ def draw(text: str) -> str:
     console = Console(record=True, width=112, file=io.StringIO(), color_system="truecolor", force_terminal=True)
     for line in text.splitlines():
         console.print(Text(line[:112], style="bold" if line.startswith("$") else ""), soft_wrap=True)
-    without_fonts = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)  # they are on a host
+    without_fonts = re.sub(
+        r"@font-face \{\{.*?\}\}\s*|<!--.*?-->\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL
+    )  # they are on a host
     return console.export_svg(title="filesync demo", code_format=without_fonts)
 
 
