@@ -84,7 +84,7 @@ DOORS = {
     "urllib3": ("http", "notify.webhook"),
     "yaml": ("config", "cli"),
     "cronsim": ("schedule", "config"),
-    "googleapiclient": (),  # the reference of a test
+    "googleapiclient": ("providers.google_drive.api",),
     "google": (),
     "waitress": ("health.server",),
     "prometheus_client": ("health.metrics",),
