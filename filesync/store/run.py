@@ -26,7 +26,7 @@ from filesync.store.memory import Memory
 from filesync.store.odd_entries import OddEntries, OddEntry
 from filesync.store.owed import STEP, Owed
 from filesync.store.removals import Removals
-from filesync.store.surrogates import without_surrogates
+from filesync.store.stored import without_surrogates
 from filesync.store.tree import Tree
 
 if TYPE_CHECKING:
