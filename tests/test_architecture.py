@@ -21,6 +21,7 @@ FOUNDATION = {
         "durations",
         "errors",
         "globs",
+        "identity",
         "locks",
         "model",
         "ownership",

@@ -31,9 +31,9 @@ from filesync.cli.world import World
 from filesync.config import Endpoint
 from filesync.errors import AuthError, FilesyncError, RefusedError, ResponseError, TlsError, TransientError, UsageError
 from filesync.http import Connector
+from filesync.identity import check_identity
 from filesync.model import Identity
 from filesync.settings import Settings
-from filesync.sync.endpoint import another_identity
 
 _PLAIN: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None, "no_args_is_help": True}
 _PATIENCE = 600.0  # seconds for a person to sign in and consent
@@ -218,11 +218,13 @@ def _take_effect(world: World, settings: Settings, service: str, identity: Ident
     endpoints = endpoints_of(world, service, settings.credentials)
     stopped = {}
     for endpoint in endpoints:
-        before = world.identity_of(endpoint)
-        if before is not None and before != identity:
-            stopped[_name_to_accept(endpoint)] = before
-    for name, before in stopped.items():
-        world.complain(f"{name}: {another_identity(name, before, identity)}")
+        name = _name_to_accept(endpoint)
+        try:
+            check_identity(name, world.identity_of(endpoint), identity)
+        except AuthError as refusal:
+            stopped[name] = str(refusal)
+    for name, said in stopped.items():
+        world.complain(f"{name}: {said}")
     world.wake(endpoints)
 
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from filesync.clock import Timestamp
 from filesync.model import KnownFolder, RemoteFolder
+from filesync.selection import as_segment
 
 # Why a folder is to be read, in `folders.relist`: by itself, whatever else is listed; or because everything is.
 BY_ITSELF = 1
 WITH_ALL = 2
 
 _MOST = 5_000  # folders that are kept in memory when others are met: some megabytes
-_SLASH_IN_A_NAME = "\uff0f"  # as rclone writes it
 _COLUMNS = (
     "external_folder_id, parent_external_id, folder_name, folder_path, depth, readable, deleted_at,"
     " listable, excluded, change_stamp, entry_cause, listed_stamp, relist, last_listed_at IS NOT NULL"
@@ -62,7 +62,7 @@ class Placing:
 
 def join(folder_path: str, name: str) -> str:
     """Append a name to a folder's path; a '/' inside the name becomes U+FF0F."""
-    return f"{folder_path.rstrip('/')}/{name.replace('/', _SLASH_IN_A_NAME)}"
+    return f"{folder_path.rstrip('/')}/{as_segment(name)}"
 
 
 class Tree:
