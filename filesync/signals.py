@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
-_EXIT_OFFSET = 128
+SIGNALLED = 128  # exit codes from here on tell of a signal
 
 
 class Interrupts:
@@ -16,7 +16,7 @@ class Interrupts:
     Made first thing in a process. One that was started with SIGINT ignored, in the background say, goes on ignoring it.
     """
 
-    code = _EXIT_OFFSET + signal.SIGINT
+    code = SIGNALLED + signal.SIGINT
 
     def __init__(self) -> None:
         self._raises = False
@@ -52,7 +52,7 @@ class Caught:
 
     @property
     def exit_code(self) -> int | None:
-        return None if self.number is None else _EXIT_OFFSET + self.number
+        return None if self.number is None else SIGNALLED + self.number
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from filesync.cli.output import View, choose, show
 from filesync.cli.table import Column
 from filesync.cli.world import World
 from filesync.clock import Stop, to_timestamp
-from filesync.config.mistakes import did_you_mean
 from filesync.errors import DeliveryError, StoppedError, UsageError
+from filesync.sanitize import did_you_mean
 from filesync.signals import stopping
 
 if TYPE_CHECKING:

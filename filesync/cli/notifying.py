@@ -13,7 +13,7 @@ from filesync.alerts import PING, Event, Ping, Target, to_rid
 from filesync.cli.world import World
 from filesync.clock import Stop, to_timestamp
 from filesync.errors import DeliveryError, FilesyncError, NoAnswerError, StoppedError, StoreError, TransientError
-from filesync.signals import stopping
+from filesync.signals import SIGNALLED, stopping
 
 if TYPE_CHECKING:
     from filesync.config import Endpoint
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 KEPT_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")  # of a command's environment
 _FAILURES_TOLD = 3  # deliveries to one target in a row that failed, before stderr says so
 _GLANCE = 0.05  # seconds between two looks at a ping
-_STOPPED = 128  # exit codes from here on are signals
 
 
 class Notifier:
@@ -73,7 +72,7 @@ class Notifier:
 
         A start that was stopped delivers nothing: the next one does.
         """
-        if code >= _STOPPED:
+        if code >= SIGNALLED:
             return code
         stop = Stop(self._world.clock)
         with stopping(stop.request) as caught:

@@ -9,9 +9,10 @@ from enum import Enum
 from typing import Any
 
 from filesync.cli.table import Column, Table
-from filesync.cli.text import harmless, harmless_json, unlike_formula
+from filesync.cli.text import harmless, unlike_formula
 from filesync.cli.world import World
 from filesync.errors import UsageError
+from filesync.sanitize import escape_json
 
 Row = Mapping[str, Any]
 
@@ -69,12 +70,12 @@ def show(world: World, form: Form, view: View, rows: Iterable[Row], facts: Row |
 def show_document(world: World, document: Mapping[str, Any]) -> None:
     """Write one JSON document that is no list of rows."""
     text = world.redactor.scrub(json.dumps({"schema": SCHEMA, **document}, ensure_ascii=False, indent=2, default=str))
-    world.write("\n".join(harmless_json(line) for line in text.split("\n")) + "\n")
+    world.write("\n".join(escape_json(line) for line in text.split("\n")) + "\n")
 
 
 def to_json(row: Row) -> str:
     """Write one row as one line; every string arrives exactly as it is stored."""
-    return harmless_json(_encode(row))
+    return escape_json(_encode(row))
 
 
 def _write_table(world: World, view: View, rows: Iterable[Row]) -> None:
