@@ -92,7 +92,7 @@ def _meaning(key: str, having: list[Any], variants: list[Any]) -> str:
         return ", ".join(f"`{each['properties'][key]['const']}`" for each in having) + "."
     typed = len(having) == len(variants) or "type" in having[0]["properties"]
     needed = " Needed." if typed and all(key in each.get("required", ()) for each in having) else ""
-    return first.get("description", "") + needed + _default(first.get("default") or None)
+    return str(first.get("description", "")) + needed + _default(first.get("default") or None)
 
 
 def _objects(node: Any) -> Iterator[Any]:

@@ -18,7 +18,7 @@ from filesync.cli.quick_start import forget_targets, read_source, record_idle
 from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.clock import Stop
 from filesync.errors import LocalFileError, StoppedError, StoreError, UsageError
-from filesync.signals import Caught, stopping
+from filesync.signals import SIGNALLED, Caught, stopping
 from filesync.store.database import copy_to
 from filesync.streams import ReaderGoneError, settle
 from filesync.sync.choice import Choice
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from filesync.store.journal import Outcome
     from filesync.sync.expansion import Expansion
     from filesync.sync.opening import Opener
-
-_STOPPED = 128  # exit codes from here on are signals
 
 
 def sync(  # noqa: PLR0913  one parameter for each option
@@ -90,12 +88,12 @@ def sync(  # noqa: PLR0913  one parameter for each option
         with notifier.watching(), _database_for(home, dry_run=dry_run) as path:
             report, code = _run(home, terminal, choice, path, _Watchers(start_log, notifier))
         _tell(terminal, choice, report, dry_run=dry_run)
-        if not dry_run and code < _STOPPED:
+        if not dry_run and code < SIGNALLED:
             code = keep_logins_alive(home) or code
         code = notifier.finish(report, code)
-        if not dry_run and code < _STOPPED:
+        if not dry_run and code < SIGNALLED:
             _settle_idle(home, choice, source)
-        if not dry_run and code < _STOPPED and report.outcomes:
+        if not dry_run and code < SIGNALLED and report.outcomes:
             _prune(home, terminal)
         if json:  # at the very end: whatever becomes of the output, the work is done, and people were told
             code = _show_json(terminal, report, code, dry_run=dry_run)

@@ -15,7 +15,7 @@ from filesync.config.credentials import CredentialSet, to_set
 from filesync.config.document import Items, Node, Scalar, Table, read_document
 from filesync.config.endpoint import Endpoint
 from filesync.config.file import Config
-from filesync.config.mistakes import ConfigMistakes, Mistake, did_you_mean, key_path, plain, shown
+from filesync.config.mistakes import ConfigMistakes, Mistake, key_path, shown
 from filesync.config.models import (
     SCHEDULES,
     CredentialsModel,
@@ -36,6 +36,7 @@ from filesync.providers import kinds
 from filesync.providers.base import MakesSets, ProviderKind, TakesCredentials
 from filesync.providers.details import FilterDetails
 from filesync.retention import Retention
+from filesync.sanitize import did_you_mean, plain
 from filesync.schedule import IntervalSchedule, Schedule
 from filesync.selection import Selection
 from filesync.settings import Settings

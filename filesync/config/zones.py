@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo, available_timezones
 
-from filesync.config.mistakes import did_you_mean
+from filesync.sanitize import did_you_mean
 
 _SEASONS = (datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC))
 _ABBREVIATION = re.compile(r"[A-Za-z]{2,5}", re.ASCII)

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 from filesync.clock import Timestamp
 from filesync.model import RemoteFolder
+from filesync.selection import as_segment
 from filesync.store.folder_rows import Folder, FolderRows
 
 # Why a folder is to be read, in `folders.relist`: by itself, whatever else is listed; or because everything is.
 BY_ITSELF = 1
 WITH_ALL = 2
-
-_SLASH_IN_A_NAME = "\uff0f"  # as rclone writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Placing:
 
 def join(folder_path: str, name: str) -> str:
     """Append a name to a folder's path; a '/' inside the name becomes U+FF0F."""
-    return f"{folder_path.rstrip('/')}/{name.replace('/', _SLASH_IN_A_NAME)}"
+    return f"{folder_path.rstrip('/')}/{as_segment(name)}"
 
 
 class Tree(FolderRows):

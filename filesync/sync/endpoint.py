@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 from filesync.clock import Clock, Stop
 from filesync.config import Endpoint
-from filesync.errors import AuthError, FilesyncError, MassDeleteError, StoppedError, StoreError
+from filesync.errors import FilesyncError, MassDeleteError, StoppedError, StoreError
 from filesync.http.counters import Counters
-from filesync.model import Batch, Candidate, Changed, FolderListed, Identity, Page, Resolved
-from filesync.providers.base import Identified, Known, Provider
+from filesync.model import Batch, Candidate, Changed, FolderListed, Page, Resolved
+from filesync.providers.base import Known, Provider, identity_in_use
 from filesync.schedule import History, decide, gap_between_starts
 from filesync.store.database import Database, problems_named
 from filesync.store.endpoints import Stored
@@ -105,7 +105,7 @@ def sync_endpoint(  # noqa: PLR0913  the doors of one sync, handed over in one p
 def _read_and_decide(sync: Sync, attempt: Attempt, provider: Provider, database: Database) -> _Ending:
     try:
         with problems_named(database.path):
-            _check_identity(sync, attempt.run, provider)
+            attempt.run.read_as(identity_in_use(provider), sync.endpoint.name, accepted=sync.accept_identity)
             attempt.run.apply_filters()
             attempt.run.work_off()
             _pull(provider.read(attempt.run.known), attempt, sync.max_files)
@@ -123,24 +123,6 @@ def _read_and_decide(sync: Sync, attempt: Attempt, provider: Provider, database:
             return ending
     except FilesyncError as exc:
         return _failure(exc)
-
-
-def _check_identity(sync: Sync, run: Run, provider: Provider) -> None:
-    """Read as another identity only when a person said so: what it cannot see would look as if it were gone."""
-    if not isinstance(provider, Identified):
-        return
-    identity = provider.identity()
-    before = run.read_as(identity, accepted=sync.accept_identity)
-    if before is not None:
-        raise AuthError(another_identity(sync.endpoint.name, before, identity))
-
-
-def another_identity(endpoint: str, before: Identity, now: Identity) -> str:
-    """Say that an endpoint would be read as somebody else, and what to do."""
-    return (
-        f"read as {before} until now, and the login is {now}, which may see less: restore the login, or run: "
-        f'filesync sync --endpoint "{endpoint}" --accept-identity'
-    )
 
 
 def _pull(batches: Iterator[Batch], attempt: Attempt, max_files: int | None) -> None:

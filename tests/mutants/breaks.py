@@ -465,7 +465,7 @@ BREAKS = (
         "a-signal-is-not-told",
         "a signal's exit code is 143 or 130",
         "filesync/signals.py",
-        "return None if self.number is None else _EXIT_OFFSET + self.number",
+        "return None if self.number is None else SIGNALLED + self.number",
         "return None if self.number is None else 0",
         "test_sync_processes.py test_health_process.py",
     ),
