@@ -32,7 +32,8 @@ from filesync.providers.base import Known
 from filesync.settings import load_settings
 from filesync.simulators.clock import SimulatedClock
 from filesync.sync.choice import Choice
-from filesync.sync.start import Report, Start, sync_due
+from filesync.sync.session import Report, SyncSession
+from filesync.sync.workers import sync_due
 
 NOON = datetime(2026, 3, 4, 12, 0, 30, tzinfo=UTC)  # a Wednesday
 ROOT = RemoteFolder("root", "Project", None)
@@ -132,7 +133,7 @@ class CliHome:
         """Start as cron does, or as a person chooses."""
         world = self.world()
         return sync_due(
-            Start(
+            SyncSession(
                 world.config.endpoints,
                 world.database_path,
                 choice or Choice(),

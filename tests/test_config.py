@@ -231,6 +231,18 @@ endpoints:
     assert "may overlap endpoint 'All' on line 3" in notice.message
 
 
+def test_a_folders_id_in_place_of_a_shared_drives_is_pointed_out(load: Load) -> None:
+    folder = f"1{'aB-_' * 8}"
+    config = load(f"""
+endpoints:
+  - {{name: F, endpoint_type: google_drive, endpoint_details: {{drive_id: {folder}}}}}
+  - {{name: D, endpoint_type: google_drive, endpoint_details: {{drive_id: 0AbCdEfGhIjKlMnOPVA, folder_id: {folder}}}}}
+""")
+    (notice,) = config.notices
+    assert (notice.line, notice.path) == (3, "endpoints[0].endpoint_details.drive_id")
+    assert "a folder's belongs in folder_id" in notice.message
+
+
 def test_an_autodesk_id_as_label_is_pointed_out(load: Load) -> None:
     config = load("""
 endpoints:

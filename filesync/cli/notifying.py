@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from filesync.store.database import Database
     from filesync.store.notices import Note
     from filesync.sync.choice import Choice
-    from filesync.sync.start import Report
+    from filesync.sync.session import Report
 
 KEPT_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")  # of a command's environment
 _FAILURES_TOLD = 3  # deliveries to one target in a row that failed, before stderr says so

@@ -11,7 +11,7 @@ from rich.text import Text  # noqa: TID251  the command layer
 
 from filesync.cli.text import harmless
 from filesync.cli.world import World
-from filesync.sync.start import Running
+from filesync.sync.session import Running
 
 _MOST = 20  # lines; what more there is is counted in one
 

@@ -94,7 +94,7 @@ def record_idle(world: World, source: bytes) -> None:
     from filesync.config.credentials import VARIABLES  # noqa: PLC0415  not every command needs the configuration
     from filesync.providers.google_drive import DEFAULT_CREDENTIALS  # noqa: PLC0415  as above
     from filesync.store import idle  # noqa: PLC0415  as above
-    from filesync.sync.idle import idle_until  # noqa: PLC0415  as above
+    from filesync.sync.workers import idle_until  # noqa: PLC0415  as above
 
     config, settings = world.config, world.settings
     logins = [config.settings_for(name) for name in ("", *config.credentials)]

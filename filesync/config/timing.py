@@ -18,6 +18,8 @@ _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _NAMES = {name: number for names, first in ((_DAYS, 0), (_MONTHS, 1)) for number, name in enumerate(names, first)}
 _LONGEST_INTERVAL = 525_600  # minutes
+# Zones by name only: EST never has summer time, CET stands for no country, and both read like clocks in other places.
+LEGACY = frozenset(["EST", "MST", "HST", "EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT", "WET", "CET", "MET", "EET"])
 
 
 class _Field(NamedTuple):
@@ -122,7 +124,7 @@ def check_timezone(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = value.strip()
-    if not _is_zone(text):
+    if text in LEGACY or not _is_zone(text):
         from filesync.config.zones import nearest  # noqa: PLC0415  only a mistake needs all zones
 
         raise ValueError(f"{nearest(text)}an IANA time zone is needed, such as Europe/Berlin or UTC")

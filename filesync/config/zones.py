@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from zoneinfo import ZoneInfo, available_timezones
 
 from filesync.config.mistakes import did_you_mean
+from filesync.config.timing import LEGACY
 
 _SEASONS = (datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC))
 _ABBREVIATION = re.compile(r"[A-Za-z]{2,5}", re.ASCII)
@@ -36,6 +37,8 @@ def nearest(text: str) -> str:
     offset = _OFFSET.fullmatch(text)
     if offset:
         return _of_offset(*offset.groups(default="0"))
+    if text in LEGACY:
+        return _of_abbreviation("CET" if text == "MET" else text[:3])
     if _ABBREVIATION.fullmatch(text):  # the next three letters may be the other side of the earth
         return _of_abbreviation(text) or _of_city(text)
     return _of_city(text) or _of_spelling(text)
@@ -82,7 +85,7 @@ def _of_spelling(text: str) -> str:
 
 
 def _cities() -> Mapping[str, str]:
-    return {_as_city(zone): zone for zone in sorted(available_timezones(), reverse=True)}
+    return {_as_city(zone): zone for zone in sorted(available_timezones() - LEGACY, reverse=True)}
 
 
 def _as_city(text: str) -> str:

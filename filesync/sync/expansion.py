@@ -16,6 +16,7 @@ from filesync.store import sets as stored
 from filesync.store.database import Database
 from filesync.store.sets import Answered
 from filesync.sync.choice import Choice
+from filesync.sync.endpoint import another_identity
 from filesync.sync.slots import Locks
 
 FindMembers = Callable[[EndpointSet, Stop], Sequence[Member]]
@@ -188,8 +189,6 @@ def _check_identity(wish: _Wish, before: Identity | None, now: Identity | None) 
     """Raise AuthError when another login answered than before: what it is not shown is not gone."""
     if before is None or now is None or before == now or wish.accepts_identity:
         return
-    from filesync.sync.endpoint import another_identity  # noqa: PLC0415  a start with nothing due needs no HTTP
-
     raise AuthError(another_identity(wish.wanted.name, before, now))
 
 
