@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from filesync.clock import Clock, Stop, Timestamp, to_timestamp
 from filesync.config import Endpoint, EndpointSet
-from filesync.config.sets import KnownMembers, expand
+from filesync.config.endpoint import KnownMembers, expand
 from filesync.durations import format_duration
 from filesync.errors import AuthError, FilesyncError, MassDeleteError, StoppedError, TimeLimitError
 from filesync.model import Identity, Member, Members, SetSource
@@ -16,7 +16,6 @@ from filesync.store import sets as stored
 from filesync.store.database import Database
 from filesync.store.sets import Answered
 from filesync.sync.choice import Choice
-from filesync.sync.endpoint import another_identity
 from filesync.sync.slots import Locks
 
 FindMembers = Callable[[EndpointSet, Stop], Sequence[Member]]
@@ -189,6 +188,8 @@ def _check_identity(wish: _Wish, before: Identity | None, now: Identity | None) 
     """Raise AuthError when another login answered than before: what it is not shown is not gone."""
     if before is None or now is None or before == now or wish.accepts_identity:
         return
+    from filesync.sync.endpoint import another_identity  # noqa: PLC0415  a start with nothing due needs no HTTP
+
     raise AuthError(another_identity(wish.wanted.name, before, now))
 
 

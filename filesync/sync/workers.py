@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filesync.arenas import use_one_arena
 from filesync.clock import Stop, to_timestamp
@@ -19,11 +19,12 @@ from filesync.store import sets as stored_sets
 from filesync.store.database import Database, open_for_writing, problems_named
 from filesync.store.endpoints import Declared, Stored, bring_in_line, find, load, note_end, note_start
 from filesync.store.journal import Outcome
-from filesync.sync.endpoint import Attempt, sync_endpoint
 from filesync.sync.expansion import Asking, Expansion, expanded, next_due_at
 from filesync.sync.session import Report, Running, SyncSession
 from filesync.sync.slots import Locks
-from filesync.sync.telling import MOST_ODD, tell_beginning, tell_ending
+
+if TYPE_CHECKING:
+    from filesync.sync.endpoint import Attempt
 
 _TICK = 0.2  # seconds between two looks at the running syncs
 _HEARTBEAT = 5.0  # seconds between two notes of progress
@@ -173,6 +174,8 @@ class SyncWorkers:
             self._session.stop.wait(_TICK)
 
     def _run_locked(self, endpoint: Endpoint, stored: Stored, running: Running, database: Database) -> None:
+        from filesync.sync.endpoint import sync_endpoint  # noqa: PLC0415  a start with nothing due needs no HTTP
+
         session = self._session
         stored = find(database, stored.id)
         if not session.choice.by_hand and not decide(endpoint.schedule, stored.history(), session.clock.now()).due:
@@ -189,11 +192,15 @@ class SyncWorkers:
         running.outcome = self._archived_or_not(endpoint, stored, running, database)
         self._tell_ending(running)
 
-    def _begin(self, running: Running, attempt: Attempt) -> None:
+    def _begin(self, running: Running, attempt: "Attempt") -> None:
+        from filesync.sync.telling import tell_beginning  # noqa: PLC0415  as above
+
         running.attempt = attempt
         running.log = tell_beginning(self._session.log, running.name, attempt.run.plan.trigger, attempt.run.log_id)
 
     def _tell_ending(self, running: Running) -> None:
+        from filesync.sync.telling import MOST_ODD, tell_ending  # noqa: PLC0415  as above
+
         if running.outcome is not None and running.attempt is not None:
             run = running.attempt.run
             is_partial = running.outcome.status == "partial" and running.outcome.trigger != "trial"
@@ -249,7 +256,7 @@ class SyncWorkers:
             journal.close_interrupted(self._database, attempt.run.log_id, self._session.clock.now())
             running.log.warning("sync_ended", status="interrupted", error_type="signal")
 
-    def _under_way(self) -> list[tuple[Running, Attempt]]:
+    def _under_way(self) -> "list[tuple[Running, Attempt]]":
         pairs = ((running, running.attempt) for running in self._all if not running.done)
         return [(running, attempt) for running, attempt in pairs if attempt is not None]
 
