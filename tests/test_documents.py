@@ -342,11 +342,6 @@ def test_the_crontab_line_and_the_units_of_the_documents_are_what_schedule_show_
         assert f"```ini\n{text}```" in DEPLOYMENT
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_the_package_ships_the_same_example_as_the_repository(name: str) -> None:
-    assert (ROOT / "filesync" / "examples" / Path(name).name).read_bytes() == (ROOT / name).read_bytes()
-
-
 def test_every_test_that_a_page_names_exists() -> None:
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("**/test_*.py")]
     defined = {name for source in sources for name in re.findall(r"def (test_\w+)\(", source)}

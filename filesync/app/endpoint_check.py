@@ -31,7 +31,8 @@ from filesync.store.journal import Outcome
 from filesync.sync.choice import Choice
 from filesync.sync.endpoint import OpenProvider
 from filesync.sync.opening import Opener, opener
-from filesync.sync.start import Start, exit_code, failure_code, sync_due
+from filesync.sync.session import SyncSession, exit_code, failure_code
+from filesync.sync.workers import sync_due
 
 _MOST_BATCHES = 50  # a project of empty folders must come to an end as well
 _NAMED = 5
@@ -81,7 +82,7 @@ def prove(  # noqa: PLR0913  the doors of a sync
 
     with tempfile.TemporaryDirectory(prefix="filesync-check-") as folder:
         choice = Choice(names=(endpoint.name,), max_files=max_files)
-        report = sync_due(Start([endpoint], Path(folder) / "check.db", choice, clock, stop, open_watched))
+        report = sync_due(SyncSession([endpoint], Path(folder) / "check.db", choice, clock, stop, open_watched))
     outcome = report.outcomes[0] if report.outcomes else None
     code = exit_code(report)  # of a trial, which is never called partial
     return Proof(endpoint.name, _steps(witness, outcome), _PARTLY if code == 0 and witness.unreadable else code)

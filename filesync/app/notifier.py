@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from filesync.store.database import Database
     from filesync.store.notices import Note
     from filesync.sync.choice import Choice
-    from filesync.sync.start import Report
+    from filesync.sync.session import Report
 
 _FAILURES_TOLD = 3  # deliveries to one target in a row that failed, before stderr says so
 _GLANCE = 0.05  # seconds between two looks at a ping

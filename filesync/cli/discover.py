@@ -186,7 +186,7 @@ def _write_yaml(terminal: "Terminal", paste: _Paste, sights: "Sequence[Sight]") 
 
 def _free_name(sight: "Sight", taken: set[str]) -> str:
     """Make a name that an endpoint may have; of two alike the later gets the start of its id behind it."""
-    from filesync.config.sets import free_name  # noqa: PLC0415  pydantic only where it is needed
+    from filesync.config.endpoint import free_name  # noqa: PLC0415  pydantic only where it is needed
 
     name = free_name(sight.name, sight.id, taken)
     taken.add(name)
@@ -197,7 +197,7 @@ def _quoted(text: str) -> str:
     """Write text as YAML on one line, whatever is in it; `${` would be a variable."""
     from yaml import SafeDumper, dump  # noqa: PLC0415  only YAML needs it
 
-    from filesync.config.sets import one_line  # noqa: PLC0415  pydantic only where it is needed
+    from filesync.config.endpoint import one_line  # noqa: PLC0415  pydantic only where it is needed
 
     plain = one_line(text).replace("${", "$${")
     written = dump(plain, Dumper=SafeDumper, default_style='"', allow_unicode=True, width=10**9)

@@ -11,10 +11,9 @@ from pydantic import BaseModel
 
 from filesync.alerts import Target
 from filesync.config import agreement
-from filesync.config.credentials import CredentialSet, to_set
 from filesync.config.document import Items, Node, Scalar, Table, read_document
-from filesync.config.endpoint import Endpoint
-from filesync.config.file import Config
+from filesync.config.endpoint import Endpoint, EndpointSet
+from filesync.config.file import Config, CredentialSet, to_set
 from filesync.config.mistakes import ConfigMistakes, Mistake, key_path, shown
 from filesync.config.models import (
     SCHEDULES,
@@ -28,7 +27,6 @@ from filesync.config.models import (
 )
 from filesync.config.notify import Targets
 from filesync.config.sections import Checker
-from filesync.config.sets import EndpointSet
 from filesync.config.values import as_written, check_for_keys, fill, is_broken, to_value
 from filesync.errors import ConfigError
 from filesync.key_material import is_key_material

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from filesync.clock import Clock, Stop, Timestamp, to_timestamp
 from filesync.config import Endpoint, EndpointSet
-from filesync.config.sets import KnownMembers, expand
+from filesync.config.endpoint import KnownMembers, expand
 from filesync.durations import format_duration
 from filesync.errors import FilesyncError, MassDeleteError, StoppedError, TimeLimitError
 from filesync.identity import check_identity
