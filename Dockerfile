@@ -5,7 +5,8 @@ ARG PYTHON=3.13-slim-bookworm
 
 FROM python:${PYTHON} AS build
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE requirements.lock ./
+COPY pyproject.toml setup.py README.md LICENSE requirements.lock OAUTH_SETUP.md env.example crontab.example ./
+COPY config/connector.example.yaml config/connector.schema.json config/
 COPY filesync filesync
 # Every file that is downloaded has the hash in requirements.lock, those that build included. Of Google's 110 MB of
 # discovery documents one is used.

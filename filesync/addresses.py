@@ -23,7 +23,7 @@ def address_problem(url: str, *, allow_http: bool) -> str:
         return "an address without user and # is needed"
     if host.lower().rstrip(".") in _METADATA or is_forbidden(host):
         return "an address of link-local or metadata services is not allowed"
-    if parts.scheme == "http" and not allow_http and not _is_loopback(host):
+    if parts.scheme == "http" and not allow_http and not is_loopback(host):
         return "https is needed: http would show the messages to the network; allow_http: true allows it"
     return ""
 
@@ -47,11 +47,12 @@ def _ipv4_in(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddres
     return address.ipv4_mapped or address.sixtofour
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine, so that nothing of what is sent there is seen on the network."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host.lower() == "localhost"
+        return host.lower() == "localhost" or host.lower().endswith(".localhost")
 
 
 def without_path(url: str) -> str:

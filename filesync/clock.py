@@ -15,7 +15,7 @@ Thing = TypeVar("Thing")
 
 # Only the main thread handles signals, and one that comes just before it falls asleep does not wake it (where the C
 # library goes on waiting after a signal, none does). So it never sleeps for long.
-_TURN = 0.5  # seconds
+TURN = 0.5  # seconds
 _USUAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d\.\d{3,}Z", re.ASCII)  # of either service
 
 
@@ -44,7 +44,7 @@ class SystemClock:
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Wait as promised, in turns."""
         until = self.monotonic() + seconds
-        while not event.wait(min(seconds, _TURN)):
+        while not event.wait(min(seconds, TURN)):
             seconds = until - self.monotonic()
             if seconds <= 0:
                 return False
@@ -79,6 +79,11 @@ def work_until(over: threading.Event) -> None:
     _work.over = over
 
 
+def is_left() -> bool:
+    """Return whether nobody waits any more for what this thread does."""
+    return _work.over is not None and _work.over.is_set()
+
+
 class Stop:
     """One request to stop, shared by all workers of a sync, and an optional deadline.
 
@@ -102,7 +107,7 @@ class Stop:
     def check(self) -> None:
         if self.event.is_set():
             raise StoppedError("stopped by a signal")
-        if _work.over is not None and _work.over.is_set():
+        if is_left():
             raise StoppedError("nobody waits for this any more")
         if self._deadline is not None and self._clock.monotonic() >= self._deadline:
             raise TimeLimitError("time limit reached; the next start goes on from here")
@@ -121,7 +126,7 @@ def take(queue: SimpleQueue[Thing]) -> Thing:
     """Wait for the next thing in the queue, in turns."""
     while True:
         try:
-            return queue.get(timeout=_TURN)
+            return queue.get(timeout=TURN)
         except Empty:
             continue
 

@@ -25,7 +25,7 @@ def check_glob(pattern: str) -> str:
     if not text:
         raise ValueError("an empty pattern")
     if "\\" in text:
-        raise ValueError(f"folders are separated by /, so write {text.replace(chr(92), '/')}")
+        raise ValueError(f"folders are separated by /, so write {text.replace(chr(92), '/').lstrip('/')}")
     if text.endswith("/"):
         raise ValueError(f"for everything below a folder write {text}**")
     if "//" in text:

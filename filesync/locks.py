@@ -51,7 +51,7 @@ class FileLock:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         while (fd := self._taken(blocking=blocking)) is not None:
-            if _is_at(self.path, fd):
+            if is_at(self.path, fd):
                 self._fd = fd
                 return True
             os.close(fd)
@@ -303,7 +303,7 @@ def _status(path: Path) -> os.stat_result | None:
         return None
 
 
-def _is_at(path: Path, fd: int) -> bool:
+def is_at(path: Path, fd: int) -> bool:
     """Tell whether the open file still has that name."""
     found = _status(path)
     return found is not None and os.path.samestat(found, os.fstat(fd))

@@ -12,7 +12,7 @@ import os
 import stat
 from pathlib import Path
 
-from filesync.locks import NO_LINK, lock_open_file, narrowed, refuse_foreign_link
+from filesync.locks import NO_LINK, is_at, lock_open_file, narrowed, refuse_foreign_link
 
 KEPT = 5  # older files: connector.log.1 is the newest of them
 
@@ -50,7 +50,7 @@ def _open_locked(path: Path, mode: int) -> int:
         fd = _open(path, mode)
         try:
             lock_open_file(fd)
-            if _is_at(path, fd):
+            if is_at(path, fd):
                 _narrow(fd, mode)
                 return fd
         except BaseException:
@@ -80,13 +80,6 @@ def _narrow(fd: int, mode: int) -> None:
     if stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) != wanted:
         with contextlib.suppress(PermissionError):
             os.fchmod(fd, wanted)
-
-
-def _is_at(path: Path, fd: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(fd))
-    except FileNotFoundError:
-        return False
 
 
 def _write(fd: int, path: Path, line: bytes) -> None:

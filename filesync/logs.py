@@ -1,7 +1,6 @@
 """The log: events of a run as one line each, as JSON or as text for people, without secrets."""
 
 import json
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,10 +10,10 @@ from typing import Any
 
 from filesync.clock import to_timestamp
 from filesync.log_file import append
+from filesync.sanitize import escape_json
 
 LARGEST = 10_000_000  # bytes of one file
 
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # what steers a terminal, ends a line, or is no UTF-8
 _PLAIN = frozenset("-_.:/+@%")  # what a text value may hold without quotes, beside letters and digits
 
 
@@ -97,12 +96,12 @@ def nowhere() -> Log:
 
 
 def _to_json(fields: Mapping[str, Any]) -> str:
-    return _escaped(json.dumps(fields, ensure_ascii=False))
+    return escape_json(json.dumps(fields, ensure_ascii=False))
 
 
 def _to_text(fields: Mapping[str, Any]) -> str:
     """Write `time LEVEL event name=value …`; what is not known is left out."""
-    return _escaped(" ".join(_words(fields)))
+    return escape_json(" ".join(_words(fields)))
 
 
 def _words(fields: Mapping[str, Any]) -> Iterator[str]:
@@ -117,10 +116,3 @@ def _value(value: Any) -> str:
     if isinstance(value, str) and value and all(char.isalnum() or char in _PLAIN for char in value):
         return value
     return json.dumps(value, ensure_ascii=False)
-
-
-def _escaped(line: str) -> str:
-    r"""Escape what would end the line or steer a terminal; in JSON `\u202e` is the same string to a reader."""
-    if line.isprintable():
-        return line
-    return "".join(json.dumps(char)[1:-1] if unicodedata.category(char) in _UNSAFE else char for char in line)

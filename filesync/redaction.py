@@ -7,6 +7,7 @@ import unicodedata
 from urllib.parse import quote, quote_plus
 
 from filesync.key_material import without_keys
+from filesync.sanitize import UNSAFE
 
 REDACTED = "**redacted**"
 LONGEST_TEXT = 200  # characters of remote text in a message
@@ -14,7 +15,6 @@ LONGEST_TEXT = 200  # characters of remote text in a message
 _SHORTEST_SECRET = 6  # hiding shorter ones would blank ordinary words
 # As html.escape does, which would load the names of two thousand characters in every start.
 _IN_PAGES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
-_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 class Secret:
@@ -85,5 +85,5 @@ def _forms(line: str) -> tuple[str, ...]:
 
 def printable(text: str) -> str:
     """Drop what could steer a terminal or break a line; runs of white space become one space."""
-    kept = ("" if unicodedata.category(char) in _UNPRINTABLE and not char.isspace() else char for char in text)
+    kept = ("" if unicodedata.category(char) in UNSAFE and not char.isspace() else char for char in text)
     return " ".join("".join(kept).split())

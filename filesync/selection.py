@@ -69,7 +69,7 @@ class NameGlobs:
 
 
 def as_segment(text: str) -> str:
-    """Write a name, or a glob on one, as a single part of a path."""
+    """Write a name, or a glob on one, as a single part of a path: its `/` becomes U+FF0F, as with rclone."""
     return text.replace("/", "\uff0f")
 
 

@@ -236,19 +236,13 @@ def _base_url(url: str) -> str:
         raise ValueError("an address such as https://host is needed")
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("an address without user, ? and # is needed")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise ValueError(f"https is needed for {parts.hostname}: http would show the login to the network")
+    if parts.scheme == "http":
+        from filesync.addresses import is_loopback  # noqa: PLC0415  only an address without https needs it
+
+        if not is_loopback(parts.hostname):
+            raise ValueError(f"https is needed for {parts.hostname}: http would show the login to the network")
     _ = parts.port  # raises ValueError when it is no number
     return url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    import ipaddress  # noqa: PLC0415  only an address without https needs it
-
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _minutes(text: str) -> int:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 _HANGUP = getattr(signal, "SIGHUP", None)  # there is none on Windows
 STOPPERS = frozenset({signal.SIGTERM, signal.SIGINT, *((_HANGUP,) if _HANGUP else ())})
-_EXIT_OFFSET = 128
+SIGNALLED = 128  # exit codes from here on tell of a signal
 
 
 class Interrupts:
@@ -18,7 +18,7 @@ class Interrupts:
     Made first thing in a process. One that was started with SIGINT ignored, in the background say, goes on ignoring it.
     """
 
-    code = _EXIT_OFFSET + signal.SIGINT
+    code = SIGNALLED + signal.SIGINT
 
     def __init__(self) -> None:
         self._raises = False
@@ -54,7 +54,7 @@ class Caught:
 
     @property
     def exit_code(self) -> int | None:
-        return None if self.number is None else _EXIT_OFFSET + self.number
+        return None if self.number is None else SIGNALLED + self.number
 
 
 @contextmanager

@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from filesync.clock import LONG_AGO, known_time, to_timestamp
-from filesync.config.endpoint import Endpoint
-from filesync.config.sets import EndpointSet
+from filesync.config.endpoint import Endpoint, EndpointSet
 from filesync.schedule import CronSchedule, Decision, History, IntervalSchedule, ManualSchedule, Schedule, decide
 
 Row = Mapping[str, Any]

@@ -29,7 +29,8 @@ from filesync.providers.base import Known
 from filesync.settings import load_settings
 from filesync.simulators.clock import SimulatedClock
 from filesync.sync.choice import Choice
-from filesync.sync.start import Report, Start, sync_due
+from filesync.sync.session import Report, SyncSession
+from filesync.sync.workers import sync_due
 from tests.in_process import InMemory, in_memory
 
 NOON = datetime(2026, 3, 4, 12, 0, 30, tzinfo=UTC)  # a Wednesday
@@ -130,7 +131,7 @@ class CliHome:
         """Start as cron does, or as a person chooses."""
         home = self.process().home
         return sync_due(
-            Start(
+            SyncSession(
                 home.config.endpoints,
                 home.database_path,
                 choice or Choice(),

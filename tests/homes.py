@@ -26,7 +26,8 @@ from filesync.store.journal import Outcome
 from filesync.sync.choice import Choice
 from filesync.sync.endpoint import OpenProvider
 from filesync.sync.opening import opener
-from filesync.sync.start import Report, Start, sync_due
+from filesync.sync.session import Report, SyncSession
+from filesync.sync.workers import sync_due
 from tests.in_process import in_memory
 
 READER = "reader@example.com"
@@ -108,7 +109,7 @@ class Home:
         opened = opener(config, clock, Random(1))
         open_provider = opened if self.after_statement is None else _counted(opened, self.after_statement)
         return sync_due(
-            Start(
+            SyncSession(
                 config.endpoints,
                 settings.database_path,
                 choice or Choice(),

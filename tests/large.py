@@ -34,7 +34,8 @@ from filesync.providers.base import Known
 from filesync.signals import stopping
 from filesync.store import database
 from filesync.sync.choice import Choice
-from filesync.sync.start import Start, sync_due
+from filesync.sync.session import SyncSession
+from filesync.sync.workers import sync_due
 from tests.cli_home import CliHome
 
 PER_FOLDER = 100
@@ -165,7 +166,9 @@ def main(path: Path, *options: str) -> None:
     choice = Choice(names=("Large",), accept_deletions="--accept-deletions" in options, full="--full" in options)
     with stopping(stop.request):
         report = sync_due(
-            Start(given.config.endpoints, given.database_path, choice, clock, stop, lambda *_: Service(Plan.read(path)))
+            SyncSession(
+                given.config.endpoints, given.database_path, choice, clock, stop, lambda *_: Service(Plan.read(path))
+            )
         )
     outcome = report.outcomes[0]
     told = {

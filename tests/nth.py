@@ -13,7 +13,7 @@ from filesync.simulators.drive import GoogleDrive
 from filesync.simulators.faults import Fault, FaultPlan
 from filesync.store.journal import Outcome
 from filesync.sync.choice import Choice
-from filesync.sync.start import exit_code
+from filesync.sync.session import exit_code
 from tests.homes import READER, Home
 from tests.nth_ways import GOOD, LATE, TIME_LIMIT, Ending, Way
 from tests.truth import acc_row, drive_row, stored_acc_row, stored_drive_row

@@ -48,7 +48,7 @@ def test_an_unknown_project_is_not_reached(acc: Acc) -> None:
 def test_an_unknown_name_is_wrong_usage(acc: Acc) -> None:
     result = check(acc.home, "p")
     assert (result.code, result.out) == (2, "")
-    assert "did you mean 'P'?" in result.err
+    assert "did you mean P?" in result.err
 
 
 def test_a_failure_is_said_once_and_again_only_where_the_table_cuts_it(acc: Acc) -> None:

@@ -155,7 +155,7 @@ def test_csv_on_a_terminal_does_not_steer_it(home: CliHome) -> None:
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["files", "--endpoint", "AA"], "did you mean 'A'?"),
+        (["files", "--endpoint", "AA"], "did you mean A?"),
         (["files", "--json", "--csv"], "--json and --csv exclude each other"),
         (["files", "--deleted", "--pending-removal"], "exclude each other"),
         (["files", "--modified-since", "yesterday"], "a date (2026-01-31)"),

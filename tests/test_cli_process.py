@@ -129,7 +129,7 @@ def test_a_wrong_variable_is_78(home: CliHome) -> None:
 
 
 def test_an_unknown_endpoint_is_2(synced: CliHome) -> None:
-    one_line(filesync(synced, "files", "--endpoint", "a"), 2, "did you mean 'A'?")
+    one_line(filesync(synced, "files", "--endpoint", "a"), 2, "did you mean A?")
 
 
 @pytest.mark.parametrize("argv", [["stats"], ["files", "--nmae", "x"], ["--nope"], ["logs", "--limit", "many"]])

@@ -206,7 +206,7 @@ def test_why_says_one_sentence_for_each(home: CliHome) -> None:
 def test_only_named_endpoints_are_shown(home: CliHome) -> None:
     home.configure({"name": "A"}, {"name": "B"})
     assert [row["name"] for row in home.run("status", "--endpoint", "B", "--json").document["endpoints"]] == ["B"]
-    assert "did you mean 'B'?" in home.run("status", "--endpoint", "b").err
+    assert "did you mean B?" in home.run("status", "--endpoint", "b").err
 
 
 @pytest.mark.parametrize("width", [40, 80, 120, 200])

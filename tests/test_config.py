@@ -19,7 +19,6 @@ from filesync.schedule import CronSchedule, IntervalSchedule, ManualSchedule
 from filesync.settings import load_settings
 
 REPOSITORY = Path(__file__).parent.parent
-EXAMPLES = REPOSITORY / "filesync" / "examples"
 
 Load = Callable[..., Config]
 
@@ -65,16 +64,8 @@ def test_the_example_with_every_option_switched_on_still_loads(load: Load) -> No
     assert first.selection.include == ("Project Files/Drawings/**",)
 
 
-@pytest.mark.parametrize(
-    ("shipped", "name"),
-    [("config", "connector.example.yaml"), ("config", "connector.schema.json"), (".", "env.example")],
-)
-def test_the_package_ships_the_repositorys_examples(shipped: str, name: str) -> None:
-    assert (EXAMPLES / name).read_bytes() == (REPOSITORY / shipped / name).read_bytes()
-
-
 def test_env_example_holds_the_defaults(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_bytes((EXAMPLES / "env.example").read_bytes())
+    (tmp_path / ".env").write_bytes((REPOSITORY / "env.example").read_bytes())
     written, unset = load_settings(tmp_path, {}), load_settings(tmp_path / "empty", {})
     assert written.database_path == tmp_path / "data" / "connector.db"
     assert written.sync_interval_minutes == unset.sync_interval_minutes
@@ -240,6 +231,18 @@ endpoints:
     assert "may overlap endpoint 'All' on line 3" in notice.message
 
 
+def test_a_folders_id_in_place_of_a_shared_drives_is_pointed_out(load: Load) -> None:
+    folder = f"1{'aB-_' * 8}"
+    config = load(f"""
+endpoints:
+  - {{name: F, endpoint_type: google_drive, endpoint_details: {{drive_id: {folder}}}}}
+  - {{name: D, endpoint_type: google_drive, endpoint_details: {{drive_id: 0AbCdEfGhIjKlMnOPVA, folder_id: {folder}}}}}
+""")
+    (notice,) = config.notices
+    assert (notice.line, notice.path) == (3, "endpoints[0].endpoint_details.drive_id")
+    assert "a folder's belongs in folder_id" in notice.message
+
+
 def test_an_autodesk_id_as_label_is_pointed_out(load: Load) -> None:
     config = load("""
 endpoints:
@@ -304,7 +307,7 @@ def test_loading_two_hundred_endpoints_reads_no_network_libraries() -> None:
 
 
 def test_the_committed_schema_is_current() -> None:
-    assert json.loads((EXAMPLES / "connector.schema.json").read_text()) == schema()
+    assert json.loads((REPOSITORY / "config" / "connector.schema.json").read_text()) == schema()
 
 
 def test_the_schema_holds_every_key_of_every_section() -> None:
@@ -325,5 +328,5 @@ def test_the_schema_holds_every_key_of_every_section() -> None:
 
 
 def test_the_examples_first_line_points_editors_to_the_schema() -> None:
-    first = (EXAMPLES / "connector.example.yaml").read_text().splitlines()[0]
+    first = (REPOSITORY / "config" / "connector.example.yaml").read_text().splitlines()[0]
     assert first == "# yaml-language-server: $schema=connector.schema.json"

@@ -15,6 +15,7 @@ Find = Callable[..., tuple[Mistake, ...]]
 HEAD = "endpoints:\n  - name: D\n    endpoint_type: google_drive\n"
 ACC = "endpoints:\n  - name: P\n    endpoint_type: autodesk_construction_cloud\n    endpoint_details:\n      project_id: b.x\n"
 ACC_SET = "endpoints:\n  - name: 'P {project_name}'\n    endpoint_type: autodesk_construction_cloud\n    endpoint_details:\n      hub_id: b.x\n      projects: {}\n"
+HUB = "b.6c2cffb0-e8c8-43d3-b415-e53f4377cedb"
 ACC_LINK = "https://acc.autodesk.com/docs/files/projects/6c2cffb0-e8c8-43d3-b415-e53f4377cedb?folderUrn=urn%3Aadsk.wipprod%3Afs.folder%3Aco.X-y&entityId=u"
 B360_LINK = "https://docs.b360.autodesk.com/projects/6c2cffb0-e8c8-43d3-b415-e53f4377cedb/folders/urn:adsk.wipprod:fs.folder:co.X-y/detail"
 
@@ -178,7 +179,16 @@ def test_a_line_says_where_what_was_found_and_what_is_allowed(find: Find, tmp_pa
         (HEAD + "    schedule: {type: cron, cron: '* * * * *', timezone: 'UTC+05:30'}\n", 4, 57, "did you mean Asia/Kolkata or "),
         (HEAD + "    schedule: {type: cron, cron: '* * * * *', timezone: 'UTC+0'}\n", 4, 57, "did you mean UTC?"),
         (HEAD + "    schedule: {type: cron, cron: '* * * * *', timezone: New York}\n", 4, 57, "did you mean America/New_York?"),
+        # zones by name only: what was meant has summer time, or another country's
+        (HEAD + "    schedule: {type: cron, cron: '* * * * *', timezone: EST}\n", 4, 57, "an abbreviation is no zone: did you mean America/New_York or "),
+        (HEAD + "    schedule: {type: cron, cron: '* * * * *', timezone: CET}\n", 4, 57, "did you mean Europe/Berlin or "),
+        (HEAD + "    schedule: {type: cron, cron: '* * * * *', timezone: MET}\n", 4, 57, "did you mean Europe/Berlin or "),
+        (HEAD + "    schedule: {type: cron, cron: '* * * * *', timezone: MST7MDT}\n", 4, 57, "did you mean America/Denver or "),
+        # YAML takes what begins with * for an alias
+        (HEAD + "    schedule:\n      type: cron\n      cron: */5 * * * *\n", 6, 14, 'a cron line that begins with * needs quotes: cron: "*/5 * * * *"'),
+        (HEAD + "    schedule: {type: cron, cron: * 6-20 * * 1-5, timezone: UTC}\n", 4, 35, 'needs quotes: cron: "* 6-20 * * 1-5"'),
         # filters
+        (HEAD + "    endpoint_details: {exclude: ['\\Project Files\\**']}\n", 4, 34, "so write Project Files/**"),
         (HEAD + "    endpoint_details: {file_type: [x]}\n", 4, 24, "did you mean file_types?"),
         (HEAD + "    endpoint_details: {file_types: pdf}\n", 4, 36, "a list is needed"),
         (HEAD + "    endpoint_details: {file_types: [tar.gz]}\n", 4, 37, "only what follows the last dot is a file's type: gz"),
@@ -209,6 +219,11 @@ def test_a_line_says_where_what_was_found_and_what_is_allowed(find: Find, tmp_pa
         (HEAD + "    endpoint_details: {folder_id: 'https://drive.google.com/drive/u/0/folders/1x_-Y?usp=sharing'}\n", 4, 35, "a web link; use 1x_-Y"),
         (HEAD + "    endpoint_details: {drive_id: 'https://drive.google.com/open?id=0Ab'}\n", 4, 34, "a web link; use 0Ab"),
         (HEAD + "    endpoint_details: {drive_id: 'https://example.com'}\n", 4, 34, "a web link that holds no such id"),
+        (HEAD + "    endpoint_details: {folder_id: 'https://drive.google.com/file/d/1x_-Y/view'}\n", 4, 35, "a link to a file; a folder's or a shared drive's has /folders/ in it"),
+        (HEAD + "    endpoint_details: {folder_id: 'https://docs.google.com/spreadsheets/d/1x_-Y/edit#gid=0'}\n", 4, 35, "a link to a file"),
+        (ACC.replace("b.x", HUB) + "      hub_id: " + HUB + "\n", 5, 19, "the hub's id, as line 6 has it; filesync discover lists"),
+        (ACC.replace("b.x", HUB) + ACC_SET.removeprefix("endpoints:\n").replace("b.x", HUB.upper().replace("B.", "")), 5, 19, "the hub's id, as line 9 has it"),
+        (ACC + "      folder_id: 'https://acc.autodesk.com/docs/files/projects/x?entityId=urn%3Aadsk.wipprod%3Adm.lineage%3Aab'\n", 6, 18, "a link to a file; open its folder, whose link has folderUrn="),
         (HEAD + "    endpoint_details: {drive_id: 0A…}\n", 4, 34, "an id is needed, without spaces"),
         (HEAD + "    endpoint_details: {folder_id: root}\n", 4, 35, "for My Drive leave drive_id and folder_id out"),
         (HEAD + "    endpoint_details: {drive_id: a, shared_with_me: true}\n", 4, 53, "leave it or drive_id out"),

@@ -165,7 +165,7 @@ def test_only_the_service_of_the_named_endpoint_is_asked(patient: Patient) -> No
 def test_an_unknown_endpoint_is_wrong_usage(patient: Patient, more: tuple[str, ...]) -> None:
     ended = patient.home.run("doctor", "--endpoint", "p", *more)
     assert (ended.code, ended.out) == (2, "")
-    assert "did you mean 'P'?" in ended.err
+    assert "did you mean P?" in ended.err
 
 
 def test_of_a_set_three_members_are_asked(patient: Patient) -> None:

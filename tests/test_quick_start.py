@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli_home import CliHome, Result, file
+from tests.in_process import InMemory
 from tests.test_cli_process import HEAVY, filesync, imported
 
 PING = {"type": "ping", "url": "http://127.0.0.1:9/ping"}
@@ -35,8 +36,8 @@ class Place(CliHome):
         self.clock.advance(1)
         return self.run("sync", *argv, environ=self.environ)
 
-    def world(self, **given: Any) -> Any:
-        return super().world(**{**given, "environ": self.environ})
+    def process(self, **given: Any) -> InMemory:
+        return super().process(**{**given, "environ": self.environ})
 
     def row(self) -> dict[str, Any]:
         with closing(sqlite3.connect(self.database)) as connection:
@@ -188,7 +189,7 @@ def test_what_was_refused_is_tried_again_after_a_login(place: Place) -> None:
     place.execute("UPDATE sync_state SET last_status = 'failed', last_error_type = 'login', failures_in_a_row = 3")
     assert place.sync_cli().code == 0
     assert place.is_quick()
-    world = place.world()
+    world = place.process().home
     world.wake(world.endpoints())
     assert "A: " in place.sync_cli().err
 
@@ -215,13 +216,10 @@ def test_a_start_that_asks_for_more_is_a_full_one(tmp_path: Path, argv: list[str
 
 
 def test_a_terminal_is_told_that_nothing_is_due(place: Place) -> None:
-    world = place.world()
-    world.stderr_is_terminal = True
-    from filesync.cli import run  # noqa: PLC0415
-
+    process = place.process()
+    process.terminal.stderr_is_terminal = True
     before = place.row()["idle_until"]
-    assert run(["sync"], world) == 0
-    assert world.stderr.getvalue() == "nothing is due\n"
+    assert process.run(["sync"]) == (0, "", "nothing is due\n")
     assert place.row()["idle_until"] == before
 
 

@@ -10,8 +10,9 @@ from filesync.app.endpoint_names import check_names, set_of
 from filesync.app.home import Home
 from filesync.clock import Clock, Stop, to_timestamp
 from filesync.config import Endpoint, EndpointSet
-from filesync.errors import AuthError, FilesyncError, StoreError
+from filesync.errors import FilesyncError, StoreError
 from filesync.http.counters import Counters
+from filesync.identity import check_identity
 from filesync.model import (
     Batch,
     Candidate,
@@ -24,13 +25,14 @@ from filesync.model import (
     SetSource,
     Unreadable,
 )
-from filesync.providers.base import Identified, Known, Provider
-from filesync.selection import is_within
+from filesync.providers.base import Known, Provider, identity_in_use
+from filesync.selection import as_segment, is_within
 from filesync.store.journal import Outcome
 from filesync.sync.choice import Choice
-from filesync.sync.endpoint import OpenProvider, another_identity
+from filesync.sync.endpoint import OpenProvider
 from filesync.sync.opening import Opener, opener
-from filesync.sync.start import Start, exit_code, failure_code, sync_due
+from filesync.sync.session import SyncSession, exit_code, failure_code
+from filesync.sync.workers import sync_due
 
 _MOST_BATCHES = 50  # a project of empty folders must come to an end as well
 _NAMED = 5
@@ -80,7 +82,7 @@ def prove(  # noqa: PLR0913  the doors of a sync
 
     with tempfile.TemporaryDirectory(prefix="filesync-check-") as folder:
         choice = Choice(names=(endpoint.name,), max_files=max_files)
-        report = sync_due(Start([endpoint], Path(folder) / "check.db", choice, clock, stop, open_watched))
+        report = sync_due(SyncSession([endpoint], Path(folder) / "check.db", choice, clock, stop, open_watched))
     outcome = report.outcomes[0] if report.outcomes else None
     code = exit_code(report)  # of a trial, which is never called partial
     return Proof(endpoint.name, _steps(witness, outcome), _PARTLY if code == 0 and witness.unreadable else code)
@@ -96,9 +98,7 @@ def prove_set(
     now = to_timestamp(clock.now())
     try:
         members = opener.members(declared, Stop(clock))
-        identity = members.identity if isinstance(members, Members) else None
-        if read_as and identity and identity != read_as:
-            raise AuthError(another_identity(declared.name, read_as, identity))
+        check_identity(declared.name, read_as, members.identity if isinstance(members, Members) else None)
     except FilesyncError as exc:
         is_login = exc.error_type == "login"
         step = Step("login" if is_login else "reach", ok=False, detail=str(exc))
@@ -133,7 +133,7 @@ class _Witness:
 
     def read(self, known: Known) -> Iterator[Batch]:
         assert self.provider is not None  # noqa: S101  it was opened before it is read
-        self._check_identity(self.provider)
+        check_identity(self.endpoint, self.read_as, identity_in_use(self.provider))
         for number, batch in enumerate(self.provider.read(known)):
             self._note(batch)
             yield batch
@@ -147,14 +147,6 @@ class _Witness:
     def left_out(self) -> Sequence[str]:
         return self.provider.left_out() if self.provider else ()
 
-    def _check_identity(self, provider: Provider) -> None:
-        """Find out as whom it is read, which a login remembers, so that the first sync need not ask."""
-        if not isinstance(provider, Identified):
-            return
-        identity = provider.identity()
-        if self.read_as is not None and identity != self.read_as:
-            raise AuthError(another_identity(self.endpoint, self.read_as, identity))
-
     def _note(self, batch: Batch) -> None:
         if isinstance(batch, Rooted):
             self.rooted = batch
@@ -166,8 +158,7 @@ class _Witness:
             self.files += len(batch.files)
             self.folders += len(batch.folders)
             for folder in batch.folders:
-                name = folder.name.replace("/", "\uff0f")
-                self.paths[folder.id] = f"{self.paths.get(folder.parent_id or '', '')}/{name}"
+                self.paths[folder.id] = f"{self.paths.get(folder.parent_id or '', '')}/{as_segment(folder.name)}"
         self.left = self.left_out()
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from filesync.errors import UsageError
+from filesync.sanitize import did_you_mean
 
 if TYPE_CHECKING:
     from filesync.config import Endpoint
@@ -34,17 +35,8 @@ def chosen_ids(database: "Database", names: Sequence[str] | None) -> tuple[int, 
     return tuple(endpoint.id for endpoint in chosen_endpoints(database, names)) if names else None
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Make `did you mean 'x'? ` of the nearest name there is, '' when none is near."""
-    from difflib import get_close_matches  # noqa: PLC0415  only a mistake needs it
-
-    lower = {each.lower(): each for each in known}
-    close = get_close_matches(name.lower(), lower, n=1)
-    return f"did you mean {lower[close[0]]!r}? " if close else ""
-
-
 def _unknown(name: str, known: Sequence[str]) -> str:
-    return f"no endpoint is named {name[:200]!r}; {nearest(name, known)}filesync endpoints lists them"
+    return f"no endpoint is named {name[:200]!r}; {did_you_mean(name, known)}filesync endpoints lists them"
 
 
 def set_of(endpoint: "Endpoint") -> str | None:

@@ -12,7 +12,7 @@ from filesync.app.home import Home
 from filesync.app.notify_targets import addressees, desk, endpoint_ids
 from filesync.clock import Stop, to_timestamp
 from filesync.errors import DeliveryError, FilesyncError, NoAnswerError, StoppedError, StoreError, TransientError
-from filesync.signals import stopping
+from filesync.signals import SIGNALLED, stopping
 
 if TYPE_CHECKING:
     from filesync.config import Endpoint
@@ -24,11 +24,10 @@ if TYPE_CHECKING:
     from filesync.store.database import Database
     from filesync.store.notices import Note
     from filesync.sync.choice import Choice
-    from filesync.sync.start import Report
+    from filesync.sync.session import Report
 
 _FAILURES_TOLD = 3  # deliveries to one target in a row that failed, before stderr says so
 _GLANCE = 0.05  # seconds between two looks at a ping
-_STOPPED = 128  # exit codes from here on are signals
 
 
 class Notifier:
@@ -71,7 +70,7 @@ class Notifier:
 
         A start that was stopped delivers nothing: the next one does.
         """
-        if code >= _STOPPED:
+        if code >= SIGNALLED:
             return code
         stop = Stop(self._home.clock)
         with stopping(stop.request) as caught:

@@ -10,7 +10,7 @@ from filesync.errors import ConfigError, FilesyncError, UsageError
 from filesync.logs import Level
 
 if TYPE_CHECKING:
-    from filesync.sync.start import Report
+    from filesync.sync.session import Report
 
 _BUG = 1  # the exit code of a traceback
 

@@ -32,9 +32,9 @@ from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.config import Endpoint
 from filesync.errors import AuthError, FilesyncError, RefusedError, ResponseError, TlsError, TransientError, UsageError
 from filesync.http import Connector
+from filesync.identity import check_identity
 from filesync.model import Identity
 from filesync.settings import Settings
-from filesync.sync.endpoint import another_identity
 
 _PLAIN: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None, "no_args_is_help": True}
 _PATIENCE = 600.0  # seconds for a person to sign in and consent
@@ -221,11 +221,13 @@ def _take_effect(home: Home, terminal: Terminal, settings: Settings, service: st
     endpoints = endpoints_of(home, service, settings.credentials)
     stopped = {}
     for endpoint in endpoints:
-        before = home.identity_of(endpoint)
-        if before is not None and before != identity:
-            stopped[_name_to_accept(endpoint)] = before
-    for name, before in stopped.items():
-        terminal.complain(f"{name}: {another_identity(name, before, identity)}")
+        name = _name_to_accept(endpoint)
+        try:
+            check_identity(name, home.identity_of(endpoint), identity)
+        except AuthError as refusal:
+            stopped[name] = str(refusal)
+    for name, said in stopped.items():
+        terminal.complain(f"{name}: {said}")
     home.wake(endpoints)
 
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.app.endpoint_names import nearest
 from filesync.cli.options import AsJson
 from filesync.cli.output.rows import Form, View, choose, show, show_document
 from filesync.cli.output.table import Column
 from filesync.cli.terminal import home_and_terminal
 from filesync.clock import Stop
 from filesync.errors import AuthError, UsageError
+from filesync.sanitize import did_you_mean
 from filesync.schedule import TEMPORARY
 
 if TYPE_CHECKING:
@@ -81,7 +81,9 @@ def _kind(service: str) -> "tuple[str, Discovers]":
     known = {name: kinds.kind_of(name) for name in kinds.known_types()}
     able = {kind.service: (name, kind) for name, kind in known.items() if isinstance(kind, Discovers)}
     if service not in able:
-        raise UsageError(f"{service[:100]!r} cannot be discovered; {nearest(service, able)}allowed: {', '.join(able)}")
+        raise UsageError(
+            f"{service[:100]!r} cannot be discovered; {did_you_mean(service, able)}allowed: {', '.join(able)}"
+        )
     return able[service]
 
 
@@ -92,7 +94,7 @@ def _config(home: "Home", credentials: str | None) -> "Config":
     config = home.config if home.options.config else config_of(home)
     if credentials is not None and credentials not in config.credentials:
         allowed = ", ".join(config.credentials) or "there is none in connector.yaml"
-        guess = nearest(credentials, config.credentials)
+        guess = did_you_mean(credentials, config.credentials)
         raise UsageError(f"no set of credentials is named {credentials[:200]!r}; {guess}allowed: {allowed}")
     return config
 
@@ -184,7 +186,7 @@ def _write_yaml(terminal: "Terminal", paste: _Paste, sights: "Sequence[Sight]") 
 
 def _free_name(sight: "Sight", taken: set[str]) -> str:
     """Make a name that an endpoint may have; of two alike the later gets the start of its id behind it."""
-    from filesync.config.sets import free_name  # noqa: PLC0415  pydantic only where it is needed
+    from filesync.config.endpoint import free_name  # noqa: PLC0415  pydantic only where it is needed
 
     name = free_name(sight.name, sight.id, taken)
     taken.add(name)
@@ -195,7 +197,7 @@ def _quoted(text: str) -> str:
     """Write text as YAML on one line, whatever is in it; `${` would be a variable."""
     from yaml import SafeDumper, dump  # noqa: PLC0415  only YAML needs it
 
-    from filesync.config.sets import one_line  # noqa: PLC0415  pydantic only where it is needed
+    from filesync.config.endpoint import one_line  # noqa: PLC0415  pydantic only where it is needed
 
     plain = one_line(text).replace("${", "$${")
     written = dump(plain, Dumper=SafeDumper, default_style='"', allow_unicode=True, width=10**9)

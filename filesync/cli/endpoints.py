@@ -55,7 +55,7 @@ def check(
       filesync endpoints check "Project 0001" --json
     """  # noqa: D301  \b is Typer's mark
     from filesync.app.endpoint_check import proofs  # noqa: PLC0415  listing the endpoints needs no network
-    from filesync.sync.start import first_code  # noqa: PLC0415  the same
+    from filesync.sync.session import first_code  # noqa: PLC0415  the same
 
     home, terminal = home_and_terminal(ctx)
     form = choose(json=json)

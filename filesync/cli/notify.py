@@ -15,8 +15,8 @@ from filesync.cli.output.rows import View, choose, show
 from filesync.cli.output.table import Column
 from filesync.cli.terminal import home_and_terminal
 from filesync.clock import Stop, to_timestamp
-from filesync.config.mistakes import did_you_mean
 from filesync.errors import DeliveryError, StoppedError, UsageError
+from filesync.sanitize import did_you_mean
 from filesync.signals import stopping
 
 if TYPE_CHECKING:

@@ -92,10 +92,10 @@ def read_source(home: Home) -> bytes:
 
 def record_idle(home: Home, source: bytes) -> None:
     """Let the starts that follow end at once as long as nothing is due; `source` is the file as it was read."""
-    from filesync.config.credentials import VARIABLES  # noqa: PLC0415  not every command needs the configuration
+    from filesync.config.file import VARIABLES  # noqa: PLC0415  not every command needs the configuration
     from filesync.providers.google_drive import DEFAULT_CREDENTIALS  # noqa: PLC0415  as above
     from filesync.store import idle  # noqa: PLC0415  as above
-    from filesync.sync.idle import idle_until  # noqa: PLC0415  as above
+    from filesync.sync.workers import idle_until  # noqa: PLC0415  as above
 
     config, settings = home.config, home.settings
     logins = [config.settings_for(name) for name in ("", *config.credentials)]

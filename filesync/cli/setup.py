@@ -1,14 +1,13 @@
 """Setting up: a new home, the configuration checked and shown, its JSON Schema."""
 
 import json as json_module
-from collections.abc import Iterator, Mapping, Sequence
-from importlib import resources
-from importlib.resources.abc import Traversable
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
+import filesync
 from filesync.app.costs import Cost, costs
 from filesync.app.home import Home
 from filesync.cli.options import AsJson
@@ -22,7 +21,14 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Check or sh
 
 _MASK = "********"
 _FOLDERS = {"config": 0o755, "data": 0o755, "logs": 0o755, "tokens": 0o700, "credentials": 0o700}
-_IN_CONFIG = ("connector.",)  # examples whose names begin so belong beside connector.yaml
+_EXAMPLES = (
+    "OAUTH_SETUP.md",
+    "config/connector.example.yaml",
+    "config/connector.schema.json",
+    "crontab.example",
+    "env.example",
+)
+_PACKAGE = Path(filesync.__file__).parent
 _NEXT = """next:
   cd {home}
   cp env.example .env && chmod 600 .env                   # then put your client id and secret in
@@ -122,19 +128,15 @@ def _make_folders(home: Path) -> Iterator[Path]:
 
 
 def _write_examples(home: Path) -> Iterator[Path]:
-    for example in sorted(_examples(), key=lambda each: each.name):
-        target = home / ("config" if example.name.startswith(_IN_CONFIG) else "") / example.name
+    packaged = _PACKAGE / "examples"
+    folder = packaged if packaged.is_dir() else _PACKAGE.parent  # a checkout has them at its top level only
+    for name in _EXAMPLES:
         try:
-            with target.open("xb") as file:
-                file.write(example.read_bytes())
+            with (home / name).open("xb") as file:
+                file.write((folder / name).read_bytes())
         except FileExistsError:
             continue
-        yield target
-
-
-def _examples() -> Sequence[Traversable]:
-    folder = resources.files("filesync").joinpath("examples")
-    return [each for each in folder.iterdir() if each.is_file() and not each.name.startswith(("_", "."))]
+        yield home / name
 
 
 def _effective(home: Home) -> Mapping[str, Any]:

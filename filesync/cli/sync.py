@@ -2,7 +2,6 @@
 
 import os
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,11 +17,12 @@ from filesync.cli.quick_start import forget_targets, read_source, record_idle
 from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.clock import Stop
 from filesync.errors import LocalFileError, StoppedError, StoreError, UsageError
-from filesync.signals import Caught, stopping
+from filesync.signals import SIGNALLED, Caught, stopping
 from filesync.store.database import copy_to
 from filesync.streams import ReaderGoneError, settle
 from filesync.sync.choice import Choice
-from filesync.sync.start import Report, Running, Start, exit_code, sync_due
+from filesync.sync.session import Report, Running, SyncSession, SyncWatcher, exit_code
+from filesync.sync.workers import sync_due
 
 _MOST_NAMED = 10  # of the endpoints that are new in a set
 
@@ -35,10 +35,9 @@ if TYPE_CHECKING:
     from filesync.model import Member
     from filesync.providers.base import Provider
     from filesync.store.journal import Outcome
+    from filesync.store.migrations import Upgrade
     from filesync.sync.expansion import Expansion
     from filesync.sync.opening import Opener
-
-_STOPPED = 128  # exit codes from here on are signals
 
 
 def sync(  # noqa: PLR0913  one parameter for each option
@@ -88,14 +87,15 @@ def sync(  # noqa: PLR0913  one parameter for each option
             check_names(choice.names, [e.name for e in home.config.endpoints])
         notifier = _notifier(home, choice, dry_run=dry_run)
         with notifier.watching(), _database_for(home, dry_run=dry_run) as path:
-            report, code = _run(home, terminal, choice, path, _Watchers(start_log, notifier))
+            watcher = _Watcher(home, choice.names, notifier, start_log.began)
+            report, code = _run(home, terminal, choice, path, watcher)
         _tell(terminal, choice, report, dry_run=dry_run)
-        if not dry_run and code < _STOPPED:
+        if not dry_run and code < SIGNALLED:
             code = keep_logins_alive(home) or code
         code = notifier.finish(report, code)
-        if not dry_run and code < _STOPPED:
+        if not dry_run and code < SIGNALLED:
             _settle_idle(home, choice, source)
-        if not dry_run and code < _STOPPED and report.outcomes:
+        if not dry_run and code < SIGNALLED and report.outcomes:
             _prune(home, terminal)
         if json:  # at the very end: whatever becomes of the output, the work is done, and people were told
             code = _show_json(terminal, report, code, dry_run=dry_run)
@@ -106,14 +106,6 @@ def sync(  # noqa: PLR0913  one parameter for each option
     raise typer.Exit(code)
 
 
-@dataclass(frozen=True, slots=True)
-class _Watchers:
-    """Who follows a start: its lines in the log, and those who are told about it."""
-
-    log: StartLog
-    notifier: "Notifier | _NullNotifier"
-
-
 class _NullNotifier:
     """Stands where a Notifier would when nobody is to be notified."""
 
@@ -122,7 +114,7 @@ class _NullNotifier:
     def watching(self) -> "AbstractContextManager[None]":
         return nullcontext()
 
-    def begin_endpoint(self, _endpoint: "Endpoint", _endpoint_id: int) -> None:
+    def begin_endpoint(self, endpoint: "Endpoint", endpoint_id: int) -> None:
         """Notify nobody."""
 
     def finish(self, _report: Report, code: int) -> int:
@@ -187,35 +179,64 @@ def _database_for(home: Home, *, dry_run: bool) -> "Iterator[Path]":
         yield copy
 
 
-def _run(home: Home, terminal: Terminal, choice: Choice, path: Path, watchers: "_Watchers") -> tuple[Report, int]:
-    stop, opener = Stop(home.clock), _LazyOpener(home, watchers.log.began)
-    with stopping(stop.request) as caught, _progress(home, terminal) as on_tick:
-        start = Start(
+class _Watcher(SyncWatcher):
+    """Follow a session of this command: on its terminal, in its log, and for whom it notifies."""
+
+    def __init__(
+        self,
+        home: Home,
+        names: "Sequence[str]",
+        notifier: "Notifier | _NullNotifier",
+        began: "Callable[[], None]",
+    ) -> None:
+        self.began = began
+        self._home = home
+        self._names = names
+        self._notifier = notifier
+        self.caught = Caught()
+        self.display: Callable[[Sequence[Running]], None] = lambda _: None
+
+    def upgrading(self, upgrade: "Upgrade") -> None:
+        self._home.tell_upgrade(upgrade)
+
+    def check_names(self, known: "Sequence[str]") -> None:
+        check_names(self._names, known)
+
+    def begin_endpoint(self, endpoint: "Endpoint", endpoint_id: int) -> None:
+        self._notifier.begin_endpoint(endpoint, endpoint_id)
+
+    def show(self, running: "Sequence[Running]") -> None:
+        self.display(running)
+
+    def exit_code(self, report: Report) -> int:
+        return exit_code(report) if self.caught.exit_code is None else self.caught.exit_code
+
+
+def _run(home: Home, terminal: Terminal, choice: Choice, path: Path, watcher: _Watcher) -> tuple[Report, int]:
+    stop, opener = Stop(home.clock), _LazyOpener(home, watcher.began)
+    with stopping(stop.request) as watcher.caught, _progress(home, terminal) as watcher.display:
+        session = SyncSession(
             endpoints=home.config.endpoints,
+            sets=home.config.sets,
             database_path=path,
             choice=choice,
             clock=home.clock,
             stop=stop,
             open_provider=opener,
-            concurrency=home.settings.max_concurrent_syncs,
-            on_tick=on_tick,
-            code_of=lambda report: _code(report, caught),
-            sets=home.config.sets,
             find_members=opener.members,
-            check_names=lambda known: check_names(choice.names, known),
+            concurrency=home.settings.max_concurrent_syncs,
+            watcher=watcher,
             log=home.log,
             run_id=home.run_id,
-            on_begin=watchers.notifier.begin_endpoint,
-            on_upgrade=home.tell_upgrade,
         )
         try:
-            report = sync_due(start)
+            report = sync_due(session)
         except StoppedError as exc:
-            exc.exit_code = caught.exit_code or exc.exit_code
+            exc.exit_code = watcher.caught.exit_code or exc.exit_code
             raise
         if opener.was_used:
             _log(home, report)
-        return report, _code(report, caught)
+        return report, watcher.exit_code(report)
 
 
 def _log(home: Home, report: Report) -> None:
@@ -229,10 +250,6 @@ def _log(home: Home, report: Report) -> None:
 
     for warning in login_warnings(home).values():
         home.log.warning("login_warning", message=warning)
-
-
-def _code(report: Report, caught: Caught) -> int:
-    return exit_code(report) if caught.exit_code is None else caught.exit_code
 
 
 class _LazyOpener:

@@ -16,7 +16,7 @@ from filesync.errors import StoppedError, UsageError
 from filesync.signals import Caught, stopping
 from filesync.store.verification import Kind
 from filesync.sync.judging import Finding, Verdict
-from filesync.sync.start import first_code
+from filesync.sync.session import first_code
 
 if TYPE_CHECKING:
     from filesync.app.home import Home

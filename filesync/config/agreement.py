@@ -14,6 +14,7 @@ from filesync.config.values import as_written
 
 _AUTODESK_ID = re.compile(r"(?:b\.)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"0{8}-0{4}-0{4}-0{4}-0{12}|REPLACE[-_]")
+_DRIVE_FOLDER = re.compile(r"1[A-Za-z0-9_-]{32}|0B[A-Za-z0-9_-]{26}", re.ASCII)
 _NARROWING = (
     "folder_id",
     "shared_with_me",
@@ -35,6 +36,7 @@ class Member:
 def mistakes(members: Sequence[Member], file: Path) -> Iterator[Mistake]:
     """Find endpoints that cannot be told apart, by name or by what they read."""
     yield from _same_names(members, file)
+    yield from _hubs_as_projects(members, file)
     by_scope: dict[str, Member] = {}
     for member in members:
         if member.scope is None:
@@ -52,6 +54,7 @@ def notices(members: Sequence[Member], file: Path) -> Iterator[Mistake]:
     yield from _overlaps(members, file)
     for member in members:
         yield from _misplaced_id(member, file)
+        yield from _folder_as_drive(member, file)
         yield from _placeholders(member, file)
         yield from _uneven_steps(member, file)
 
@@ -90,9 +93,36 @@ def _misplaced_id(member: Member, file: Path) -> Iterator[Mistake]:
         yield _at(node, f"{member.path}.project_id", message, file)
 
 
-def _placeholders(member: Member, file: Path) -> Iterator[Mistake]:
+def _folder_as_drive(member: Member, file: Path) -> Iterator[Mistake]:
+    """Remark on a shared drive's id that has the form of a folder's: the service would only say that there is none."""
+    node = _details(member).get("drive_id")
+    if node and _DRIVE_FOLDER.fullmatch(str(as_written(node))):
+        message = "looks like a folder's id, for a shared drive's begins with 0A; a folder's belongs in folder_id"
+        yield _at(node, f"{member.path}.endpoint_details.drive_id", message, file)
+
+
+def _hubs_as_projects(members: Sequence[Member], file: Path) -> Iterator[Mistake]:
+    """Find projects whose id is the hub's, as the file itself says elsewhere."""
+    hubs = {_bare_id(node): node for each in members if (node := _details(each).get("hub_id"))}
+    for member in members:
+        node = _details(member).get("project_id")
+        hub = hubs.get(_bare_id(node)) if node else None
+        if node and hub:
+            message = f"the hub's id, as line {hub.line} has it; filesync discover lists the ids of its projects"
+            yield _at(node, f"{member.path}.endpoint_details.project_id", message, file)
+
+
+def _details(member: Member) -> Mapping[str, Node]:
     details = member.table.nodes.get("endpoint_details")
-    for key, node in details.nodes.items() if isinstance(details, Table) else ():
+    return details.nodes if isinstance(details, Table) else {}
+
+
+def _bare_id(node: Node) -> str:
+    return str(as_written(node)).lower().removeprefix("b.")
+
+
+def _placeholders(member: Member, file: Path) -> Iterator[Mistake]:
+    for key, node in _details(member).items():
         if _PLACEHOLDER.search(str(as_written(node))):
             path = f"{member.path}.endpoint_details.{key}"
             yield _at(node, path, "still the example's placeholder: put the real id here", file)

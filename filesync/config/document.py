@@ -20,6 +20,7 @@ _MOST_NODES = 100_000
 _LONGEST_TEXT = 20_000  # characters of one value; a private key has 3,000
 _TEXT_PER_NODE = 100  # characters: a longer text counts as several values
 _DEEPEST = 50
+_BARE_CRON = re.compile(r"\bcron:\s*(\*[-*/0-9A-Za-z, ]*?)\s*(?:, *\w+:|[}#]|$)")
 _UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -109,13 +110,19 @@ def _syntax(exc: yaml.YAMLError, text: str, path: Path) -> Mistake:
     if not isinstance(exc, yaml.MarkedYAMLError) or mark is None:
         return Mistake(1, 1, "", f"not valid YAML: {' '.join(str(exc).split())[:200]}", file=path)
     line = text.split("\n")[mark.line] if mark.line <= text.count("\n") else ""
-    message = _tab(line[: mark.column + 1]) or f"not valid YAML: {exc.problem}{_hint(exc, line)}"
+    message = _tab(line[: mark.column + 1]) or _bare_cron(line) or f"not valid YAML: {exc.problem}{_hint(exc, line)}"
     return Mistake(mark.line + 1, mark.column + 1, "", message, file=path)
 
 
 def _tab(before: str) -> str:
     """Name the usual cause, which the parser never does."""
     return "a tab: YAML is indented with spaces only" if "\t" in before else ""
+
+
+def _bare_cron(line: str) -> str:
+    """Name the cron line that YAML takes for an alias."""
+    found = _BARE_CRON.search(line)
+    return f'a cron line that begins with * needs quotes: cron: "{found[1].strip()}"' if found else ""
 
 
 def _hint(exc: yaml.MarkedYAMLError, line: str) -> str:

@@ -11,11 +11,10 @@ from pydantic import BaseModel
 
 from filesync.alerts import Target
 from filesync.config import agreement
-from filesync.config.credentials import CredentialSet, to_set
 from filesync.config.document import Items, Node, Scalar, Table, read_document
-from filesync.config.endpoint import Endpoint
-from filesync.config.file import Config
-from filesync.config.mistakes import ConfigMistakes, Mistake, did_you_mean, key_path, plain, shown
+from filesync.config.endpoint import Endpoint, EndpointSet
+from filesync.config.file import Config, CredentialSet, to_set
+from filesync.config.mistakes import ConfigMistakes, Mistake, key_path, shown
 from filesync.config.models import (
     SCHEDULES,
     CredentialsModel,
@@ -28,7 +27,6 @@ from filesync.config.models import (
 )
 from filesync.config.notify import Targets
 from filesync.config.sections import Checker
-from filesync.config.sets import EndpointSet
 from filesync.config.values import as_written, check_for_keys, fill, is_broken, to_value
 from filesync.errors import ConfigError
 from filesync.key_material import is_key_material
@@ -36,6 +34,7 @@ from filesync.providers import kinds
 from filesync.providers.base import MakesSets, ProviderKind, TakesCredentials
 from filesync.providers.details import FilterDetails
 from filesync.retention import Retention
+from filesync.sanitize import did_you_mean, plain
 from filesync.schedule import IntervalSchedule, Schedule
 from filesync.selection import Selection
 from filesync.settings import Settings

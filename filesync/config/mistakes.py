@@ -71,17 +71,3 @@ def shown(value: object) -> str:
         return NOT_REPEATED
     text = "".join(char if char.isprintable() else "�" for char in without_passwords(str(value)))
     return f"'{text[:77]}...'" if len(text) > 80 else f"'{text}'"
-
-
-def plain(word: str) -> str:
-    """Write a word of the file as it is, unless it looks like a secret."""
-    return NOT_REPEATED if is_key_material(word) else without_passwords(word)
-
-
-def did_you_mean(found: str, allowed: Iterable[str]) -> str:
-    """Make `did you mean x? ` of the nearest allowed word, '' when none is near."""
-    from difflib import get_close_matches  # noqa: PLC0415  only a mistake needs it
-
-    words = {word.lower().replace("-", "_"): word for word in allowed}
-    close = get_close_matches(found.lower().replace("-", "_"), words, n=1)
-    return f"did you mean {plain(words[close[0]])}? " if close else ""

@@ -10,13 +10,14 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from filesync.addresses import address_problem, without_path
 from filesync.alerts import TROUBLES, Command, Event, Ping, Target, Webhook
 from filesync.config.document import Items, Node, Scalar, Table
-from filesync.config.mistakes import did_you_mean, key_path, shown
+from filesync.config.mistakes import key_path, shown
 from filesync.config.models import Length, to_length
 from filesync.config.sections import Checker
 from filesync.config.values import as_written, is_broken, to_value
 from filesync.durations import format_duration
 from filesync.providers.details import Section
 from filesync.redaction import Secret
+from filesync.sanitize import did_you_mean
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _LONGEST_TIMEOUT = 60  # seconds of one delivery

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from filesync.config.document import Items, Node, Scalar, Table
-from filesync.config.mistakes import Mistake, did_you_mean, key_path, may_hold_secret, shown
+from filesync.config.mistakes import Mistake, key_path, may_hold_secret, shown
 from filesync.config.values import as_written, is_broken, to_value
+from filesync.sanitize import did_you_mean
 from filesync.settings import Settings
 
 M = TypeVar("M", bound=BaseModel)

@@ -6,13 +6,13 @@ import threading
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import requests
 
+from filesync.addresses import is_loopback
 from filesync.clock import Clock, Stop
 from filesync.errors import ConfigError, ResponseError
 from filesync.http.budget import Lane, lane_path, share
@@ -204,7 +204,7 @@ def check_base_url(url: str) -> None:
     if origin is None:
         raise ConfigError(f"{without_query(url)}: not the address of a service; it must look like https://host")
     scheme, host, _ = origin
-    if scheme != "https" and not _is_loopback(host) and host != CLOUD_METADATA:
+    if scheme != "https" and not is_loopback(host) and host != CLOUD_METADATA:
         raise ConfigError(f"{scheme}://{host}: must be https: logins would be readable on the network")
 
 
@@ -230,13 +230,6 @@ def _join(base: str, href: str) -> str:
         return urllib.parse.urldefrag(urllib.parse.urljoin(base, href)).url
     except ValueError:
         return ""
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _climbs(path: str) -> bool:

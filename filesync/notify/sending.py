@@ -9,6 +9,7 @@ from pathlib import Path
 
 from filesync.addresses import without_path
 from filesync.alerts import Command, Ping, Target, Webhook
+from filesync.background import BackgroundTask
 from filesync.clock import Clock, Stop
 from filesync.errors import NoAnswerError
 from filesync.logs import Log
@@ -61,37 +62,19 @@ def send(desk: Desk, target: Target, letter: Letter) -> None:
 
 def try_once(desk: Desk, target: Target, letter: Letter) -> None:
     """Send one message once, and leave it to itself when it hangs. Raises as `send`, after a stop within a second."""
-    sending = _Sending(desk, target, letter)
+    sending = BackgroundTask(partial(send, desk, target, letter), f"notify {target.name}")
     clock = desk.clock
     slack = _SLACK_OF_PROGRAMS if isinstance(target.way, Command) else _SLACK
     until = clock.monotonic() + target.timeout + slack
-    while sending.thread.is_alive() and clock.monotonic() < until:
-        sending.thread.join(_GLANCE)
+    while not sending.is_over(_GLANCE) and clock.monotonic() < until:
         if desk.stop.requested:
-            sending.thread.join(_GRACE)
+            sending.is_over(_GRACE)
             break
-    if sending.thread.is_alive():
+    if not sending.is_over():
         desk.left.append(sending.thread)
         desk.stop.check()
         raise NoAnswerError(f"{_where(target)}: no whole answer in time")
-    if sending.error is not None:
-        raise sending.error
-
-
-class _Sending:
-    """One attempt in a thread of its own: a request cannot be interrupted, only left."""
-
-    def __init__(self, desk: Desk, target: Target, letter: Letter) -> None:
-        self.error: BaseException | None = None
-        self._work = partial(send, desk, target, letter)
-        self.thread = threading.Thread(target=self._run, name=f"notify {target.name}", daemon=True)
-        self.thread.start()
-
-    def _run(self) -> None:
-        try:
-            self._work()
-        except BaseException as error:  # noqa: BLE001  raised again in the thread that waits
-            self.error = error
+    sending.result()
 
 
 def _where(target: Target) -> str:

@@ -88,6 +88,11 @@ class Identified(Protocol):
         """Tell as whom this endpoint is read; may cost a request once per login. Raises what a request raises."""
 
 
+def identity_in_use(provider: Provider) -> Identity | None:
+    """Return the identity that a provider reads as; None for one that cannot tell. Raises what a request raises."""
+    return provider.identity() if isinstance(provider, Identified) else None
+
+
 @runtime_checkable
 class LooksUp(Protocol):
     """An optional ability of a provider: to show single items. Without it `filesync verify` cannot compare its rows."""

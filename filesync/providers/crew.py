@@ -4,13 +4,14 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+from filesync.background import BackgroundTask
 from filesync.clock import take, work_until
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+Errand = BackgroundTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,7 @@ class Crew(Generic[Task, Result]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.dismiss()
 
     @property
@@ -97,26 +96,3 @@ class Crew(Generic[Task, Result]):
             return Done(task, self._work(task), None)
         except BaseException as error:  # noqa: BLE001  raised again, in the thread that asks for the result
             return Done(task, None, error)
-
-
-class Errand(Generic[Result]):
-    """One piece of work that is done meanwhile; leave it, and nobody waits for it."""
-
-    def __init__(self, work: Callable[[], Result]) -> None:
-        self._crew = Crew[Callable[[], Result], Result](lambda do: do(), 1)
-        self._crew.give(work)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.leave()
-
-    def leave(self) -> None:
-        self._crew.dismiss()
-
-    def result(self) -> Result:
-        """Wait for the result, once, or raise what went wrong."""
-        return self._crew.take().result()

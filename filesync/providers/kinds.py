@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from filesync.errors import ConfigError
+from filesync.sanitize import did_you_mean
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -50,9 +51,6 @@ def _installed() -> "dict[str, EntryPoint]":
 
 
 def _unknown(endpoint_type: str) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415  only a mistake needs it
-
     types = known_types()
-    close = get_close_matches(endpoint_type, types, n=1)
-    guess = f"did you mean {close[0]}? " if close else ""
+    guess = did_you_mean(endpoint_type, types)
     return f"unknown endpoint_type {endpoint_type[:100]!r}; {guess}allowed: {', '.join(types)}"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from filesync.clock import Timestamp
 from filesync.model import RemoteFile
-from filesync.store.ledger import Ledger, Turn, load_states
+from filesync.store.folder_rows import Folder
+from filesync.store.ledger import Ledger, Sighting, Turn, load_states
 from filesync.store.removals import Removals
-from filesync.store.sighting import Sighting
 from filesync.store.states import (
     FACTS,
     Facts,
@@ -24,7 +24,7 @@ from filesync.store.states import (
     type_of,
     updated_at,
 )
-from filesync.store.tree import BY_ITSELF, Folder, Tree, join
+from filesync.store.tree import BY_ITSELF, Tree, join
 
 _WITHHOLD = f"""
     INSERT INTO withheld_files (endpoint_id, external_file_id, {", ".join(FACTS)})

@@ -9,9 +9,9 @@ from filesync.clock import Timestamp
 from filesync.model import RemoteFolder
 from filesync.store.contents import Contents
 from filesync.store.database import Database
+from filesync.store.ledger import Sighting
 from filesync.store.memory import Memory
 from filesync.store.removals import Removals
-from filesync.store.sighting import Sighting
 from filesync.store.tree import BY_ITSELF, WITH_ALL, Tree
 
 _AT_ONCE = 5_000  # ids

@@ -24,15 +24,15 @@ from filesync.model import (
 from filesync.store.contents import Contents
 from filesync.store.database import Database
 from filesync.store.flat_listing import FlatListing, Scope
-from filesync.store.ledger import Ledger, Tally
+from filesync.store.folder_rows import Folder
+from filesync.store.ledger import Ledger, Sighting, Tally
 from filesync.store.lookups import LookUps
 from filesync.store.memory import Memory
 from filesync.store.odd_entries import OddEntries
 from filesync.store.owed import Owed
 from filesync.store.recall import Recall
 from filesync.store.removals import Removals
-from filesync.store.sighting import Sighting
-from filesync.store.tree import Folder, Placing, Tree
+from filesync.store.tree import Placing, Tree
 
 _SEVERAL = 3  # syncs in a row in which something failed by itself: then it is taken to be its own fault
 

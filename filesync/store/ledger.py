@@ -42,6 +42,15 @@ class Tally:
     odd_entries: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Why a batch of files is being written, and what it means for the feed."""
+
+    cause: str
+    now: Timestamp
+    reconciled: bool = False  # nothing but continuous reconciliation made us look
+
+
 class Turn(NamedTuple):
     """A file's next state; `before` is None for a file that was never there."""
 

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from filesync.clock import Timestamp
 from filesync.model import Gone
 from filesync.store.contents import Contents
-from filesync.store.ledger import Ledger, Turn
+from filesync.store.ledger import Ledger, Sighting, Turn
 from filesync.store.removals import Removals
-from filesync.store.sighting import Sighting
 from filesync.store.states import FACTS, TRACKED, Facts, FileState, gone
 from filesync.store.tree import Tree
 
@@ -148,7 +147,7 @@ class Owed:
                 left = 0
                 break  # the rest of this folder is for the next step
             paid.append(debt.folder_id)
-            left -= number + 1
+            left -= number + 1  # an empty folder costs something, too: else a million of them were one commit
             if left <= 0:
                 break
         self._connection.execute(
@@ -161,7 +160,7 @@ class Owed:
         """Write one commit's worth of decided removals, those of folders first; tell whether it was the last."""
         left = self.step(now)
         if left <= 0 or not self.is_clear():
-            return False
+            return False  # single files come last: a folder's candidate stands until all below it is written
         return self._removals.remove_decided(now, left)
 
     def _debts(self) -> list[_Debt]:
@@ -177,19 +176,19 @@ class Owed:
         files = self._files(debt, most)
         sighting = Sighting(debt.cause, now, debt.reconciled)
         states = {row[1]: row[2:] for row in files}
-        if debt.fate is None:
+        if debt.fate is None:  # the folder moved, or the filters changed: its files are still there
             self._contents.reconsider_shown(states, sighting)
-        else:
+        else:  # the folder is gone, and a look-up decided that for all below it
             self._remove(states, debt.fate, sighting)
         withheld = self._withheld(debt, most - len(files))
-        if debt.fate is None:
+        if debt.fate is None:  # some of them may be let in now
             self._contents.reconsider_withheld({row[1]: row[2:] for row in withheld}, sighting)
-        else:
+        else:  # they were never reported, so their end is no news
             self._contents.forget([row[1] for row in withheld])
         number = len(files) + len(withheld)
-        if number >= most:
+        if number >= most:  # there may be more: the next step, or the next sync, goes on behind these
             self._note_progress(debt, files, withheld)
-        elif debt.fate is not None:
+        elif debt.fate is not None:  # last, so that a stop before leaves a live folder that is asked about again
             self._tree.bury([debt.folder_id], now)
         return number
 

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from filesync.clock import Timestamp
 from filesync.model import Gone
-from filesync.store.ledger import Ledger, Turn, load_states
-from filesync.store.sighting import Sighting
+from filesync.store.ledger import Ledger, Sighting, Turn, load_states
 from filesync.store.states import gone
 from filesync.store.tree import Tree
 
@@ -189,7 +188,7 @@ class Removals:
             self._remove_files(ids, Gone(fate), cause, now, reconciled=bool(reconciled))
         self.seen_again(json.dumps([row[0] for row in rows]))
         if len(rows) == most:
-            return False
+            return False  # there may be more
         self._connection.execute(
             """DELETE FROM candidates WHERE endpoint_id = :endpoint AND is_folder AND (fate IS NOT NULL OR EXISTS (
                    SELECT 1 FROM folders AS f WHERE f.endpoint_id = :endpoint
@@ -223,7 +222,7 @@ class Removals:
                     id_,
                     int(is_folder),
                     fate.value if fate else None,
-                    sighting.cause if sighting.cause != "baseline" else "file",
+                    sighting.cause if sighting.cause != "baseline" else "file",  # what was there is no first listing
                     int(vanished),
                     int(sighting.reconciled),
                     sighting.now,

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from filesync.clock import Timestamp, to_timestamp
+from filesync.identity import check_identity
 from filesync.model import Batch, Candidate, Identity, Resolved, ScopeListed, Unanswered
 from filesync.selection import Selection, is_within
 from filesync.store import guard, journal
@@ -26,7 +27,7 @@ from filesync.store.memory import Memory
 from filesync.store.odd_entries import OddEntries, OddEntry
 from filesync.store.owed import STEP, Owed
 from filesync.store.removals import Removals
-from filesync.store.surrogates import without_surrogates
+from filesync.store.stored import without_surrogates
 from filesync.store.tree import Tree
 
 if TYPE_CHECKING:
@@ -126,26 +127,23 @@ class Run:
             is_expected_unreadable=self._is_expected_unreadable,
         )
 
-    def read_as(self, identity: Identity, *, accepted: bool) -> Identity | None:
-        """Take note of as whom this sync reads.
+    def read_as(self, identity: Identity | None, name: str, *, accepted: bool) -> None:
+        """Note the identity that this sync reads the endpoint of that name as; None where it is not known.
 
-        Gives the identity that the rows were read with when it is another one and was not `accepted`: then nothing
-        may be read. An accepted one lists everything afresh (the plan says `full` then). It is remembered with the
-        first statement: who mistyped a client id reads nothing, and must not stand in the way of the right one.
+        Raises AuthError when the rows were read as another one that was not `accepted`. An accepted one lists
+        everything afresh (the plan says `full` then). It is remembered with the first statement: a mistyped client id
+        reads nothing, and must not stand in the way of the right one.
         """
         before = self._memory.identity
-        if before == identity:
-            return None
-        accepted = accepted or self._memory.knows_nothing()
-        if before is not None and not accepted:
-            return before
+        if identity is None or identity == before:
+            return
+        check_identity(name, before, identity, accepted=accepted or self._memory.knows_nothing())
         if self._is_trial:
-            return None
+            return
         self._identity = identity
         if before is not None:
             with self._writing():
                 self._memory.forget_reader(self._stamp())
-        return None
 
     def put(self, batch: Batch) -> None:
         """Store one statement: rows, changes and state in one commit.

@@ -1,12 +1,16 @@
-"""What rows hold, read back: a value that somebody else's program damaged is a clear error, a lost time is unknown."""
+"""What rows hold: JSON that is read back, where damage is a clear error, and text, which must be UTF-8."""
 
 import json
+import re
+from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from filesync.errors import StoreError
 
 if TYPE_CHECKING:
     from filesync.model import Identity
+
+_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON may carry them alone, SQLite holds UTF-8 only
 
 
 def from_json(text: str) -> Any:
@@ -33,6 +37,19 @@ def identity_of(text: str) -> "Identity":
         return Identity(**object_of(text))
     except TypeError as exc:
         raise _damaged(text, "an identity") from exc
+
+
+def without_surrogates(value: Any) -> Any:
+    """Copy a batch with every lone surrogate replaced by U+FFFD."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list | tuple | frozenset):
+        return type(value)(without_surrogates(item) for item in value)
+    if isinstance(value, dict):
+        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: without_surrogates(getattr(value, f.name)) for f in fields(value)})
+    return value
 
 
 def _damaged(text: str, due: str) -> StoreError:

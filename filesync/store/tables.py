@@ -3,9 +3,23 @@
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cached_property
 
 from sqlite_utils import Database  # noqa: TID251  as above
-from sqlite_utils.db import Table  # noqa: TID251  as above
+from sqlite_utils.db import Column, Table  # noqa: TID251  as above
+
+
+class _OurTable(Table):
+    """A table of the present schema, which nobody changes while it is open: sqlite-utils would ask with each call."""
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """Tell what columns there are."""
+        return super().columns
+
+    def exists(self) -> bool:
+        """Tell that it is there, as the schema's version says."""
+        return True
 
 
 class Tables(Database):
@@ -19,7 +33,7 @@ class Tables(Database):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection, recursive_triggers=False, execute_plugins=False)
-        self._asked: dict[str, Table] = {}
+        self._asked: dict[str, _OurTable] = {}
 
     @contextmanager
     def atomic(self) -> Generator[Database, None, None]:
@@ -29,7 +43,7 @@ class Tables(Database):
         yield self
 
     def rows_of(self, name: str) -> Table:
-        """Give a table; whether it is one is not asked each time."""
+        """Give a table of the present schema."""
         if name not in self._asked:
-            self._asked[name] = self.table(name)
+            self._asked[name] = _OurTable(self, name)
         return self._asked[name]

@@ -10,45 +10,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from filesync.clock import Timestamp
-from filesync.model import KnownFolder, RemoteFolder
+from filesync.model import RemoteFolder
+from filesync.selection import as_segment
+from filesync.store.folder_rows import Folder, FolderRows
 
 # Why a folder is to be read, in `folders.relist`: by itself, whatever else is listed; or because everything is.
 BY_ITSELF = 1
 WITH_ALL = 2
-
-_MOST = 5_000  # folders that are kept in memory when others are met: some megabytes
-_SLASH_IN_A_NAME = "\uff0f"  # as rclone writes it
-_COLUMNS = (
-    "external_folder_id, parent_external_id, folder_name, folder_path, depth, readable, deleted_at,"
-    " listable, excluded, change_stamp, entry_cause, listed_stamp, relist, last_listed_at IS NOT NULL"
-)
-
-
-@dataclass(slots=True)
-class Folder:
-    """A row of `folders`, as far as placing needs it."""
-
-    id: str
-    parent_id: str | None
-    name: str
-    path: str | None
-    depth: int | None
-    readable: int
-    deleted_at: str | None
-    listable: int
-    excluded: int
-    change_stamp: str | None
-    entry_cause: str | None
-    listed_stamp: str | None
-    relist: int
-    was_listed: int
-
-    @property
-    def is_placed(self) -> bool:
-        return self.path is not None and self.deleted_at is None
-
-    def as_known(self) -> KnownFolder:
-        return KnownFolder(self.id, self.parent_id, self.name, self.path, self.change_stamp, bool(self.readable))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +30,11 @@ class Placing:
 
 def join(folder_path: str, name: str) -> str:
     """Append a name to a folder's path; a '/' inside the name becomes U+FF0F."""
-    return f"{folder_path.rstrip('/')}/{name.replace('/', _SLASH_IN_A_NAME)}"
+    return f"{folder_path.rstrip('/')}/{as_segment(name)}"
 
 
-class Tree:
-    """The folders of one endpoint."""
+class Tree(FolderRows):
+    """The places of one endpoint's folders."""
 
     def __init__(
         self, connection: sqlite3.Connection, endpoint_id: int, is_wanted: Callable[[str], bool], *, stamped: bool
@@ -75,31 +43,9 @@ class Tree:
 
         `stamped`: nothing tells of removals in a folder but reading it, so one that comes in is read first.
         """
-        self._connection = connection
-        self._endpoint_id = endpoint_id
+        super().__init__(connection, endpoint_id)
         self._is_wanted = is_wanted
         self._stamped = stamped
-        self._cache: dict[str, Folder | None] = {}  # None: there is no such row
-
-    def get(self, folder_id: str | None) -> Folder | None:
-        """Find a folder, live or not, placed or not."""
-        if folder_id is None:
-            return None
-        if folder_id not in self._cache:
-            self._load([folder_id])
-        return self._cache.get(folder_id)
-
-    def meet(self, folder_ids: Iterable[str | None]) -> None:
-        """Read at once the folders that are about to be asked for; where many are known by now, forget those first."""
-        self._make_room()
-        unknown = {id_ for id_ in folder_ids if id_ is not None and id_ not in self._cache}
-        if unknown:
-            self._load([*unknown])
-
-    def place_of(self, folder_id: str | None) -> Folder | None:
-        """Find a folder that is live and has a path."""
-        folder = self.get(folder_id)
-        return folder if folder and folder.is_placed else None
 
     def home_of(self, parent_id: str | None, adopt_into: str | None) -> Folder | None:
         """Find the folder that a file is shown in: its parent, or the adopting one when nobody knows the parent.
@@ -115,10 +61,6 @@ class Tree:
         """Tell whether a live folder lost its place by what another one shows: where it hangs is to be asked."""
         folder = self.get(folder_id)
         return self._stamped and folder is not None and folder.deleted_at is None and not folder.is_placed
-
-    def forget_cache(self) -> None:
-        """Drop what was read; to be called when a transaction was rolled back."""
-        self._cache.clear()
 
     def set_root(self, root: RemoteFolder) -> Placing:
         """Hang the tree at this folder; every folder that is no longer below it loses its place."""
@@ -146,9 +88,9 @@ class Tree:
             return Placing(found=[id_ for id_ in ids if id_ in had_place])
         shifted: list[str] = []
         homeless = self._settle(ids, shifted)
-        self._clear_places(homeless & had_place)
+        self._clear_places(homeless & had_place)  # with everything below them
         if not keep_strays:
-            self._drop(homeless & new)
+            self._drop(homeless & new)  # what is read from the root down shows no folder before its parent
         return Placing(
             shifted=[id_ for id_ in shifted if keep_strays or id_ not in new],
             lost=sorted(homeless & had_place),
@@ -172,22 +114,6 @@ class Tree:
         strays = [self._existing(row[0]) for row in rows]
         return self.put([RemoteFolder(s.id, s.name, into.id, s.change_stamp) for s in strays], keep_strays=True)
 
-    def children(self, folder_id: str) -> list[Folder]:
-        """List the live direct sub-folders that the store knows."""
-        return self._children([folder_id])
-
-    def subtree(self, folder_id: str) -> list[str]:
-        """List that folder and every live folder below it."""
-        rows = self._connection.execute(
-            """WITH RECURSIVE below (id) AS (
-                   SELECT :folder UNION
-                   SELECT f.external_folder_id FROM folders AS f JOIN below ON f.parent_external_id = below.id
-                   WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL)
-               SELECT id FROM below""",
-            {"endpoint": self._endpoint_id, "folder": folder_id},
-        )
-        return [row[0] for row in rows]
-
     def relist_below(self, folder_ids: Sequence[str]) -> None:
         """Have those folders, and every folder below them, read afresh."""
         for folder_id in folder_ids:
@@ -197,11 +123,6 @@ class Tree:
                 (self._endpoint_id, json.dumps(self.subtree(folder_id))),
             )
 
-    def alive_among(self, ids: Sequence[str]) -> list[str]:
-        """Pick the ids of live folders."""
-        self._load(ids)
-        return [id_ for id_ in ids if (folder := self._cache.get(id_)) and folder.deleted_at is None]
-
     def displace(self, folder_ids: Sequence[str]) -> None:
         """Forget the places of folders that are about to be put, so that they are worked out afresh."""
         self._connection.execute(
@@ -209,10 +130,6 @@ class Tree:
                WHERE endpoint_id = ? AND external_folder_id IN (SELECT value FROM json_each(?))""",
             (self._endpoint_id, json.dumps(list(folder_ids))),
         )
-        self._load(folder_ids)
-
-    def refresh(self, folder_ids: Sequence[str]) -> None:
-        """Read folders' rows again, which somebody else wrote."""
         self._load(folder_ids)
 
     def bury(self, folder_ids: Collection[str], now: Timestamp) -> None:
@@ -360,15 +277,6 @@ class Tree:
         self._cache[folder.id] = folder
         return True
 
-    def _children(self, folder_ids: Sequence[str]) -> list[Folder]:
-        """List the live direct sub-folders of any of these."""
-        rows = self._connection.execute(
-            f"""SELECT {_COLUMNS} FROM folders WHERE endpoint_id = ? AND deleted_at IS NULL
-                AND parent_external_id IN (SELECT value FROM json_each(?))""",  # noqa: S608
-            (self._endpoint_id, json.dumps(folder_ids)),
-        )
-        return [Folder(*row) for row in rows]
-
     def _clear_places(self, folder_ids: Iterable[str]) -> None:
         for folder_id in folder_ids:
             below = self.subtree(folder_id)
@@ -387,22 +295,3 @@ class Tree:
         )
         for folder_id in folder_ids:
             self._cache.pop(folder_id, None)
-
-    def _make_room(self) -> None:
-        if len(self._cache) > _MOST:  # all that is in there is in the rows, too
-            self._cache.clear()
-
-    def _existing(self, folder_id: str) -> Folder:
-        folder = self.get(folder_id)
-        if folder is None:
-            raise KeyError(folder_id)
-        return folder
-
-    def _load(self, ids: Sequence[str]) -> None:
-        rows = self._connection.execute(
-            f"""SELECT {_COLUMNS} FROM folders WHERE endpoint_id = ?
-                AND external_folder_id IN (SELECT value FROM json_each(?))""",  # noqa: S608
-            (self._endpoint_id, json.dumps(list(ids))),
-        )
-        self._cache.update(dict.fromkeys(ids))
-        self._cache.update((row[0], Folder(*row)) for row in rows)

@@ -14,11 +14,12 @@ from filesync.model import Candidate, Gone, RemoteFile, RemoteFolder, Shown
 from filesync.selection import Selection
 from filesync.store.database import Database
 from filesync.store.endpoints import load
+from filesync.store.folder_rows import Folder
 from filesync.store.known import Pace, StoredKnowledge
 from filesync.store.ledger import load_states
 from filesync.store.recall import told_of
 from filesync.store.states import TRACKED, FileState, Value, alive, facts_of, is_alive, parent_of, path_of
-from filesync.store.tree import BY_ITSELF, Folder, Tree, join
+from filesync.store.tree import BY_ITSELF, Tree, join
 
 Pick = Callable[[Sequence[int], int], Sequence[int]]  # random.sample's shape
 

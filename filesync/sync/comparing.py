@@ -7,13 +7,13 @@ from pathlib import Path
 
 from filesync.clock import Clock, Stop, Timestamp
 from filesync.config import Endpoint
-from filesync.errors import AuthError
 from filesync.http.counters import Counters
+from filesync.identity import check_identity
 from filesync.model import Candidate, Identity, Shown
-from filesync.providers.base import Identified, LooksUp, Provider
+from filesync.providers.base import LooksUp, identity_in_use
 from filesync.store.database import open_for_reading
 from filesync.store.verification import Compared, Verification, find
-from filesync.sync.endpoint import OpenProvider, another_identity
+from filesync.sync.endpoint import OpenProvider
 
 FEW = 100  # items that may cost a request each
 
@@ -82,17 +82,9 @@ def comparing(doors: Doors, database_path: Path) -> Iterator[Comparison]:
         provider = doors.open_provider(endpoint, doors.stop, doors.counters)
         if not isinstance(provider, LooksUp):
             raise NothingToCompareError("its provider cannot look items up by id")
-        _check_identity(doors, provider)
+        check_identity(endpoint.name, doors.read_as, identity_in_use(provider))
         stamped = provider.continuous
         rows = Verification(database, endpoint_id, endpoint.selection, doors.clock.now(), stamped=stamped)
         yield Comparison(rows, provider, doors.stop, stamped)
     finally:
         database.close()
-
-
-def _check_identity(doors: Doors, provider: Provider) -> None:
-    if doors.read_as is None or not isinstance(provider, Identified):
-        return
-    identity = provider.identity()
-    if identity != doors.read_as:
-        raise AuthError(another_identity(doors.endpoint.name, doors.read_as, identity))

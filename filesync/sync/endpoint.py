@@ -6,14 +6,14 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from filesync.clock import Clock, Stop
+from filesync.clock import Stop
 from filesync.config import Endpoint
-from filesync.errors import AuthError, FilesyncError, MassDeleteError, StoppedError, StoreError
+from filesync.errors import FilesyncError, MassDeleteError, StoppedError, StoreError
 from filesync.http.counters import Counters
-from filesync.model import Batch, Candidate, Changed, FolderListed, Identity, Page, Resolved
-from filesync.providers.base import Identified, Known, Provider
+from filesync.model import Batch, Candidate, Changed, FolderListed, Page, Resolved
+from filesync.providers.base import Known, Provider, identity_in_use
 from filesync.schedule import History, decide, gap_between_starts
 from filesync.store.database import Database, problems_named
 from filesync.store.endpoints import Stored
@@ -21,6 +21,8 @@ from filesync.store.guard import Guard
 from filesync.store.journal import Outcome, Usage
 from filesync.store.known import Pace
 from filesync.store.run import Plan, Run
+from filesync.sync.choice import Choice
+from filesync.sync.session import SyncSession
 
 if TYPE_CHECKING:
     from filesync.alerts import Audience
@@ -31,22 +33,11 @@ OpenProvider = Callable[[Endpoint, Stop, Counters], Provider]
 
 
 @dataclass(frozen=True, slots=True)
-class Sync:
-    """What is asked of one endpoint."""
+class Attempt:
+    """A sync under way: what was asked for, what others may look at, and how it is stopped."""
 
     endpoint: Endpoint
-    trigger: Literal["schedule", "manual", "trial"]
-    full: bool = False
-    max_files: int | None = None
-    accept_deletions: bool = False
-    accept_identity: bool = False  # goes with `full`
-    run_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A sync under way: what others may look at, and how it is stopped."""
-
+    choice: Choice
     run: Run
     counters: Counters
     stop: Stop
@@ -72,75 +63,58 @@ class _Ending:
     removals: bool = False
 
 
-def sync_endpoint(  # noqa: PLR0913  the doors of one sync, handed over in one place
-    sync: Sync,
+def sync_endpoint(  # noqa: PLR0913  what one sync adds to its session
+    session: SyncSession,
+    endpoint: Endpoint,
     stored: Stored,
     database: Database,
-    clock: Clock,
     stop: Stop,
-    open_provider: OpenProvider,
     watch: Callable[[Attempt], None],
 ) -> Outcome:
     """Run one endpoint once; its lock is held by the caller.
 
     Every failure that a FilesyncError can name becomes the outcome; a bug is raised after its row is closed.
     """
-    started = clock.now()
+    now = session.clock.now
+    started = now()
     counters = Counters()
-    provider = _open(open_provider, sync.endpoint, stop, counters)
-    plan = _plan(sync, stored, provider, started)
-    run = Run(database, plan, clock.now, socket.gethostname(), os.getpid(), stop.check)
+    provider = _open(session.open_provider, endpoint, stop, counters)
+    plan = _plan(session, endpoint, stored, provider, started)
+    run = Run(database, plan, now, socket.gethostname(), os.getpid(), stop.check)
     counters.sync_log_id = run.log_id
-    attempt = Attempt(run, counters, stop)
+    attempt = Attempt(endpoint, session.choice, run, counters, stop)
     watch(attempt)
     try:
-        ending = _read_and_decide(sync, attempt, provider, database)
+        ending = _read_and_decide(attempt, provider, database)
     except BaseException as exc:
         bug = _Ending("failed", "bug", f"{type(exc).__name__}: this is a defect of filesync; please report it")
-        _conclude(sync, stored, attempt, bug, started, clock.now())
+        _conclude(attempt, stored, bug, started, now())
         raise
-    return _conclude(sync, stored, attempt, ending, started, clock.now())
+    return _conclude(attempt, stored, ending, started, now())
 
 
-def _read_and_decide(sync: Sync, attempt: Attempt, provider: Provider, database: Database) -> _Ending:
+def _read_and_decide(attempt: Attempt, provider: Provider, database: Database) -> _Ending:
+    choice = attempt.choice
     try:
         with problems_named(database.path):
-            _check_identity(sync, attempt.run, provider)
+            attempt.run.read_as(identity_in_use(provider), attempt.endpoint.name, accepted=choice.accept_identity)
             attempt.run.apply_filters()
             attempt.run.work_off()
-            _pull(provider.read(attempt.run.known), attempt, sync.max_files)
-            if sync.max_files is not None:
+            _pull(provider.read(attempt.run.known), attempt, choice.max_files)
+            if choice.max_files is not None:
                 return _Ending("partial", "trial", f"a trial: stopped after {attempt.run.tally.files_seen} files")
             # What failed by itself may be an outage as well: nothing is removed before it is known which.
             if doubt := _doubt(attempt.run):
                 return doubt
-            _decide_removals(sync, attempt, provider)
+            _decide_removals(attempt, provider)
             ending = _doubt(attempt.run) or _success_or_gaps(attempt.run.unread(), attempt.run.unanswered())
             if ending.listed:
                 attempt.run.note_left_out(provider.left_out())
             if ending.removals:
-                attempt.run.remove(accepted=sync.accept_deletions)
+                attempt.run.remove(accepted=choice.accept_deletions)
             return ending
     except FilesyncError as exc:
         return _failure(exc)
-
-
-def _check_identity(sync: Sync, run: Run, provider: Provider) -> None:
-    """Read as another identity only when a person said so: what it cannot see would look as if it were gone."""
-    if not isinstance(provider, Identified):
-        return
-    identity = provider.identity()
-    before = run.read_as(identity, accepted=sync.accept_identity)
-    if before is not None:
-        raise AuthError(another_identity(sync.endpoint.name, before, identity))
-
-
-def another_identity(endpoint: str, before: Identity, now: Identity) -> str:
-    """Say that an endpoint would be read as somebody else, and what to do."""
-    return (
-        f"read as {before} until now, and the login is {now}, which may see less: restore the login, or run: "
-        f'filesync sync --endpoint "{endpoint}" --accept-identity'
-    )
 
 
 def _pull(batches: Iterator[Batch], attempt: Attempt, max_files: int | None) -> None:
@@ -157,15 +131,15 @@ def _pull(batches: Iterator[Batch], attempt: Attempt, max_files: int | None) -> 
             close()
 
 
-def _decide_removals(sync: Sync, attempt: Attempt, provider: Provider) -> None:
-    run = attempt.run
+def _decide_removals(attempt: Attempt, provider: Provider) -> None:
+    run, endpoint = attempt.run, attempt.endpoint
     run.weigh()
-    if not sync.accept_deletions and run.guard(sync.endpoint.max_delete_percent).trips:
+    if not attempt.choice.accept_deletions and run.guard(endpoint.max_delete_percent).trips:
         # what hangs in a folder that only moved is not vanishing: folders are few, and asking tells
         _look_up(attempt, provider, folders_only=True)
-        guard = run.guard(sync.endpoint.max_delete_percent)
+        guard = run.guard(endpoint.max_delete_percent)
         if guard.trips:
-            raise MassDeleteError(_blocked(sync.endpoint, guard))
+            raise MassDeleteError(_blocked(endpoint, guard))
     _look_up(attempt, provider)
     if run.weigh_again():
         _look_up(attempt, provider)
@@ -211,14 +185,12 @@ def _resolve(provider: Provider, candidates: Sequence[Candidate], known: Known) 
     yield from provider.resolve(candidates, known)
 
 
-def _conclude(  # noqa: PLR0913  the two ends of a sync
-    sync: Sync, stored: Stored, attempt: Attempt, ending: _Ending, started: datetime, finished: datetime
-) -> Outcome:
+def _conclude(attempt: Attempt, stored: Stored, ending: _Ending, started: datetime, finished: datetime) -> Outcome:
     outcome = Outcome(
-        endpoint=sync.endpoint.name,
+        endpoint=attempt.endpoint.name,
         status=ending.status,
         mode=attempt.run.mode,
-        trigger=sync.trigger,
+        trigger=attempt.choice.trigger,
         started_at=started,
         finished_at=finished,
         tally=attempt.run.tally,
@@ -231,8 +203,8 @@ def _conclude(  # noqa: PLR0913  the two ends of a sync
             outcome,
             listed=ending.listed,
             removals=ending.removals,
-            accepted=sync.accept_deletions and ending.removals,
-            next_due_at=_next_due(sync.endpoint, stored, outcome),
+            accepted=attempt.choice.accept_deletions and ending.removals,
+            next_due_at=_next_due(attempt.endpoint, stored, outcome),
         )
     except StoreError as exc:
         if outcome.status == "failed":
@@ -249,26 +221,25 @@ def _next_due(endpoint: Endpoint, stored: Stored, outcome: Outcome) -> datetime 
     return decide(endpoint.schedule, history, outcome.finished_at).next_due_at
 
 
-def _plan(sync: Sync, stored: Stored, provider: Provider, now: datetime) -> Plan:
-    endpoint = sync.endpoint
+def _plan(session: SyncSession, endpoint: Endpoint, stored: Stored, provider: Provider, now: datetime) -> Plan:
     return Plan(
         endpoint_id=stored.id,
         selection=endpoint.selection,
         pace=Pace(endpoint.reconcile_every, gap_between_starts(endpoint.schedule, now, stored.started())),
         stamped=provider.continuous,
-        trigger=sync.trigger,
-        full=sync.full,
+        trigger=session.choice.trigger,
+        full=session.choice.lists_all,
         expected_unreadable=endpoint.expected_unreadable,
-        audience=_audience(sync),
+        audience=_audience(session, endpoint),
     )
 
 
-def _audience(sync: Sync) -> "Audience | None":
-    if not sync.endpoint.notify:
+def _audience(session: SyncSession, endpoint: Endpoint) -> "Audience | None":
+    if not endpoint.notify:
         return None
     from filesync.alerts import Audience  # noqa: PLC0415  most syncs have nobody to tell
 
-    return Audience(sync.endpoint.notify, sync.run_id)
+    return Audience(endpoint.notify, session.run_id)
 
 
 def _open(open_provider: OpenProvider, endpoint: Endpoint, stop: Stop, counters: Counters) -> Provider:

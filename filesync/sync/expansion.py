@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 from filesync.clock import Clock, Stop, Timestamp, to_timestamp
 from filesync.config import Endpoint, EndpointSet
-from filesync.config.sets import KnownMembers, expand
+from filesync.config.endpoint import KnownMembers, expand
 from filesync.durations import format_duration
-from filesync.errors import AuthError, FilesyncError, MassDeleteError, StoppedError, TimeLimitError
-from filesync.model import Identity, Member, Members, SetSource
+from filesync.errors import FilesyncError, MassDeleteError, StoppedError, TimeLimitError
+from filesync.identity import check_identity
+from filesync.model import Member, Members, SetSource
 from filesync.schedule import TEMPORARY, spacing
 from filesync.store import sets as stored
 from filesync.store.database import Database
@@ -143,7 +144,8 @@ class Asking:
         try:
             found = self._find(wish.wanted, stop)
             members = found if isinstance(found, Members) else Members(found)
-            _check_identity(wish, before.identity if before else None, members.identity)
+            known = before.identity if before else None
+            check_identity(wish.wanted.name, known, members.identity, accepted=wish.accepts_identity)
             self._check_emptiness(wish, members)
         except TimeLimitError as exc:
             message = f"no whole answer within {format_duration(wish.limit)}; its endpoints stay as they are"
@@ -182,15 +184,6 @@ class Asking:
 
     def _now(self) -> datetime:
         return self._clock.now()
-
-
-def _check_identity(wish: _Wish, before: Identity | None, now: Identity | None) -> None:
-    """Raise AuthError when another login answered than before: what it is not shown is not gone."""
-    if before is None or now is None or before == now or wish.accepts_identity:
-        return
-    from filesync.sync.endpoint import another_identity  # noqa: PLC0415  a start with nothing due needs no HTTP
-
-    raise AuthError(another_identity(wish.wanted.name, before, now))
 
 
 def news(

@@ -6,7 +6,7 @@ from random import Random  # noqa: TID251  the type only; the generator is hande
 
 from filesync.clock import Clock, Stop
 from filesync.config import Config, Endpoint, EndpointSet
-from filesync.config.sets import check_members
+from filesync.config.endpoint import check_members
 from filesync.errors import FilesyncError
 from filesync.http import Attempt, Connector, Counters, Redactor
 from filesync.logs import Log, nowhere

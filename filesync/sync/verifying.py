@@ -25,7 +25,8 @@ from filesync.sync.comparing import ChangedAt, Comparison, Doors, NothingToCompa
 from filesync.sync.endpoint import OpenProvider
 from filesync.sync.judging import Finding, Judge, Verdict
 from filesync.sync.mending import Mending
-from filesync.sync.start import Report, Start, failure_code, sync_due
+from filesync.sync.session import Report, SyncSession, failure_code
+from filesync.sync.workers import sync_due
 
 _CHUNK: Mapping[Kind, int] = {Kind.LIVE: 500, Kind.DELETED: 500, Kind.FOLDERS: 25}  # looked up, then compared
 _LEAST: Mapping[Kind, int] = {Kind.LIVE: 20, Kind.DELETED: 5, Kind.FOLDERS: 10}  # of a sample, where there are so many
@@ -198,7 +199,7 @@ class Verifier:
         finally:
             database.close()
         choice = Choice(names=(endpoint.name,))
-        report = sync_due(Start([endpoint], copy, choice, self.clock, self.stop, self.open_provider))
+        report = sync_due(SyncSession([endpoint], copy, choice, self.clock, self.stop, self.open_provider))
         self.stop.check()
         return report.outcomes[0]
 
@@ -225,7 +226,7 @@ class Verifier:
             return Mending(self.open_provider(each, stop, counters), items)
 
         choice = Choice(names=(endpoint.name,))
-        start = Start(
+        start = SyncSession(
             self.config.endpoints,
             self.database_path,
             choice,

@@ -23,8 +23,10 @@ from filesync.store.finding import FileFilter, find
 from filesync.store.journal import Outcome
 from filesync.store.lineage import Place
 from filesync.store.queries import ChangeFilter, KnownEndpoint, Row
+from filesync.sync.choice import Choice
 from filesync.sync.comparing import Comparison, Doors, comparing
-from filesync.sync.endpoint import Attempt, Sync, sync_endpoint
+from filesync.sync.endpoint import Attempt, sync_endpoint
+from filesync.sync.session import SyncSession
 from filesync.testing.claims import claim, claim_same
 from filesync.testing.ground import Ground, Unsupported
 from filesync.testing.site import Site
@@ -163,9 +165,9 @@ class Inventory:
         try:
             endpoint = self._endpoint()
             stored = self._declare(database, endpoint)
-            sync = Sync(endpoint, "manual", full)
-            clock = self.scene.ground.clock
-            outcome = sync_endpoint(sync, stored, database, clock, stop, open_provider, attempts.append)
+            choice, clock = Choice(names=(_NAME,), full=full), self.scene.ground.clock
+            session = SyncSession([endpoint], self.path, choice, clock, stop, open_provider)
+            outcome = sync_endpoint(session, endpoint, stored, database, stop, attempts.append)
             known = attempts[0].run.known
             self.folders = {id_: known.folder(id_) for id_ in self.scene.site.folders()}
             return outcome

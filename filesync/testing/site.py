@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from filesync.selection import as_segment
 from filesync.testing.ground import Ground
-
-_SLASH_IN_A_NAME = "\uff0f"
 
 
 @dataclass(slots=True)
@@ -94,7 +93,7 @@ class Site:
         return [id_ for id_ in self.files() if any(node.id == folder for node in self._chain(self.nodes[id_]))]
 
     def path(self, item: str) -> str:
-        names = [node.name.replace("/", _SLASH_IN_A_NAME) for node in self._chain(self.nodes[item])]
+        names = [as_segment(node.name) for node in self._chain(self.nodes[item])]
         return "/".join([self._ground.root_path, *reversed(names)])
 
     def _add(self, item: str, name: str, parent: str, size: int | None) -> str:

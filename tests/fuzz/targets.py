@@ -25,7 +25,7 @@ from filesync.auth.tokens import of_bytes, to_token
 from filesync.cli import Terminal
 from filesync.cli.moments import parse_moment
 from filesync.cli.output.rows import Form, View, show
-from filesync.cli.output.text import harmless, harmless_json, unlike_formula
+from filesync.cli.output.text import harmless, unlike_formula
 from filesync.clock import Stop, SystemClock
 from filesync.config import load_config
 from filesync.config.timing import check_cron, check_timezone
@@ -43,6 +43,7 @@ from filesync.providers.autodesk import translate as autodesk
 from filesync.providers.details import check_id, to_bound, to_extension
 from filesync.providers.google_drive import routes as drive_routes
 from filesync.providers.google_drive import translate as drive
+from filesync.sanitize import escape_json
 from filesync.schedule import CronSchedule, History, decide
 from filesync.scheduling import crontab
 from filesync.settings import load_settings
@@ -214,7 +215,7 @@ def shown(content: bytes) -> None:
     """Foreign text on its way out: one line, one cell, one string, whatever it is."""
     text = content.decode("utf-8", "surrogatepass" if b"\xed" in content else "replace")
     assert harmless(text).isprintable() or not any(c in harmless(text) for c in "\n\r\x1b\x7f\u202e\u2028")
-    assert json.loads(harmless_json(json.dumps(text, ensure_ascii=False))) == text
+    assert json.loads(escape_json(json.dumps(text, ensure_ascii=False))) == text
     assert printable(text).isprintable()
     assert not unlike_formula(text).lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
     redactor = Redactor()

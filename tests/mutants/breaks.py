@@ -25,7 +25,7 @@ _REMOVALS = "filesync/store/removals.py"
 _INTAKE = "filesync/store/intake.py"
 _RUN = "filesync/store/run.py"
 _ENDPOINT = "filesync/sync/endpoint.py"
-_START = "filesync/sync/start.py"
+_WORKERS = "filesync/sync/workers.py"
 _SCHEDULE = "filesync/schedule.py"
 _QUICK = "filesync/cli/quick_start.py"
 _ACC = "filesync/providers/autodesk/listing.py"
@@ -406,8 +406,8 @@ BREAKS = (
     Break(
         "no-time-limit",
         "a scheduled sync that reaches its time limit commits and ends as interrupted",
-        _START,
-        "deadline = start.clock.monotonic() + endpoint.time_limit.total_seconds()",
+        _WORKERS,
+        "deadline = session.clock.monotonic() + endpoint.time_limit.total_seconds()",
         "deadline = None",
         "test_sync_pace.py",
     ),
@@ -415,7 +415,7 @@ BREAKS = (
     Break(
         "two-at-once",
         "one sync per endpoint at a time, across processes",
-        _START,
+        _WORKERS,
         "if not lock.acquire(blocking=False):",
         "if not lock.acquire(blocking=False) and False:",
         "test_sync_processes.py test_single_instance.py test_many_at_once.py",
@@ -439,8 +439,8 @@ BREAKS = (
     Break(
         "running-for-ever",
         "a row left running by a dead process is closed by the next start",
-        _START,
-        "        journal.close_stale(self._database, self._locks.is_running, start.clock.now())\n",
+        _WORKERS,
+        "        journal.close_stale(self._database, self._locks.is_running, session.clock.now())\n",
         "",
         "test_single_instance.py test_sync_processes.py",
     ),
@@ -465,7 +465,7 @@ BREAKS = (
         "a-signal-is-not-told",
         "a signal's exit code is 143 or 130",
         "filesync/signals.py",
-        "return None if self.number is None else _EXIT_OFFSET + self.number",
+        "return None if self.number is None else SIGNALLED + self.number",
         "return None if self.number is None else 0",
         "test_sync_processes.py test_health_process.py",
     ),

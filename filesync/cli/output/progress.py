@@ -12,7 +12,7 @@ from rich.text import Text  # noqa: TID251  the command layer
 from filesync.cli.output.text import harmless
 from filesync.cli.terminal import Terminal
 from filesync.clock import Clock
-from filesync.sync.start import Running
+from filesync.sync.session import Running
 
 _MOST = 20  # lines; what more there is is counted in one
 

@@ -9,9 +9,10 @@ from enum import Enum
 from typing import Any
 
 from filesync.cli.output.table import Column, Table
-from filesync.cli.output.text import harmless, harmless_json, unlike_formula
+from filesync.cli.output.text import harmless, unlike_formula
 from filesync.cli.terminal import Terminal
 from filesync.errors import UsageError
+from filesync.sanitize import escape_json
 
 Row = Mapping[str, Any]
 
@@ -71,12 +72,12 @@ def show_document(terminal: Terminal, document: Mapping[str, Any]) -> None:
     text = terminal.redactor.scrub(
         json.dumps({"schema": SCHEMA, **document}, ensure_ascii=False, indent=2, default=str)
     )
-    terminal.write("\n".join(harmless_json(line) for line in text.split("\n")) + "\n")
+    terminal.write("\n".join(escape_json(line) for line in text.split("\n")) + "\n")
 
 
 def to_json(row: Row) -> str:
     """Write one row as one line; every string arrives exactly as it is stored."""
-    return harmless_json(_encode(row))
+    return escape_json(_encode(row))
 
 
 def _write_table(terminal: Terminal, view: View, rows: Iterable[Row]) -> None:

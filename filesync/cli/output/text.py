@@ -1,24 +1,17 @@
 """Foreign text: how names that we did not choose are shown without doing anything but being read."""
 
-import json
 import unicodedata
 
+from filesync.sanitize import UNSAFE
+
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  spreadsheets take them too
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # controls, bidi and invisible marks, lone surrogates
 
 
 def harmless(text: str) -> str:
     r"""Make text fit one line of a terminal: what would steer it is written as \n, \x1b or \u202e."""
     if text.isprintable():
         return text
-    return "".join(_escaped(char) if unicodedata.category(char) in _UNSAFE else char for char in text)
-
-
-def harmless_json(line: str) -> str:
-    r"""Escape in JSON text what would steer a terminal or is no UTF-8; `\u202e` is the same string to a reader."""
-    if line.isprintable():
-        return line
-    return "".join(json.dumps(c)[1:-1] if unicodedata.category(c) in _UNSAFE else c for c in line)
+    return "".join(_escaped(char) if unicodedata.category(char) in UNSAFE else char for char in text)
 
 
 def unlike_formula(text: str) -> str:

@@ -35,12 +35,20 @@ def to_folder_id(value: object) -> object:
     """Check a folder's id, an opaque URN; links carry it encoded, as `folderUrn` or as a path's part."""
     if not isinstance(value, str):
         return value
-    plain = check_id(value.strip(), lambda url: _first(f"({_FOLDER})", unquote(unquote(url)), ""))
+    plain = check_id(value.strip(), _folder_in_link)
     if "lineage:" in plain or "fs.file:" in plain:
         raise ValueError("the id of a file; a folder's looks like urn:adsk.wipprod:fs.folder:co.…")
     if not plain.startswith("urn:adsk."):
         raise ValueError("a folder's id looks like urn:adsk.wipprod:fs.folder:co.…")
     return plain
+
+
+def _folder_in_link(url: str) -> str | None:
+    plain = unquote(unquote(url))
+    folder = _first(f"({_FOLDER})", plain, "")
+    if not folder and "lineage:" in plain:
+        raise ValueError("a link to a file; open its folder, whose link has folderUrn= in it")
+    return folder
 
 
 def _first(pattern: str, url: str, prefix: str) -> str | None:

@@ -1,15 +1,14 @@
-"""Drive's five calls: the addresses, which one of our own connections asks.
+"""Drive's five calls: google-api-python-client writes them, one of our own connections sends them.
 
 https://developers.google.com/workspace/drive/api/reference/rest/v3
 
-They are what google-api-python-client writes, to the letter: a test compares them. Importing it would cost every sync a
-fifth of a second.
+Its own transport is httplib2, which is not safe between threads (decision 2).
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from filesync.errors import ForbiddenError, NotFoundError, ResponseError
 from filesync.providers.google_drive.page_sizes import PageSizes
@@ -31,12 +30,14 @@ from filesync.providers.google_drive.translate import (
 )
 
 if TYPE_CHECKING:
+    from googleapiclient.http import HttpRequest
+
     from filesync.http import Answer, Connection, Route
 
 _PAGE_SIZE = 1000  # the most files.list and changes.list accept
 _DRIVES_PAGE_SIZE = 100  # the most drives.list accepts
 
-Query = Mapping[str, str | int | bool | None]  # in its order; None or '': the parameter is left out
+Parameters = Mapping[str, str | int | bool | None]  # None: the parameter is left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,10 @@ class Reach:
     drive_id: str | None = None
     everywhere: bool = False
 
-    def of_listing(self) -> Query:
+    def of_listing(self) -> Parameters:
         return {"corpora": "drive" if self.drive_id else "user", **self.of_log()}
 
-    def of_log(self) -> Query:
+    def of_log(self) -> Parameters:
         return {
             "driveId": self.drive_id,
             "includeItemsFromAllDrives": self.everywhere or bool(self.drive_id),
@@ -66,13 +67,13 @@ class Drive:
     def __init__(self, connection: "Connection", base_url: str) -> None:
         self.page_sizes = PageSizes()
         self._connection = connection
-        self._endpoint = f"{base_url.rstrip('/')}/drive/v3/"
+        self._methods = _methods(f"{base_url.rstrip('/')}/drive/v3/")
 
     def item(self, file_id: str) -> Item:
         """Look up one file or folder; `root` is My Drive's root."""
-        query: Query = {"supportsAllDrives": True, "fields": ITEM_FIELDS}
+        request = self._methods.files.get(fileId=file_id, supportsAllDrives=True, fields=ITEM_FIELDS)
         try:
-            answer = self._get(FILE, f"files/{quote(file_id, safe='')}", query)
+            answer = self._send(FILE, request)
         except NotFoundError as error:
             if file_id != "root" and names_another(error, file_id):
                 raise NotFoundError(str(error), status=error.status, reason=error.reason) from error  # about nobody
@@ -84,7 +85,7 @@ class Drive:
 
         def ask(size: int, tries: int | None) -> ItemsPage:
             wanted = {"q": query, "pageSize": size, "fields": fields, **reach.of_listing(), "pageToken": token}
-            answer = self._get(FILES, "files", wanted, tries)
+            answer = self._send(FILES, self._methods.files.list(**wanted), tries)
             return to_items_page(answer.body, answer.url)
 
         sizes = self.page_sizes
@@ -94,8 +95,8 @@ class Drive:
         """Read one page of the shared drives that the account is a member of; needs the scope drive.readonly."""
 
         def ask(size: int, tries: int | None) -> DrivesPage:
-            query: Query = {"pageSize": size, "fields": DRIVES_FIELDS, "pageToken": token}
-            answer = self._get(DRIVES, "drives", query, tries)
+            request = self._methods.drives.list(pageSize=size, fields=DRIVES_FIELDS, pageToken=token)
+            answer = self._send(DRIVES, request, tries)
             return to_drives_page(answer.body, answer.url)
 
         return self.page_sizes.ask(ask, _DRIVES_PAGE_SIZE)
@@ -104,28 +105,26 @@ class Drive:
         """Read one page of the change log."""
 
         def ask(size: int, tries: int | None) -> ChangesPage:
-            query: Query = {
-                "pageToken": token,
-                "pageSize": size,
-                "includeRemoved": True,
-                "fields": CHANGES_FIELDS,
-                **reach.of_log(),
-            }
-            answer = self._get(CHANGES, "changes", query, tries)
+            request = self._methods.changes.list(
+                pageToken=token, pageSize=size, includeRemoved=True, fields=CHANGES_FIELDS, **reach.of_log()
+            )
+            answer = self._send(CHANGES, request, tries)
             return to_changes_page(answer.body, answer.url)
 
         return self.page_sizes.ask(ask, _PAGE_SIZE)
 
     def start_token(self, drive_id: str | None) -> str:
         """Tell where the change log of a shared drive, or of the account, ends now."""
-        query: Query = {"supportsAllDrives": True, "fields": START_TOKEN_FIELDS, "driveId": drive_id}
-        answer = self._get(START_TOKEN, "changes/startPageToken", query)
+        request = self._methods.changes.getStartPageToken(
+            supportsAllDrives=True, fields=START_TOKEN_FIELDS, driveId=drive_id
+        )
+        answer = self._send(START_TOKEN, request)
         return to_start_token(answer.body, answer.url)
 
-    def _get(self, route: "Route", path: str, query: Query, tries: int | None = None) -> "Answer":
+    def _send(self, route: "Route", request: "HttpRequest", tries: int | None = None) -> "Answer":
         route = replace(route, tries=tries) if tries else route
         try:
-            answer = self._connection.get(route, f"{self._endpoint}{path}?{_written({**query, 'alt': 'json'})}")
+            answer = self._connection.get(route, request.uri)
         except ForbiddenError as error:
             raise with_advice(error) from error
         if answer.body.get("error") is not None:
@@ -133,10 +132,24 @@ class Drive:
         return answer
 
 
-def _written(query: Query) -> str:
-    """Write a query as Google's own libraries do: yes and no are `true` and `false`."""
-    given = {name: value for name, value in query.items() if value not in {None, ""}}
-    return urlencode({name: str(value).lower() if isinstance(value, bool) else value for name, value in given.items()})
+@dataclass(frozen=True, slots=True)
+class _Methods:
+    """What writes the requests; made once, for making them takes longer than all requests of most syncs."""
+
+    files: Any
+    changes: Any
+    drives: Any
+
+
+@cache
+def _methods(address: str) -> _Methods:
+    """Make the methods from the discovery document that comes with the library; nobody is asked."""
+    from googleapiclient.discovery import build  # noqa: PLC0415  0.1 s, and only a sync of Drive needs it
+
+    options = {"api_endpoint": address}
+    unused = object()  # with an `http` of any kind it looks for no credentials of its own
+    drive = build("drive", "v3", http=unused, client_options=options, static_discovery=True, cache_discovery=False)
+    return _Methods(drive.files(), drive.changes(), drive.drives())
 
 
 def children_of(folder_ids: Iterable[str]) -> str:

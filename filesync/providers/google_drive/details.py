@@ -12,6 +12,7 @@ from filesync.settings import Settings
 
 _ID = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _IN_LINK = re.compile(r"(?:/folders/|[?&]id=)([A-Za-z0-9_-]+)", re.ASCII)
+_FILE_LINK = re.compile(r"/(?:file|document|spreadsheets|presentation|forms|drawings)/(?:u/\d+/)?d/", re.ASCII)
 _SCOPES = ("drive_id", "folder_id", "shared_with_me", "subject")
 
 
@@ -29,6 +30,8 @@ def to_drive_id(value: object) -> object:
 
 def _id_in_link(url: str) -> str | None:
     found = _IN_LINK.search(url)
+    if not found and _FILE_LINK.search(url):
+        raise ValueError("a link to a file; a folder's or a shared drive's has /folders/ in it")
     return found[1] if found else None
 
 

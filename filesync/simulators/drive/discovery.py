@@ -1,6 +1,6 @@
-"""What the discovery document says of Drive's methods: parameters, scopes and the fields of answers.
+"""What Google's discovery document says of Drive's methods: parameters, scopes and the fields of answers.
 
-`drive.v3.json` is what we need of Google's; `python -m tests.discovery` takes it from google-api-python-client.
+It comes with google-api-python-client.
 """
 
 import json
@@ -101,6 +101,6 @@ def _globals() -> Mapping[str, Mapping[str, Any]]:
 
 @cache
 def _document() -> dict[str, Any]:
-    path = files("filesync.simulators.drive") / "drive.v3.json"
+    path = files("googleapiclient.discovery_cache") / "documents" / "drive.v3.json"
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found

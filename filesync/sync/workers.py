@@ -1,130 +1,80 @@
-"""A start: ask what sets are made of, bring the table in line, choose, run side by side, and stop when told to."""
+"""The workers of a session: ask what sets are made of, choose what is due, run side by side, and stop when told to."""
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filesync.arenas import use_one_arena
-from filesync.clock import Clock, Stop, to_timestamp
+from filesync.clock import Stop, to_timestamp
 from filesync.config import Endpoint, EndpointSet
-from filesync.errors import ConfigError, FilesyncError, LocalFileError, StoppedError, StoreError, TimeLimitError
-from filesync.logs import Log, nowhere
-from filesync.schedule import TEMPORARY, decide
+from filesync.errors import FilesyncError, LocalFileError, StoppedError, StoreError
+from filesync.locks import FileLock
+from filesync.schedule import CronSchedule, IntervalSchedule, Schedule, decide
 from filesync.store import journal
+from filesync.store import sets as stored_sets
 from filesync.store.database import Database, open_for_writing, problems_named
-from filesync.store.endpoints import Stored, bring_in_line, find, note_end, note_start
-from filesync.store.migrations import OnUpgrade
-from filesync.sync.choice import Choice
-from filesync.sync.declaring import to_declared
+from filesync.store.endpoints import Declared, Stored, bring_in_line, find, load, note_end, note_start
+from filesync.sync.expansion import Asking, Expansion, expanded, next_due_at
+from filesync.sync.session import Report, Running, SyncSession
 from filesync.sync.slots import Locks
 
 if TYPE_CHECKING:
-    from filesync.locks import FileLock
     from filesync.store.journal import Outcome
-    from filesync.sync.endpoint import Attempt, OpenProvider, Sync
-    from filesync.sync.expansion import Expansion, FindMembers
+    from filesync.sync.endpoint import Attempt
 
 _TICK = 0.2  # seconds between two looks at the running syncs
 _HEARTBEAT = 5.0  # seconds between two notes of progress
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _GRACE = 3.5  # seconds that a stopped sync has to commit its batch
 
 
-@dataclass(slots=True)
-class Running:
-    """One endpoint of this start, as a progress display sees it."""
-
-    name: str
-    attempt: "Attempt | None" = None
-    outcome: "Outcome | None" = None
-    skipped: str | None = None
-    has_slot: bool = False
-    bug: BaseException | None = None
-    done: bool = False
-    log: Log = field(default_factory=nowhere)
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a start did; `abandoned` tells that threads still hang in a request and the process should just end."""
-
-    outcomes: "tuple[Outcome, ...]" = ()
-    skipped: tuple[tuple[str, str], ...] = ()  # (endpoint, why)
-    abandoned: bool = False
-    expansions: "tuple[Expansion, ...]" = ()  # of the sets that were asked for
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Everything that a start is given; `endpoints` are those that the file names one by one.
-
-    `check_names` is asked once all names are known, and raises when one that was chosen is not among them.
-    """
-
-    endpoints: Sequence[Endpoint]
-    database_path: Path
-    choice: Choice
-    clock: Clock
-    stop: Stop
-    open_provider: "OpenProvider"
-    concurrency: int = 5
-    on_tick: Callable[[Sequence[Running]], None] = field(default=lambda _: None)
-    code_of: Callable[[Report], int] | None = None  # default: exit_code
-    sets: Sequence[EndpointSet] = ()
-    find_members: "FindMembers | None" = None  # None: nobody asks, the members are those of the last answer
-    check_names: Callable[[Sequence[str]], None] = field(default=lambda _: None)
-    log: Log = field(default_factory=nowhere)
-    run_id: str = ""
-    on_begin: Callable[[Endpoint, int], None] = field(default=lambda *_: None)  # with its id; must not wait
-    on_upgrade: OnUpgrade = field(default=lambda _: None)
-
-
-def sync_due(start: Start) -> Report:
-    """Run every endpoint that is chosen, or due, and note when the start began and how it ended.
+def sync_due(session: SyncSession) -> Report:
+    """Run every endpoint that is chosen, or due, and record when the session began and how it ended.
 
     Raises StoreError when the database cannot be used at all.
     """
     turn = threading.Lock()
-    database = open_for_writing(start.database_path, lambda: start.stop.requested, start.on_upgrade, turn)
+    database = open_for_writing(session.database_path, lambda: session.stop.requested, session.watcher.upgrading, turn)
     try:
-        began = to_timestamp(start.clock.now())
+        began = to_timestamp(session.clock.now())
         note_start(database, began)
         try:
-            with _problems_named(start.database_path):
-                report = _Crew(start, database, turn).work()
+            with _problems_named(session.database_path):
+                report = SyncWorkers(session, database, turn).work()
         except FilesyncError as exc:
             note_end(database, began, exc.exit_code)
             raise
-        note_end(database, began, (start.code_of or exit_code)(report))
+        note_end(database, began, session.watcher.exit_code(report))
         return report
     finally:
         database.close()
 
 
-class _Crew:
-    """The threads of one start."""
+class SyncWorkers:
+    """The threads of one session."""
 
-    def __init__(self, start: Start, database: Database, turn: threading.Lock) -> None:
-        self._start = start
+    def __init__(self, session: SyncSession, database: Database, turn: threading.Lock) -> None:
+        self._session = session
         self._database = database
         self._turn = turn
-        self._locks = Locks(start.database_path, start.concurrency)
+        self._locks = Locks(session.database_path, session.concurrency)
         self._queue: list[tuple[Endpoint, Stored, Running]] = []
         self._queue_lock = threading.Lock()
         self._all: list[Running] = []
-        self._progress = threading.Event()
-        self._endpoints: Sequence[Endpoint] = start.endpoints
+        self._endpoints: Sequence[Endpoint] = session.endpoints
         self._expansions: Sequence[Expansion] = ()
 
     def work(self) -> Report:
-        start = self._start
-        journal.close_stale(self._database, self._locks.is_running, start.clock.now())
-        if start.sets:
+        session = self._session
+        journal.close_stale(self._database, self._locks.is_running, session.clock.now())
+        if session.sets:
             self._expand()
-        start.check_names([*(each.name for each in start.sets), *(each.name for each in self._endpoints)])
-        now = to_timestamp(start.clock.now())
+        session.watcher.check_names([*(each.name for each in session.sets), *(each.name for each in self._endpoints)])
+        now = to_timestamp(session.clock.now())
         stored = bring_in_line(self._database, [to_declared(e) for e in self._endpoints], now)
         for endpoint in self._chosen(stored):
             running = Running(endpoint.name)
@@ -135,7 +85,7 @@ class _Crew:
             use_one_arena()
         threads = [
             threading.Thread(target=self._serve, name=f"sync-{number}", daemon=True)
-            for number in range(min(start.concurrency, len(self._queue)))
+            for number in range(min(session.concurrency, len(self._queue)))
         ]
         for thread in threads:
             thread.start()
@@ -144,15 +94,15 @@ class _Crew:
 
     def _expand(self) -> None:
         """Ask for the sets that are due, and make their endpoints of what is known then."""
-        from filesync.sync.expansion import Asking, expanded  # noqa: PLC0415  few files have sets
-
-        start, asking = self._start, None
-        if start.find_members:
-            asking = Asking(self._database, self._locks, start.clock, start.stop, start.find_members)
-        self._endpoints, self._expansions = expanded(start.endpoints, start.sets, start.choice, self._database, asking)
+        session, asking = self._session, None
+        if session.find_members:
+            asking = Asking(self._database, self._locks, session.clock, session.stop, session.find_members)
+        self._endpoints, self._expansions = expanded(
+            session.endpoints, session.sets, session.choice, self._database, asking
+        )
 
     def _chosen(self, stored: dict[str, Stored]) -> list[Endpoint]:
-        choice, now = self._start.choice, self._start.clock.now()
+        choice, now = self._session.choice, self._session.clock.now()
         active = [endpoint for endpoint in self._endpoints if endpoint.is_active and not endpoint.archived_at]
         if choice.names:
             in_set = [e for e in active if e.membership and e.membership.set_name in choice.names]
@@ -163,7 +113,7 @@ class _Crew:
         return [e for e in active if decide(e.schedule, stored[e.name].history(), now).due]
 
     def _serve(self) -> None:
-        """Take endpoints from the queue until it is empty, all with one connection; one thread of the crew."""
+        """Take endpoints from the queue until it is empty, all with one connection; one thread of the session."""
         with _kept(self._open_database) as database:
             while True:
                 with self._queue_lock:
@@ -171,17 +121,16 @@ class _Crew:
                         return
                     endpoint, stored, running = self._queue.pop(0)
                 try:
-                    with _problems_named(self._start.database_path):
+                    with _problems_named(self._session.database_path):
                         self._run_one(endpoint, stored, running, database)
                 except BaseException as exc:  # noqa: BLE001  a bug is raised by the main thread, after the others ended
                     self._note_bug(running, exc)
                 running.done = True
                 running.attempt = None  # what it knows of its folders is no longer needed
-                self._progress.set()
 
     def _open_database(self) -> Database:
-        start = self._start
-        return open_for_writing(start.database_path, lambda: start.stop.requested, turn=self._turn)
+        session = self._session
+        return open_for_writing(session.database_path, lambda: session.stop.requested, turn=self._turn)
 
     def _note_bug(self, running: Running, bug: BaseException) -> None:
         running.bug = bug
@@ -211,7 +160,7 @@ class _Crew:
                 slot.release()
                 running.has_slot = False
 
-    def _wait_for_slot(self, stored: Stored, running: Running) -> "FileLock | None":
+    def _wait_for_slot(self, stored: Stored, running: Running) -> FileLock | None:
         """Take a slot; wait while this start itself fills them, or when a person asked."""
         while True:
             with self._queue_lock:
@@ -220,31 +169,25 @@ class _Crew:
                 running.has_slot = slot is not None
             if slot is not None:
                 return slot
-            if not we_hold_some and not self._start.choice.by_hand:
+            if not we_hold_some and not self._session.choice.by_hand:
                 return None
-            self._start.stop.wait(_TICK)
+            self._session.stop.wait(_TICK)
 
     def _run_locked(self, endpoint: Endpoint, stored: Stored, running: Running, database: Database) -> None:
         from filesync.sync.endpoint import sync_endpoint  # noqa: PLC0415  a start with nothing due needs no HTTP
 
-        start = self._start
+        session = self._session
         stored = find(database, stored.id)
-        if not start.choice.by_hand and not decide(endpoint.schedule, stored.history(), start.clock.now()).due:
+        if not session.choice.by_hand and not decide(endpoint.schedule, stored.history(), session.clock.now()).due:
             running.skipped = "another start has just run it"
             return
         deadline = None
-        if not start.choice.by_hand:
-            deadline = start.clock.monotonic() + endpoint.time_limit.total_seconds()
-        stop = Stop(start.clock, deadline=deadline, parent=start.stop)
-        start.on_begin(endpoint, stored.id)
+        if not session.choice.by_hand:
+            deadline = session.clock.monotonic() + endpoint.time_limit.total_seconds()
+        stop = Stop(session.clock, deadline=deadline, parent=session.stop)
+        session.watcher.begin_endpoint(endpoint, stored.id)
         running.outcome = sync_endpoint(
-            self._to_sync(endpoint),
-            stored,
-            database,
-            start.clock,
-            stop,
-            start.open_provider,
-            lambda attempt: self._begin(running, attempt),
+            session, endpoint, stored, database, stop, lambda attempt: self._begin(running, attempt)
         )
         running.outcome = self._archived_or_not(endpoint, stored, running, database)
         self._tell_ending(running)
@@ -253,7 +196,7 @@ class _Crew:
         from filesync.sync.telling import tell_beginning  # noqa: PLC0415  as above
 
         running.attempt = attempt
-        running.log = tell_beginning(self._start.log, running.name, attempt.run.plan.trigger, attempt.run.log_id)
+        running.log = tell_beginning(self._session.log, running.name, attempt.run.plan.trigger, attempt.run.log_id)
 
     def _tell_ending(self, running: Running) -> None:
         from filesync.sync.telling import MOST_ODD, tell_ending  # noqa: PLC0415  as above
@@ -271,10 +214,8 @@ class _Crew:
         outcome, member = running.outcome, endpoint.membership
         if outcome is None or member is None or outcome.trigger == "trial":
             return outcome
-        from filesync.store import sets as stored_sets  # noqa: PLC0415  as above
-
         if outcome.error_type == "archived" and running.attempt is not None:
-            now = to_timestamp(self._start.clock.now())
+            now = to_timestamp(self._session.clock.now())
             stored_sets.mark_archived(database, member.source, member.member_id, stored.id, now)
             journal.note_archived(database, running.attempt.run.log_id)
             return replace(outcome, status="interrupted")
@@ -282,53 +223,37 @@ class _Crew:
             stored_sets.mark_archived(database, member.source, member.member_id, stored.id, None)
         return outcome
 
-    def _to_sync(self, endpoint: Endpoint) -> "Sync":
-        from filesync.sync.endpoint import Sync  # noqa: PLC0415  as above
-
-        choice = self._start.choice
-        if choice.max_files is not None:
-            return Sync(endpoint, "trial", max_files=choice.max_files)
-        trigger = "manual" if choice.by_hand else "schedule"
-        return Sync(
-            endpoint,
-            trigger,  # type: ignore[arg-type]
-            full=choice.full or choice.accept_identity,
-            accept_deletions=choice.accept_deletions,
-            accept_identity=choice.accept_identity,
-            run_id=self._start.run_id,
-        )
-
     def _attend(self, threads: Sequence[threading.Thread]) -> None:
         """Watch the threads: show progress, note heartbeats, and once stopped give them a moment to commit."""
-        clock = self._start.clock
+        clock = self._session.clock
         heartbeat = clock.monotonic() + _HEARTBEAT
         grace: float | None = None
         while any(thread.is_alive() for thread in threads):
             for thread in threads:
                 thread.join(_TICK / len(threads))
-            self._start.on_tick(self._all)
+            self._session.watcher.show(self._all)
             if clock.monotonic() >= heartbeat:
                 self._note_progress()
                 heartbeat = clock.monotonic() + _HEARTBEAT
-            if self._start.stop.requested:
+            if self._session.stop.requested:
                 grace = grace if grace is not None else clock.monotonic() + _GRACE
                 if clock.monotonic() >= grace:
                     self._abandon()
                     return
-        self._start.on_tick(self._all)
+        self._session.watcher.show(self._all)
 
     def _note_progress(self) -> None:
         """Write that the syncs live; a database that somebody else holds is for them to say, when they write."""
         for running, attempt in self._under_way():
             try:
-                journal.note_usage(self._database, attempt.run.log_id, attempt.usage(), self._start.clock.now())
+                journal.note_usage(self._database, attempt.run.log_id, attempt.usage(), self._session.clock.now())
             except (StoreError, StoppedError) as exc:
                 running.log.debug("heartbeat_missed", error_message=str(exc))
 
     def _abandon(self) -> None:
         """Close the rows of syncs that hang in a request; what they committed stays, the next start goes on."""
         for running, attempt in self._under_way():
-            journal.close_interrupted(self._database, attempt.run.log_id, self._start.clock.now())
+            journal.close_interrupted(self._database, attempt.run.log_id, self._session.clock.now())
             running.log.warning("sync_ended", status="interrupted", error_type="signal")
 
     def _under_way(self) -> "list[tuple[Running, Attempt]]":
@@ -376,32 +301,44 @@ def _problems_named(database_path: Path) -> Iterator[None]:
         raise LocalFileError(f"{exc.filename}: {exc.strerror}") from exc
 
 
-def exit_code(report: Report) -> int:
-    """Return the exit code of a start."""
-    codes = {_code_of(outcome) for outcome in report.outcomes}
-    codes |= {failure_code(each.error_type) for each in report.expansions if each.error_type}
-    return first_code(codes)
+def idle_until(
+    endpoints: Sequence[Endpoint], sets: Sequence[EndpointSet], database: Database, now: datetime
+) -> datetime:
+    """Return when the first endpoint or set is due, `now` when one is; endpoints without a row are due."""
+    rows = {row.name: row for row in load(database)}
+    answers = stored_sets.load(database) if sets else {}
+    times = [next_due_at(answers.get(each.source), now) for each in sets if each.template.is_active]
+    for each in endpoints:
+        if each.is_active and not each.archived_at:
+            if each.name not in rows:
+                return now
+            decision = decide(each.schedule, rows[each.name].history(), now)
+            times.append(now if decision.due else decision.next_due_at or _NEVER)
+    return min(times, default=_NEVER)
 
 
-def first_code(codes: Collection[int]) -> int:
-    """Return the exit code of several endpoints: the first that applies of 78, 77, 1, 75, 3, 0."""
-    return next((code for code in (78, 77, 1, 75, 3) if code in codes), 0)
+def to_declared(endpoint: Endpoint) -> Declared:
+    """Write an endpoint as the table has it."""
+    return Declared(
+        endpoint.name,
+        endpoint.endpoint_type,
+        endpoint.scope,
+        endpoint.project_id,
+        endpoint.user_id,
+        endpoint.details_text,
+        _schedule_columns(endpoint.schedule),
+        endpoint.is_active,
+        is_member=endpoint.membership is not None,
+        archived_at=endpoint.archived_at,
+        state=endpoint.membership.state if endpoint.membership else {},
+    )
 
 
-def failure_code(error_type: str | None) -> int:
-    """Return the exit code of one failure."""
-    if error_type == ConfigError.error_type:  # of the environment, such as a bundle of authorities that is not there
-        return ConfigError.exit_code
-    if error_type == "login":
-        return 77
-    return 75 if error_type in {*TEMPORARY, TimeLimitError.error_type} else 1
-
-
-def _code_of(outcome: "Outcome") -> int:
-    if outcome.trigger == "trial" and outcome.status == "partial":
-        return 0
-    if outcome.status == "partial":
-        return 3
-    if outcome.status != "failed":
-        return 0
-    return failure_code(outcome.error_type)
+def _schedule_columns(schedule: Schedule) -> dict[str, Any]:
+    match schedule:
+        case IntervalSchedule(every):
+            return {"type": "interval", "interval_minutes": every.total_seconds() / 60}
+        case CronSchedule(expression, timezone):
+            return {"type": "cron", "cron": expression, "timezone": timezone}
+        case _:
+            return {"type": "manual"}
