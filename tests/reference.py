@@ -34,7 +34,8 @@ def _options(name: str) -> Iterator[str]:
             continue
         value = option.metavar or _choices(option) or ("" if option.is_flag else "N")
         names = ", ".join(f"`{each} {value}`" if value else f"`{each}`" for each in option.opts)
-        yield f"- {names}: {option.help}" + _default(option.default)
+        is_form = names in {"`--json`", "`--jsonl`"}  # the page explains them once, for all commands
+        yield f"- {names}" if is_form else f"- {names}: {option.help}" + _default(option.default)
 
 
 def _choices(option: Any) -> str:
