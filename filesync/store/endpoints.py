@@ -192,7 +192,7 @@ def _rewrite(
             _update(connection, old, endpoint, now)
     for row in stored:
         if row.name in names and row.id not in kept:
-            _call_former(connection, row)
+            call_former(connection, row)
 
 
 def _match(declared: Sequence[Declared], stored: Sequence[Stored]) -> dict[str, Stored]:
@@ -223,7 +223,7 @@ def _step_aside(connection: sqlite3.Connection, row: Stored, now: Timestamp, *, 
         )
 
 
-def _call_former(connection: sqlite3.Connection, row: Stored) -> None:
+def call_former(connection: sqlite3.Connection, row: Stored) -> None:
     """Name an endpoint whose name another one has now, by a name that is free."""
     taken = {name for (name,) in connection.execute("SELECT name FROM endpoints")}
     plain = row.name.removesuffix(f" (formerly, {row.id})")
