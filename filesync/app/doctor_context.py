@@ -33,7 +33,7 @@ _BUSY_SECONDS = 5.0
 
 
 @dataclass
-class Patient:
+class DoctorContext:
     """A home as it is, whatever is wrong with it; what cannot be found out is None or empty."""
 
     given: Home
