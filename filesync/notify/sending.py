@@ -61,7 +61,7 @@ def send(desk: Desk, target: Target, letter: Letter) -> None:
 
 def try_once(desk: Desk, target: Target, letter: Letter) -> None:
     """Send one message once, and leave it to itself when it hangs. Raises as `send`, after a stop within a second."""
-    sending = _Sending(desk, target, letter)
+    sending = Sending(desk, target, letter)
     clock = desk.clock
     slack = _SLACK_OF_PROGRAMS if isinstance(target.way, Command) else _SLACK
     until = clock.monotonic() + target.timeout + slack
@@ -78,7 +78,7 @@ def try_once(desk: Desk, target: Target, letter: Letter) -> None:
         raise sending.error
 
 
-class _Sending:
+class Sending:
     """One attempt in a thread of its own: a request cannot be interrupted, only left."""
 
     def __init__(self, desk: Desk, target: Target, letter: Letter) -> None:
