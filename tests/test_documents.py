@@ -20,8 +20,7 @@ from filesync.providers.google_drive import routes as google_routes
 from filesync.scheduling import crontab
 from filesync.scheduling.call import Call
 from filesync.scheduling.commands import Systemctl
-from filesync.scheduling.systemd import Service
-from filesync.scheduling.systemd_timer import SystemdTimer
+from filesync.scheduling.systemd import Service, SystemdTimer
 from filesync.settings import DEFAULTS
 from filesync.store.database import open_for_writing
 from filesync.testing import ProviderConformance
