@@ -1,4 +1,4 @@
-# filesync in a container: docs/deployment.md says how it is run, docs/decisions.md why it is built like this.
+# filesync in a container: docs/how-to/deploy.md says how it is run, docs/contributing/decisions.md why it is built like this.
 # The tag moves with Python's and Debian's fixes: build again, with --pull, to get them. To pin it for good:
 # --build-arg PYTHON=3.13-slim-bookworm@sha256:...
 ARG PYTHON=3.13-slim-bookworm

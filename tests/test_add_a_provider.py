@@ -1,4 +1,4 @@
-"""docs/add-a-provider.md names every statement, and every thing that a ground can do; its example is what it shows."""
+"""docs/contributing/add-a-provider.md names every statement, and every thing that a ground can do; its example is what it shows."""
 
 import ast
 import importlib
@@ -10,7 +10,7 @@ from filesync.providers.base import Known, LooksUp, Provider, ProviderKind, Surr
 from filesync.testing import Ground
 from tests.example_provider import EXAMPLE, ShelfGround, ShelfKind, ShelfProvider
 
-PAGE = (EXAMPLE.parent / "add-a-provider.md").read_text(encoding="utf-8")
+PAGE = (EXAMPLE.parent / "contributing" / "add-a-provider.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.+?)\n```$", PAGE, re.MULTILINE | re.DOTALL)
 
 

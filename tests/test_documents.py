@@ -13,26 +13,33 @@ from cronsim import CronSim
 
 from filesync.auth.autodesk import refusals
 from filesync.auth.google import service_account, user
-from filesync.cli import _command
 from filesync.clock import SystemClock
 from filesync.providers.autodesk import routes as autodesk_routes
 from filesync.providers.google_drive import routes as google_routes
 from filesync.scheduling import crontab
 from filesync.scheduling.call import Call
-from filesync.scheduling.commands import Systemctl
-from filesync.scheduling.systemd import Service, SystemdTimer
-from filesync.settings import DEFAULTS
 from filesync.store.database import open_for_writing
 from filesync.testing import ProviderConformance
+from tests import reference
 from tests.homes import ROOT, Acc
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SETUP = (ROOT / "OAUTH_SETUP.md").read_text(encoding="utf-8")
-COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
-DATABASE = (ROOT / "docs" / "database.md").read_text(encoding="utf-8")
-DEPLOYMENT = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
-CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+REFERENCE = ROOT / "docs" / "reference"
+COMMANDS = (REFERENCE / "commands.md").read_text(encoding="utf-8")
+DATABASE = (REFERENCE / "database.md").read_text(encoding="utf-8")
+RECIPES = [
+    DATABASE,
+    *((ROOT / "docs" / "how-to" / f"{name}.md").read_text("utf-8") for name in ("query", "read-changes")),
+]
+CONFIGURATION = (REFERENCE / "configuration.md").read_text(encoding="utf-8")
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("**/*.md"))]
+DOCUMENTS = [
+    *PAGES,
+    *sorted((ROOT / "benchmarks").glob("*.md")),
+    ROOT / "tests" / "THREATS.md",
+    ROOT / "tests/mutants/RESULTS.md",
+]
 SHIPPED = ["crontab.example", "OAUTH_SETUP.md", "env.example", "config/connector.example.yaml"]
 
 
@@ -55,15 +62,7 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def commands(command: Any, name: str = "filesync") -> Iterator[tuple[str, Any]]:
-    """Walk over every command that can be called."""
-    yield name, command
-    children = getattr(command, "list_commands", None)
-    for child in children(None) if children else ():
-        yield from commands(command.get_command(None, child), f"{name} {child}")
-
-
-ALL_COMMANDS = dict(commands(_command()))
+ALL_COMMANDS = reference.commands()
 GROUPS = {
     "filesync",
     "filesync notify",
@@ -102,31 +101,30 @@ def test_the_readme_says_how_soon_removals_show_and_that_windows_is_not_tested()
     assert "Windows is not tested" in README.partition("\n## ")[0]
 
 
-def test_the_readme_names_every_exit_code_of_the_commands_page() -> None:
-    codes = {number for row in re.findall(r"^\| ([0-9, ]+) \|", COMMANDS, re.MULTILINE) for number in row.split(", ")}
-    assert codes == {"0", "1", "2", "3", "75", "77", "78", "129", "130", "143"}
-    assert codes == {
-        number for row in re.findall(r"^\| ([0-9, ]+) \|", README, re.MULTILINE) for number in row.split(", ")
-    }
+def test_the_prose_stays_short() -> None:
+    assert sum(len(page.read_text(encoding="utf-8").split()) for page in PAGES) <= 30_000
+
+
+def test_a_page_is_reached_from_the_readme_by_one_link() -> None:
+    pages = {str(page.relative_to(ROOT)) for page in PAGES} - {"README.md", "docs/how-to/clean-up-a-key.md"}
+    assert not {page for page in pages if f"]({page}" not in README}
 
 
 # --- commands -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CALLABLE)
-def test_a_commands_every_option_is_in_its_section(name: str) -> None:
-    text = section(COMMANDS, name)
-    options = {
-        option for param in ALL_COMMANDS[name].params if not getattr(param, "hidden", False) for option in param.opts
-    }
-    missing = {option for option in options if option.startswith("--") and f"`{option}" not in text} - {"--help"}
-    assert not missing
+@pytest.mark.parametrize("page", reference.PAGES, ids=lambda page: page.name)
+def test_the_generated_parts_are_what_the_program_says(page: Path) -> None:
+    """Run `python -m tests.reference` to write them anew."""
+    text = page.read_text(encoding="utf-8")
+    assert reference.refreshed(text) == text
 
 
-def test_the_global_options_are_documented() -> None:
-    text = section(COMMANDS, "Global options")
-    options = {option for param in ALL_COMMANDS["filesync"].params for option in param.opts}
-    assert not {option for option in options if f"`{option}" not in text}
+def test_every_command_with_options_has_them_in_its_section() -> None:
+    for name in ["filesync", *CALLABLE]:
+        text = section(COMMANDS, "Global options" if name == "filesync" else name)
+        options = [each for each in ALL_COMMANDS[name].params if each.param_type_name == "option" and not each.hidden]
+        assert (f"<!-- generated: options {name} -->" in text) == bool(options), name
 
 
 def test_no_section_describes_a_command_that_does_not_exist() -> None:
@@ -134,17 +132,9 @@ def test_no_section_describes_a_command_that_does_not_exist() -> None:
     assert described == set(CALLABLE)
 
 
-def test_no_section_describes_an_option_that_does_not_exist() -> None:
-    for name in CALLABLE:
-        known = {
-            option
-            for command in (ALL_COMMANDS[name], ALL_COMMANDS["filesync"])
-            for p in command.params
-            for option in p.opts
-        }
-        rows = re.findall(r"^\| (`-.+?) \|", section(COMMANDS, name).replace("\\|", "/"), re.MULTILINE)
-        written = {option for row in rows for option in re.findall(r"`(--[a-z-]+)", row)}
-        assert written <= known, name
+def test_the_exit_codes_are_listed() -> None:
+    codes = {number for row in re.findall(r"^\| ([0-9, ]+) \|", COMMANDS, re.MULTILINE) for number in row.split(", ")}
+    assert codes == {"0", "1", "2", "3", "75", "77", "78", "129", "130", "143"}
 
 
 @pytest.mark.parametrize(
@@ -174,6 +164,8 @@ def test_every_field_that_a_command_shows_is_in_its_section(acc: Acc, arguments:
     ended = acc.home.run(*arguments.split())
     assert ended.code == 0, ended.err
     text = section(COMMANDS, f"filesync {arguments.partition(' --')[0].removesuffix(' autodesk')}")
+    text += "".join(section(DATABASE, table) for table in ("files", "sync_logs") if f"database.md#{table}" in text)
+    text += CONFIGURATION if "configuration.md#endpoints" in text else ""
     shown = set(ended.out.strip().split(",")) if "--csv" in arguments else set(fields(json.loads(ended.out)))
     assert len(shown) > 3
     assert not {name for name in shown - {"schema"} if f"`{name}`" not in text}
@@ -219,21 +211,13 @@ def test_the_documented_schema_version_is_the_programs(connection: Any) -> None:
     assert f"`_sqlite_migrations` counts the schema's version, {version} for now" in DATABASE
 
 
-@pytest.mark.parametrize("statement", re.findall(r"```sql\n(.+?)```", DATABASE, re.DOTALL))
-def test_the_sql_of_the_database_page_runs(connection: Any, statement: str) -> None:
+@pytest.mark.parametrize("statement", re.findall(r"```sql\n(.+?)```", "".join(RECIPES), re.DOTALL))
+def test_the_sql_of_the_pages_runs(connection: Any, statement: str) -> None:
     for each in filter(str.strip, statement.split(";")):
         connection.execute(each).fetchall()
 
 
 # --- settings -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", DEFAULTS)
-def test_every_variable_is_in_the_example_and_on_the_settings_page(name: str) -> None:
-    assert f"\n{name}=" in (ROOT / "env.example").read_text(encoding="utf-8")
-    row = re.search(rf"^\| `{name}` \| (.*?) \|", CONFIGURATION, re.MULTILINE)
-    assert row
-    assert DEFAULTS[name] in row[1]
 
 
 def test_every_key_of_the_file_is_on_the_settings_page() -> None:
@@ -269,7 +253,7 @@ def texts(node: ast.AST) -> list[str]:
 
 def quoted() -> set[str]:
     """Give what the first cells of the list of messages quote, cut where a message has values."""
-    rows = re.findall(r"^\| (`.+?) \|", section(SETUP, "Messages"), re.MULTILINE)
+    rows = re.findall(r"^\| ((?:… with )?`.+?) \|", section(SETUP, "Messages"), re.MULTILINE)
     spans = [span for row in rows for span in re.findall(r"`([^`]+)`", row)]
     return {piece.strip(" :;,()") for span in spans for piece in span.split("…")} - {""}
 
@@ -325,20 +309,12 @@ def test_the_crontab_line_is_one_that_cron_takes() -> None:
     assert Path(program).is_absolute()
     assert arguments == ["--home", "/srv/filesync", "sync"]
     assert not re.search(r"(?<!\\)%", command)
-    assert lines[0] in README
 
 
-def test_the_crontab_line_and_the_units_of_the_documents_are_what_schedule_show_prints() -> None:
-    home = Path("/srv/filesync")
-    call = Call(("/opt/filesync/.venv/bin/filesync",), home)
-    line = crontab.line(call, 5)
+def test_the_crontab_line_of_the_documents_is_what_schedule_show_prints() -> None:
+    line = crontab.line(Call(("/opt/filesync/.venv/bin/filesync",), Path("/srv/filesync")), 5)
     assert (ROOT / "crontab.example").read_text(encoding="utf-8").splitlines()[-1] == line
-    assert f"\n{line}\n" in section(DEPLOYMENT, "cron")
-    service = Service("filesync", [home / name for name in ("data", "logs", "tokens")], [Path(call.program[0])])
-    manager = Systemctl({}, of_user=False)
-    for folder, kind in (("/etc/systemd/system", service), ("~/.config/systemd/user", None)):
-        text = SystemdTimer(call, 5, Path(folder), manager, kind).text()
-        assert f"```ini\n{text}```" in DEPLOYMENT
+    assert f"\n{line}\n" in (ROOT / "docs" / "how-to" / "deploy.md").read_text(encoding="utf-8")
 
 
 def test_every_test_that_a_page_names_exists() -> None:

@@ -288,10 +288,10 @@ def test_metrics_have_base_units_and_say_what_they_are(facts: Facts) -> None:
 
 
 def test_every_metric_and_every_field_is_documented(facts: Facts) -> None:
-    page = (ROOT / "docs" / "health.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
     names = {s.name for family in read_text(to_text(facts).decode()) for s in family.samples}
     running = {"filesync_endpoint_running_since_timestamp_seconds", "filesync_endpoint_running_files_seen"}
-    assert set(re.findall(r"`(filesync_[a-z_]+)`", page.partition("```yaml")[0])) == names | running
+    assert set(re.findall(r"`(filesync_[a-z_]+)`", page)) == names | running
     status = to_status(facts)
     fields = {*status, *status["database"], *status["scheduler"], *status["config"], *to_health(facts)}
     assert not {name for name in fields if f"`{name}`" not in page}

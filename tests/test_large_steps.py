@@ -192,7 +192,7 @@ print(json.dumps({"rounds": rounds, "longest_seconds": round(longest, 3)}))
 
 @pytest.mark.soak
 def test_a_million_files_are_renamed_refiltered_and_deleted_under_kills(tmp_path: Path) -> None:
-    """Print what it took: the figures stand in docs/performance.md."""
+    """Print what it took: the figures stand in benchmarks/RESULTS.md."""
     files = int(os.environ.get("FILESYNC_SOAK_FILES", "1000000"))
     large, chance = Large(tmp_path, files), Random(1)
     figures = {"listed": large.sync_killed_at_random(chance)}

@@ -371,7 +371,7 @@ def test_a_look_up_that_finds_nothing_is_an_answer_not_a_failure(acc: Acc) -> No
 
 
 def test_every_event_is_on_the_page_about_logs() -> None:
-    page = (ROOT / "docs" / "logs.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "log.md").read_text(encoding="utf-8")
     source = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "filesync").rglob("*.py")))
     call = r"log\.(?:debug|info|warning|error|write)\([^\"()]*(?:\([^\"()]*\))?[^\"()]*\"(\w+)\""
     events = set(re.findall(call, source))

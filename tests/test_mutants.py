@@ -7,7 +7,7 @@ import pytest
 from tests.homes import ROOT
 from tests.mutants.breaks import BREAKS, Break
 
-PAGE = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "tests" / "mutants" / "RESULTS.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("each", BREAKS, ids=lambda each: each.name)

@@ -618,7 +618,7 @@ def test_every_field_of_a_message_and_of_the_commands_is_documented(drive: Drive
         start(drive)
     drive.service.faults.clear()
     start(drive)
-    page = (ROOT / "docs" / "notifications.md").read_text()
+    page = (ROOT / "docs" / "reference" / "messages.md").read_text()
     inner = [
         row for each in receiver.received for row in (each.document.get("sync"), *each.document.get("changes", ()))
     ]
@@ -626,9 +626,9 @@ def test_every_field_of_a_message_and_of_the_commands_is_documented(drive: Drive
     names = {name for row in rows for name in row}
     assert len(names) > 40
     assert not {name for name in names if f"`{name}`" not in page}
-    commands = (ROOT / "docs" / "commands.md").read_text()
+    commands = (ROOT / "docs" / "reference" / "commands.md").read_text()
     for command in ("test", "status"):
-        text = commands.partition(f"## filesync notify {command}")[2].partition("\n## ")[0]
+        text = commands.partition(f"### filesync notify {command}")[2].partition("\n### ")[0]
         shown = json.loads(drive.home.run("notify", command, "--json").out)["targets"][0]
         assert not {name for name in shown if f"`{name}`" not in text}
 
