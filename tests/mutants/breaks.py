@@ -743,17 +743,9 @@ BREAKS = (
         "idle-beside-the-dead",
         "the row of a sync whose process died is closed by the next start",
         _QUICK,
-        "if not all(map(world.is_running, idle.running(database))):",
+        "if not all(map(home.is_running, idle.running(database))):",
         "if False:",
         "test_quick_start.py",
-    ),
-    Break(
-        "an-address-of-our-own",
-        "Drive is asked at the addresses that Google's own client writes",
-        "filesync/providers/google_drive/api.py",
-        "quote(file_id, safe='')",
-        "quote(file_id)",
-        "test_provider_google_drive_addresses.py",
     ),
     # --- 10. What Drive says of one thing, and how ---------------------------------------------------------------
     Break(
