@@ -79,7 +79,7 @@ def describe(
     """
     left = {(row["endpoint_type"], row["name"]): row for row in rows}
     statuses = [_declared(each, _of_the_living(_taken_from(left, each), running), now) for each in endpoints]
-    return [*statuses, *(_undeclared(row) for row in left.values())]
+    return [*statuses, *(_undeclared(row) for row in left.values() if row["scope"] is not None)]  # None: forgotten
 
 
 def describe_set(declared: EndpointSet, error: tuple[str, str] | None, next_due_at: datetime, now: datetime) -> Status:

@@ -19,7 +19,7 @@ from filesync.locks import FileLock, check_private, room_beside, write_file
 from filesync.log_file import append
 from filesync.scheduling.call import Call
 from filesync.scheduling.commands import Systemctl
-from filesync.scheduling.systemd_timer import SystemdTimer
+from filesync.scheduling.systemd import SystemdTimer
 from filesync.simulators.clock import SimulatedClock
 from filesync.store.database import open_for_writing
 from tests.homes import Drive, Ended, Home

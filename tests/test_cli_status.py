@@ -1,5 +1,6 @@
 """status: the word that each endpoint gets, what --check says of it, and what fits the terminal."""
 
+import contextlib
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -260,3 +261,41 @@ def _wait_for(home: CliHome, limit: str) -> None:
     )
     connection.commit()
     connection.close()
+
+
+def test_an_endpoint_that_left_the_configuration_can_be_forgotten(home: CliHome) -> None:
+    home.configure({"name": "P"}, {"name": "Q"})
+    home.show("P", file("a.pdf"), file("b.pdf"))
+    home.show("Q")
+    home.sync()
+    assert "is in " in home.run("endpoints", "forget", "P", "--yes").err
+    home.configure({"name": "Q", "endpoint_details": {"project_id": "b.00000001-1111-4111-8111-111111111111"}})
+    asked = home.run("endpoints", "forget", "P")
+    assert (asked.code, "2 files would be recorded as deleted; to do so, add --yes" in asked.err) == (2, True)
+    assert [each["name"] for each in home.run("status", "--json").document["endpoints"]] == ["Q", "P"]
+    assert home.run("endpoints", "forget", "P", "--yes").err == "P: forgotten; 2 files recorded as deleted\n"
+    assert [each["name"] for each in home.run("status", "--json").document["endpoints"]] == ["Q"]
+    seen = home.run("changes", "--since", "0", "--jsonl").lines
+    assert [(each["endpoint"], each["kind"], each["cause"]) for each in seen[2:]] == [
+        ("P (formerly, 1)", "deleted", "config"),
+        ("P (formerly, 1)", "deleted", "config"),
+    ]
+    home.configure({"name": "P"})  # it is a new one, with a first listing of its own
+    home.sync()
+    assert len(home.run("files", "--jsonl").lines) == 2
+
+
+def test_what_was_forgotten_goes_when_retention_lets_all_its_rows_go(home: CliHome) -> None:
+    home.configure({"name": "P"}, {"name": "Q"})
+    home.show("P", file("a.pdf"))
+    home.show("Q")
+    home.sync()
+    others = {"name": "Q", "endpoint_details": {"project_id": "b.00000001-1111-4111-8111-111111111111"}}
+    short = {"changes": {"keep_for": "2d"}, "deleted_files": {"keep_for": "2d"}}
+    home.configure(others, retention=short)
+    assert home.run("endpoints", "forget", "P", "--yes").code == 0
+    home.clock.advance(500 * 86_400)
+    assert home.run("prune").code == 0
+    assert home.run("prune").code == 0
+    with contextlib.closing(sqlite3.connect(home.database)) as database:
+        assert database.execute("SELECT name FROM endpoints").fetchall() == [("Q",)]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from filesync.doctor import database, disks, scheduler, services
+from filesync.doctor import database, disks, reported, scheduler
 from filesync.doctor.findings import CHECKS, Finding, Level
 from filesync.scheduling import crontab, systemd
 from filesync.scheduling.call import LENGTHS
@@ -190,7 +190,7 @@ def test_a_login_that_is_missing_is_said_once(patient: Patient) -> None:
 
 def test_an_answer_that_was_long_on_its_way_does_not_make_the_clock_wrong() -> None:
     apart = {"google": [timedelta(minutes=5), timedelta(seconds=2), timedelta(minutes=3)]}
-    (found,) = services.check_clock(apart)
+    (found,) = reported.check_clock(apart)
     assert isinstance(found, Finding)
     assert found.level is Level.OK
 

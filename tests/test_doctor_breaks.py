@@ -22,7 +22,7 @@ from filesync.errors import StoreError
 from filesync.locks import FileLock
 from filesync.scheduling.call import Call
 from filesync.scheduling.commands import Systemctl
-from filesync.scheduling.systemd_timer import SystemdTimer
+from filesync.scheduling.systemd import SystemdTimer
 from filesync.simulators.clock import SimulatedClock
 from filesync.store.database import open_for_writing
 from tests.homes import READER, ROOT

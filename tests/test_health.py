@@ -23,11 +23,10 @@ from filesync.cli.health import _Look
 from filesync.clock import Clock, SystemClock
 from filesync.errors import ResponseError
 from filesync.health import server as bounds
-from filesync.health.facts import Facts, to_health, to_status
+from filesync.health.facts import CachedSnapshot, Facts, to_health, to_status
 from filesync.health.metrics import to_openmetrics, to_text
 from filesync.health.page import POLICY, to_page
 from filesync.health.server import Server, place_of
-from filesync.health.window import Window
 from filesync.health.wsgi import Gate, Rules
 from filesync.model import RemoteFolder
 from filesync.simulators.clock import SimulatedClock
@@ -61,7 +60,7 @@ def answering(
     """Serve from this process; gives the visitor, and what the server reports."""
     reported: list[str] = []
     listener = place_of("127.0.0.1", 0).listen()
-    server = Server(listener, Gate(Window(look, clock or SystemClock()), rules or Rules()), reported.append)
+    server = Server(listener, Gate(CachedSnapshot(look, clock or SystemClock()), rules or Rules()), reported.append)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

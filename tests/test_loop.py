@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from filesync.scheduling.children import Children
-from filesync.scheduling.loop import Job, Loop, next_beat
+from filesync.scheduling.loop import Children, Job, Loop, next_beat
 from filesync.signals import Inbox, arriving
 from filesync.simulators.clock import SimulatedClock
 from tests.homes import ROOT, Acc

@@ -1,6 +1,7 @@
 """Whole processes: killed, stopped, overlapping, started by cron, and given bad input."""
 
 import os
+import pty
 import signal
 import sqlite3
 import subprocess
@@ -142,6 +143,29 @@ def test_a_signal_commits_and_ends_in_the_middle(acc: Acc, number: int, code: in
     assert acc.home.cli("sync", "--all", "--full").code == 0
     _, went_on, whole = acc.home.query("SELECT api_requests FROM sync_logs ORDER BY id")
     assert went_on["api_requests"] < whole["api_requests"]  # it did not begin again
+
+
+TAKE_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+def test_a_terminal_that_is_closed_stops_a_sync_as_a_signal_does(acc: Acc) -> None:
+    acc.service.latency = 0.05
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-c", TAKE_TERMINAL, sys.executable, "-m", "filesync", "sync"]
+    environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "TERM": "xterm"} | acc.home.environ
+    process = subprocess.Popen(
+        words, env=environ, cwd="/", stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    wait_until(lambda: acc.service.count() >= 8)
+    os.close(ours)
+    assert process.wait(60) == 129
+    log = acc.home.query("SELECT status, error_type, api_requests FROM sync_logs")
+    assert [(row["status"], row["error_type"], row["api_requests"] > 0) for row in log] == [
+        ("interrupted", "signal", True)
+    ]
 
 
 def test_a_signal_during_a_request_that_hangs_ends(acc: Acc) -> None:

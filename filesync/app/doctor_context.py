@@ -20,7 +20,7 @@ from filesync.locks import holders
 from filesync.logs import nowhere
 from filesync.schedule import ManualSchedule
 from filesync.scheduling.call import Timer
-from filesync.scheduling.systemd_timer import SystemdTimer
+from filesync.scheduling.systemd import SystemdTimer
 from filesync.settings import KEY_FILES, Settings, inspect_settings
 from filesync.store import examination, migrations
 from filesync.store.database import Database, open_as_it_is
@@ -33,7 +33,7 @@ _BUSY_SECONDS = 5.0
 
 
 @dataclass
-class Patient:
+class DoctorContext:
     """A home as it is, whatever is wrong with it; what cannot be found out is None or empty."""
 
     given: Home

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from filesync.app.doctor_context import Patient, may_be_there
+from filesync.app.doctor_context import DoctorContext, may_be_there
 from filesync.app.endpoint_check import Proof, proofs
 from filesync.app.endpoint_names import check_names
 from filesync.app.endpoint_status import endpoint_statuses
@@ -20,13 +20,11 @@ from filesync.doctor import (
     database,
     disks,
     leftovers,
-    logins,
     network,
-    notify,
     paths,
+    reported,
     scheduler,
     secrets,
-    services,
     syncs,
 )
 from filesync.doctor.findings import CHECKS, Finding, Skipped, fail
@@ -62,11 +60,11 @@ def examine(home: Home, wanted: Wanted) -> Iterator[Result]:
 
     Raises UsageError for an unknown name, ConfigError where there is no home to look at.
     """
-    _, patient = home.path, Patient(home)
-    if patient.config and not patient.config.sets:  # who is in a set its service tells
-        check_names(wanted.endpoints, [each.name for each in patient.config.endpoints])
+    _, context = home.path, DoctorContext(home)
+    if context.config and not context.config.sets:  # who is in a set its service tells
+        check_names(wanted.endpoints, [each.name for each in context.config.endpoints])
     for area, checks in CHECKS.items():
-        yield from _kept_going(area, checks[0], _AREAS[area](patient, wanted))
+        yield from _kept_going(area, checks[0], _AREAS[area](context, wanted))
 
 
 def _kept_going(area: str, check: str, results: Iterator[Result]) -> Iterator[Result]:
@@ -82,126 +80,126 @@ def _kept_going(area: str, check: str, results: Iterator[Result]) -> Iterator[Re
         yield fail(area, check, detail, "let the user who runs filesync read it, then: filesync doctor")
 
 
-def _program(_: Patient, __: Wanted) -> Iterator[Result]:
+def _program(_: DoctorContext, __: Wanted) -> Iterator[Result]:
     yield database.check_sqlite()
 
 
-def _configuration(patient: Patient, _: Wanted) -> Iterator[Result]:
-    settings, config = patient.settings, patient.config
-    yield configuration.check_variables(patient.mistakes, settings.home / ".env")
-    yield configuration.check_file(config, patient.config_error, patient.given.config_path)
+def _configuration(context: DoctorContext, _: Wanted) -> Iterator[Result]:
+    settings, config = context.settings, context.config
+    yield configuration.check_variables(context.mistakes, settings.home / ".env")
+    yield configuration.check_file(config, context.config_error, context.given.config_path)
     if config is None:
         yield from (Skipped("configuration", each, _NO_CONFIG) for each in ("remarks", "logins"))
         return
     yield from configuration.check_remarks(config.notices)
-    yield from configuration.check_logins([*missing_logins(patient.quiet_home)], patient.login_problems)
+    yield from configuration.check_logins([*missing_logins(context.quiet_home)], context.login_problems)
 
 
-def _paths(patient: Patient, _: Wanted) -> Iterator[Result]:
-    home, config = patient.home, patient.given.config_path
-    places = paths.Places(home, config, patient.database, patient.locks, home / LOG_FILE, patient.tokens)
-    yield from paths.check_places(places, patient.runner)
+def _paths(context: DoctorContext, _: Wanted) -> Iterator[Result]:
+    home, config = context.home, context.given.config_path
+    places = paths.Places(home, config, context.database, context.locks, home / LOG_FILE, context.tokens)
+    yield from paths.check_places(places, context.runner)
     yield from disks.check_kind([places.database.parent, places.tokens])
     yield from disks.check_room([places.log.parent, places.tokens], places.database)
 
 
-def _secrets(patient: Patient, _: Wanted) -> Iterator[Result]:
-    held = [name for name, value in patient.written.items() if is_secret(name) and value]
-    yield secrets.check_env(patient.env, held)
-    yield from secrets.check_keys(patient.key_files(), patient.home)
-    yield from secrets.check_tokens(patient.tokens, patient.runner)
-    held_in = secrets.inventory_files(patient.home, patient.database)
-    yield secrets.check_inventory(held_in, patient.database, patient.settings.file_mode)
-    yield from _leftovers(patient)
+def _secrets(context: DoctorContext, _: Wanted) -> Iterator[Result]:
+    held = [name for name, value in context.written.items() if is_secret(name) and value]
+    yield secrets.check_env(context.env, held)
+    yield from secrets.check_keys(context.key_files(), context.home)
+    yield from secrets.check_tokens(context.tokens, context.runner)
+    held_in = secrets.inventory_files(context.home, context.database)
+    yield secrets.check_inventory(held_in, context.database, context.settings.file_mode)
+    yield from _leftovers(context)
 
 
-def _leftovers(patient: Patient) -> Iterator[Result]:
+def _leftovers(context: DoctorContext) -> Iterator[Result]:
     """Look for keys that were written down, in rows and then in files; what else the database has is said later."""
-    clock, rows = patient.given.clock, []
-    with contextlib.suppress(StoreError), damage_named(patient.database), patient.reading() as found:
+    clock, rows = context.given.clock, []
+    with contextlib.suppress(StoreError), damage_named(context.database), context.reading() as found:
         rows = [*leftovers.check_rows(found, clock)] if found else []
     yield from rows
-    logs, are_clean = (patient.home / LOG_FILE).parent, leftovers.is_clean(rows)
-    yield from leftovers.check_files(logs, patient.database, clock, rows_are_clean=are_clean)
+    logs, are_clean = (context.home / LOG_FILE).parent, leftovers.is_clean(rows)
+    yield from leftovers.check_files(logs, context.database, clock, rows_are_clean=are_clean)
 
 
-def _database(patient: Patient, _: Wanted) -> Iterator[Result]:
-    yield from database.check_database(patient.database, patient.given.clock)
+def _database(context: DoctorContext, _: Wanted) -> Iterator[Result]:
+    yield from database.check_database(context.database, context.given.clock)
 
 
-def _logins(patient: Patient, _: Wanted) -> Iterator[Result]:
+def _logins(context: DoctorContext, _: Wanted) -> Iterator[Result]:
     try:
-        states = patient.logins
+        states = context.logins
     except ConfigError:  # connector.yaml is no file that can be read, as was said above
         yield Skipped("logins", "login", _NO_CONFIG)
         return
-    yield from logins.check_logins([logins.Known(state.to_row(), state.log_in) for state in states])
+    yield from reported.check_logins([reported.Known(state.to_row(), state.log_in) for state in states])
 
 
-def _scheduler(patient: Patient, _: Wanted) -> Iterator[Result]:
-    timers, starts, owner = patient.timers, patient.starts, patient.runner
+def _scheduler(context: DoctorContext, _: Wanted) -> Iterator[Result]:
+    timers, starts, owner = context.timers, context.starts, context.runner
     if owner.is_us or timers:
         yield from scheduler.check_installed(timers, starts)
     else:
         yield Skipped("scheduler", "installed", f"only {owner.name} can see the crontab of {owner.name}")
     for each in timers:  # root starts no program that may be another user's
-        yield scheduler.check_program(each, patient.home, may_start=owner.is_us)
-    missing = only_here(patient.given.environ, patient.written, [*DEFAULTS])
-    yield scheduler.check_variables(timers, missing, patient.env)
+        yield scheduler.check_program(each, context.home, may_start=owner.is_us)
+    missing = only_here(context.given.environ, context.written, [*DEFAULTS])
+    yield scheduler.check_variables(timers, missing, context.env)
     yield from scheduler.check_starts(timers, starts)
 
 
-def _syncs(patient: Patient, _: Wanted) -> Iterator[Result]:
-    now, running = patient.given.clock.now(), patient.running
-    with patient.reading() as found:
+def _syncs(context: DoctorContext, _: Wanted) -> Iterator[Result]:
+    now, running = context.given.clock.now(), context.running
+    with context.reading() as found:
         if found is None:
             yield from (Skipped("syncs", each, "there is no database to look at") for each in CHECKS["syncs"])
             return
         waiting, odd = examination.waiting_removals(found), examination.odd_entries(found)
         left_out, withheld = examination.left_out(found), examination.all_withheld(found)
-    if patient.config is None:
+    if context.config is None:
         yield Skipped("syncs", "endpoints", _NO_CONFIG)
     else:
-        yield from syncs.check_endpoints(endpoint_statuses(patient.quiet_home), left_out)
-    yield syncs.check_dead(patient.open_syncs, running)
-    yield from syncs.check_locks(patient.held, patient.open_syncs, running, now)
+        yield from syncs.check_endpoints(endpoint_statuses(context.quiet_home), left_out)
+    yield syncs.check_dead(context.open_syncs, running)
+    yield from syncs.check_locks(context.held, context.open_syncs, running, now)
     yield from syncs.check_removals(waiting, running, now)
     yield from syncs.check_filters(withheld)
     yield from syncs.check_odd(odd)
 
 
-def _notify(patient: Patient, _: Wanted) -> Iterator[Result]:
-    with patient.reading() as found:
-        is_readable = found is not None or not may_be_there(patient.database)
-    if patient.config is None or not is_readable:
-        yield Skipped("notify", "target", _NO_CONFIG if patient.config is None else "there is no database to look at")
+def _notify(context: DoctorContext, _: Wanted) -> Iterator[Result]:
+    with context.reading() as found:
+        is_readable = found is not None or not may_be_there(context.database)
+    if context.config is None or not is_readable:
+        yield Skipped("notify", "target", _NO_CONFIG if context.config is None else "there is no database to look at")
         return
-    yield from notify.check_targets([*target_rows(patient.quiet_home)])
+    yield from reported.check_targets([*target_rows(context.quiet_home)])
 
 
-def _network(patient: Patient, wanted: Wanted) -> Iterator[Result]:
-    environ = patient.given.environ
-    yield from network.check_proxies(environ, patient.written, offline=wanted.offline)
-    yield from network.check_authorities(environ, patient.written)
+def _network(context: DoctorContext, wanted: Wanted) -> Iterator[Result]:
+    environ = context.given.environ
+    yield from network.check_proxies(environ, context.written, offline=wanted.offline)
+    yield from network.check_authorities(environ, context.written)
 
 
-def _services(patient: Patient, wanted: Wanted) -> Iterator[Result]:
-    config, reason = patient.config, _reason_to_ask_nobody(patient, wanted)
+def _services(context: DoctorContext, wanted: Wanted) -> Iterator[Result]:
+    config, reason = context.config, _reason_to_ask_nobody(context, wanted)
     if config is None or reason:
         yield from (Skipped("services", each, reason or _NO_CONFIG) for each in CHECKS["services"])
         return
-    home, times = patient.quiet_home, _Times(patient.quiet_home, config)
+    home, times = context.quiet_home, _Times(context.quiet_home, config)
     opened = Opener(config, home.clock, home.random, home.redactor, nowhere(), times.note)
     for proof in proofs(home, wanted.endpoints, _MAX_FILES, opened=opened, of_each_set=_OF_EACH_SET):
-        yield _reached(proof, patient.login_problems)
-    yield from services.check_clock(times.apart)
+        yield _reached(proof, context.login_problems)
+    yield from reported.check_clock(times.apart)
 
 
-def _reason_to_ask_nobody(patient: Patient, wanted: Wanted) -> str:
+def _reason_to_ask_nobody(context: DoctorContext, wanted: Wanted) -> str:
     if wanted.offline:
         return "offline: nobody is asked"
-    if not patient.runner.is_us:
-        return f"what root asks would leave files that {patient.runner.name} cannot use"
+    if not context.runner.is_us:
+        return f"what root asks would leave files that {context.runner.name} cannot use"
     return ""
 
 
@@ -210,7 +208,7 @@ def _reached(proof: Proof, login_problems: Sequence[str]) -> Result:
     if failed and failed.name == "login" and any(problem in failed.detail for problem in login_problems):
         return Skipped("services", "reach", f"{proof.endpoint}: its login is not there", proof.endpoint)
     said = (failed or proof.steps[-1]).detail
-    return services.check_reach(services.Reached(proof.endpoint, failed.name if failed else "", said, proof.exit_code))
+    return reported.check_reach(reported.Reached(proof.endpoint, failed.name if failed else "", said, proof.exit_code))
 
 
 class _Times:
@@ -231,7 +229,7 @@ class _Times:
             self.apart[service].append(self._now() - attempt.answered_at)
 
 
-_AREAS: Mapping[str, Callable[[Patient, Wanted], Iterator[Result]]] = {
+_AREAS: Mapping[str, Callable[[DoctorContext, Wanted], Iterator[Result]]] = {
     "program": _program,
     "configuration": _configuration,
     "paths": _paths,

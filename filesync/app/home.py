@@ -11,7 +11,7 @@ from random import Random  # noqa: TID251  the type of what is handed in
 from typing import TYPE_CHECKING, Any, Protocol
 
 from filesync.clock import Clock
-from filesync.errors import ConfigError, NotOwnerError, StoreError
+from filesync.errors import ConfigError, NotOwnerError, StoreError, UsageError
 from filesync.key_material import forms_of, is_key_material, passwords_of
 from filesync.logs import Level, Log
 from filesync.ownership import Exposure, as_user, exposure, user_name
@@ -231,6 +231,17 @@ class Home:
                 return queries.identities(database)
         except StoreError:  # of an older version, say; `sync` says what about it
             return []
+
+    @contextlib.contextmanager
+    def locked(self, endpoint_id: int) -> Iterator[None]:
+        """Keep every sync of that endpoint away. Raises UsageError while one runs."""
+        lock = Locks(self.database_path, slots=1).endpoint(endpoint_id)
+        if not lock.acquire(blocking=False):
+            raise UsageError("a sync of it is running: wait until it has ended")
+        try:
+            yield
+        finally:
+            lock.release()
 
     def wake(self, endpoints: "Iterable[Endpoint]") -> None:
         """Let these endpoints run at the next start, where they waited for a login, and sets be asked for that did."""

@@ -1,8 +1,7 @@
 """Who is told about this start, and when: pings as it begins, everything else once its syncs have ended."""
 
 import socket
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from filesync.notify.messages import Letter
     from filesync.notify.sending import Desk
     from filesync.notify.stale_watch import Watch
-    from filesync.status import Status
     from filesync.store.database import Database
     from filesync.store.notices import Note
     from filesync.sync.choice import Choice
@@ -157,7 +155,9 @@ class Notifier:
             sets = [each for each in home.config.sets if each.name in asked and each.source in answered]
             yield from watch.sets([(each, answered[each.source]) for each in sets])
         if Event.STALE in wanted:
-            yield from watch.stale(_statuses(home, database, endpoints), endpoints)
+            from filesync.app.endpoint_status import endpoint_statuses  # noqa: PLC0415  as above
+
+            yield from watch.stale(endpoint_statuses(home), endpoints)
         if Event.LOGIN_EXPIRING in wanted and report.outcomes:
             yield from _login_notes(home, watch, endpoints)
 
@@ -193,8 +193,8 @@ class Notifier:
             while ping.is_under_way() and not stop.requested:
                 ping.thread.join(_GLANCE)
             self.abandoned = self.abandoned or ping.thread.is_alive()
-            if ping.silence:
-                self._silent[ping.key] = self._home.redactor.scrub(ping.silence)
+            if silence := ping.silence():
+                self._silent[ping.key] = self._home.redactor.scrub(silence)
 
     def _complain(self, result: "Result") -> None:
         for failure in result.failures:
@@ -205,45 +205,41 @@ class Notifier:
 
 
 class _StartPing:
-    """One ping that says that a start began, in a thread of its own: it holds up no sync."""
+    """One ping that reports the beginning of a start, in a thread of its own: it holds up no sync."""
 
     def __init__(self, home: Home, given: "Desk", target: Target, key: str, letter: "Letter") -> None:
+        from filesync.notify.sending import begin  # noqa: PLC0415  as above
+
         self.key = key
-        self._clock = home.clock
-        self._log = home.log
-        self._until = home.clock.monotonic() + target.timeout
+        self._home = home
         self._target = target
-        self._no_answer: str | None = None
-        self.thread = threading.Thread(target=self._send, args=(given, letter), name=f"ping {target.name}", daemon=True)
-        self.thread.start()
+        self._until = home.clock.monotonic() + target.timeout
+        self._sending = begin(given, target, letter)
+        self.thread = self._sending.thread
 
     def is_under_way(self) -> bool:
-        return self.thread.is_alive() and self._clock.monotonic() < self._until
+        return self.thread.is_alive() and self._home.clock.monotonic() < self._until
 
-    @property
     def silence(self) -> str | None:
         """Say that the switch took all its time; None when it answered, or refused at once."""
-        return "no answer in time" if self.thread.is_alive() else self._no_answer
-
-    def _send(self, given: "Desk", letter: "Letter") -> None:
-        from filesync.notify.sending import send  # noqa: PLC0415  as above
-
+        if not self._sending.is_over():
+            return "no answer in time"
         try:
-            send(given, self._target, letter)
-        except NoAnswerError as error:
-            self._no_answer = str(error)
-            self._log.debug("notification_failed", target=self._target.name, error_message=str(error))
+            self._sending.result()
         except DeliveryError as error:
-            self._log.debug("notification_failed", target=self._target.name, error_message=str(error))
+            self._home.log.debug("notification_failed", target=self._target.name, error_message=str(error))
+            return str(error) if isinstance(error, NoAnswerError) else None
+        return None
 
 
 def _login_notes(home: Home, watch: "Watch", endpoints: "Sequence[Endpoint]") -> "Iterator[Note]":
     """Tell global targets of every login that ends soon, and an endpoint's own of the one that it uses."""
     from filesync.app.keep_alive import has_logins  # noqa: PLC0415  as above
+    from filesync.app.logins import login_warnings  # noqa: PLC0415  as above
     from filesync.config.file import service_of  # noqa: PLC0415  as above
     from filesync.store.notices import NO_ENDPOINT  # noqa: PLC0415  as above
 
-    warnings, ids = _login_warnings(home) if has_logins(home) else {}, endpoint_ids(home)
+    warnings, ids = login_warnings(home) if has_logins(home) else {}, endpoint_ids(home)
     for target in home.config.notify:
         yield from watch.logins(target, NO_ENDPOINT, [*warnings.values()])
     for each in endpoints:
@@ -251,18 +247,3 @@ def _login_notes(home: Home, watch: "Watch", endpoints: "Sequence[Endpoint]") ->
         for target in each.notify if each.name in ids else ():
             if target.own:
                 yield from watch.logins(target, ids[each.name], [own] if own else [])
-
-
-def _login_warnings(home: Home) -> Mapping[tuple[str | None, str], str]:
-    from filesync.app.logins import login_warnings  # noqa: PLC0415  only a person's login can end
-
-    return login_warnings(home)
-
-
-def _statuses(home: Home, database: "Database", endpoints: "Sequence[Endpoint]") -> "Sequence[Status]":
-    from filesync.status import describe  # noqa: PLC0415  as above
-    from filesync.store import queries  # noqa: PLC0415  as above
-
-    rows = queries.statuses(database)
-    ids = (row["endpoint_id"] for row in rows if row["running_since"] is not None)
-    return describe(endpoints, rows, frozenset(id_ for id_ in ids if home.is_running(id_)), home.clock.now())

@@ -11,9 +11,8 @@ from filesync.errors import ConfigError, SchedulerError
 from filesync.ownership import user_name
 from filesync.scheduling.call import Call, Timer
 from filesync.scheduling.commands import Crontab, Systemctl
-from filesync.scheduling.cron_timer import CronTimer
-from filesync.scheduling.systemd import Service
-from filesync.scheduling.systemd_timer import SystemdTimer
+from filesync.scheduling.crontab import CronTimer
+from filesync.scheduling.systemd import Service, SystemdTimer
 from filesync.settings import DEFAULTS, Settings
 from filesync.tilde import expanded
 

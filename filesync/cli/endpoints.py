@@ -12,6 +12,7 @@ from filesync.cli.output.rows import Form, View, choose, show
 from filesync.cli.output.table import Column, cut_rows
 from filesync.config import Endpoint, EndpointSet
 from filesync.durations import format_duration
+from filesync.errors import UsageError
 from filesync.selection import Bound, Selection
 from filesync.status import schedule_in_words, schedule_to_json, type_in_words
 
@@ -66,6 +67,33 @@ def check(
         if row["ok"] is False:
             terminal.complain(f"{row['endpoint']}: {row['step']}: {row['detail']}")
     raise typer.Exit(first_code({proof.exit_code for proof in proven}))
+
+
+@app.command("forget")
+def forget(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `filesync status` shows it.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without it, only say what would be done.")] = False,
+) -> None:
+    """Forget an endpoint that is no longer in connector.yaml.
+
+    Its files are recorded as deleted (out of scope), in the change feed too; `status` no longer shows it. The rows go
+    by `retention`, as those of every deleted file. Declared again, it is a new endpoint.
+
+    \b
+    Example:
+      filesync endpoints forget "Project 0001" --yes
+    """  # noqa: D301  \b is Typer's mark
+    from filesync.app import endpoint_forget  # noqa: PLC0415  listing the endpoints needs no SQLite
+
+    home, terminal = home_and_terminal(ctx)
+    leaving = endpoint_forget.find_leaving(home, name)
+    files = f"{leaving.files:,} {'file' if leaving.files == 1 else 'files'}"
+    if not yes:
+        raise UsageError(f"{name}: {files} would be recorded as deleted; to do so, add --yes")
+    endpoint_forget.forget(home, leaving)
+    terminal.note(f"{name}: forgotten; {files} recorded as deleted")
 
 
 def _rows(home: "Home") -> "Iterator[Mapping[str, Any]]":

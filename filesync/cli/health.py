@@ -44,8 +44,8 @@ def serve_health(
 
     With FILESYNC_HEALTH_TOKEN every request needs it: as bearer token, or in a browser as the password of any user.
     """
+    from filesync.health.facts import CachedSnapshot  # noqa: PLC0415
     from filesync.health.server import Server, place_of  # noqa: PLC0415
-    from filesync.health.window import Window  # noqa: PLC0415
     from filesync.health.wsgi import Gate  # noqa: PLC0415  `metrics` needs no server
 
     home, terminal = home_and_terminal(ctx)
@@ -53,7 +53,7 @@ def serve_health(
     place = place_of(host, port)
     rules = _rules(place, (host, *(allow_host or ())), token, allow_anonymous=allow_anonymous)
     listener = place.listen()
-    server = Server(listener, Gate(Window(_Look(home), home.clock), rules), terminal.complain)
+    server = Server(listener, Gate(CachedSnapshot(_Look(home), home.clock), rules), terminal.complain)
     with stopping(server.stop) as caught:
         terminal.note(f"serving {_address(listener)}")
         server.run()

@@ -11,8 +11,7 @@ import typer  # noqa: TID251  the command layer
 from filesync.app.home import Home
 from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.errors import UsageError
-from filesync.scheduling.children import Children
-from filesync.scheduling.loop import Job, Loop
+from filesync.scheduling.loop import Children, Job, Loop
 from filesync.signals import STOPPERS, arriving
 
 

@@ -17,8 +17,7 @@ from filesync.cli.terminal import home_and_terminal
 from filesync.errors import ConfigError, SchedulerError, StoreError, UsageError
 from filesync.scheduling.call import Timer, check_length
 from filesync.scheduling.commands import try_out
-from filesync.scheduling.systemd import Service
-from filesync.scheduling.systemd_timer import SystemdTimer
+from filesync.scheduling.systemd import Service, SystemdTimer
 from filesync.settings import DEFAULTS
 from filesync.variables import read_variables
 

@@ -1,12 +1,13 @@
-"""What is true at one moment: everything that the answers of the health server are made of."""
+"""What is true at one moment, kept for a second: everything that the answers of the health server are made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Lock
 from typing import Any
 
 from filesync import __version__
-from filesync.clock import to_timestamp
+from filesync.clock import Clock, to_timestamp
 from filesync.status import ALARMS
 from filesync.store.overview import Overview
 
@@ -72,3 +73,33 @@ def to_status(facts: Facts) -> Row:
         "config": {"valid": facts.config_problem is None, "error": facts.config_problem},
         "endpoints": [*facts.endpoints],
     }
+
+
+_FRESH_SECONDS = 1.0
+
+
+class CachedSnapshot:
+    """One for the server. Whoever comes while somebody looks waits for that look, so only one is ever under way."""
+
+    def __init__(self, look: Callable[[], Facts], clock: Clock) -> None:
+        self._look = look
+        self._clock = clock
+        self._lock = Lock()
+        self._seen: Facts | None = None
+        self._seen_at = 0.0
+        self._bodies: dict[Callable[[Facts], bytes], bytes] = {}
+
+    def show(self, render: Callable[[Facts], bytes]) -> tuple[Facts, bytes]:
+        """Give facts no older than a second, and what `render` made of them."""
+        with self._lock:
+            facts = self._facts()
+            if render not in self._bodies:
+                self._bodies[render] = render(facts)
+            return facts, self._bodies[render]
+
+    def _facts(self) -> Facts:
+        if self._seen is None or self._clock.monotonic() - self._seen_at > _FRESH_SECONDS:
+            self._seen = self._look()
+            self._seen_at = self._clock.monotonic()  # a look that took long is fresh all the same
+            self._bodies = {}
+        return self._seen

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from filesync.health.facts import Facts, to_health, to_status
+from filesync.health.facts import CachedSnapshot, Facts, to_health, to_status
 from filesync.health.metrics import to_openmetrics, to_text
 from filesync.health.page import POLICY, to_page
-from filesync.health.window import Window
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _HOST = re.compile(r"(?:\[(?P<six>[0-9a-f:.]{2,45})\]|(?P<name>[^\s:/?#@\[\]]{1,255}?)\.?)(?::\d{1,5})?")
@@ -71,7 +70,7 @@ class _Answer:
 class Gate:
     """The application."""
 
-    def __init__(self, window: Window, rules: Rules) -> None:
+    def __init__(self, window: CachedSnapshot, rules: Rules) -> None:
         self._window = window
         self._rules = rules
 

@@ -60,9 +60,14 @@ def send(desk: Desk, target: Target, letter: Letter) -> None:
             post(Post(address, content, kind, target.timeout, allow_http), desk.environ, desk.clock.now())
 
 
+def begin(desk: Desk, target: Target, letter: Letter) -> BackgroundTask[None]:
+    """Begin one attempt in a thread of its own: a request cannot be interrupted, only left."""
+    return BackgroundTask(partial(send, desk, target, letter), f"notify {target.name}")
+
+
 def try_once(desk: Desk, target: Target, letter: Letter) -> None:
     """Send one message once, and leave it to itself when it hangs. Raises as `send`, after a stop within a second."""
-    sending = BackgroundTask(partial(send, desk, target, letter), f"notify {target.name}")
+    sending = begin(desk, target, letter)
     clock = desk.clock
     slack = _SLACK_OF_PROGRAMS if isinstance(target.way, Command) else _SLACK
     until = clock.monotonic() + target.timeout + slack

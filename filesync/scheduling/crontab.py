@@ -1,12 +1,17 @@
-"""Cron: our line of a crontab, and a table with it or without it; every other byte stays as it was."""
+"""Cron: our line of a crontab, a table with it or without it, and the crontab of the user who runs this.
+
+Every byte of a table that is not ours stays as it was.
+"""
 
 import os
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from filesync.scheduling.call import Call
+from filesync.scheduling.commands import Crontab
 
 _SPECIAL = re.compile(r"([%\\'])")
 
@@ -77,3 +82,35 @@ def _is_ours(each: bytes, home: Path) -> bool:
 
 def _bare(each: bytes) -> bytes:
     return each.rstrip(b"\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class CronTimer:
+    """A Timer made of one line."""
+
+    call: Call
+    every: int
+    table: Crontab
+
+    kind = "cron"
+
+    def text(self) -> str:
+        return f"{line(self.call, self.every)}\n"
+
+    def installed(self) -> str | None:
+        lines = installed(self.table.read(), self.call.home)
+        return "".join(f"{line}\n" for line in lines) or None
+
+    def install(self) -> bool:
+        before = self.table.read()
+        return self._write(before, with_line(before, self.call.home, self.text().rstrip("\n")))
+
+    def uninstall(self) -> bool:
+        before = self.table.read()
+        return self._write(before, without(before, self.call.home))
+
+    def _write(self, before: bytes, after: bytes) -> bool:
+        if before == after:
+            return False
+        self.table.write(after)
+        return True

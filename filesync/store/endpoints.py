@@ -217,7 +217,7 @@ def _rewrite(database: Database, declared: Sequence[Declared], stored: Sequence[
             _update(database, old, endpoint, now)
     for row in stored:
         if row.name in names and row.id not in kept:
-            endpoints.update(row.id, {"name": _former_name(database, row)})
+            endpoints.update(row.id, {"name": former_name(database, row)})
 
 
 def _match(declared: Sequence[Declared], stored: Sequence[Stored]) -> dict[str, Stored]:
@@ -237,7 +237,7 @@ def _match(declared: Sequence[Declared], stored: Sequence[Stored]) -> dict[str, 
     return found
 
 
-def _former_name(database: Database, row: Stored) -> str:
+def former_name(database: Database, row: Stored) -> str:
     """Give an endpoint whose name another one has now a name that is free."""
     taken = {each["name"] for each in database.table("endpoints").rows_where(select="name")}
     plain = row.name.removesuffix(f" (formerly, {row.id})")

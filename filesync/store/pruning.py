@@ -25,6 +25,7 @@ from filesync.store.expiry import (
     old_logs,
     slowest_reader,
 )
+from filesync.store.forgetting import FORGOTTEN_SCOPE
 
 EVERY = timedelta(days=1)  # between two times that old rows are looked for unasked
 _BATCH = 500  # rows of one transaction
@@ -107,6 +108,7 @@ def prune(
     with database.reading() as connection:
         going = array("q", folders.ids(connection))
     crew.drop("folders", folders.delete, going, folders.values)
+    crew.drop_forgotten()
     crew.forget("set_members", _MEMBERS, now)
     crew.forget("set_sources", _SOURCES, now)
     crew.forget("notify_told", _TOLD, now)
@@ -154,6 +156,16 @@ class _Pruning:
                 self.gone[table] += connection.execute(statement, {**(values or {}), "ids": batch}).rowcount
             self.goes_on = self._go_on()
 
+    def drop_forgotten(self) -> None:
+        """Drop the forgotten endpoints of which no row is left that a reader could ask for."""
+        if not self.goes_on:
+            return
+        with self._database.transaction() as connection:
+            ids = [row[0] for row in connection.execute(_FORGOTTEN_ENDPOINTS, (FORGOTTEN_SCOPE,))]
+            for table, key in _OF_AN_ENDPOINT:
+                sql = f"DELETE FROM {table} WHERE {key} = ?"  # noqa: S608  our own words
+                connection.executemany(sql, [(id_,) for id_ in ids])
+
     def forget(self, table: str, condition: str, now: datetime) -> None:
         """Drop what nobody asked for or was told since so long that it is forgotten."""
         gone = _BATCH
@@ -173,6 +185,17 @@ class _Pruning:
                 self._database.table("retention").update(1, {"pruned_at": now})
 
 
+_FORGOTTEN_ENDPOINTS = """
+    SELECT endpoint_id FROM sync_state AS s WHERE scope = ?
+    AND NOT EXISTS (SELECT 1 FROM files WHERE endpoint_id = s.endpoint_id)
+    AND NOT EXISTS (SELECT 1 FROM folders WHERE endpoint_id = s.endpoint_id)
+    AND NOT EXISTS (SELECT 1 FROM changes WHERE endpoint_id = s.endpoint_id)
+    AND NOT EXISTS (SELECT 1 FROM sync_logs WHERE endpoint_id = s.endpoint_id)
+"""
+_OF_AN_ENDPOINT = (  # children first
+    *((table, "endpoint_id") for table in ("sync_totals", "notifications", "notify_told", "sync_state")),
+    ("endpoints", "id"),
+)
 _DROP_LOGS = """
     DELETE FROM sync_logs WHERE id IN (SELECT value FROM json_each(:ids)) AND status <> 'running'
     AND NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.sync_log_id = sync_logs.id)

@@ -1,12 +1,58 @@
-"""The services: whether each endpoint can be read, and how far this machine's clock is from theirs."""
+"""What other commands report of logins, targets and endpoints, as findings; and what the services' clocks say."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from filesync.auth.skew import SKEW, in_words
-from filesync.doctor.findings import Finding, Skipped, fail, ok, warn
+from filesync.doctor.findings import Finding, Skipped, counted, fail, ok, warn
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One login: `row` as `filesync auth … status --json` shows it, and the command that renews it ('': a key does)."""
+
+    row: Mapping[str, Any]
+    log_in: str = ""
+
+
+def check_logins(logins: Sequence[Known]) -> Iterator[Finding]:
+    """Look at every login that an endpoint could use."""
+    for each in logins:
+        yield _login(each)
+
+
+def _login(login: Known) -> Finding:
+    row = login.row
+    service, named = row["service"].capitalize(), f" ({row['credentials']})" if row["credentials"] else ""
+    subject = f"{row['service']}{named}"
+    fix = login.log_in or f"put it right as OAUTH_SETUP.md says, then: filesync auth {row['service']} status"
+    if row["state"] == "login_needed":
+        return fail("logins", "login", f"{service}{named}: {row['detail']}", fix, subject)
+    if row["state"] == "expiring":
+        return warn("logins", "login", f"{service}{named}: {row['detail']}", fix, subject)
+    who = row["user"] or row["client"] or "somebody"
+    left = "" if row["days_left"] is None else f", {row['days_left']} days left when nobody uses it"
+    return ok("logins", "login", f"{service}{named}: {who}, {row['flow']}{left}", subject)
+
+
+def check_targets(rows: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Look at how the last delivery to each target went; rows are as in `filesync notify status --json`."""
+    bad = [_failing(row) for row in rows if row["failures_in_a_row"]]
+    yield from bad
+    if len(bad) < len(rows) or not rows:
+        said = "nobody is told" if not rows else f"{counted(len(rows) - len(bad), 'target')} without a failed delivery"
+        yield ok("notify", "target", said)
+
+
+def _failing(row: Mapping[str, Any]) -> Finding:
+    name, waiting = row["target"], row["waiting"]
+    times = counted(row["failures_in_a_row"], "delivery").replace("deliverys", "deliveries")
+    detail = f"{name}: {times} failed in a row, {counted(waiting, 'message')} waiting: {row['last_error']}"
+    return warn("notify", "target", detail, f"filesync notify test {name}", name)
+
 
 _TOO_FAR = timedelta(minutes=2)  # the shortest life of what a service account signs
 _PARTLY = 3  # exit codes of a sync

@@ -1,0 +1,42 @@
+"""Forgetting endpoints that left connector.yaml: what may be forgotten, and that nothing reads it meanwhile."""
+
+import os
+import socket
+from dataclasses import dataclass
+
+from filesync.app.endpoint_names import check_names
+from filesync.app.home import Home
+from filesync.clock import to_timestamp
+from filesync.errors import UsageError
+from filesync.store import forgetting, queries
+from filesync.store.journal import Beginning
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """An endpoint that can be forgotten, and its live files."""
+
+    id: int
+    name: str
+    files: int
+
+
+def find_leaving(home: Home, name: str) -> Leaving:
+    """Find an endpoint of that name which only the database knows. Raises UsageError for any other."""
+    declared = {each.name for each in home.endpoints()} | {each.name for each in home.config.sets}
+    if name in declared:
+        raise UsageError(f"{name}: is in {home.config_path}, or in a set there; take it out of it first")
+    with home.reading() as database:
+        known = {each.name: each for each in queries.endpoints(database)}
+        check_names([name], list(known))
+        return Leaving(known[name].id, name, forgetting.count_files(database, known[name].id))
+
+
+def forget(home: Home, leaving: Leaving) -> int:
+    """Record its live files as deleted, and hide it; return how many files that were."""
+    began = to_timestamp(home.clock.now())
+    beginning = Beginning(leaving.id, "incremental", "manual", began, socket.gethostname(), os.getpid())
+    with home.writing() as database, home.locked(leaving.id):
+        files = forgetting.forget(database, beginning, home.clock.now)
+    home.log.info("endpoint_forgotten", endpoint=leaving.name, files_removed=files)
+    return files
