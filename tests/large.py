@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filesync.clock import Stop, SystemClock, Timestamp
+from filesync.clock import Stop, SystemClock
 from filesync.model import (
     Batch,
     Candidate,
@@ -35,6 +35,7 @@ from filesync.signals import stopping
 from filesync.store import database
 from filesync.sync.choice import Choice
 from filesync.sync.start import Start, sync_due
+from filesync.timestamps import Timestamp
 from tests.cli_home import CliHome
 
 PER_FOLDER = 100

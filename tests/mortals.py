@@ -36,7 +36,7 @@ _LOADED = (
     "filesync.config.kept",
     "filesync.config.loading",
     "filesync.notify.delivery",
-    "filesync.providers.autodesk.opening",
+    "filesync.providers.autodesk.service",
     "filesync.providers.google_drive.opening",
     "filesync.sync.endpoint",
     "filesync.sync.opening",

@@ -15,11 +15,11 @@ PACKAGE = ROOT / "filesync"
 FOUNDATION = {
     *(
         "filesync",
-        "ages",
         "arenas",
         "background",
         "clock",
         "durations",
+        "timestamps",
         "errors",
         "globs",
         "identity",
@@ -29,7 +29,6 @@ FOUNDATION = {
         "retention",
         "schedule",
         "selection",
-        "tilde",
     ),
     *(
         "settings",
@@ -46,7 +45,6 @@ FOUNDATION = {
         "loop",
         "alerts",
         "addresses",
-        "tls",
     ),
 }
 MAY_IMPORT = {
@@ -54,7 +52,8 @@ MAY_IMPORT = {
     "filesync": set(),  # the package itself knows its version, and nothing else
     "errors": set(),
     "clock": {"errors"},
-    "model": {"clock", "errors"},
+    "timestamps": set(),
+    "model": {"timestamps", "errors"},
     "http": FOUNDATION,
     "auth": FOUNDATION | {"http"},
     "providers": FOUNDATION | {"http", "auth"},
@@ -63,10 +62,10 @@ MAY_IMPORT = {
     "sync": FOUNDATION | {"http", "providers", "store", "config"},
     "status": FOUNDATION | {"config", "store"},
     "health": FOUNDATION | {"config", "store", "status"},
-    "notify": FOUNDATION | {"store", "config", "status"},
+    "notify": FOUNDATION | {"http", "store", "config", "status"},
     "timers": FOUNDATION,
-    "doctor": FOUNDATION | {"auth", "config", "store", "status", "timers"},
-    "simulators": {"clock", "errors"},
+    "doctor": FOUNDATION | {"http", "auth", "config", "store", "status", "timers"},
+    "simulators": {"clock", "errors", "timestamps"},
     "testing": FOUNDATION | {"http", "providers", "store", "config", "sync", "simulators"},
     "cli": FOUNDATION
     | {"http", "auth", "providers", "store", "config", "sync", "status", "health", "simulators", "timers", "notify"}

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from filesync.alerts import Command, Event, Ping, Webhook
-from filesync.clock import Timestamp
 from filesync.config import Config, ConfigMistakes, load_config
 from filesync.config.kept import Keeper
 from filesync.model import KnownMember, Member
 from filesync.settings import load_settings
+from filesync.timestamps import Timestamp
 from tests.homes import ROOT, Home
 from tests.test_config_kinds import CODE
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from filesync.clock import to_timestamp
 from filesync.doctor import database, disks
 from filesync.doctor.finding import CHECKS
 from filesync.errors import StoreError
@@ -25,6 +24,7 @@ from filesync.store.database import open_for_writing
 from filesync.timers.call import Call
 from filesync.timers.commands import Systemctl
 from filesync.timers.systemd_timer import SystemdTimer
+from filesync.timestamps import to_timestamp
 from tests.homes import READER, ROOT
 from tests.patients import Check, Patient, Seen, copy_of, healthy
 

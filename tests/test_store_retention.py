@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from filesync.clock import Timestamp
 from filesync.store import migrations, positions
 from filesync.store.database import open_for_writing
 from filesync.store.migrations import CURRENT
+from filesync.timestamps import Timestamp
 
 NOW = Timestamp("2026-01-01T00:00:00.000Z")
 

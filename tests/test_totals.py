@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from filesync.clock import Timestamp
 from filesync.store import migrations
 from filesync.store.database import open_for_writing
+from filesync.timestamps import Timestamp
 from tests.homes import Acc
 
 NOW = Timestamp("2026-01-01T00:00:00.000Z")

@@ -6,17 +6,17 @@ from typing import Annotated
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.cli.moments import minute
 from filesync.cli.options import AsJson
 from filesync.cli.output import Row, View, choose, show
 from filesync.cli.table import Column
 from filesync.cli.world import World
-from filesync.clock import to_timestamp
+from filesync.durations import minute
 from filesync.errors import UsageError
 from filesync.store import lineage, positions
 from filesync.store.database import Database
 from filesync.store.lineage import Place
 from filesync.store.positions import Span
+from filesync.timestamps import to_timestamp
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -13,8 +13,8 @@ from filesync.cli.options import AsJson, EndpointNames
 from filesync.cli.output import show_document
 from filesync.cli.text import harmless
 from filesync.cli.world import World
-from filesync.clock import to_timestamp
 from filesync.doctor.finding import CHECKS, Finding, Level, Skipped, counted, exit_code, named
+from filesync.timestamps import to_timestamp
 
 _MOODS = {Level.OK: "\x1b[32m", Level.WARN: "\x1b[33m", Level.FAIL: "\x1b[1;31m"}
 _PLAIN = "\x1b[0m"

@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.ages import length
 from filesync.cli.choice import chosen_endpoints, chosen_ids
 from filesync.cli.consuming import begin, finish
-from filesync.cli.moments import minute, parse_moment
 from filesync.cli.options import AsCsv, AsJson, AsJsonLines, EndpointNames, Limit
 from filesync.cli.output import Form, Row, View, choose, show
 from filesync.cli.table import Column
 from filesync.cli.world import World
+from filesync.durations import length, minute, parse_moment
 from filesync.errors import UsageError
 from filesync.globs import Glob, check_glob
 from filesync.store import lineage, queries

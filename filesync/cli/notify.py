@@ -13,10 +13,11 @@ from filesync.cli.options import AsJson
 from filesync.cli.output import View, choose, show
 from filesync.cli.table import Column
 from filesync.cli.world import World
-from filesync.clock import Stop, to_timestamp
+from filesync.clock import Stop
 from filesync.errors import DeliveryError, StoppedError, UsageError
 from filesync.sanitize import did_you_mean
 from filesync.signals import stopping
+from filesync.timestamps import to_timestamp
 
 if TYPE_CHECKING:
     from filesync.alerts import Target

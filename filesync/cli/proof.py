@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filesync.clock import Clock, Stop, to_timestamp
+from filesync.clock import Clock, Stop
 from filesync.config import Endpoint, EndpointSet
 from filesync.errors import FilesyncError
 from filesync.http.counters import Counters
@@ -19,6 +19,7 @@ from filesync.sync.choice import Choice
 from filesync.sync.endpoint import OpenProvider
 from filesync.sync.opening import Opener
 from filesync.sync.start import Start, exit_code, failure_code, sync_due
+from filesync.timestamps import to_timestamp
 
 _MOST_BATCHES = 50  # a project of empty folders must come to an end as well
 _NAMED = 5

@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.ages import ago
-from filesync.cli.moments import minute
 from filesync.cli.options import AsJson
 from filesync.cli.output import show_document
 from filesync.cli.timers import WRITTEN, Timers, owner_of
 from filesync.cli.world import World
 from filesync.doctor.scheduler import only_here
+from filesync.durations import ago, minute
 from filesync.errors import ConfigError, SchedulerError, StoreError, UsageError
 from filesync.settings import DEFAULTS
 from filesync.timers.call import Timer, check_length

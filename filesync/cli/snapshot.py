@@ -8,9 +8,9 @@ import typer  # noqa: TID251  the command layer
 from filesync.cli.options import AsJson
 from filesync.cli.output import Form, choose, show_document
 from filesync.cli.world import World
+from filesync.settings import expanded
 from filesync.store import snapshots
 from filesync.store.succession import Succession
-from filesync.tilde import expanded
 
 
 def snapshot(

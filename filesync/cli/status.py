@@ -6,15 +6,14 @@ from typing import Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.ages import ago, length, until
 from filesync.cli.choice import check_names
 from filesync.cli.idle import has_logins
-from filesync.cli.moments import minute
 from filesync.cli.options import AsJson, EndpointNames
 from filesync.cli.output import Form, View, choose, show
 from filesync.cli.table import Column
 from filesync.cli.world import World
 from filesync.config.file import service_of
+from filesync.durations import ago, length, minute, until
 from filesync.schedule import ManualSchedule
 from filesync.status import Status, describe, describe_set, schedule_in_words, type_in_words
 from filesync.store import queries

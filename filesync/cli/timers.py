@@ -9,8 +9,7 @@ from pathlib import Path
 from filesync.cli.world import World
 from filesync.errors import ConfigError, SchedulerError
 from filesync.ownership import user_name
-from filesync.settings import DEFAULTS, Settings
-from filesync.tilde import expanded
+from filesync.settings import DEFAULTS, Settings, expanded
 from filesync.timers.call import Call, Timer
 from filesync.timers.commands import Crontab, Systemctl
 from filesync.timers.cron_timer import CronTimer

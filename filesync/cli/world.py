@@ -17,10 +17,19 @@ from filesync.key_material import forms_of, is_key_material, passwords_of, witho
 from filesync.logs import Level, Log
 from filesync.ownership import Exposure, as_user, exposure, user_name
 from filesync.redaction import REDACTED, Redactor
-from filesync.settings import CONFIG_FILE, LOG_FILE, Settings, checked, exposed_parts, find_home, named_home, to_path
+from filesync.settings import (
+    CONFIG_FILE,
+    LOG_FILE,
+    Settings,
+    checked,
+    expanded,
+    exposed_parts,
+    find_home,
+    named_home,
+    to_path,
+)
 from filesync.streams import output_problems
 from filesync.sync.slots import Locks
-from filesync.tilde import expanded
 from filesync.variables import PATHS, read_variables, secrets_by_look
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from filesync.clock import Timestamp
 from filesync.schedule import Schedule
 from filesync.selection import Selection
+from filesync.timestamps import Timestamp
 
 if TYPE_CHECKING:
     from filesync.alerts import Target

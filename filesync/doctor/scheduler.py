@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from filesync.ages import ago
-from filesync.clock import from_timestamp
 from filesync.doctor.finding import Finding, Skipped, fail, ok, warn
+from filesync.durations import ago
 from filesync.errors import SchedulerError
 from filesync.timers import crontab, systemd
 from filesync.timers.call import LENGTHS
 from filesync.timers.commands import try_out
+from filesync.timestamps import from_timestamp
 
 _SLOTS = 3  # that may pass without a start
 _LONGEST_SLOT = timedelta(days=8)  # of an endpoint that is read once a week

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from filesync import __version__
-from filesync.clock import to_timestamp
 from filesync.status import ALARMS
 from filesync.store.overview import Overview
+from filesync.timestamps import to_timestamp
 
 Row = Mapping[str, Any]
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from filesync.clock import Timestamp
 from filesync.model import (
     Batch,
     Changed,
@@ -32,6 +31,7 @@ from filesync.store.recall import Recall
 from filesync.store.removals import Removals
 from filesync.store.sighting import Sighting
 from filesync.store.tree import BY_ITSELF, WITH_ALL, Folder, Placing, Tree
+from filesync.timestamps import Timestamp
 
 _AT_ONCE = 5_000  # ids
 # A file or folder `f` hangs in a folder that this sync reads by itself, which tells better what is missing from it.

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from filesync.clock import Timestamp, to_timestamp
 from filesync.store.database import Database
+from filesync.timestamps import Timestamp, to_timestamp
 
 if TYPE_CHECKING:
     from filesync.store.ledger import Tally

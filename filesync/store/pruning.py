@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from filesync.clock import Timestamp, known_time, to_timestamp
 from filesync.retention import Keep, Retention
 from filesync.store.database import Database
+from filesync.timestamps import Timestamp, known_time, to_timestamp
 
 EVERY = timedelta(days=1)  # between two times that old rows are looked for unasked
 _BATCH = 500  # rows of one transaction

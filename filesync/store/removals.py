@@ -8,12 +8,12 @@ import json
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Iterable, Sequence
 
-from filesync.clock import Timestamp
 from filesync.model import Candidate, Gone
 from filesync.store.ledger import Ledger, Turn, load_states
 from filesync.store.sighting import Sighting
 from filesync.store.states import gone
 from filesync.store.tree import Tree
+from filesync.timestamps import Timestamp
 
 # Below vanished folders so many are asked about: each less than a minute's worth of requests.
 _MOST_FOLDERS_BELOW = 200

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from filesync.clock import Timestamp
+from filesync.timestamps import Timestamp
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filesync.arenas import use_one_arena
-from filesync.clock import Clock, Stop, to_timestamp
+from filesync.clock import Clock, Stop
 from filesync.config import Endpoint, EndpointSet
 from filesync.errors import FilesyncError, LocalFileError, StoppedError, StoreError, TimeLimitError
 from filesync.logs import Log, nowhere
@@ -20,6 +20,7 @@ from filesync.store.upgrading import OnUpgrade
 from filesync.sync.choice import Choice
 from filesync.sync.declaring import to_declared
 from filesync.sync.slots import Locks
+from filesync.timestamps import to_timestamp
 
 if TYPE_CHECKING:
     from filesync.locks import FileLock
