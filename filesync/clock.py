@@ -1,22 +1,18 @@
 """Time: the only door to now, to waiting, and to being told to stop waiting."""
 
-import re
 import threading
 import time
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
-from typing import NewType, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from filesync.errors import StoppedError, TimeLimitError
 
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # stands for a time that is damaged and must be some time
-Timestamp = NewType("Timestamp", str)  # UTC, YYYY-MM-DDTHH:MM:SS.mmmZ: text order is time order
 Thing = TypeVar("Thing")
 
 # Only the main thread handles signals, and one that comes just before it falls asleep does not wake it (where the C
 # library goes on waiting after a signal, none does). So it never sleeps for long.
 TURN = 0.5  # seconds
-_USUAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d\.\d{3,}Z", re.ASCII)  # of either service
 
 
 class Clock(Protocol):
@@ -129,29 +125,3 @@ def take(queue: SimpleQueue[Thing]) -> Thing:
             return queue.get(timeout=TURN)
         except Empty:
             continue
-
-
-def to_timestamp(moment: datetime) -> Timestamp:
-    """Write an aware time the way the database stores it. Raises OverflowError beyond the years 1 to 9999 of UTC."""
-    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-    text = utc.isoformat(timespec="milliseconds")  # strftime would write the year 999 with three digits
-    return Timestamp(f"{text.removesuffix('+00:00')}Z")
-
-
-def as_timestamp(text: str, moment: datetime) -> Timestamp:
-    """Write the time that was read from this text as `to_timestamp` does: what services send is cut, not built anew."""
-    return Timestamp(f"{text[:23]}Z") if _USUAL_TIME.fullmatch(text) else to_timestamp(moment)
-
-
-def from_timestamp(text: str) -> datetime:
-    """Read back what `to_timestamp` wrote."""
-    return datetime.fromisoformat(text)
-
-
-def known_time(text: str | None) -> datetime | None:
-    """Read a stored time; None for none, and for one that somebody else's program damaged."""
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None

@@ -8,9 +8,9 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from filesync.clock import to_timestamp
 from filesync.log_file import append
 from filesync.sanitize import escape_json
+from filesync.timestamps import to_timestamp
 
 LARGEST = 10_000_000  # bytes of one file
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, overload
 
-from filesync.clock import Timestamp
 from filesync.errors import FilesyncError
+from filesync.timestamps import Timestamp
 
 State = Mapping[str, Any]  # a provider's own memory between syncs: JSON, opaque to everyone else
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from filesync.clock import Timestamp, to_timestamp
+from filesync.timestamps import Timestamp, to_timestamp
 
 if TYPE_CHECKING:
     from filesync.globs import Glob

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
-from filesync.errors import ConfigError
+from filesync.errors import ConfigError, FilesyncError, UsageError
 from filesync.key_material import has_password, is_key_material, is_no_path, quotable
 from filesync.ownership import Exposure, exposure
-from filesync.tilde import expanded
 from filesync.variables import PATHS, Variables, read_variables
 
 CONFIG_FILE = "config/connector.yaml"
@@ -286,3 +285,17 @@ def _one_of(text: str, allowed: tuple[str, ...]) -> str:
     if text.strip() in allowed:
         return text.strip()
     raise ValueError(f"found {quotable(text, 40)}, one of {', '.join(allowed)} is needed")
+
+
+def expanded(path: str, what: str, error: type[FilesyncError] = UsageError) -> Path:
+    """Put a home folder in the place of a leading ~ or ~user; `what` names the path where it cannot be told.
+
+    Raises `error`: there is no such user, or, for ~ alone, neither HOME nor an entry of this user in passwd.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as exc:
+        first = Path(path).parts[0]
+        why = "HOME is not set, and this user has no entry in passwd" if first == "~" else "there is no such user"
+        mend = f"{'set HOME, or ' if first == '~' else ''}write the whole path"
+        raise error(f"{what} {path!r}: cannot tell where {first} is: {why}; {mend}") from exc

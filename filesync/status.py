@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from filesync.clock import LONG_AGO, known_time, to_timestamp
 from filesync.config.endpoint import Endpoint, EndpointSet
 from filesync.schedule import CronSchedule, Decision, History, IntervalSchedule, ManualSchedule, Schedule, decide
+from filesync.timestamps import LONG_AGO, known_time, to_timestamp
 
 Row = Mapping[str, Any]
 

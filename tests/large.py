@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filesync.clock import Stop, SystemClock, Timestamp
+from filesync.clock import Stop, SystemClock
 from filesync.model import (
     Batch,
     Candidate,
@@ -36,6 +36,7 @@ from filesync.store import database
 from filesync.sync.choice import Choice
 from filesync.sync.session import SyncSession
 from filesync.sync.workers import sync_due
+from filesync.timestamps import Timestamp
 from tests.cli_home import CliHome
 
 PER_FOLDER = 100

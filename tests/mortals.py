@@ -35,7 +35,7 @@ _LOADED = (
     "filesync.app.auto_prune",
     "filesync.config.loading",
     "filesync.notify.delivery",
-    "filesync.providers.autodesk.opening",
+    "filesync.providers.autodesk.service",
     "filesync.providers.google_drive.opening",
     "filesync.sync.endpoint",
     "filesync.sync.opening",

@@ -15,11 +15,11 @@ PACKAGE = ROOT / "filesync"
 FOUNDATION = {
     *(
         "filesync",
-        "ages",
         "arenas",
         "background",
         "clock",
         "durations",
+        "timestamps",
         "errors",
         "globs",
         "identity",
@@ -29,7 +29,6 @@ FOUNDATION = {
         "retention",
         "schedule",
         "selection",
-        "tilde",
     ),
     *(
         "settings",
@@ -44,7 +43,6 @@ FOUNDATION = {
         "key_material",
         "alerts",
         "addresses",
-        "tls",
     ),
 }
 BELOW_APP = {
@@ -55,7 +53,8 @@ MAY_IMPORT = {
     "filesync": set(),  # the package itself knows its version, and nothing else
     "errors": set(),
     "clock": {"errors"},
-    "model": {"clock", "errors"},
+    "timestamps": set(),
+    "model": {"timestamps", "errors"},
     "http": FOUNDATION,
     "auth": FOUNDATION | {"http"},
     "providers": FOUNDATION | {"http", "auth"},
@@ -64,10 +63,10 @@ MAY_IMPORT = {
     "sync": FOUNDATION | {"http", "providers", "store", "config"},
     "status": FOUNDATION | {"config", "store"},
     "health": FOUNDATION | {"config", "store", "status"},
-    "notify": FOUNDATION | {"store", "config", "status"},
+    "notify": FOUNDATION | {"http", "store", "config", "status"},
     "scheduling": FOUNDATION,
-    "doctor": FOUNDATION | {"auth", "config", "store", "status", "scheduling"},
-    "simulators": {"clock", "errors"},
+    "doctor": FOUNDATION | {"http", "auth", "config", "store", "status", "scheduling"},
+    "simulators": {"clock", "errors", "timestamps"},
     "testing": FOUNDATION | {"http", "providers", "store", "config", "sync", "simulators"},
     "app": FOUNDATION | BELOW_APP,
     "cli": FOUNDATION | BELOW_APP | {"app", "simulators"},

@@ -11,7 +11,6 @@ from unittest import SkipTest
 
 import pytest
 
-from filesync.clock import Timestamp
 from filesync.errors import FilesyncError
 from filesync.model import (
     Batch,
@@ -29,6 +28,7 @@ from filesync.model import (
 )
 from filesync.providers.base import Known, Provider, Surroundings
 from filesync.testing import Ground, ProviderConformance, Unsupported
+from filesync.timestamps import Timestamp
 from tests.example_provider import ShelfGround, ShelfKind, ShelfProvider
 
 Break = Callable[[ShelfProvider, Iterator[Batch], Known], Iterator[Batch]]

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from filesync.clock import to_timestamp
 from filesync.doctor import database, disks
 from filesync.doctor.findings import CHECKS
 from filesync.errors import StoreError
@@ -25,6 +24,7 @@ from filesync.scheduling.commands import Systemctl
 from filesync.scheduling.systemd import SystemdTimer
 from filesync.simulators.clock import SimulatedClock
 from filesync.store.database import open_for_writing
+from filesync.timestamps import to_timestamp
 from tests.homes import READER, ROOT
 from tests.patients import Check, Patient, Seen, copy_of, healthy
 from tests.schemas.make import A_STEP_MORE

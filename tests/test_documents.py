@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cronsim import CronSim
 
-from filesync.auth.autodesk import refusals
+from filesync.auth.autodesk import app
 from filesync.auth.google import service_account, user
 from filesync.clock import SystemClock
 from filesync.providers.autodesk import routes as autodesk_routes
@@ -286,7 +286,7 @@ def test_every_refused_login_is_in_the_list_of_messages() -> None:
 
 
 REASONS = [
-    *refusals._OF_APP,
+    *app._OF_APP,
     *service_account._ADVICE,
     *user._ADVICE,
     *autodesk_routes._MEANINGS,

@@ -11,13 +11,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from benchmarks.inventories import Size, fill
-from filesync.clock import Timestamp
 from filesync.globs import Glob
 from filesync.store import queries
 from filesync.store.database import Database, open_for_reading
 from filesync.store.finding import FileFilter, find, fts_words
 from filesync.store.lineage import Place
 from filesync.store.queries import ChangeFilter
+from filesync.timestamps import Timestamp
 from tests.cli_home import CliHome
 
 _FEW = 20

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from filesync.clock import Timestamp
 from filesync.errors import About, ResponseError
 from filesync.http import Answer
 from filesync.model import RemoteFile, RemoteFolder
@@ -16,6 +15,7 @@ from filesync.providers.autodesk.routes import PROJECT_NOT_ACTIVE, explain
 from filesync.providers.autodesk.tops import SystemFolders, to_batches
 from filesync.providers.autodesk.translate import Contents, next_href, to_contents
 from filesync.redaction import LONGEST_TEXT
+from filesync.timestamps import Timestamp
 
 FOLDER = "urn:adsk.wipprod:fs.folder:co.AAA"
 GUID = "6c2cffb0-e8c8-43d3-b415-e53f4377cedb"

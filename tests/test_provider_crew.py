@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from filesync.background import BackgroundTask
 from filesync.clock import Stop, SystemClock
 from filesync.errors import StoppedError
-from filesync.providers.crew import Crew, Done, Errand
+from filesync.providers.crew import Crew, Done
 
 HOUR = 3600.0
 
@@ -132,9 +133,9 @@ def test_a_stop_ends_what_a_crew_waits_for() -> None:
 
 
 def test_an_errand_gives_its_result_or_raises_what_went_wrong() -> None:
-    with Errand(lambda: 7) as errand:
+    with BackgroundTask(lambda: 7) as errand:
         assert errand.result() == 7
-    with Errand[float](lambda: 1 / 0) as errand, pytest.raises(ZeroDivisionError):
+    with BackgroundTask[float](lambda: 1 / 0) as errand, pytest.raises(ZeroDivisionError):
         errand.result()
 
 
@@ -146,6 +147,6 @@ def test_an_errand_that_is_left_is_given_up() -> None:
         waiting.release()
         stop.wait(HOUR)
 
-    with Errand(work):
+    with BackgroundTask(work):
         waiting.acquire()
     assert_all_end()

@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from filesync.clock import to_timestamp
 from filesync.locks import FileLock
 from filesync.retention import Keep, Retention
 from filesync.store import positions, pruning
 from filesync.store.database import open_for_writing
+from filesync.timestamps import to_timestamp
 from tests.cli_home import NOON, CliHome, file
 from tests.homes import ROOT, Acc, Drive
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from filesync.clock import to_timestamp
 from filesync.locks import FileLock
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.faults import status, too_many
 from filesync.sync.choice import Choice
+from filesync.timestamps import to_timestamp
 from tests.browsers import Person, callback_port
 from tests.homes import READER, Acc, Drive, Ended
 

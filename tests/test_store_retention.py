@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from filesync.clock import Timestamp
 from filesync.store import positions
 from filesync.store.database import open_for_writing
+from filesync.timestamps import Timestamp
 
 NOW = Timestamp("2026-01-01T00:00:00.000Z")
 

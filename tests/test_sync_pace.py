@@ -2,13 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from filesync.clock import from_timestamp
 from filesync.providers.autodesk.listing import IN_FLIGHT
 from filesync.simulators import faults
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.trees import grow
 from filesync.sync.choice import Choice
 from filesync.sync.slots import Locks
+from filesync.timestamps import from_timestamp
 from tests.homes import Acc, Drive
 from tests.truth import assert_acc_truth, assert_drive_truth
 

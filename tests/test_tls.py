@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 from urllib3.util.ssl_ import create_urllib3_context
 
-from filesync import tls
 from filesync.errors import ConfigError, DeliveryError, FilesyncError, NetworkError, TlsError
-from filesync.http import trust
+from filesync.http import tls
 from filesync.notify.webhook import Post, post
 from tests.certificates import DAY, Authority, serving
 from tests.homes import Acc
@@ -61,7 +60,7 @@ def is_strict(monkeypatch: pytest.MonkeyPatch) -> None:
         context.verify_flags |= ssl.VERIFY_X509_STRICT
         return context
 
-    monkeypatch.setattr(trust, "create_urllib3_context", strict)
+    monkeypatch.setattr(tls, "create_urllib3_context", strict)
 
 
 # --- certificates ---------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from pathlib import Path
 from filesync.app.home import ErrorsOnly, Home
 from filesync.app.logins import LoginState, login_states
 from filesync.app.timers import Timers, option_of, place_of
-from filesync.clock import to_timestamp
 from filesync.config import Config, Endpoint
 from filesync.config.file import service_of
 from filesync.doctor.permissions import Runner, nearest, runner_of
@@ -27,6 +26,7 @@ from filesync.store.database import Database, open_as_it_is
 from filesync.store.endpoints import last_start
 from filesync.store.overview import damage_named
 from filesync.sync.slots import Locks
+from filesync.timestamps import to_timestamp
 from filesync.variables import Variables, is_secret, read_variables
 
 _BUSY_SECONDS = 5.0

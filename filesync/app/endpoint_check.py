@@ -8,7 +8,7 @@ from typing import Any
 
 from filesync.app.endpoint_names import check_names, set_of
 from filesync.app.home import Home
-from filesync.clock import Clock, Stop, to_timestamp
+from filesync.clock import Clock, Stop
 from filesync.config import Endpoint, EndpointSet
 from filesync.errors import FilesyncError, StoreError
 from filesync.http.counters import Counters
@@ -33,6 +33,7 @@ from filesync.sync.endpoint import OpenProvider
 from filesync.sync.opening import Opener, opener
 from filesync.sync.session import SyncSession, exit_code, failure_code
 from filesync.sync.workers import sync_due
+from filesync.timestamps import to_timestamp
 
 _MOST_BATCHES = 50  # a project of empty folders must come to an end as well
 _NAMED = 5

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from filesync.app.endpoint_names import check_names
 from filesync.app.home import Home
-from filesync.clock import to_timestamp
 from filesync.errors import UsageError
 from filesync.store import forgetting, queries
 from filesync.store.journal import Beginning
+from filesync.timestamps import to_timestamp
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from filesync.app.home import Home
-from filesync.clock import to_timestamp
 from filesync.errors import UsageError
 from filesync.store import lineage, positions
 from filesync.store.database import Database
 from filesync.store.lineage import Place
 from filesync.store.positions import Span
 from filesync.store.queries import ChangeFilter
+from filesync.timestamps import to_timestamp
 
 Row = Mapping[str, Any]
 

@@ -16,9 +16,18 @@ from filesync.key_material import forms_of, is_key_material, passwords_of
 from filesync.logs import Level, Log
 from filesync.ownership import Exposure, as_user, exposure, user_name
 from filesync.redaction import Redactor
-from filesync.settings import CONFIG_FILE, LOG_FILE, Settings, checked, exposed_parts, find_home, named_home, to_path
+from filesync.settings import (
+    CONFIG_FILE,
+    LOG_FILE,
+    Settings,
+    checked,
+    expanded,
+    exposed_parts,
+    find_home,
+    named_home,
+    to_path,
+)
 from filesync.sync.slots import Locks
-from filesync.tilde import expanded
 from filesync.variables import PATHS, read_variables, secrets_by_look
 
 if TYPE_CHECKING:
@@ -174,7 +183,7 @@ class Home:
 
     def check_authorities(self) -> None:
         """Refuse a variable that names certificate authorities which cannot be read. Raises ConfigError."""
-        from filesync import tls  # noqa: PLC0415  only a check needs it before a request does
+        from filesync.http import tls  # noqa: PLC0415  only a check needs it before a request does
 
         problem = tls.authorities(self.environ).problem()
         if problem:

@@ -14,7 +14,7 @@ from filesync.auth import Login, autodesk, google
 from filesync.auth.fetched import FetchedLogin
 from filesync.auth.logins import StoredLogin
 from filesync.auth.person import NOBODY, Person
-from filesync.clock import Stop, to_timestamp
+from filesync.clock import Stop
 from filesync.config import Config, ConfigMistakes, Endpoint
 from filesync.config.file import service_of
 from filesync.errors import AuthError, FilesyncError, StoppedError, TransientError
@@ -23,6 +23,7 @@ from filesync.model import Identity
 from filesync.providers.google_drive.routes import explain
 from filesync.settings import Settings
 from filesync.sync.opening import opener
+from filesync.timestamps import to_timestamp
 
 SOON = timedelta(days=3)  # before its end a login is warned about
 SERVICES = {"autodesk": "Autodesk", "google": "Google"}

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from filesync.alerts import PING, Event, Ping, Target, to_rid
 from filesync.app.home import Home
 from filesync.app.notify_targets import addressees, desk, endpoint_ids
-from filesync.clock import Stop, to_timestamp
+from filesync.clock import Stop
 from filesync.errors import DeliveryError, FilesyncError, NoAnswerError, StoppedError, StoreError, TransientError
 from filesync.signals import SIGNALLED, stopping
+from filesync.timestamps import to_timestamp
 
 if TYPE_CHECKING:
     from filesync.config import Endpoint

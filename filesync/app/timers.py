@@ -13,8 +13,7 @@ from filesync.scheduling.call import Call, Timer
 from filesync.scheduling.commands import Crontab, Systemctl
 from filesync.scheduling.crontab import CronTimer
 from filesync.scheduling.systemd import Service, SystemdTimer
-from filesync.settings import DEFAULTS, Settings
-from filesync.tilde import expanded
+from filesync.settings import DEFAULTS, Settings, expanded
 
 WRITTEN = {"data": 0o755, "logs": 0o755, "tokens": 0o700}  # folders of a home, with their modes
 _SYSTEM_UNITS = Path("/etc/systemd/system")

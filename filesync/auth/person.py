@@ -7,10 +7,11 @@ from datetime import timedelta
 from filesync.auth.files import TokenFile
 from filesync.auth.logins import StoredLogin
 from filesync.auth.tokens import bearer, bearer_token
-from filesync.clock import Clock, to_timestamp
+from filesync.clock import Clock
 from filesync.errors import AuthError, ResponseError
 from filesync.http import Redactor, Secret
 from filesync.model import Identity
+from filesync.timestamps import to_timestamp
 
 NOBODY = "?"  # begins the name of a person whom the service does not name, who is somebody else after each login
 

@@ -6,11 +6,11 @@ from typing import Annotated
 import typer  # noqa: TID251  the command layer
 
 from filesync.app.feed_reader import check_given, check_name, commit
-from filesync.cli.moments import minute
 from filesync.cli.options import AsJson
 from filesync.cli.output.rows import Row, View, choose, show
 from filesync.cli.output.table import Column
 from filesync.cli.terminal import home_and_terminal
+from filesync.durations import minute
 from filesync.errors import UsageError
 from filesync.store import lineage, positions
 from filesync.store.database import Database

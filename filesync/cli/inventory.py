@@ -7,15 +7,14 @@ from typing import Annotated
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.ages import length
 from filesync.app.endpoint_names import chosen_endpoints, chosen_ids
 from filesync.app.feed_reader import begin, finish
 from filesync.app.home import Home
-from filesync.cli.moments import minute, parse_moment
 from filesync.cli.options import AsCsv, AsJson, AsJsonLines, EndpointNames, Limit
 from filesync.cli.output.rows import Form, Row, View, choose, show
 from filesync.cli.output.table import Column
 from filesync.cli.terminal import Terminal, home_and_terminal
+from filesync.durations import length, minute, parse_moment
 from filesync.errors import UsageError
 from filesync.globs import Glob, check_glob
 from filesync.store import lineage, queries

@@ -14,10 +14,11 @@ from filesync.cli.options import AsJson
 from filesync.cli.output.rows import View, choose, show
 from filesync.cli.output.table import Column
 from filesync.cli.terminal import home_and_terminal
-from filesync.clock import Stop, to_timestamp
+from filesync.clock import Stop
 from filesync.errors import DeliveryError, StoppedError, UsageError
 from filesync.sanitize import did_you_mean
 from filesync.signals import stopping
+from filesync.timestamps import to_timestamp
 
 if TYPE_CHECKING:
     from filesync.alerts import Target

@@ -17,10 +17,11 @@ from filesync import __version__
 from filesync.app.home import Home, Options
 from filesync.app.keep_alive import idle_logins
 from filesync.cli.terminal import Terminal
-from filesync.clock import Stop, to_timestamp
+from filesync.clock import Stop
 from filesync.errors import FilesyncError, StoppedError, StoreError
 from filesync.settings import DEFAULTS
 from filesync.signals import stopping
+from filesync.timestamps import to_timestamp
 from filesync.variables import LOGINS, is_secret, word_in_place_of_path
 
 _LONGEST = timedelta(hours=1)  # bounds what no digest covers: time zone data, the checks of other packages' providers

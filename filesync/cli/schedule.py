@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.ages import ago
 from filesync.app.home import Home
 from filesync.app.timers import WRITTEN, Timers, only_here, option_of, owner_of, place_of
-from filesync.cli.moments import minute
 from filesync.cli.options import AsJson
 from filesync.cli.output.rows import show_document
 from filesync.cli.terminal import home_and_terminal
+from filesync.durations import ago, minute
 from filesync.errors import ConfigError, SchedulerError, StoreError, UsageError
 from filesync.scheduling.call import Timer, check_length
 from filesync.scheduling.commands import try_out

@@ -6,15 +6,14 @@ from typing import Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
-from filesync.ages import ago, length, until
 from filesync.app.endpoint_names import check_names
 from filesync.app.endpoint_status import endpoint_statuses, login_warnings_by_endpoint, to_documents
 from filesync.app.home import Home
-from filesync.cli.moments import minute
 from filesync.cli.options import AsJson, EndpointNames
 from filesync.cli.output.rows import Form, View, choose, show
 from filesync.cli.output.table import Column
 from filesync.cli.terminal import Terminal, home_and_terminal
+from filesync.durations import ago, length, minute, until
 from filesync.schedule import ManualSchedule
 from filesync.status import Status, schedule_in_words, type_in_words
 

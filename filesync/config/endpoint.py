@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from filesync.clock import Timestamp
 from filesync.errors import ResponseError
 from filesync.model import KnownMember, Member, SetSource, State
 from filesync.providers.base import MakesSets, ProviderKind
@@ -17,6 +16,7 @@ from filesync.providers.details import FilterDetails
 from filesync.schedule import Schedule
 from filesync.selection import NameGlobs, Selection
 from filesync.settings import Settings
+from filesync.timestamps import Timestamp
 
 if TYPE_CHECKING:
     from filesync.alerts import Target

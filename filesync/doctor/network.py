@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from filesync import tls
 from filesync.doctor.findings import Finding, Skipped, fail, ok, warn
+from filesync.http import tls
 from filesync.key_material import quotable
 from filesync.variables import problem_with
 

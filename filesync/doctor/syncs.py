@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from filesync.ages import ago
-from filesync.clock import from_timestamp
 from filesync.doctor.findings import Finding, counted, fail, named, ok, warn
+from filesync.durations import ago
 from filesync.schedule import TEMPORARY
 from filesync.status import Status
 from filesync.store.examination import Odd, Open, Waiting
+from filesync.timestamps import from_timestamp
 
 _NAMED = 5  # endpoints that leave something out
 _SILENCE = timedelta(

@@ -7,9 +7,10 @@ from threading import Lock
 from typing import Any
 
 from filesync import __version__
-from filesync.clock import Clock, to_timestamp
+from filesync.clock import Clock
 from filesync.status import ALARMS
 from filesync.store.overview import Overview
+from filesync.timestamps import to_timestamp
 
 Row = Mapping[str, Any]
 

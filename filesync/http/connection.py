@@ -27,9 +27,8 @@ from filesync.http.exchange import (
     Route,
     Send,
 )
+from filesync.http.middleware import authorised, logged, retried
 from filesync.http.pace import Pace, paced, to_date
-from filesync.http.retry import retried
-from filesync.http.stages import authorised, logged
 from filesync.http.transport import Transport
 from filesync.http.verdict import Judge
 from filesync.redaction import Redactor

@@ -17,13 +17,13 @@ import requests
 import urllib3.exceptions
 
 import filesync
-from filesync import tls
 from filesync.background import BackgroundTask
 from filesync.clock import Clock, Stop, is_left
 from filesync.errors import ConfigError, NetworkError, ResponseError, StalledError, TlsError, causes
+from filesync.http import tls
 from filesync.http.exchange import Again, Call, Reply
-from filesync.http.retry import FEW_TRIES, MOST_TRIES
-from filesync.http.trust import TrustingAdapter
+from filesync.http.middleware import FEW_TRIES, MOST_TRIES
+from filesync.http.tls import TrustingAdapter
 
 WORKERS = 16  # connections kept open per host
 TIMEOUT = (5.0, 60.0)  # seconds to connect, and between two packets of an answer

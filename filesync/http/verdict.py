@@ -23,8 +23,8 @@ from filesync.errors import (
     ServiceDownError,
 )
 from filesync.http.exchange import Again, Call, Explain, Refusal, Reply, Send
+from filesync.http.middleware import FEW_TRIES, MOST_TRIES
 from filesync.http.pace import requested_wait, to_date
-from filesync.http.retry import FEW_TRIES, MOST_TRIES
 from filesync.redaction import Redactor
 
 _REFUSED = {403: ForbiddenError, 404: NotFoundError}

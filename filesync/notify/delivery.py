@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from filesync.alerts import Event, Target, payload
-from filesync.clock import to_timestamp
 from filesync.errors import DeliveryError, StoppedError, StoreError
 from filesync.locks import FileLock
 from filesync.logs import Level
@@ -16,6 +15,7 @@ from filesync.notify.messages import Letter
 from filesync.notify.sending import Desk, try_once
 from filesync.store import feed, outbox, positions
 from filesync.store.database import Database, open_for_writing
+from filesync.timestamps import to_timestamp
 
 BUDGET = 30.0  # seconds of one start, after which no further message is begun
 _LAST_GRACE = 2.5  # seconds after which a stopped start ends whatever still hangs

@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from filesync.alerts import Alert, Ended, Event, Target, Told, judge, payload, recovery, sentence
-from filesync.clock import Timestamp, from_timestamp
 from filesync.config import Endpoint, EndpointSet
 from filesync.status import Status
 from filesync.store.notices import NO_ENDPOINT, Note
+from filesync.timestamps import Timestamp, from_timestamp
 
 if TYPE_CHECKING:
     from filesync.store.sets import Answered

@@ -17,9 +17,9 @@ import urllib3.connectionpool
 import urllib3.exceptions
 
 import filesync
-from filesync import tls
 from filesync.addresses import address_problem, is_forbidden, without_path
 from filesync.errors import DeliveryError, NoAnswerError, causes
+from filesync.http import tls
 
 _CONNECT = 5.0  # seconds
 _OK = range(200, 300)

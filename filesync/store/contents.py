@@ -5,7 +5,6 @@ import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from filesync.clock import Timestamp
 from filesync.model import RemoteFile
 from filesync.store.folder_rows import Folder
 from filesync.store.ledger import Ledger, Sighting, Turn, load_states
@@ -25,6 +24,7 @@ from filesync.store.states import (
     updated_at,
 )
 from filesync.store.tree import BY_ITSELF, Tree, join
+from filesync.timestamps import Timestamp
 
 _WITHHOLD = f"""
     INSERT INTO withheld_files (endpoint_id, external_file_id, {", ".join(FACTS)})

@@ -3,7 +3,7 @@
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable
 
-from filesync.clock import Timestamp
+from filesync.timestamps import Timestamp
 
 
 class Coverage:

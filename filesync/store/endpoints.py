@@ -8,9 +8,9 @@ from datetime import datetime
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
-from filesync.clock import LONG_AGO, Timestamp, known_time
 from filesync.schedule import History
 from filesync.store.database import Database
+from filesync.timestamps import LONG_AGO, Timestamp, known_time
 
 if TYPE_CHECKING:
     from filesync.model import State

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from filesync.clock import Timestamp
 from filesync.store import lineage
 from filesync.store.database import Database
 from filesync.store.lineage import Place
 from filesync.store.stored import from_json
+from filesync.timestamps import Timestamp
 
 OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 

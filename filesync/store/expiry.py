@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from filesync.clock import Timestamp, to_timestamp
 from filesync.retention import Keep, Retention
+from filesync.timestamps import Timestamp, to_timestamp
 
 if TYPE_CHECKING:
     from array import array

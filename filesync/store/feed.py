@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from filesync.clock import Timestamp
 from filesync.store import lineage
 from filesync.store.database import Database
 from filesync.store.stored import from_json, object_of
+from filesync.timestamps import Timestamp
 
 MOST_ENTRIES = 500  # of one batch
 LARGEST = 1_000_000  # characters of one batch's JSON, about

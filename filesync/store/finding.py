@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from filesync.clock import Timestamp
 from filesync.globs import Glob
 from filesync.store.database import Database
 from filesync.store.queries import PAGE, KnownEndpoint, Row, page_size, rows_of
 from filesync.store.stored import from_json
+from filesync.timestamps import Timestamp
 
 FILE_COLUMNS = (
     "id", "endpoint_id", "external_file_id", "file_name", "file_path", "file_link", "file_size", "file_type",

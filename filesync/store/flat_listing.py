@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from filesync.clock import Timestamp
 from filesync.model import RemoteFolder
 from filesync.store.contents import Contents
 from filesync.store.database import Database
@@ -13,6 +12,7 @@ from filesync.store.ledger import Sighting
 from filesync.store.memory import Memory
 from filesync.store.removals import Removals
 from filesync.store.tree import BY_ITSELF, WITH_ALL, Tree
+from filesync.timestamps import Timestamp
 
 _AT_ONCE = 5_000  # ids
 # A file or folder `f` hangs in a folder that this sync reads by itself, which tells better what is missing from it.

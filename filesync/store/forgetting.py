@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from filesync.clock import to_timestamp
 from filesync.model import Gone
 from filesync.store import journal
 from filesync.store.database import Database
@@ -11,6 +10,7 @@ from filesync.store.endpoints import find, former_name
 from filesync.store.journal import Beginning, Outcome, Usage
 from filesync.store.ledger import Ledger, Tally, Turn, load_states
 from filesync.store.states import gone
+from filesync.timestamps import to_timestamp
 
 FORGOTTEN_SCOPE = "null"  # the scope of an endpoint that no service ids lead to any more
 _BATCH = 500  # files of one transaction

@@ -3,8 +3,8 @@
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from dataclasses import dataclass
 
-from filesync.clock import Timestamp
 from filesync.store.memory import Memory
+from filesync.timestamps import Timestamp
 
 _FEWEST_GUARDED = 20  # files; smaller endpoints may lose them all
 _COUNT_BELOW = """

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from filesync.clock import Timestamp
 from filesync.store.database import Database
+from filesync.timestamps import Timestamp
 
 # Whatever decides when an endpoint or a set is due, and whom a start has to notify or forget.
 _STATE = (

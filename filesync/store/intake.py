@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from filesync.clock import Timestamp
 from filesync.model import (
     Batch,
     Changed,
@@ -33,6 +32,7 @@ from filesync.store.owed import Owed
 from filesync.store.recall import Recall
 from filesync.store.removals import Removals
 from filesync.store.tree import Placing, Tree
+from filesync.timestamps import Timestamp
 
 _SEVERAL = 3  # syncs in a row in which something failed by itself: then it is taken to be its own fault
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from filesync.clock import Timestamp, known_time, to_timestamp
 from filesync.store.database import Database
+from filesync.timestamps import Timestamp, known_time, to_timestamp
 
 if TYPE_CHECKING:
     from filesync.store.ledger import Tally

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from filesync.clock import to_timestamp
 from filesync.model import KnownFolder, State
 from filesync.store.stored import object_of
 from filesync.store.tree import Tree
+from filesync.timestamps import to_timestamp
 
 _MARGIN = 0.9  # of reconcile_every: the rest is room for a start that comes late
 

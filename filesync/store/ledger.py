@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from filesync.clock import Timestamp
 from filesync.store.states import TRACKED, FileState, Step, first_step, name_of, path_of, step
+from filesync.timestamps import Timestamp
 
 _INSERT_FILE = f"""
     INSERT INTO files (endpoint_id, external_file_id, {", ".join(TRACKED)}, first_seen_at, changed_at)

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from filesync.clock import Timestamp, to_timestamp
 from filesync.model import Identity, State
 from filesync.store.database import Database
 from filesync.store.stored import from_json, identity_of
 from filesync.store.tree import WITH_ALL
+from filesync.timestamps import Timestamp, to_timestamp
 
 
 class Memory:

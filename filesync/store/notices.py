@@ -8,10 +8,10 @@ from typing import Any
 
 from filesync import alerts
 from filesync.alerts import PING, Alert, Audience, Ended, Event, Ping, Target, Told, payload
-from filesync.clock import Timestamp, known_time, to_timestamp
 from filesync.schedule import TEMPORARY
 from filesync.store.database import Database
 from filesync.store.journal import Outcome
+from filesync.timestamps import Timestamp, known_time, to_timestamp
 
 NO_ENDPOINT = 0  # in notify_told
 

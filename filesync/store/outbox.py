@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from filesync.clock import Timestamp, to_timestamp
 from filesync.store.database import Database
 from filesync.store.stored import object_of
+from filesync.timestamps import Timestamp, to_timestamp
 
 READER = "notify:"  # before a target's key: its name among the readers of the feed
 _BACKOFF = (timedelta(0), timedelta(minutes=1), timedelta(minutes=4), timedelta(minutes=9), timedelta(minutes=14))

@@ -10,13 +10,13 @@ import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from filesync.clock import Timestamp
 from filesync.model import Gone
 from filesync.store.contents import Contents
 from filesync.store.ledger import Ledger, Sighting, Turn
 from filesync.store.removals import Removals
 from filesync.store.states import FACTS, TRACKED, Facts, FileState, gone
 from filesync.store.tree import Tree
+from filesync.timestamps import Timestamp
 
 STEP = 2_000  # files in one commit: a quarter of a second on an idle machine
 

@@ -9,10 +9,10 @@ unique over all kinds; a consumer's holds no colon, so `notify:…` is free for 
 from dataclasses import dataclass
 from typing import Literal
 
-from filesync.clock import Timestamp
 from filesync.store import lineage
 from filesync.store.database import Database
 from filesync.store.lineage import Lineage
+from filesync.timestamps import Timestamp
 
 Kind = Literal["consumer", "notify"]
 

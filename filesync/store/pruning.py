@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from filesync.clock import Timestamp, known_time, to_timestamp
 from filesync.retention import Retention
 from filesync.store.database import Database
 from filesync.store.expiry import (
@@ -26,6 +25,7 @@ from filesync.store.expiry import (
     slowest_reader,
 )
 from filesync.store.forgetting import FORGOTTEN_SCOPE
+from filesync.timestamps import Timestamp, known_time, to_timestamp
 
 EVERY = timedelta(days=1)  # between two times that old rows are looked for unasked
 _BATCH = 500  # rows of one transaction

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from filesync.clock import Timestamp
 from filesync.errors import FeedCutError, FeedLostError, StoreError
 from filesync.store import lineage
 from filesync.store.database import Database
 from filesync.store.lineage import Place
 from filesync.store.stored import from_json, identity_of
+from filesync.timestamps import Timestamp
 
 if TYPE_CHECKING:
     from filesync.model import Identity

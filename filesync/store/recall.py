@@ -5,9 +5,9 @@ import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from filesync.clock import Timestamp
 from filesync.store.ledger import Ledger, Turn, load_states
 from filesync.store.states import TRACKED, FileState, Value
+from filesync.timestamps import Timestamp
 
 _CREATED = dict.fromkeys(TRACKED)
 

@@ -8,11 +8,11 @@ import json
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Iterable, Sequence
 
-from filesync.clock import Timestamp
 from filesync.model import Gone
 from filesync.store.ledger import Ledger, Sighting, Turn, load_states
 from filesync.store.states import gone
 from filesync.store.tree import Tree
+from filesync.timestamps import Timestamp
 
 _PUT = """
     INSERT INTO candidates (endpoint_id, external_id, is_folder, fate, cause, vanished, reconciled, found_at)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from filesync.clock import Timestamp, to_timestamp
 from filesync.identity import check_identity
 from filesync.model import Batch, Candidate, Identity, Resolved, ScopeListed, Unanswered
 from filesync.selection import Selection, is_within
@@ -29,6 +28,7 @@ from filesync.store.owed import STEP, Owed
 from filesync.store.removals import Removals
 from filesync.store.stored import without_surrogates
 from filesync.store.tree import Tree
+from filesync.timestamps import Timestamp, to_timestamp
 
 if TYPE_CHECKING:
     from filesync.alerts import Audience

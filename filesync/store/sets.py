@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from filesync.clock import Timestamp, known_time
 from filesync.model import Identity, KnownMember, Member, Members, SetSource
 from filesync.store.database import Database
 from filesync.store.stored import identity_of, object_of
+from filesync.timestamps import Timestamp, known_time
 
 _ARCHIVED_AFTER = 2  # complete answers in a row that a member was not in
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import orjson
 
-from filesync.clock import Timestamp
 from filesync.model import Gone, RemoteFile
+from filesync.timestamps import Timestamp
 
 FACTS = (
     "file_name",

@@ -9,10 +9,10 @@ import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from filesync.clock import Timestamp
 from filesync.model import RemoteFolder
 from filesync.selection import as_segment
 from filesync.store.folder_rows import Folder, FolderRows
+from filesync.timestamps import Timestamp
 
 # Why a folder is to be read, in `folders.relist`: by itself, whatever else is listed; or because everything is.
 BY_ITSELF = 1

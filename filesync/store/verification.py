@@ -9,7 +9,6 @@ from enum import StrEnum
 from functools import reduce
 from typing import Any
 
-from filesync.clock import Timestamp, to_timestamp
 from filesync.model import Candidate, Gone, RemoteFile, RemoteFolder, Shown
 from filesync.selection import Selection
 from filesync.store.database import Database
@@ -20,6 +19,7 @@ from filesync.store.ledger import load_states
 from filesync.store.recall import told_of
 from filesync.store.states import TRACKED, FileState, Value, alive, facts_of, is_alive, parent_of, path_of
 from filesync.store.tree import BY_ITSELF, Tree, join
+from filesync.timestamps import Timestamp, to_timestamp
 
 Pick = Callable[[Sequence[int], int], Sequence[int]]  # random.sample's shape
 

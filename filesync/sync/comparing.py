@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filesync.clock import Clock, Stop, Timestamp
+from filesync.clock import Clock, Stop
 from filesync.config import Endpoint
 from filesync.http.counters import Counters
 from filesync.identity import check_identity
@@ -14,6 +14,7 @@ from filesync.providers.base import LooksUp, identity_in_use
 from filesync.store.database import open_for_reading
 from filesync.store.verification import Compared, Verification, find
 from filesync.sync.endpoint import OpenProvider
+from filesync.timestamps import Timestamp
 
 FEW = 100  # items that may cost a request each
 

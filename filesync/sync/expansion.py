@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from filesync.clock import Clock, Stop, Timestamp, to_timestamp
+from filesync.clock import Clock, Stop
 from filesync.config import Endpoint, EndpointSet
 from filesync.config.endpoint import KnownMembers, expand
 from filesync.durations import format_duration
@@ -18,6 +18,7 @@ from filesync.store.database import Database
 from filesync.store.sets import Answered
 from filesync.sync.choice import Choice
 from filesync.sync.slots import Locks
+from filesync.timestamps import Timestamp, to_timestamp
 
 FindMembers = Callable[[EndpointSet, Stop], Sequence[Member]]
 

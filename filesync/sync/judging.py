@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from filesync.clock import Timestamp, from_timestamp
 from filesync.store.verification import Compared
+from filesync.timestamps import Timestamp, from_timestamp
 
 _SLACK = timedelta(minutes=5)  # between our clock and the service's, and between reading a page and storing it
 

@@ -3,12 +3,12 @@
 from dataclasses import asdict
 from typing import Any
 
-from filesync.clock import to_timestamp
 from filesync.http import Attempt as Request
 from filesync.http import Counters
 from filesync.logs import Level, Log
 from filesync.store.journal import Outcome
 from filesync.store.odd_entries import OddEntry
+from filesync.timestamps import to_timestamp
 
 SLOW = 10_000  # milliseconds of one attempt
 MOST_FOLDERS = 100  # that one sync names one by one

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filesync.arenas import use_one_arena
-from filesync.clock import Stop, to_timestamp
+from filesync.clock import Stop
 from filesync.config import Endpoint, EndpointSet
 from filesync.errors import FilesyncError, LocalFileError, StoppedError, StoreError
 from filesync.locks import FileLock
@@ -21,6 +21,7 @@ from filesync.store.endpoints import Declared, Stored, bring_in_line, find, load
 from filesync.sync.expansion import Asking, Expansion, expanded, next_due_at
 from filesync.sync.session import Report, Running, SyncSession
 from filesync.sync.slots import Locks
+from filesync.timestamps import to_timestamp
 
 if TYPE_CHECKING:
     from filesync.store.journal import Outcome

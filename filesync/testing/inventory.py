@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from filesync.clock import Stop, to_timestamp
+from filesync.clock import Stop
 from filesync.config import Endpoint
 from filesync.http import Connector, Counters
 from filesync.model import KnownFolder
@@ -31,6 +31,7 @@ from filesync.testing.claims import claim, claim_same
 from filesync.testing.ground import Ground, Unsupported
 from filesync.testing.site import Site
 from filesync.testing.witness import Witness
+from filesync.timestamps import to_timestamp
 
 RECONCILE_EVERY = timedelta(hours=6)
 _NAME = "under test"

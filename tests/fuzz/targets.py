@@ -23,13 +23,12 @@ from filesync.auth.logins import login_file
 from filesync.auth.loopback import Reception
 from filesync.auth.tokens import of_bytes, to_token
 from filesync.cli import Terminal
-from filesync.cli.moments import parse_moment
 from filesync.cli.output.rows import Form, View, show
 from filesync.cli.output.text import harmless, unlike_formula
 from filesync.clock import Stop, SystemClock
 from filesync.config import load_config
 from filesync.config.timing import check_cron, check_timezone
-from filesync.durations import format_duration, parse_duration
+from filesync.durations import format_duration, parse_duration, parse_moment
 from filesync.errors import AuthError, ConfigError, ResponseError, UsageError
 from filesync.globs import Glob, check_glob
 from filesync.http import Answer, Redactor, Refusal, Route, Secret, printable

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus
 
-from filesync.errors import AuthError
+from filesync.errors import AuthError, RefusedError
 from filesync.http import Answer, Connection, Connector, Refusal, Route, Secret
 
 BASE_URL = "https://developer.api.autodesk.com"
@@ -116,3 +116,18 @@ def explain_login(_status: int, body: Any) -> Refusal:
     if reason == "invalid_grant" and _DISABLED.search(detail.casefold()):
         return Refusal(ACCOUNT_DISABLED, f"{reason}: {detail}")
     return Refusal(reason, detail)
+
+
+_OF_APP = {
+    "invalid_client": "check {named}; see 'Create the app' in OAUTH_SETUP.md",
+    "unauthorized_client": "this kind of app may not log in this way; see 'Which login' in OAUTH_SETUP.md",
+    "invalid_scope": "the app may not ask for data:read: enable the Data Management API for it; "
+    "see 'Create the app' in OAUTH_SETUP.md",
+    "AUTH-001": "enable the Data Management and Autodesk Construction Cloud APIs for the app; "
+    "see 'Create the app' in OAUTH_SETUP.md",
+}
+
+
+def refused(error: RefusedError, app: App, otherwise: str) -> AuthError:
+    """Make the error that says what to do: by the service's own code where it concerns the app, else `otherwise`."""
+    return AuthError(f"{error}; {_OF_APP.get(error.reason, otherwise).replace('{named}', app.named)}")

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filesync.auth.autodesk.app import ACCOUNT_DISABLED, READ_ONLY, TOKEN, LoginService
-from filesync.auth.autodesk.refusals import refused
+from filesync.auth.autodesk.app import ACCOUNT_DISABLED, READ_ONLY, TOKEN, LoginService, refused
 from filesync.auth.fetched import FetchedLogin
 from filesync.auth.handed_over import HandedOver
 from filesync.auth.signing import JWT_BEARER, sign

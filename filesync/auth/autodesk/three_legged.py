@@ -12,8 +12,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from filesync.auth.autodesk.app import ACCOUNT_DISABLED, INTROSPECT, READ_ONLY, REVOKE, TOKEN, App, LoginService
-from filesync.auth.autodesk.refusals import refused
+from filesync.auth.autodesk.app import (
+    ACCOUNT_DISABLED,
+    INTROSPECT,
+    READ_ONLY,
+    REVOKE,
+    TOKEN,
+    App,
+    LoginService,
+    refused,
+)
 from filesync.auth.consent import Consent, ask, code_form
 from filesync.auth.logins import Client, StoredLogin, login_file, moment, to_login, to_refreshed
 from filesync.auth.person import Person

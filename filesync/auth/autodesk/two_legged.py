@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from filesync.auth.autodesk.app import READ_ONLY, TOKEN, LoginService
-from filesync.auth.autodesk.refusals import refused
+from filesync.auth.autodesk.app import READ_ONLY, TOKEN, LoginService, refused
 from filesync.auth.fetched import FetchedLogin
 from filesync.auth.tokens import Token, TokenKey, fingerprint, to_token
 from filesync.errors import RefusedError

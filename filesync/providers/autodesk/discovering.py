@@ -17,11 +17,10 @@ from filesync.http import Answer
 from filesync.providers.autodesk.admission import RegionWarning, nothing_shown, told
 from filesync.providers.autodesk.details import to_hub_id, to_project_id
 from filesync.providers.autodesk.directory import Directory, Hub, Project, ProjectsSeen
-from filesync.providers.autodesk.opening import connect
 from filesync.providers.autodesk.placing import named_hub
 from filesync.providers.autodesk.provider import directory_of, top_folder_query
 from filesync.providers.autodesk.routes import OF_ONE_PROJECT
-from filesync.providers.autodesk.service import Hubs, Service
+from filesync.providers.autodesk.service import Hubs, Service, connect
 from filesync.providers.autodesk.tops import SystemFolders, branch, is_left_out, visible
 from filesync.providers.autodesk.translate import Entry
 from filesync.providers.base import Sight, Surroundings, Wanted

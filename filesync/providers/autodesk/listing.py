@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from filesync.errors import About, FilesyncError, NetworkError, RefusedError, ServiceDownError
 from filesync.http import Answer
 from filesync.model import Batch, FolderListed, KnownFolder, Page, State, Unreadable
-from filesync.providers.autodesk.control import Control
 from filesync.providers.autodesk.directory import Place
-from filesync.providers.autodesk.service import FEWEST_ENTRIES, Service
+from filesync.providers.autodesk.service import FEWEST_ENTRIES, Control, Service
 from filesync.providers.autodesk.tip_search import completed
 from filesync.providers.autodesk.tops import SystemFolders
 from filesync.providers.autodesk.translate import Contents, to_contents

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 from filesync.errors import About, ArchivedError, ForbiddenError, NotAdmittedError, NotFoundError, RefusedError
 from filesync.http import Answer
 from filesync.model import Batch, Candidate, FolderListed, Identity, Page, RemoteFolder, Shown, Unreadable
-from filesync.providers.autodesk.control import Control
 from filesync.providers.autodesk.directory import Directory, Place
 from filesync.providers.autodesk.listing import Crawl, without_system
-from filesync.providers.autodesk.opening import connect
 from filesync.providers.autodesk.placing import find, remembered
 from filesync.providers.autodesk.resolving import Resolver
 from filesync.providers.autodesk.routes import LIST_ITEMS, OF_ONE_PROJECT, PROJECT_NOT_ACTIVE
-from filesync.providers.autodesk.service import MOST_ITEMS, Service
+from filesync.providers.autodesk.service import MOST_ITEMS, Control, Service, connect
 from filesync.providers.autodesk.tip_search import completed
 from filesync.providers.autodesk.tops import SystemFolders, to_batches, unusable_in, visible
 from filesync.providers.autodesk.translate import Contents, is_hidden, to_contents, to_entry, to_folder

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from filesync.clock import Timestamp
 from filesync.errors import (
     About,
     FilesyncError,
@@ -33,6 +32,7 @@ from filesync.providers.autodesk.translate import (
 )
 from filesync.providers.base import Known
 from filesync.providers.evidence import Evidence
+from filesync.timestamps import Timestamp
 
 Way = Sequence[RemoteFolder]  # folders that the store does not know yet, each hanging in the one before it
 

@@ -1,14 +1,18 @@
 """The requests we make, each by the route that allows it; answers are judged elsewhere."""
 
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
+from filesync.auth import Login
+from filesync.auth.autodesk import login_of
 from filesync.http import Answer, Connection, Route
 from filesync.providers.autodesk import routes
-from filesync.providers.autodesk.pages import gathered
+from filesync.providers.autodesk.routes import ROUTES, explain
+from filesync.providers.autodesk.translate import next_href, to_entries
+from filesync.providers.base import Surroundings
 
 MOST_ENTRIES = 200  # that the service gives on a page
 FEWEST_ENTRIES = 50  # that a page is made to have when larger ones fail
@@ -130,3 +134,62 @@ def _list_items(item_ids: Sequence[str]) -> Mapping[str, Any]:
 
 def _quoted(identifier: str) -> str:
     return quote(identifier, safe=":")
+
+
+Follow = Callable[[str, str, set[str]], Answer]  # (link, the request that it came with, links followed so far)
+
+
+def gathered(first: Answer, follow: Follow) -> Answer:
+    """Put all pages together, under the date of the first, which trusts fewer change stamps."""
+    answers, seen = [first], set[str]()
+    while (href := next_href(answers[-1])) is not None:
+        answers.append(follow(href, answers[-1].url, seen))
+    if len(answers) == 1:
+        return first
+    body = {
+        **first.body,
+        "data": [entry for answer in answers for entry in to_entries(answer)],
+        "included": [entry for answer in answers for entry in _listed(answer.body.get("included"))],
+        "meta": {"warnings": [entry for answer in answers for entry in _listed(_meta(answer).get("warnings"))]},
+        "links": {},
+    }
+    return replace(first, body=body)
+
+
+def _meta(answer: Answer) -> Mapping[str, Any]:
+    meta = answer.body.get("meta")
+    return meta if isinstance(meta, dict) else {}
+
+
+def _listed(entries: Any) -> list[Any]:
+    return entries if isinstance(entries, list) else []
+
+
+def connect(surroundings: Surroundings, act_as_user: str | None = None) -> tuple[Connection, Login]:
+    """Choose the login and make a connection that sends what ROUTES allow. Raises AuthError."""
+    app, login = login_of(
+        surroundings.variables, surroundings.connector, surroundings.path, surroundings.credentials, act_as_user
+    )
+    connection = surroundings.connector.connect(
+        base_url=app.base_url, routes=ROUTES, client_key=app.client_id, authoriser=login, explain=explain
+    )
+    return connection, login
+
+
+class Control:
+    """Asks for a folder that this sync was shown or has read; where there is none yet, finds one first."""
+
+    def __init__(self, ask: Callable[[str], object], find: Callable[[], str | None]) -> None:
+        """`ask` raises what a request raises; `find` asks for what the login is shown, and gives a folder of it."""
+        self._ask = ask
+        self._find = find
+        self._folder_id: str | None = None
+
+    def note(self, folder_id: str) -> None:
+        """Note a folder that was read."""
+        self._folder_id = folder_id
+
+    def __call__(self) -> None:
+        folder_id = self._folder_id or self._find()
+        if folder_id is not None:
+            self._ask(folder_id)

@@ -8,10 +8,9 @@ from filesync.errors import AuthError, ServiceDownError
 from filesync.model import Identity, Member, Members
 from filesync.providers.autodesk.admission import nothing_shown, told
 from filesync.providers.autodesk.directory import Directory, Project
-from filesync.providers.autodesk.opening import connect
 from filesync.providers.autodesk.placing import named_hub
 from filesync.providers.autodesk.provider import directory_of
-from filesync.providers.autodesk.service import Hubs
+from filesync.providers.autodesk.service import Hubs, connect
 from filesync.providers.base import Surroundings
 
 if TYPE_CHECKING:

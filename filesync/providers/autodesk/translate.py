@@ -13,13 +13,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from filesync.clock import Timestamp, as_timestamp
 from filesync.errors import ResponseError
 from filesync.http import Answer
 from filesync.model import RemoteFile, RemoteFolder
 from filesync.providers.autodesk.admission import RegionWarning
 from filesync.providers.extra import to_extra_as_it_is
 from filesync.redaction import printable
+from filesync.timestamps import Timestamp, as_timestamp
 
 T = TypeVar("T")
 Entry = Mapping[str, Any]  # one JSON:API resource

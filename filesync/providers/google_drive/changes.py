@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from filesync.background import BackgroundTask
 from filesync.errors import RefusedError, ResponseError
 from filesync.model import Batch, Changed, Gone, Unreadable
 from filesync.providers.base import Known
-from filesync.providers.crew import Errand
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.memory import Memory
 from filesync.providers.google_drive.routes import is_of_its_kind, may_be_about_token
@@ -34,7 +34,7 @@ class Log:
         memory: Memory,
         known: Known,
         now: datetime,
-        first: Errand[ChangesPage] | None = None,
+        first: BackgroundTask[ChangesPage] | None = None,
     ) -> None:
         self._drive = drive
         self._now = now

@@ -11,8 +11,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from filesync.clock import Timestamp, to_timestamp
 from filesync.providers.google_drive.translate import Item, ItemsPage, to_created
+from filesync.timestamps import Timestamp, to_timestamp
 
 _SAMPLE = 50  # files of a page that are looked at
 _DAWN = datetime(2000, 1, 1, tzinfo=UTC)  # nothing is gained by a cut before it

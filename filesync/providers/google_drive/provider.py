@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from filesync.background import BackgroundTask
 from filesync.errors import NetworkError, RefusedError, ResponseError, ServiceDownError
 from filesync.model import Batch, Candidate, FoldersKnown, Identity, Page, Rooted, Shown
 from filesync.providers.base import Known, Surroundings
-from filesync.providers.crew import Errand
 from filesync.providers.evidence import Evidence
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.changes import DeadCursorError, Log, start_log
@@ -78,7 +78,7 @@ class _Reading:
         self._is_begun = False  # the log, in this sync
         self._is_first = self._memory.listing is None and (known.root() is None or bool(self._memory.root_id))
         self._taken: Memory | None = None  # with the cursor, where it was taken while the root was looked up
-        self._heard: Errand[ChangesPage] | None = None  # the log, where it was asked for before it is to be followed
+        self._heard: BackgroundTask[ChangesPage] | None = None  # the log, asked for before it is followed
         self._flat: FlatListing | None = None
         drive.page_sizes.remember(self._memory.page_size_at(now))
 
@@ -121,7 +121,7 @@ class _Reading:
             if self._is_begun and isinstance(error.__cause__, RefusedError):
                 raise error.__cause__ from None
 
-    def _log(self, memory: Memory, first: Errand[ChangesPage] | None = None) -> Log:
+    def _log(self, memory: Memory, first: BackgroundTask[ChangesPage] | None = None) -> Log:
         return Log(self._drive, self._scope, memory, self._known, self._now, first)
 
     @property
@@ -132,7 +132,7 @@ class _Reading:
         """Ask already for what happened while things were listed; what was listed last is being stored meanwhile."""
         if self._heard is None:
             cursor, reach = self._oldest_cursor or "", self._scope.reach(self._memory)
-            self._heard = Errand(lambda: self._drive.changes(cursor, reach))
+            self._heard = BackgroundTask(lambda: self._drive.changes(cursor, reach))
 
     def _leave_log(self) -> None:
         if self._heard:
@@ -147,7 +147,7 @@ class _Reading:
             self._place(find_root(self._drive, self._scope))
             return
         # Where a whole drive's log ends does not depend on its root: both are asked for at once.
-        with Errand(self._take_cursor) as taken:
+        with BackgroundTask(self._take_cursor) as taken:
             self._place(find_root(self._drive, self._scope))
             self._taken = taken.result()
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from filesync.clock import Timestamp, as_timestamp, to_timestamp
 from filesync.errors import ResponseError
 from filesync.model import RemoteFile, RemoteFolder
 from filesync.providers.extra import to_extra
+from filesync.timestamps import Timestamp, as_timestamp, to_timestamp
 
 FOLDER_TYPE = "application/vnd.google-apps.folder"
 SHORTCUT_TYPE = "application/vnd.google-apps.shortcut"
