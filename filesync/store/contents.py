@@ -131,7 +131,7 @@ class Contents:
         return path_of(state) if state else None
 
     def forget(self, ids: Sequence[str]) -> None:
-        """Drop withheld files that are gone: nobody was ever told of them."""
+        """Drop withheld files that are gone: they were never reported."""
         self._release(ids)
 
     def missing_from(self, folder_id: str, present: frozenset[str]) -> list[str]:
@@ -144,7 +144,7 @@ class Contents:
         return [row[0] for row in rows if row[0] not in present]
 
     def forget_withheld(self, folder_id: str, present: frozenset[str]) -> None:
-        """Drop withheld files that a folder no longer shows: nobody was ever told of them."""
+        """Drop withheld files that a folder no longer shows: they were never reported."""
         rows = self._connection.execute(
             "SELECT external_file_id FROM withheld_files WHERE endpoint_id = ? AND parent_external_id = ?",
             (self._endpoint_id, folder_id),
