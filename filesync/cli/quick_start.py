@@ -32,6 +32,8 @@ def end_at_once(argv: Sequence[str], world: World) -> int | None:
     options = _bare_sync(argv)
     if options is None:
         return None
+    import filesync.store.idle  # noqa: F401, PLC0415  not every command needs SQLite; here Ctrl-C still ends at once
+
     world.options = options
     stop = Stop(world.clock)
     with stopping(stop.request) as caught:
