@@ -34,6 +34,8 @@ def end_at_once(argv: Sequence[str], home: Home, terminal: Terminal) -> int | No
     options = _bare_sync(argv)
     if options is None:
         return None
+    import filesync.store.idle  # noqa: F401, PLC0415  not every command needs SQLite; here Ctrl-C still ends at once
+
     home.options = options
     stop = Stop(home.clock)
     with stopping(stop.request) as caught:

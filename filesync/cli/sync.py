@@ -4,7 +4,7 @@ import os
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer  # noqa: TID251  the command layer
 
@@ -13,18 +13,17 @@ from filesync.app.home import Home
 from filesync.app.keep_alive import has_logins, keep_logins_alive
 from filesync.app.start_log import StartLog
 from filesync.cli.options import AsJson, EndpointNames
+from filesync.cli.output.sync_report import show_json, show_report, to_news
 from filesync.cli.quick_start import forget_targets, read_source, record_idle
 from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.clock import Stop
-from filesync.errors import LocalFileError, StoppedError, StoreError, UsageError
+from filesync.errors import StoppedError, StoreError, UsageError
 from filesync.signals import SIGNALLED, Caught, stopping
 from filesync.store.database import copy_to
-from filesync.streams import ReaderGoneError, settle
+from filesync.streams import settle
 from filesync.sync.choice import Choice
 from filesync.sync.session import Report, Running, SyncSession, SyncWatcher, exit_code
 from filesync.sync.workers import sync_due
-
-_MOST_NAMED = 10  # of the endpoints that are new in a set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,9 +33,7 @@ if TYPE_CHECKING:
     from filesync.http.counters import Counters
     from filesync.model import Member
     from filesync.providers.base import Provider
-    from filesync.store.journal import Outcome
     from filesync.store.migrations import Upgrade
-    from filesync.sync.expansion import Expansion
     from filesync.sync.opening import Opener
 
 
@@ -89,7 +86,7 @@ def sync(  # noqa: PLR0913  one parameter for each option
         with notifier.watching(), _database_for(home, dry_run=dry_run) as path:
             watcher = _Watcher(home, choice.names, notifier, start_log.began)
             report, code = _run(home, terminal, choice, path, watcher)
-        _tell(terminal, choice, report, dry_run=dry_run)
+        show_report(terminal, choice, report, dry_run=dry_run)
         if not dry_run and code < SIGNALLED:
             code = keep_logins_alive(home) or code
         code = notifier.finish(report, code)
@@ -98,7 +95,7 @@ def sync(  # noqa: PLR0913  one parameter for each option
         if not dry_run and code < SIGNALLED and report.outcomes:
             _prune(home, terminal)
         if json:  # at the very end: whatever becomes of the output, the work is done, and people were told
-            code = _show_json(terminal, report, code, dry_run=dry_run)
+            code = show_json(terminal, report, code, dry_run=dry_run)
         start_log.ended(report, code)
     if report.abandoned or notifier.abandoned:
         settle()
@@ -243,7 +240,7 @@ def _log(home: Home, report: Report) -> None:
     """Leave a line for each set that was asked for, and for each login that ends soon."""
     for expansion in report.expansions:
         write = home.log.error if expansion.error_type else home.log.info
-        write("set_asked", **_to_news(expansion))
+        write("set_asked", **to_news(expansion))
     if not has_logins(home):
         return
     from filesync.app.logins import login_warnings  # noqa: PLC0415  only a person's login can end
@@ -288,104 +285,3 @@ def _progress(home: Home, terminal: Terminal) -> "AbstractContextManager[Callabl
     from filesync.cli.output.progress import live_progress  # noqa: PLC0415  Rich only on a terminal
 
     return live_progress(terminal, home.clock)
-
-
-def _tell(terminal: Terminal, choice: Choice, report: Report, *, dry_run: bool) -> None:
-    """Say nothing of a scheduled sync that went well; one line of anything else."""
-    by_hand = choice.by_hand or terminal.stderr_is_terminal or dry_run
-    for expansion in report.expansions:
-        for line in _news(expansion):
-            (terminal.note if by_hand else terminal.detail)(line)
-        if expansion.error_type:
-            terminal.complain(f"{expansion.set_name}: failed: {expansion.error_message}")
-    for outcome in report.outcomes:
-        line = f"{outcome.endpoint}: {_sentence(outcome, dry_run=dry_run)}"
-        if _is_bad(outcome):
-            terminal.complain(line)
-        elif by_hand:
-            terminal.note(line)
-        else:
-            terminal.detail(line)
-        terminal.detail(f"{outcome.endpoint}: {_effort(outcome)}")
-    for name, why in report.skipped:
-        (terminal.note if by_hand else terminal.detail)(f"{name}: skipped: {why}")
-    if not report.outcomes and not report.skipped and not any(each.error_type for each in report.expansions):
-        (terminal.note if by_hand else terminal.detail)("nothing is due")
-
-
-def _news(expansion: "Expansion") -> "Iterator[str]":
-    """Say what became of a set, one line each."""
-    told = (("new", expansion.new), ("archived", expansion.archived), ("back", expansion.back))
-    for word, names in told:
-        if names:
-            more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-            yield f"{expansion.set_name}: {word}: {', '.join(names[:_MOST_NAMED])}{more}"
-    for before, after in expansion.renamed:
-        yield f"{expansion.set_name}: renamed: {before} is now {after}"
-
-
-def _is_bad(outcome: "Outcome") -> bool:
-    return outcome.status == "failed" or (outcome.status == "partial" and outcome.trigger != "trial")
-
-
-def _sentence(outcome: "Outcome", *, dry_run: bool) -> str:
-    tally, usage = outcome.tally, outcome.usage
-    if outcome.status == "failed":
-        return f"failed: {outcome.error_message}"
-    if outcome.error_type == "archived":
-        return "archived: its project was closed, so it rests until it is back; nothing is removed"
-    would = "it would be " if dry_run else ""
-    counts = f"{would}{tally.files_added} added, {tally.files_updated} updated, {tally.files_removed} removed"
-    plural = "" if usage.api_requests == 1 else "s"
-    cost = f"{usage.api_requests} request{plural} in {outcome.duration_seconds:.1f} s"
-    why = f": {outcome.error_message}" if outcome.error_message else ""
-    return f"{outcome.status}{why}; {counts}; {cost}"
-
-
-def _effort(outcome: "Outcome") -> str:
-    tally, usage = outcome.tally, outcome.usage
-    return (
-        f"{outcome.mode}; {tally.folders_listed} folders listed, {tally.folders_skipped} skipped, {tally.files_seen} "
-        f"files seen, {tally.found_by_reconcile} changes found by reconciling; {usage.retries} retries, "
-        f"{usage.throttled_seconds:.1f} s waited for limits"
-    )
-
-
-def _show_json(terminal: Terminal, report: Report, code: int, *, dry_run: bool) -> int:
-    """Write what happened; give the exit code, which says so when that could not be written."""
-    from filesync.cli.output.rows import show_document  # noqa: PLC0415  as the other commands do
-
-    document = {
-        "dry_run": dry_run,
-        "exit_code": code,
-        "syncs": [_to_document(outcome) for outcome in report.outcomes],
-        "skipped": [{"endpoint": name, "reason": why} for name, why in report.skipped],
-        "sets": [_to_news(each) for each in report.expansions],
-    }
-    try:
-        show_document(terminal, document)
-        terminal.flush()
-    except ReaderGoneError:
-        return code
-    except LocalFileError as exc:
-        terminal.complain(str(exc))
-        return code or exc.exit_code
-    return code
-
-
-def _to_news(expansion: "Expansion") -> dict[str, Any]:
-    return {
-        "set": expansion.set_name,
-        "new": [*expansion.new],
-        "archived": [*expansion.archived],
-        "back": [*expansion.back],
-        "renamed": [{"before": before, "after": after} for before, after in expansion.renamed],
-        "error_type": expansion.error_type,
-        "error_message": expansion.error_message,
-    }
-
-
-def _to_document(outcome: "Outcome") -> dict[str, Any]:
-    from filesync.sync.telling import facts_of  # noqa: PLC0415  the network's libraries are there by now
-
-    return {"endpoint": outcome.endpoint, **facts_of(outcome)}
