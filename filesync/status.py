@@ -55,7 +55,7 @@ class Status:
 
     @property
     def alarming(self) -> bool:
-        """Tell whether a person should look: failed or overdue."""
+        """Return whether a person should look: failed or overdue."""
         return self.state in ALARMS or self.late is not None
 
     def to_json(self) -> Row:
@@ -252,7 +252,7 @@ def _lateness(endpoint: Endpoint, row: Row, decision: Decision | None, now: date
     if decision.due and due_at is not None and now - due_at > _LONGEST_WAIT:
         return f"due since {due_at:%Y-%m-%d %H:%M} UTC, and no sync was started"
     if _missed_three(endpoint.schedule, _last_good(row), now):
-        return "three slots in a row passed without a sync that went well"
+        return "no sync succeeded in three slots in a row"
     oldest = known_time(row["complete_as_of"])
     if oldest is not None and _last_good(row) - oldest > 2 * endpoint.reconcile_every:
         return f"something was last listed {oldest:%Y-%m-%d %H:%M} UTC: reconciling is behind reconcile_every"
@@ -260,7 +260,7 @@ def _lateness(endpoint: Endpoint, row: Row, decision: Decision | None, now: date
 
 
 def _last_good(row: Row) -> datetime:
-    """Tell when the last good sync ended (how long it took is no lateness), else when the endpoint appeared."""
+    """Return when the last good sync ended (how long it took is no lateness), else when the endpoint appeared."""
     if row["last_status"] in _GOOD and row["last_finished_at"]:
         return known_time(row["last_finished_at"]) or LONG_AGO
     return known_time(row["last_success_at"] or row["created_at"]) or LONG_AGO

@@ -251,6 +251,7 @@ ARGUMENTS = {
     "snapshot": ["copy.db"],
     "consumers set": ["bi", "0"],
     "consumers forget": ["bi"],
+    "endpoints forget": ["P", "--yes"],
     "discover autodesk": [],
     "discover google": [],
 }

@@ -313,7 +313,7 @@ def test_a_logout_without_the_service_removes_the_file_and_says_so(acc: Acc, log
     acc.service.faults.fail(DROP, route="revoke", times=None)
     ended = acc.home.run("auth", "autodesk", "logout")
     assert ended.code == 75
-    assert "is removed, but Autodesk could not be told" in ended.err
+    assert "is removed, but Autodesk could not be notified" in ended.err
     assert not [*(acc.home.path / "tokens").glob("*.json")]
 
 

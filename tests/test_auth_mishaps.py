@@ -210,7 +210,7 @@ def test_a_damaged_login_can_be_logged_out_of(acc: Acc) -> None:
     login_file(acc).write_text("{")
     ended = acc.home.run("auth", "autodesk", "logout")
     assert ended.code == 1
-    assert "could not be told of it" in ended.err
+    assert "could not be notified" in ended.err
     assert not [*(acc.home.path / "tokens").glob("*.json")]
 
 

@@ -35,6 +35,7 @@ COMMANDS = [
     ["endpoints", "--json"],
     ["endpoints", "check"],
     ["endpoints", "check", "--json"],
+    ["endpoints", "forget", "nobody"],
     ["doctor"],
     ["doctor", "--json"],
     ["verify", "--all"],

@@ -682,7 +682,7 @@ def a_partial_endpoint(patient: Patient, _: pytest.MonkeyPatch) -> None:
     end_as(patient, "partial", "unreadable")
 
 
-@breaks("syncs", "endpoints", "FAIL", "three slots in a row passed")
+@breaks("syncs", "endpoints", "FAIL", "no sync succeeded in three slots in a row")
 def a_stale_endpoint(patient: Patient, _: pytest.MonkeyPatch) -> None:
     later(patient, minutes=25)
     patient.write("UPDATE scheduler SET last_start_at = ?", to_timestamp(patient.clock.now()))

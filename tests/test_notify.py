@@ -504,7 +504,7 @@ def test_a_receiver_that_refuses_fails_no_sync_and_is_complained_of_once(drive: 
         ended = drive.home.run("sync")
         assert ended.code == 0
         said += ended.err.splitlines()
-    assert said == [f"filesync: notify: feed: could not be told, 3 in a row: {url}: the connection was refused"]
+    assert said == [f"filesync: notify: feed: could not be notified, 3 in a row: {url}: the connection was refused"]
 
 
 def test_redirects_are_not_followed(drive: Drive, receiver: Receiver) -> None:

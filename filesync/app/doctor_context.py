@@ -102,7 +102,7 @@ class DoctorContext:
 
     @cached_property
     def active(self) -> Sequence[Endpoint]:
-        """Give the active endpoints that the file names, and what the active sets have in common."""
+        """Return the active endpoints that the file names, and what the active sets have in common."""
         declared = [*self.config.endpoints, *(each.template for each in self.config.sets)] if self.config else []
         return [each for each in declared if each.is_active]
 
@@ -189,7 +189,7 @@ class DoctorContext:
 
 
 def may_be_there(path: Path) -> bool:
-    """Tell whether a path is there, or may be: in a folder that cannot be entered nobody knows."""
+    """Return whether a path is there, or may be: in a folder that cannot be entered nobody knows."""
     try:
         return path.exists()
     except OSError:

@@ -234,7 +234,7 @@ def proofs(
 
 
 def _has_turn(endpoint: Endpoint, left: dict[str, int | None]) -> bool:
-    """Tell whether an endpoint is among the first of its set; `left` counts down."""
+    """Return whether an endpoint is among the first of its set; `left` counts down."""
     name = set_of(endpoint)
     number = left.get(name) if name else None
     if name is None or number is None:
@@ -244,7 +244,7 @@ def _has_turn(endpoint: Endpoint, left: dict[str, int | None]) -> bool:
 
 
 def _asked_as(home: Home, declared: EndpointSet) -> Identity | None:
-    """Tell as whom a set's members were asked for last; None where that cannot be told."""
+    """Return the identity that a set's members were asked for with last; None when it is unknown."""
     try:
         answered = home.answered().get(declared.source)
     except StoreError:  # of an older version, say; `sync` says what about it

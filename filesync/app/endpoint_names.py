@@ -20,7 +20,7 @@ def check_names(names: Iterable[str], known: Sequence[str]) -> None:
 
 
 def chosen_endpoints(database: "Database", names: Sequence[str] | None) -> "list[KnownEndpoint]":
-    """Give the endpoints of those names, in the order of all names; without names every active one."""
+    """Return the endpoints of those names, in the order of all names; without names every active one."""
     from filesync.store import queries  # noqa: PLC0415  a start with nothing due asks for no names
 
     known = queries.endpoints(database)
@@ -31,7 +31,7 @@ def chosen_endpoints(database: "Database", names: Sequence[str] | None) -> "list
 
 
 def chosen_ids(database: "Database", names: Sequence[str] | None) -> tuple[int, ...] | None:
-    """Give the ids of the endpoints of those names; None, which is all, without names."""
+    """Return the ids of the endpoints of those names; None, which is all, without names."""
     return tuple(endpoint.id for endpoint in chosen_endpoints(database, names)) if names else None
 
 

@@ -43,7 +43,7 @@ class Messages(Protocol):
 
     @property
     def is_verbose(self) -> bool:
-        """Tell whether `detail` reaches anybody."""
+        """Return whether `detail` reaches anybody."""
 
     def complain(self, message: str) -> None:
         """Report an error."""
@@ -125,7 +125,7 @@ class Home:
                 )
 
     def foreign_owner(self, home: Path, *more: Path) -> int | None:
-        """Tell whose a home is, where this is root and that is another; whoever owns what syncs write owns it, too."""
+        """Return the other account that owns a home, for root; who owns what syncs write owns it, too; else None."""
         if not _is_root():
             return None
         parts = (home, *more, *(home / name for name in ("data", "logs", "tokens")))
@@ -196,7 +196,7 @@ class Home:
 
     @cached_property
     def log(self) -> Log:
-        """Give the home's log file."""
+        """Return the home's log file."""
         return Log(
             path=self.path / LOG_FILE,
             level=Level[self.settings.log_level],
@@ -211,11 +211,11 @@ class Home:
         )
 
     def endpoints(self) -> "list[Endpoint]":
-        """Give every endpoint: those of the file, and of its sets those that the last answers named. Asks nobody."""
+        """Return every endpoint: those of the file, and of its sets those that the last answers named. Asks nobody."""
         return self.config.expanded({source: each.members for source, each in self.answered().items()})
 
     def answered(self) -> "Mapping[SetSource, Answered]":
-        """Tell what was last answered for each set; nothing before the first sync."""
+        """Return what was last answered for each set; nothing before the first sync."""
         if not self.config.sets or not self.database_path.exists():
             return {}
         from filesync.store import sets  # noqa: PLC0415  not every command needs SQLite
@@ -224,7 +224,7 @@ class Home:
             return sets.load(database)
 
     def identity_of(self, endpoint: "Endpoint") -> "Identity | None":
-        """Tell as whom an endpoint was read so far; None where that cannot be told."""
+        """Return the identity that an endpoint was read with so far; None when it is unknown."""
         scope = dict(endpoint.scope)
         known = (who for kind, ids, who in self._identities if kind == endpoint.endpoint_type and ids == scope)
         return next(known, None)
@@ -280,7 +280,7 @@ class Home:
 
     @contextlib.contextmanager
     def writing(self, is_stopped: Callable[[], bool] = lambda: False) -> Iterator["Database"]:
-        """Open the database for changes; one of an older schema is migrated, and that is told."""
+        """Open the database for changes; one of an older schema is migrated, which is logged and noted."""
         from filesync.store.database import open_for_writing  # noqa: PLC0415  as above
 
         self.keep_others_out()
@@ -312,7 +312,7 @@ class Home:
             self.messages.complain(f"{upgrade.database}: {change}; as it was before it is kept as {kept}")
 
     def is_running(self, endpoint_id: int) -> bool:
-        """Tell whether a process that lives syncs that endpoint now, whatever its row says."""
+        """Return whether a process that lives syncs that endpoint now, whatever its row says."""
         return Locks(self.database_path, slots=1).is_running(endpoint_id)
 
     def _hide(self, secrets: Iterable[str]) -> None:

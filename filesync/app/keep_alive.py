@@ -17,7 +17,7 @@ _LOGINS = ("autodesk-three-legged-*.json", "google-user-*.json")
 
 
 def has_logins(home: Home) -> bool:
-    """Tell whether there is any login of a person: no other can end by itself."""
+    """Return whether there is any login of a person: no other can end by itself."""
     folder = home.settings.path("tokens")
     return any(path for pattern in (*_LOGINS, _COPIES) for path in folder.glob(pattern))
 
@@ -46,7 +46,7 @@ def idle_logins(home: Home) -> set[Path]:
 
 
 def _is_idle(path: Path, now: datetime) -> bool:
-    """Tell whether it was refreshed too long ago; its file's own time is when it was last looked at, in vain."""
+    """Return whether it was refreshed too long ago; its file's own time is when it was last looked at, in vain."""
     with contextlib.suppress(OSError, ValueError, AttributeError):  # gone just now, or damaged: others say so
         fields = json.loads(path.read_bytes())
         if fields.get("refused") and not fields.get("refused_at"):

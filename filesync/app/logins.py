@@ -52,7 +52,7 @@ class LoginState:
 
     @property
     def left(self) -> timedelta | None:
-        """Tell how long the login lives when nobody uses it; None where the service names no end."""
+        """Return how long the login lives when nobody uses it; None where the service names no end."""
         return self.refresh_expires_at - self.now if self.refresh_expires_at else None
 
     @property
@@ -67,7 +67,7 @@ class LoginState:
 
     @property
     def log_in(self) -> str:
-        """Give the command with which a person renews the login; '' where a key or a secret does that."""
+        """Return the command with which a person renews the login; '' where a key or a secret does that."""
         return _log_in(self.service, self.credentials) if self.flow in {"three_legged", "user"} else ""
 
     def to_row(self) -> Mapping[str, Any]:
@@ -89,7 +89,7 @@ class LoginState:
 
 
 def config_of(home: Home) -> Config:
-    """Give the configuration; a home without connector.yaml, or with one that is being written, has its environment."""
+    """Return the configuration; only the environment where connector.yaml is missing or has mistakes."""
     if not home.config_path.exists():
         return Config(home.settings)
     try:
@@ -123,13 +123,13 @@ def login_states(home: Home, service: str) -> list[LoginState]:
 
 
 def has_sets(home: Home, service: str, credentials: str) -> bool:
-    """Tell whether a set of endpoints asks the service with these credentials."""
+    """Return whether a set of endpoints asks the service with these credentials."""
     templates = (each.template for each in config_of(home).sets)
     return any(service_of(each.kind) == service and each.credentials == credentials for each in templates)
 
 
 def endpoints_of(home: Home, service: str, credentials: str) -> list[Endpoint]:
-    """Give the endpoints that use the login of these credentials, whatever it is; one acts as a user of its own."""
+    """Return the endpoints that use the login of these credentials, whatever it is; one acts as a user of its own."""
     if not home.config_path.exists():
         return []
     return [
@@ -174,13 +174,13 @@ def _persons(home: Home, stop: Stop, files: set[Path]) -> Iterator[tuple[str, Pe
 
 
 def three_legged(settings: Settings, connector: Connector) -> autodesk.ThreeLegged:
-    """Give what can be done with a person's login at Autodesk. Raises AuthError without a client id."""
+    """Return what can be done with a person's login at Autodesk. Raises AuthError without a client id."""
     service = autodesk.LoginService(autodesk.app_of(settings.variables, settings.credentials, public=True), connector)
     return autodesk.ThreeLegged(service, settings.path("tokens"), settings.credentials)
 
 
 def google_user(settings: Settings, connector: Connector) -> google.User:
-    """Give the login that `filesync auth google login` makes."""
+    """Return the login that `filesync auth google login` makes."""
     sources = google.stored(settings.path("tokens"), connector, settings.credentials)
     return google.User(sources, connector, google.Drive(settings.google_base_url, explain), ())
 
@@ -249,7 +249,7 @@ def _ended(state: LoginState, kept: StoredLogin) -> str:
 
 
 def _uses_environment(config: Config, service: str) -> bool:
-    """Tell whether the environment's login is asked of: it is used, or no other is."""
+    """Return whether the environment's login is asked of: it is used, or no other is."""
     used = {name for name, _ in config.credential_sets(service)} - {""}
     declared = [*config.endpoints, *(each.template for each in config.sets)]
     return not used or any(not each.credentials and service_of(each.kind) == service for each in declared)
@@ -260,7 +260,7 @@ def _log_in(service: str, credentials: str) -> str:
 
 
 def _access_end(login: Login) -> datetime | None:
-    """Tell until when the token at hand is good. Raises AuthError for a key that cannot be used."""
+    """Return until when the token at hand is good. Raises AuthError for a key that cannot be used."""
     if not isinstance(login, FetchedLogin):
         return None
     login.check()

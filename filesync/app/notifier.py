@@ -1,4 +1,4 @@
-"""Who is told about this start, and when: pings as it begins, everything else once its syncs have ended."""
+"""The notifications of one start: pings as it begins, everything else once its syncs have ended."""
 
 import socket
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ _GLANCE = 0.05  # seconds between two looks at a ping
 
 
 class Notifier:
-    """Tells about one start those whom the configuration names."""
+    """Notifies the targets of the configuration about one start."""
 
     def __init__(self, home: Home, choice: "Choice") -> None:
         self._home = home
@@ -43,7 +43,7 @@ class Notifier:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Tell the dead-man switches of the home that a scheduled start begins, and that it broke when it does."""
+        """Notify the dead-man switches of the home that a scheduled start begins, and of the error that ends it."""
         failing = self._failing()
         for target in self._switches():
             if target.name not in failing:
@@ -57,7 +57,7 @@ class Notifier:
             raise
 
     def begin_endpoint(self, endpoint: "Endpoint", endpoint_id: int) -> None:
-        """Tell an endpoint's own dead-man switches that its sync began; waits for nobody."""
+        """Notify an endpoint's own dead-man switches that its sync began; wait for none."""
         own = [each for each in endpoint.notify if isinstance(each.way, Ping) and each.own]
         failing = self._failing() if own else frozenset()
         for target in own:
@@ -65,7 +65,7 @@ class Notifier:
                 self._ping_start(target, target.key(endpoint_id))
 
     def finish(self, report: "Report", code: int) -> int:
-        """Write what no sync told by itself, deliver everything that waits, and give the exit code of this process.
+        """Write what no sync reported by itself, deliver what waits, and return the exit code of this process.
 
         A start that was stopped delivers nothing: the next one does.
         """
@@ -79,12 +79,12 @@ class Notifier:
         return code if caught.exit_code is None else caught.exit_code
 
     def _switches(self) -> Sequence[Target]:
-        """Give the dead-man switches that are told of every scheduled start."""
+        """Return the dead-man switches that are notified of every scheduled start."""
         all_of_home = [each for each in self._targets if isinstance(each.way, Ping) and not each.own]
         return all_of_home if self._is_scheduled else ()
 
     def _failing(self) -> frozenset[str]:
-        """Name the targets that did not hear the last message: what says how a start ended tries them, nothing else."""
+        """Return the targets whose last message failed: only the message about the end of a start tries them again."""
         from filesync.store import outbox  # noqa: PLC0415  as everywhere
         from filesync.store.database import open_for_reading  # noqa: PLC0415  as everywhere
 
@@ -122,7 +122,7 @@ class Notifier:
             given = replace(desk(self._home, stop, self._began_at), silent=frozenset(self._silent))
             result = deliver(given, addressees(self._home, endpoints))
         except (FilesyncError, OSError) as error:  # the syncs are done and their outcome stands
-            self._home.messages.complain(f"nobody could be told: {error}")
+            self._home.messages.complain(f"no notification could be sent: {error}")
             return
         self.abandoned = self.abandoned or result.abandoned
         self._complain(result)
@@ -200,7 +200,7 @@ class Notifier:
     def _complain(self, result: "Result") -> None:
         for failure in result.failures:
             say = self._home.messages.complain if failure.in_a_row == _FAILURES_TOLD else self._home.messages.detail
-            say(f"notify: {failure.shown}: could not be told, {failure.in_a_row} in a row: {failure.error}")
+            say(f"notify: {failure.shown}: could not be notified, {failure.in_a_row} in a row: {failure.error}")
         for each in result.dropped:
             self._home.messages.complain(f"notify: {each}, and is given up")
 
@@ -234,7 +234,7 @@ class _StartPing:
 
 
 def _login_notes(home: Home, watch: "Watch", endpoints: "Sequence[Endpoint]") -> "Iterator[Note]":
-    """Tell global targets of every login that ends soon, and an endpoint's own of the one that it uses."""
+    """Notify global targets of every login that ends soon, and an endpoint's own of the one that it uses."""
     from filesync.app.keep_alive import has_logins  # noqa: PLC0415  as above
     from filesync.app.logins import login_warnings  # noqa: PLC0415  as above
     from filesync.config.file import service_of  # noqa: PLC0415  as above

@@ -1,4 +1,4 @@
-"""How a start of `filesync sync` went, for the log: began, ended with which exit code, or broke off and why."""
+"""The log of one start of `filesync sync`: its beginning, its exit code, or the error that ended it."""
 
 import os
 from types import TracebackType
@@ -16,9 +16,9 @@ _BUG = 1  # the exit code of a traceback
 
 
 class StartLog:
-    """Tells of one start; one that had nothing to do is told at DEBUG only, for it happens hundreds of times a day.
+    """Logs one start; one that had nothing to do at DEBUG only, for it happens hundreds of times a day.
 
-    As a context it also tells of an error that ends the start, and lets it go on.
+    As a context it also logs an error that ends the start, and lets it go on.
     """
 
     def __init__(self, home: Home, *, by_hand: bool, dry_run: bool) -> None:

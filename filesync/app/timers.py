@@ -56,7 +56,7 @@ def _config_folder(environ: Mapping[str, str]) -> Path:
 
 
 def _service(home: Home) -> Service:
-    """Tell whom a system service of this home runs as, and what of the disk it needs."""
+    """Return the user and the paths of a system service of this home."""
     user = user_name(owner_of(home.path).st_uid)
     writes, reads = [home.path / name for name in WRITTEN], [home.config_path]
     with contextlib.suppress(ConfigError):  # `install` has said it; what is there can be looked at and removed
@@ -76,7 +76,7 @@ def _named_files(settings: Settings) -> Iterator[Path]:
 
 
 def owner_of(home: Path) -> os.stat_result:
-    """Tell whose a home is; of one that is gone, whose its place is."""
+    """Return the status of a home, of one that is gone that of its place."""
     there = next(folder for folder in (home, *home.parents) if folder.exists())
     return there.stat()
 
@@ -89,7 +89,7 @@ def place_of(timer: Timer) -> str:
 
 
 def option_of(timer: Timer) -> str:
-    """Give the options of `filesync schedule` that name a timer."""
+    """Return the options of `filesync schedule` that name a timer."""
     if isinstance(timer, SystemdTimer):
         return "--systemd --system" if timer.service else "--systemd"
     return "--cron"

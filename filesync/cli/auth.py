@@ -196,7 +196,7 @@ def _welcome(terminal: Terminal, service: str, person: Person) -> Identity | Non
         terminal.complain(f"logged in, but {SERVICES[service]} does not say as whom: {error}")
         identity = None
     is_named = identity and not identity.user.startswith(NOBODY)
-    user = identity.user if identity and is_named else "somebody whose name the service does not tell"
+    user = identity.user if identity and is_named else "an account whose name the service does not show"
     terminal.note(f"logged in to {SERVICES[service]} as {user}; kept in {person.file.path}")
     _say_how_long(terminal, person)
     return identity
@@ -257,7 +257,7 @@ def _log_out(terminal: Terminal, service: str, login: autodesk_logins.ThreeLegge
         login.file.remove(login.end)
     except DamagedLoginError:
         login.file.remove_unseen()
-        terminal.complain(f"{path} is removed; it was no whole login, so {said} could not be told of it")
+        terminal.complain(f"{path} is removed; it was no whole login, so {said} could not be notified")
         raise typer.Exit(1) from None
     except RefusedError as problem:
         if problem.reason == "invalid_client":
@@ -282,8 +282,8 @@ def _remove_untold(
 ) -> NoReturn:
     login.file.remove_unseen()
     terminal.complain(
-        f"{login.file.path} is removed, but {SERVICES[service]} could not be told: {problem}; the login stays valid "
-        "there until it ends, or is revoked in the account's settings"
+        f"{login.file.path} is removed, but {SERVICES[service]} could not be notified: {problem}; the login stays "
+        "valid there until it ends, or is revoked in the account's settings"
     )
     raise typer.Exit(problem.exit_code) from problem
 

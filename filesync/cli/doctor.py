@@ -70,7 +70,7 @@ def _shown(home: Home, terminal: Terminal, results: Iterable[Result]) -> Iterato
 
 
 def _said(home: Home, finding: Finding) -> Sequence[str]:
-    """Give what was found, and below it the step that fixes it."""
+    """Return what was found, and below it the step that fixes it."""
     if not finding.fix:
         return [finding.detail.replace(f"{home.path}/", "")]
     return [finding.detail, f"-> {finding.fix}"]

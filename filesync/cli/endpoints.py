@@ -97,7 +97,7 @@ def forget(
 
 
 def _rows(home: "Home") -> "Iterator[Mapping[str, Any]]":
-    """Give the endpoints that the file names, then each set with those that its service named last."""
+    """Return the endpoints that the file names, then each set with those that its service named last."""
     endpoints = home.endpoints()
     yield from (to_row(each) for each in endpoints if each.membership is None)
     for declared in home.config.sets:

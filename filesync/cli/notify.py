@@ -1,4 +1,4 @@
-"""`filesync notify`: try the targets out, and see how telling them goes."""
+"""`filesync notify`: test messages to targets, and the state of deliveries."""
 
 import socket
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from filesync.notify.messages import Letter
 
 app = typer.Typer(
-    help="Try out who is told, and see how telling them goes.", add_completion=False, rich_markup_mode=None
+    help="Send test messages to targets, and see how deliveries go.", add_completion=False, rich_markup_mode=None
 )
 _VIEW = View(
     "targets",

@@ -114,7 +114,7 @@ def uninstall(
 
 
 def _named(timers: Timers, *, cron: bool, systemd: bool, user: bool, system: bool) -> Timer | None:
-    """Give the timer that the options name; None when they name none."""
+    """Return the timer that the options name; None when they name none."""
     for one, other, names in ((cron, systemd, "--cron and --systemd"), (user, system, "--user and --system")):
         if one and other:
             raise UsageError(f"{names} exclude each other")
@@ -128,7 +128,7 @@ def _named(timers: Timers, *, cron: bool, systemd: bool, user: bool, system: boo
 
 
 def _chosen(timers: Timers, *, cron: bool, systemd: bool, user: bool, system: bool) -> Timer:
-    """Give the timer that is named, else the one that is installed, else the one that can be."""
+    """Return the timer that is named, else the one that is installed, else the one that can be."""
     named = _named(timers, cron=cron, systemd=systemd, user=user, system=system)
     if named is not None:
         return named
@@ -137,7 +137,7 @@ def _chosen(timers: Timers, *, cron: bool, systemd: bool, user: bool, system: bo
 
 
 def _ready(timers: Timers) -> Iterator[Timer]:
-    """Give what can be installed without being asked for by name, the likeliest first; at last what says why not."""
+    """Return what can be installed without being asked for by name, the likeliest first; at last what says why not."""
     if _look(timers.cron())[1]:
         with contextlib.suppress(SchedulerError):  # an account without a home has no units of its own
             yield from (timer for timer in [timers.of_user()] if not _look(timer)[1])
@@ -145,7 +145,7 @@ def _ready(timers: Timers) -> Iterator[Timer]:
 
 
 def _look(timer: Timer) -> tuple[str | None, str | None]:
-    """Tell what is installed, and what hinders us to know, or to install anything."""
+    """Return what is installed, and what hinders us to know, or to install anything."""
     try:
         installed = timer.installed()
         if isinstance(timer, SystemdTimer):
@@ -193,7 +193,7 @@ def _others(timers: Timers, chosen: Timer) -> Iterator[str]:
 
 
 def _last_start(home: Home) -> tuple[str | None, int | None]:
-    """Tell when `filesync sync` was last started here, and its exit code (None while it runs, or when it died)."""
+    """Return when `filesync sync` was last started here, and its exit code (None while it runs, or when it died)."""
     from filesync.store.endpoints import last_start  # noqa: PLC0415  only `show` needs SQLite
 
     if home.database_path.exists():

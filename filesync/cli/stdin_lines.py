@@ -8,7 +8,7 @@ _GLANCE = 0.2  # seconds between two looks at whether anybody still wants to kno
 
 
 def typed_lines(stream: TextIO, is_over: Callable[[], bool]) -> Iterator[str]:
-    """Give lines until the stream ends or `is_over` says so.
+    """Return lines until the stream ends or `is_over` says so.
 
     The stream itself is not read: a thread that hangs in it would keep the interpreter from ending cleanly.
     """

@@ -33,7 +33,7 @@ class Terminal:
 
     @property
     def has_colours(self) -> bool:
-        """Tell whether stdout shows colours: on a terminal, unless NO_COLOR; elsewhere only with FORCE_COLOR."""
+        """Return whether stdout shows colours: on a terminal, unless NO_COLOR; elsewhere only with FORCE_COLOR."""
         if self.environ.get("NO_COLOR"):
             return False
         if self.environ.get("FORCE_COLOR", "0") != "0":
@@ -42,7 +42,7 @@ class Terminal:
 
     @property
     def has_progress(self) -> bool:
-        """Tell whether progress is drawn: -v shows the log's lines instead."""
+        """Return whether progress is drawn: -v shows the log's lines instead."""
         return self.stderr_is_terminal and not self.is_quiet and not self.is_verbose
 
     def write(self, text: str) -> None:

@@ -114,7 +114,7 @@ def _verify_one(  # noqa: PLR0913  what one endpoint needs
 
 
 def _chosen(home: "Home", names: Sequence[str]) -> "list[Endpoint]":
-    """Give the endpoints of these names, or in sets of these names; else every active one."""
+    """Return the endpoints of these names, or in sets of these names; else every active one."""
     with home.reading():  # that there is a database is said once
         endpoints = home.endpoints()
     sets = [each.name for each in home.config.sets]
@@ -167,7 +167,7 @@ def _show(terminal: "Terminal", form: Form, results: "Sequence[Verified]", code:
 
 
 def _to_rows(endpoint: str, finding: Finding) -> "Iterator[Mapping[str, Any]]":
-    """Give a row for each column in which one row of the inventory differs."""
+    """Return a row for each column in which one row of the inventory differs."""
     compared = finding.compared
     for difference in compared.differences:
         yield {

@@ -189,7 +189,7 @@ def _feed(database: Database, limit: _Limit) -> Iterator[Finding | Skipped]:
 
 
 def _growth(database: Database, limit: _Limit) -> Finding | Skipped:
-    """Tell how many rows there are of what grows with every sync, beside those that show what is there now."""
+    """Return how many rows there are of what grows with every sync, beside those that show what is there now."""
     rows = examine.growth(database, limit.start())
     if rows is None:
         return _unknown("growth", "not everything was counted")
@@ -211,7 +211,7 @@ def _by_hand(database: Database, sql: str) -> str:
 
 
 def _fix(error: StoreError) -> str:
-    """Give the step that the message does not name."""
+    """Return the step that the message does not name."""
     said = str(error)
     if "permission" in said or "cannot be opened" in said:
         return "see what is said of its path above"

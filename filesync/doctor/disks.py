@@ -28,7 +28,7 @@ def check_kind(folders: Iterable[Path]) -> Iterator[Finding | Skipped]:
     """Refuse what is shared over a network: neither SQLite's WAL nor the locks hold there."""
     kinds = {folder: kind_of(folder) for folder in folders}
     if not all(kinds.values()):
-        yield Skipped("paths", "disk", "this system does not tell on what file systems the paths are")
+        yield Skipped("paths", "disk", "this system does not show the file systems of the paths")
         return
     bad = [finding for folder, kind in kinds.items() if (finding := _judged(folder, kind))]
     yield from bad or [ok("paths", "disk", f"local: {', '.join(dict.fromkeys(kinds.values()))}")]

@@ -78,7 +78,7 @@ def _command(database: Path, found: Sequence[Leftover] = ()) -> str:
 
 
 def _with_copies(database: Path) -> Iterator[Path]:
-    """Give the database's file and what lies beside it of its kind; its folder may hold anything else, too."""
+    """Return the database's file and what lies beside it of its kind; its folder may hold anything else, too."""
     named_alike = (path for path in database.parent.glob("*") if path.name.startswith(database.name))
     yield from (*named_alike, *database.parent.glob("*.db"))
 
@@ -113,5 +113,5 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def is_clean(found: Sequence[Finding | Skipped]) -> bool:
-    """Tell whether nothing was found in the rows."""
+    """Return whether nothing was found in the rows."""
     return not any(isinstance(each, Finding) for each in found)

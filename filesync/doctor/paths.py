@@ -69,7 +69,7 @@ def _home(home: Path, runner: Runner) -> Finding:
 
 
 def _is_anothers(places: Places, runner: Runner) -> bool:
-    """Tell whether the home is not this user's, and cannot be used by this user either."""
+    """Return whether the home is not this user's, and cannot be used by this user either."""
     if not places.home.is_dir() or places.home.stat().st_uid == runner.uid:
         return False
     if refused(runner, places.home, READ, ENTER):

@@ -27,7 +27,7 @@ class Runner:
         return user_name(self.uid)
 
     def can(self, path: Path, mode: int) -> bool:
-        """Tell whether this user may do that with a path that exists."""
+        """Return whether this user may do that with a path that exists."""
         if not os.access(path, mode):  # a file system that is read-only refuses root, too
             return False
         return self.is_us or self._is_allowed(path.stat(), mode)
@@ -42,7 +42,7 @@ class Runner:
 
 
 def runner_of(home: Path) -> Runner:
-    """Tell who runs the syncs: whoever looks, but for root in the home of somebody else."""
+    """Return who runs the syncs: whoever looks, but for root in the home of somebody else."""
     if sys.platform == "win32":
         return Runner(0, ())
     ours = os.geteuid()
@@ -53,7 +53,7 @@ def runner_of(home: Path) -> Runner:
 
 
 def nearest(path: Path) -> Path:
-    """Give the path, or of one that does not exist yet the folder in which it would begin."""
+    """Return the path, or of one that does not exist yet the folder in which it would begin."""
     return next(each for each in (path, *path.parents) if os.path.lexists(each))
 
 

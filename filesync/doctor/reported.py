@@ -43,7 +43,8 @@ def check_targets(rows: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
     bad = [_failing(row) for row in rows if row["failures_in_a_row"]]
     yield from bad
     if len(bad) < len(rows) or not rows:
-        said = "nobody is told" if not rows else f"{counted(len(rows) - len(bad), 'target')} without a failed delivery"
+        well = counted(len(rows) - len(bad), "target")
+        said = f"{well} without a failed delivery" if rows else "no target is configured"
         yield ok("notify", "target", said)
 
 

@@ -68,7 +68,7 @@ class Starts:
         return self.last_at is not None and self.now - from_timestamp(self.last_at) <= _SLOTS * slot
 
     def is_scheduled(self) -> bool:
-        """Tell whether something starts it by itself: once or twice may have been a person, without a name."""
+        """Return whether something starts it by itself: once or twice may have been a person, without a name."""
         return self.scheduled >= _REGULAR
 
 
@@ -121,7 +121,7 @@ def check_variables(timers: Sequence[Installed], only_here: Sequence[str], env: 
 def check_starts(timers: Sequence[Installed], starts: Starts) -> Iterator[Finding | Skipped]:
     """Look at the last start: how long ago it was, and how it ended."""
     if not starts.is_known:
-        yield from (Skipped("scheduler", each, "the database cannot tell") for each in ("alive", "ended"))
+        yield from (Skipped("scheduler", each, "the database cannot be read") for each in ("alive", "ended"))
         return
     slot = min((slot_of(timer) for timer in timers), default=_UNKNOWN_LENGTH)
     if starts.last_at is None:
@@ -141,7 +141,7 @@ def check_starts(timers: Sequence[Installed], starts: Starts) -> Iterator[Findin
 
 
 def slot_of(timer: Installed) -> timedelta:
-    """Tell how far apart a timer's starts are; one that somebody changed counts as an hourly one."""
+    """Return how far apart a timer's starts are; one that somebody changed counts as an hourly one."""
     for every in LENGTHS:
         slots = f"OnCalendar={systemd.calendar(every)}\n" if timer.kind == "systemd" else f"{crontab.slots(every)} "
         if timer.text.startswith(slots) or f"\n{slots}" in timer.text:
@@ -158,7 +158,7 @@ def _without_timer(starts: Starts) -> Finding:
         detail = "neither cron nor systemd starts this home; so far it was started by hand"
         return warn("scheduler", "installed", detail, "filesync schedule install, or filesync loop")
     if not starts.is_known:
-        detail = "neither cron nor systemd starts this home; whether something else does the database cannot tell"
+        detail = "neither cron nor systemd starts this home; the database cannot be read for other starts"
         return warn("scheduler", "installed", detail, "put the database right; or: filesync schedule install")
     return fail("scheduler", "installed", "nothing starts `filesync sync` for this home", "filesync schedule install")
 

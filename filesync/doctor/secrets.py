@@ -81,7 +81,7 @@ def _is_handed_in(path: Path, home: Path) -> bool:
 
 
 def _judged(check: str, path: Path) -> Finding | None:
-    """Tell who can read a secret: everybody fails; a group, or everybody who gets into its folder, is warned about."""
+    """Judge who can read a secret: everybody fails; a group, or everybody who gets into its folder, is a warning."""
     mode, fix = mode_of(path), f"chmod 600 {shlex.quote(str(path))}"
     if mode & _OTHERS and stat.S_IMODE(path.parent.stat().st_mode) & 0o001:
         return fail(

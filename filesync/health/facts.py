@@ -30,17 +30,17 @@ class Facts:
 
     @property
     def next_due_at(self) -> str | None:
-        """Tell when the next endpoint is due; a moment that has passed means now."""
+        """Return when the next endpoint is due; a moment that has passed means now."""
         return min((row["next_due_at"] for row in self.endpoints if row["next_due_at"]), default=None)
 
     @property
     def alarming(self) -> list[Row]:
-        """Give the endpoints that a person should look at."""
+        """Return the endpoints that a person should look at."""
         return [row for row in self.endpoints if is_alarming(row)]
 
 
 def is_alarming(row: Row) -> bool:
-    """Tell whether `filesync status --check` would name it."""
+    """Return whether `filesync status --check` would name it."""
     return row["state"] in ALARMS or row["late"] is not None
 
 
@@ -91,7 +91,7 @@ class CachedSnapshot:
         self._bodies: dict[Callable[[Facts], bytes], bytes] = {}
 
     def show(self, render: Callable[[Facts], bytes]) -> tuple[Facts, bytes]:
-        """Give facts no older than a second, and what `render` made of them."""
+        """Return facts no older than a second, and what `render` made of them."""
         with self._lock:
             facts = self._facts()
             if render not in self._bodies:

@@ -42,7 +42,7 @@ class Place:
 
     @property
     def is_loopback(self) -> bool:
-        """Tell whether only this machine can reach it."""
+        """Return whether only this machine can reach it."""
         return ipaddress.ip_address(self.address.partition("%")[0]).is_loopback
 
     def listen(self) -> socket.socket:

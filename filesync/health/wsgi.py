@@ -43,7 +43,7 @@ class Rules:
     token: str = ""
 
     def is_meant(self, host: str) -> bool:
-        """Tell whether a Host header, with or without a port, means this server."""
+        """Return whether a Host header, with or without a port, means this server."""
         found = _HOST.fullmatch(host.lower())
         if found is None:
             return False
@@ -51,7 +51,7 @@ class Rules:
         return name in _LOCAL or name in self.hosts or (self.any_address and _is_address(name))
 
     def lets_in(self, authorization: str) -> bool:
-        """Tell whether the token came along: as a bearer token, or from a browser as the password of any user."""
+        """Return whether the token came along: as a bearer token, or from a browser as the password of any user."""
         if not self.token:
             return True
         scheme, _, given = authorization.partition(" ")

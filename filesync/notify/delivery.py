@@ -24,7 +24,7 @@ _GLANCE = 0.05  # seconds between two looks at the deliveries
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """A target as it stands in the database; `endpoint_ids` are those whose changes it is told."""
+    """A target as it stands in the database; `endpoint_ids` are those whose changes it gets."""
 
     key: str
     target: Target
@@ -42,7 +42,7 @@ class Addressee:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A target that could not be reached, for the how-manieth time in a row."""
+    """A failed delivery; `in_a_row` counts the failures of its target since its last success."""
 
     shown: str
     error: str
@@ -80,7 +80,7 @@ def deliver(desk: Desk, addressees: Sequence[Addressee]) -> Result:
 
 
 def _has_work(desk: Desk, database: Database, addressees: Sequence[Addressee]) -> bool:
-    """Tell in one look whether there is anything to do."""
+    """Return in one look whether there is anything to do."""
     waiting = outbox.look(database, desk.clock.now())
     keys = {each.key for each in addressees}
     return (
@@ -113,7 +113,8 @@ def _sweep(desk: Desk, database: Database, addressees: Sequence[Addressee], resu
         for message in outbox.drop(database, {each.key: each.target.keep for each in addressees}, now):
             desk.log.warning("notification_dropped", target=message.target, told=message.event)
             if message.target in keys:
-                result.dropped.append(f"{message.target}: {message.event} of {message.created_at} could not be told")
+                what = f"{message.event} of {message.created_at}"
+                result.dropped.append(f"{message.target}: {what} could not be delivered")
 
 
 class _Worker:
@@ -159,7 +160,7 @@ class _Worker:
         return self._next_changes(database) if self.addressee.reads_feed else None
 
     def _next_changes(self, database: Database) -> Letter | None:
-        """Make a message of the feed's next batch; passes over what nobody is told."""
+        """Make a message of the feed's next batch; passes over changes that this target does not get."""
         position = positions.find_position(database, self.addressee.reader)
         if position is None:
             return None

@@ -39,7 +39,7 @@ class Letter:
 
 
 def signed(letter: Letter, content: bytes, secret: str, now: datetime) -> dict[str, str]:
-    """Give the headers of a message; with a secret they sign id, time and body.
+    """Return the headers of a message; with a secret they sign id, time and body.
 
     https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
     """
@@ -53,7 +53,7 @@ def signed(letter: Letter, content: bytes, secret: str, now: datetime) -> dict[s
 
 
 def ping_address(url: str, result: str, rid: str) -> str:
-    """Give the address that says `start`, `success` or `fail` of a run."""
+    """Return the address that says `start`, `success` or `fail` of a run."""
     parts = urlsplit(url)
     query = "&".join(each for each in (parts.query, urlencode({"rid": rid})) if each)
     return urlunsplit((parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}{_PATHS[result]}", query, ""))

@@ -48,7 +48,7 @@ def run(call: Call, clock: Clock, stop: Stop) -> None:
 
 @contextlib.contextmanager
 def _file_of(content: bytes) -> Iterator[IO[bytes]]:
-    """Give a file, not a pipe: a program that does not read holds nobody up."""
+    """Return a file, not a pipe: a program that does not read holds nobody up."""
     try:
         file = tempfile.TemporaryFile()  # noqa: SIM115  closed below
         file.write(content)

@@ -1,4 +1,4 @@
-"""What no sync tells by itself: endpoints that went stale or came back, sets, and logins that end soon."""
+"""What no sync reports by itself: endpoints that went stale or came back, sets, and logins that end soon."""
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ ToldTo = Mapping[tuple[str, int], Collection[Told]]
 
 
 class Watch:
-    """Makes notes of one start; `told` is what targets know already."""
+    """Writes the notes of one start; `told` are the alerts that targets have already."""
 
     def __init__(self, told: ToldTo, at: Timestamp, run_id: str, host: str) -> None:
         self._told = told
@@ -28,7 +28,7 @@ class Watch:
         self._host = host
 
     def stale(self, statuses: Sequence[Status], endpoints: Sequence[Endpoint]) -> Iterator[Note]:
-        """Tell once that an endpoint is stale, and once that it no longer is."""
+        """Report once that an endpoint is stale, and once that it no longer is."""
         by_name = {each.name: each for each in endpoints}
         for status in statuses:
             endpoint_id = status.facts.get("endpoint_id")
@@ -37,12 +37,12 @@ class Watch:
                     yield from self._stale(status, endpoint_id, target)
 
     def logins(self, target: Target, endpoint_id: int, warnings: Collection[str]) -> Iterator[Note]:
-        """Tell a target once of each login that ends soon; `endpoint_id` is NO_ENDPOINT for a global one."""
+        """Notify a target once of each login that ends soon; `endpoint_id` is NO_ENDPOINT for a global one."""
         if Event.LOGIN_EXPIRING in target.events:
             yield from self._logins(target.key(endpoint_id), endpoint_id, warnings)
 
     def sets(self, answers: "Collection[tuple[EndpointSet, Answered]]") -> Iterator[Note]:
-        """Tell that the service did not say who is in a set, three times in a row, and once that it does again."""
+        """Report the third failure in a row to list the members of a set, and once its recovery."""
         for wanted, answered in answers:
             for target in wanted.template.notify:
                 if not target.own:
@@ -90,7 +90,7 @@ class Watch:
 
 
 def _subject(set_name: str) -> int:
-    """Give a set a number among the subjects of what was told, below those of endpoints."""
+    """Return the number of a set among the subjects of alerts, below those of endpoints."""
     return -1 - int.from_bytes(hashlib.sha256(set_name.encode("utf-8", "surrogatepass")).digest()[:6])
 
 

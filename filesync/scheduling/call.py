@@ -21,7 +21,7 @@ class Call:
     config: Path | None = None
 
     def words(self) -> tuple[str, ...]:
-        """Give the command's words. Raises UsageError when one cannot be written into one line."""
+        """Return the command's words. Raises UsageError when one cannot be written into one line."""
         config = ("--config", str(self.config)) if self.config else ()
         words = (*self.program, "--home", str(self.home), *config, "sync")
         for word in words:

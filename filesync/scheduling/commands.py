@@ -95,6 +95,6 @@ def _find(name: str, environ: Mapping[str, str], instead: str) -> str:
 
 
 def _said(done: "subprocess.CompletedProcess[bytes]") -> str:
-    """Give what a program complained of, in one line."""
+    """Return what a program complained of, in one line."""
     text = (done.stderr or done.stdout).decode("utf-8", "replace")
     return "; ".join(line.strip() for line in text.splitlines() if line.strip()) or f"exit code {done.returncode}"

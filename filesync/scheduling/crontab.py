@@ -33,7 +33,7 @@ def quoted(word: str) -> str:
 
 
 def installed(table: bytes, home: Path) -> list[str]:
-    """Give the lines of that home."""
+    """Return the lines of that home."""
     return [os.fsdecode(_bare(each)) for each in _lines(table) if _is_ours(each, home)]
 
 
@@ -76,7 +76,7 @@ def _lines(table: bytes) -> Iterator[bytes]:
 
 
 def _is_ours(each: bytes, home: Path) -> bool:
-    """Tell whether a line runs, and is marked as the home's; one that somebody turned into a comment is theirs."""
+    """Return whether a line runs, and is marked as the home's; one that somebody turned into a comment is theirs."""
     return _bare(each).endswith(os.fsencode(_mark(home))) and not each.lstrip().startswith(b"#")
 
 

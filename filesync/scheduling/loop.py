@@ -54,7 +54,7 @@ class Children:
             os.kill(pid, number)
 
     def reap(self) -> Iterator[tuple[str, int]]:
-        """Give the name and exit code (-N: by signal N) of those that ended; orphans are reaped without a word."""
+        """Return the name and exit code (-N: by signal N) of those that ended; orphans are reaped without a word."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -130,5 +130,5 @@ class Loop:
 
 
 def next_beat(now: datetime, every: timedelta) -> datetime:
-    """Give the next full minute, or whatever `every` is, after now; counted from a fixed instant, as slots are."""
+    """Return the next full minute, or whatever `every` is, after now; counted from a fixed instant, as slots are."""
     return _EPOCH + ((now - _EPOCH) // every + 1) * every

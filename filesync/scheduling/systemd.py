@@ -88,7 +88,7 @@ def units(call: Call, every: int, service: Service | None = None) -> tuple[Unit,
 
 
 def is_ours(text: str, home: Path) -> bool:
-    """Tell whether a unit file was written for that home."""
+    """Return whether a unit file was written for that home."""
     return text.startswith(_mark(home))
 
 
@@ -154,7 +154,7 @@ def _is_below(paths: Sequence[Path], folders: Sequence[Path]) -> bool:
 
 
 def _is_state(folder: Path) -> bool:
-    """Tell whether systemd can look after a folder; of `data` and `logs` it would change the mode, which is yours."""
+    """Return whether systemd can look after a folder; of `data` and `logs` it would change the mode, which is yours."""
     return folder.name == "tokens" and folder.is_relative_to(_STATE) and _PLAIN.fullmatch(str(folder)) is not None
 
 

@@ -102,7 +102,7 @@ def _least(columns: Sequence[Column], wanted: Mapping[int, int]) -> int:
 
 
 def _shared_out(columns: Sequence[Column], wanted: Mapping[int, int], width: int) -> list[tuple[Column, int]]:
-    """Give every column its least, then what is left: some to the last, which says most, then from left to right."""
+    """Return every column its least, then what is left: some to the last, which says most, then from left to right."""
     widths = {id(column): min(wanted[id(column)], column.least or wanted[id(column)]) for column in columns}
     left = width - _least(columns, wanted)
     if left < 0:  # not even that fits: the last gives way
