@@ -263,12 +263,12 @@ def test_a_login_shows_nothing_of_itself(home: Home, acc: AccSimulator) -> None:
 
 CRASH = """
 import sys
-from filesync.sync import start
+from filesync.sync import workers
 
 def crash(self):
-    raise RuntimeError(f"a bug that shows {self._start.endpoints[0].name} and %s")
+    raise RuntimeError(f"a bug that shows {self._session.endpoints[0].name} and %s")
 
-start._Crew.work = crash
+workers.SyncWorkers.work = crash
 from filesync.__main__ import main
 main()
 """

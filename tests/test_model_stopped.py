@@ -31,7 +31,7 @@ AGES = (Filters(modified_before="30d"), Filters(modified_after="30d"))
 def everything_is_done_bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     """State each page by itself (else those that come together, which is chance), and do in steps what is for few files."""
     monkeypatch.setattr("filesync.providers.google_drive.ahead._AT_ONCE", 1)
-    for at_once in ("owed.STEP", "run.STEP", "run._ASKED_AT_ONCE", "intake._AT_ONCE"):
+    for at_once in ("owed.STEP", "run.STEP", "run._ASKED_AT_ONCE", "flat_listing._AT_ONCE"):
         monkeypatch.setattr(f"filesync.store.{at_once}", 3)
 
 

@@ -21,8 +21,7 @@ from filesync.model import (
     Unreadable,
 )
 from filesync.providers.base import Known
-from filesync.providers.google_drive.translate import Item
-from filesync_shelf.shelf import Shelf, is_folder, read_shelf
+from filesync_shelf.shelf import Item, Shelf, is_folder, read_shelf
 
 _AT_ONCE = 1000  # entries in one statement, so that memory does not follow the widest folder
 
