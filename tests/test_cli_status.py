@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from filesync.cli.output.text import harmless
 from filesync.errors import AuthError, NetworkError, ResponseError
 from filesync.model import RemoteFolder
+from filesync.sanitize import harmless
 from filesync.store.database import open_for_reading
 from filesync.sync.slots import Locks
 from tests.cli_home import CliHome, file

@@ -12,9 +12,9 @@ from filesync.app.doctor_run import Result, Wanted, examine
 from filesync.app.home import Home
 from filesync.cli.options import AsJson, EndpointNames
 from filesync.cli.output.rows import show_document
-from filesync.cli.output.text import harmless
 from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.doctor.findings import CHECKS, Finding, Level, Skipped, counted, exit_code, named
+from filesync.sanitize import harmless
 from filesync.timestamps import to_timestamp
 
 _MOODS = {Level.OK: "\x1b[32m", Level.WARN: "\x1b[33m", Level.FAIL: "\x1b[1;31m"}

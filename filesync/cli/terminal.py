@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
-from filesync.cli.output.text import harmless
 from filesync.key_material import without_keys
 from filesync.redaction import REDACTED, Redactor
+from filesync.sanitize import harmless
 from filesync.streams import output_problems
 
 if TYPE_CHECKING:

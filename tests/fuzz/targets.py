@@ -24,7 +24,6 @@ from filesync.auth.loopback import Reception
 from filesync.auth.tokens import of_bytes, to_token
 from filesync.cli import Terminal
 from filesync.cli.output.rows import Form, View, show
-from filesync.cli.output.text import harmless, unlike_formula
 from filesync.clock import Stop, SystemClock
 from filesync.config import load_config
 from filesync.config.timing import check_cron, check_timezone
@@ -42,7 +41,7 @@ from filesync.providers.autodesk import translate as autodesk
 from filesync.providers.details import check_id, to_bound, to_extension
 from filesync.providers.google_drive import routes as drive_routes
 from filesync.providers.google_drive import translate as drive
-from filesync.sanitize import escape_json
+from filesync.sanitize import escape_json, harmless, unlike_formula
 from filesync.schedule import CronSchedule, History, decide
 from filesync.scheduling import crontab
 from filesync.settings import load_settings

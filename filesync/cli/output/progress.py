@@ -9,9 +9,9 @@ from rich.live import Live  # noqa: TID251  the command layer
 from rich.table import Table  # noqa: TID251  the command layer
 from rich.text import Text  # noqa: TID251  the command layer
 
-from filesync.cli.output.text import harmless
 from filesync.cli.terminal import Terminal
 from filesync.clock import Clock
+from filesync.sanitize import harmless
 from filesync.sync.session import Running
 
 _MOST = 20  # lines; what more there is is counted in one
