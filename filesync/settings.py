@@ -53,7 +53,6 @@ class Settings:
     log_level: str
     log_format: str
     log_rotate_mb: int  # 0: never
-    autodesk_base_url: str
     google_base_url: str
     file_mode: int = 0o600  # of what holds the inventory: the database, its copies, the log
     credentials: str = ""  # the named set of connector.yaml that `variables` has in the environment's place
@@ -135,7 +134,6 @@ def inspect_settings(home: Path, variables: Variables) -> tuple[Settings, Sequen
         log_level=reader.read("CONNECTOR_LOG_LEVEL", _log_level),
         log_format=reader.read("CONNECTOR_LOG_FORMAT", _log_format),
         log_rotate_mb=reader.read("CONNECTOR_LOG_ROTATE_MB", _megabytes),
-        autodesk_base_url=reader.read("CONNECTOR_AUTODESK_BASE_URL", _base_url),
         google_base_url=reader.read("CONNECTOR_GOOGLE_BASE_URL", _base_url),
         file_mode=reader.read("FILESYNC_GROUP_READABLE", _file_mode),
     )
@@ -164,6 +162,7 @@ class _Reader:
         """Read also what only providers use, so that a missing NAME_FILE shows now."""
         for name in DEFAULTS:
             self.read(name, str)
+        self.read("CONNECTOR_AUTODESK_BASE_URL", _base_url)
         self.read("CONNECTOR_AUTODESK_AUTH", _flow)
 
     @property

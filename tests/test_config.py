@@ -70,7 +70,6 @@ def test_env_example_holds_the_defaults(tmp_path: Path) -> None:
     assert written.database_path == tmp_path / "data" / "connector.db"
     assert written.sync_interval_minutes == unset.sync_interval_minutes
     assert written.google_base_url == unset.google_base_url
-    assert written.autodesk_base_url == unset.autodesk_base_url
 
 
 def test_every_key_reaches_the_endpoint(load: Load) -> None:

@@ -202,7 +202,6 @@ def test_defaults_are_those_of_the_manual(tmp_path: Path) -> None:
     settings = load(tmp_path)
     assert settings.database_path == tmp_path / "data" / "connector.db"
     assert (settings.sync_interval_minutes, settings.max_concurrent_syncs, settings.log_level) == (5, 5, "INFO")
-    assert settings.autodesk_base_url == "https://developer.api.autodesk.com"
     assert settings.google_base_url == "https://www.googleapis.com"
 
 

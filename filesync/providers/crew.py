@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Generic, Self, TypeVar
 
-from filesync.background import BackgroundTask
 from filesync.clock import take, work_until
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-Errand = BackgroundTask
 
 
 @dataclass(frozen=True, slots=True)
