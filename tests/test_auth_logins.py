@@ -20,7 +20,7 @@ import filesync
 from filesync.auth.autodesk import App, LoginService, TwoLegged, app_of
 from filesync.auth.google import ServiceAccount, read_credentials
 from filesync.auth.google.credentials_file import ServiceAccountKey
-from filesync.errors import AuthError, NetworkError, ResponseError, ServiceDownError
+from filesync.core.errors import AuthError, NetworkError, ResponseError, ServiceDownError
 from filesync.http import Authoriser, Secret
 from tests.http_loopback import PAGE, START, Handler, Request, Say, Script, Service, World, running
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import filesync
-from filesync.errors import (
+from filesync.core.errors import (
     AuthError,
     ConfigError,
     FilesyncError,

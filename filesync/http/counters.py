@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from filesync.clock import Clock
+from filesync.runtime.clock import Clock
 
 _LONG = 5.0  # seconds of a wait that is told of
 

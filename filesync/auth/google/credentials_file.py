@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filesync.auth.credential_file import HandedOver
 from filesync.auth.google.service import TOKEN_URI
-from filesync.auth.handed_over import HandedOver
 from filesync.http import Secret
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from filesync.auth import Login
 from filesync.auth.google.refusals import explain_login
-from filesync.errors import AuthError, ConfigError
+from filesync.core.errors import AuthError, ConfigError
 from filesync.http import Answer, Connector, Route
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105  an address

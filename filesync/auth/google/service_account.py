@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from filesync.auth.fetched import FetchedLogin
+from filesync.auth.clock_skew import skew
 from filesync.auth.google.credentials_file import ServiceAccountKey
 from filesync.auth.google.refusals import OF_SERVICE_ACCOUNT
 from filesync.auth.google.service import METADATA_ONLY, TokenService
 from filesync.auth.signing import JWT_BEARER, sign
-from filesync.auth.skew import skew
+from filesync.auth.token_login import FetchedLogin
 from filesync.auth.tokens import Token, TokenKey, fingerprint, to_token
-from filesync.errors import AuthError, RefusedError
+from filesync.core.errors import AuthError, RefusedError
+from filesync.core.model import Identity
 from filesync.http import Connector
-from filesync.model import Identity
 
 _LIFE = 3600  # seconds: the longest an assertion may live
 
