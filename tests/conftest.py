@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
-from tests.homes import READER, Acc, Drive, Home
+from tests.support.homes import READER, Acc, Drive, Home
 
 # The same examples every time, so that a red run is red again; a night's run asks for others (--hypothesis-profile=night).
 _CALM = settings(deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck))

@@ -2,7 +2,7 @@
 
 Each attempt runs in a thread of its own that its caller can leave: `requests` cannot be interrupted, and a service that
 trickles or a name server that is silent must hold up neither a signal nor a time limit. Sent in the caller's thread, an
-answer that hangs holds up a stop until its own timeout (tests/test_http.py); the thread costs 60 us of CPU.
+answer that hangs holds up a stop until its own timeout (tests/unit/http/test_http.py); the thread costs 60 us of CPU.
 """
 
 import errno
