@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from filesync.simulators.drive import METADATA_READONLY
-from tests.homes import Drive
+from tests.support.homes import Drive
 
 ROBOT = "robot@project.iam.gserviceaccount.com"
 WORKLOAD = "principal://pool/subject/ci"
