@@ -308,7 +308,7 @@ def test_a_refused_service_account_is_told_what_to_do(
 
 
 BAD_KEYS: list[tuple[dict[str, Any], str]] = [
-    ({"type": "external_account"}, "type 'external_account' are not supported, .*"),
+    ({"type": "gdch_service_account"}, "type 'gdch_service_account' are not supported, .*"),
     ({"client_email": None}, "no client_email"),
     ({"private_key": ""}, "no private_key"),
     ({"private_key_id": 7}, "no private_key_id"),

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from filesync.auth.files import TokenFile
 from filesync.auth.tokens import Token, TokenKey, bearer, bearer_token, of_bytes
@@ -13,7 +14,10 @@ from filesync.http import Connector
 class FetchedLogin(ABC):
     """An Authoriser whose token is fetched; a login of this kind says how."""
 
-    def __init__(self, key: TokenKey, tokens: Path, connector: Connector) -> None:
+    def __init__(
+        self, key: TokenKey, tokens: Path, connector: Connector, more: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self._more = more  # headers that go with the token
         self._redactor = connector.redactor
         self._clock = connector.clock
         self._file = TokenFile(tokens / key.file_name(), connector.clock, connector.stop, of_bytes)
@@ -21,7 +25,7 @@ class FetchedLogin(ABC):
     def headers(self) -> Mapping[str, str]:
         token = self._file.current(lambda _: self._fetch()).usable()
         self._redactor.hide(token)
-        return bearer(token)
+        return {**bearer(token), **self._more}
 
     def renew(self, rejected: Mapping[str, str]) -> None:
         self._file.forget(bearer_token(rejected))

@@ -4,9 +4,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filesync.errors import AuthError
+from filesync.http import Secret
+
+if TYPE_CHECKING:
+    from google.auth.crypt import RSASigner
 
 _LARGEST = 1_000_000  # bytes
 
@@ -38,6 +42,19 @@ class HandedOver:
             if not isinstance(fields.get(name), str) or not fields[name].strip():
                 raise self.unusable(f"it has no {name}")
         return [fields[name].strip() for name in names]
+
+    def signer(self, private_key: Secret, key_id: str) -> "RSASigner":
+        """Make what signs with an RSA key in PEM. Raises AuthError when the key is none."""
+        # Imported here because only a fetch needs them: a token is good for an hour.
+        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+        from google.auth.crypt import RSASigner  # noqa: PLC0415
+
+        try:
+            signer: RSASigner = RSASigner.from_string(private_key.reveal(), key_id)
+            signer.sign(b"")  # a key of another kind can be read, but does not sign in this way
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise self.unusable("its private_key cannot be read") from None
+        return signer
 
     def unusable(self, why: str) -> AuthError:
         return AuthError(f"{self.source} cannot be used: {why}; see '{self.guide}' in OAUTH_SETUP.md")

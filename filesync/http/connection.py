@@ -69,10 +69,15 @@ class Connection:
         self, route: Route, url: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Ask a token endpoint: no token goes with it, and a 401 is a RefusedError."""
-        call = self._call(route, "POST", url)
+        form_headers = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
+        return self.log_in(route, "POST", url, urllib.parse.urlencode(form).encode(), form_headers)
+
+    def log_in(self, route: Route, method: str, url: str, content: bytes | None, headers: Mapping[str, str]) -> Answer:
+        """Ask for a part of a login: no token of this connection goes with it, and a 401 is a RefusedError."""
+        call = self._call(route, method, url)
         call.is_login = True
-        call.content = urllib.parse.urlencode(form).encode()
-        call.headers = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
+        call.content = content
+        call.headers = headers
         return self._ask(call)
 
     def next_link(self, href: str, *, after: str, seen: set[str]) -> str:
@@ -93,7 +98,12 @@ class Connection:
     def _ask(self, call: Call) -> Answer:
         reply = self._send(call)
         return Answer(
-            without_query(call.url), reply.status, reply.body, reply.headers, to_date(reply.headers.get("Date"))
+            without_query(call.url),
+            reply.status,
+            reply.body,
+            reply.headers,
+            to_date(reply.headers.get("Date")),
+            reply.content,
         )
 
     def _call(self, route: Route, method: str, url: str, params: Mapping[str, str] | None = None) -> Call:

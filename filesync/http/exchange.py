@@ -16,7 +16,7 @@ class Route:
     method: str  # "GET" or "POST"
     pattern: str  # regular expression for the whole path below the base URL's path
     per_minute: int | None = None  # the documented limit; None: no budget of its own
-    answers: bool = True  # False: a success says nothing, so that its body is not read
+    answers: bool = True  # False: a success says nothing in JSON, so that its body is not parsed
     gives_login: bool = False  # its answer is an access token
     may_be_missing: bool = False  # asks whether something is still there: a 404 is an answer, not a failure
     tries: int | None = field(default=None, compare=False)  # the most that a failure is worth; None: as usual
@@ -31,6 +31,7 @@ class Answer:
     body: Any
     headers: Mapping[str, str]  # case-insensitive
     date: datetime | None  # the answer's own Date header
+    content: bytes = field(default=b"", repr=False)  # as received
 
 
 @dataclass(frozen=True, slots=True)

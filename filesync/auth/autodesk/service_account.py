@@ -11,7 +11,6 @@ from typing import Any
 from filesync.auth.autodesk.app import ACCOUNT_DISABLED, READ_ONLY, TOKEN, LoginService, refused
 from filesync.auth.fetched import FetchedLogin
 from filesync.auth.handed_over import HandedOver
-from filesync.auth.signing import JWT_BEARER, sign
 from filesync.auth.skew import skew
 from filesync.auth.tokens import Token, TokenKey, fingerprint, to_token
 from filesync.errors import RefusedError
@@ -24,6 +23,7 @@ _DISABLED = (
     "check that the service account is enabled and has not expired, and enable it again; the next start goes on by "
     "itself; see 'Secure Service Account' in OAUTH_SETUP.md"
 )
+_JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _LIFE = 120  # seconds; the service refuses more than five minutes, and a short life leaves room for a slow clock
 _REFUSED = (
     "check that the service account is enabled and its key exists; see 'Secure Service Account' in OAUTH_SETUP.md"
@@ -77,7 +77,7 @@ class ServiceAccount(FetchedLogin):
     def _fetch(self) -> Token:
         service, assertion = self._service, self._assertion()
         service.redactor.hide(assertion)
-        form = {"grant_type": JWT_BEARER, "assertion": assertion}
+        form = {"grant_type": _JWT_BEARER, "assertion": assertion}
         try:
             return to_token(service.ask(TOKEN, form), service.clock)
         except RefusedError as error:
@@ -85,10 +85,11 @@ class ServiceAccount(FetchedLogin):
             raise refused(error, service.app, _DISABLED if error.reason == ACCOUNT_DISABLED else otherwise) from error
 
     def _assertion(self) -> str:
-        assertion = sign(self._claims(), self._key.private_key, self._key.key_id)
-        if assertion is None:
-            raise self._key.file.unusable("its private_key cannot be read")
-        return assertion
+        from google.auth import jwt  # noqa: PLC0415  only a fetch needs it
+
+        signer = self._key.file.signer(self._key.private_key, self._key.key_id)
+        assertion: bytes = jwt.encode(signer, self._claims())
+        return assertion.decode()
 
     def _claims(self) -> Mapping[str, Any]:
         """Make the claims: `scope` is a list, and without `iat` a clock that is ahead can do less harm."""

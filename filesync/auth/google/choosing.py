@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from filesync.auth.google.credentials_file import ServiceAccountKey, read_credentials
+from filesync.auth.google.credentials_file import AuthorizedUser, ServiceAccountKey, read_credentials
+from filesync.auth.google.federated import FederatedAccount
 from filesync.auth.google.metadata import MachineAccount
 from filesync.auth.google.service import METADATA_ONLY, Account
 from filesync.auth.google.service_account import ServiceAccount
@@ -23,6 +24,7 @@ APPLICATION_DEFAULT = "application_default"
 VARIABLE = "GOOGLE_CREDENTIALS_PATH"
 
 _BASE_URL = "https://www.googleapis.com"
+_UNIVERSE = "GOOGLE_CLOUD_UNIVERSE_DOMAIN"
 _ADC = "GOOGLE_APPLICATION_CREDENTIALS"
 _GCLOUD_FILE = "application_default_credentials.json"
 
@@ -90,20 +92,24 @@ def login_of(  # noqa: PLR0913  a login is where it comes from, what it may do a
 
     Raises AuthError that names what is missing.
     """
+    project = variables.get("GOOGLE_CLOUD_QUOTA_PROJECT", "").strip()
     source, tokens = source_of(variables, path, credentials), path("tokens")
     drive = Drive(variables.get("CONNECTOR_GOOGLE_BASE_URL", "").strip() or _BASE_URL, explain)
     if source.kind is Kind.FILE and source.path:
-        found = read_credentials(source.path, source.variable)
+        found = read_credentials(source.path, source.variable, variables.get(_UNIVERSE, "").strip())
         if isinstance(found, ServiceAccountKey):
-            return ServiceAccount(found, connector, tokens, scopes=scopes, subject=subject)
+            return ServiceAccount(found, connector, tokens, scopes=scopes, subject=subject, project=project)
+        if not isinstance(found, AuthorizedUser):
+            _refuse_subject(subject)
+            return FederatedAccount(found, connector, tokens, scopes, project)
         sources = handed_over(found, tokens, connector)
     elif source.kind is Kind.STORED:
         sources = stored(tokens, connector, credentials)
     else:
         _refuse_subject(subject)
-        return MachineAccount(connector, tokens, scopes, variables.get("GCE_METADATA_HOST", "").strip())
+        return MachineAccount(connector, tokens, scopes, variables.get("GCE_METADATA_HOST", "").strip(), project)
     _refuse_subject(subject)
-    return User(sources, connector, drive, scopes)
+    return User(sources, connector, drive, scopes, project)
 
 
 def _application_default(variables: Mapping[str, str], path: Callable[[str], Path]) -> Source | None:

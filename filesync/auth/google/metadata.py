@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filesync.auth.fetched import FetchedLogin
-from filesync.auth.tokens import Token, TokenKey, to_token
-from filesync.errors import AuthError, ConfigError, NetworkError, RefusedError
-from filesync.http import CLOUD_METADATA, Answer, Connection, Connector, Refusal, Route
+from filesync.auth.google.service import UNIVERSE, billed_to
+from filesync.auth.google.transport import Transport, Way
+from filesync.auth.tokens import Token, TokenKey
+from filesync.errors import AuthError, ConfigError, FilesyncError, NetworkError, RefusedError
+from filesync.http import CLOUD_METADATA, Connection, Connector, Refusal, Route
 from filesync.model import Identity
 
 _ACCOUNT_PATH = "/computeMetadata/v1/instance/service-accounts/default/"
@@ -26,12 +28,15 @@ class MachineAccount(FetchedLogin):
 
     flow = "machine"
 
-    def __init__(self, connector: Connector, tokens: Path, scopes: Sequence[str], host: str = "") -> None:
+    def __init__(
+        self, connector: Connector, tokens: Path, scopes: Sequence[str], host: str = "", project: str = ""
+    ) -> None:
         self._scopes = tuple(scopes)
         base_url = f"http://{CLOUD_METADATA if host in ('', _NAME) else host}"
+        self._connector = connector
         self._connection = _connect(connector, base_url)
         key = TokenKey("google-machine", "default", base_url, self._scopes)
-        super().__init__(key, tokens, connector)
+        super().__init__(key, tokens, connector, billed_to(project))
 
     @property
     def account(self) -> str:
@@ -39,19 +44,26 @@ class MachineAccount(FetchedLogin):
 
     def identity(self) -> Identity:
         """Ask which account it is; a request that does not leave the machine's host."""
-        email = self._ask(_ACCOUNT, _ACCOUNT_PATH, {"recursive": "true"}).body.get("email")
+        try:
+            email = self._connection.get(_ACCOUNT, _ACCOUNT_PATH, {"recursive": "true"}).body.get("email")
+        except (RefusedError, NetworkError) as error:
+            raise _absent(error) from error
         return Identity(self.flow, email if isinstance(email, str) else "default")
 
     def _fetch(self) -> Token:
-        return to_token(self._ask(_TOKEN, _TOKEN_PATH, {"scopes": ",".join(self._scopes)}), self._clock)
+        from google.auth.compute_engine import Credentials  # noqa: PLC0415  only a fetch needs it
 
-    def _ask(self, route: Route, path: str, params: Mapping[str, str]) -> Answer:
+        ways = {_ACCOUNT_PATH: Way(_ACCOUNT, self._connection), _TOKEN_PATH: Way(_TOKEN, self._connection)}
+        # with a universe named, google-auth does not look for one by itself
+        credentials = Credentials(scopes=self._scopes, universe_domain=UNIVERSE)
         try:
-            return self._connection.get(route, path, params)
+            return Transport(self._connector, ways).token(credentials)
         except (RefusedError, NetworkError) as error:
-            raise AuthError(
-                f"{error}; this is no machine of Google's cloud, or it has no service account; {_GUIDE}"
-            ) from error
+            raise _absent(error) from error
+
+
+def _absent(error: FilesyncError) -> AuthError:
+    return AuthError(f"{error}; this is no machine of Google's cloud, or it has no service account; {_GUIDE}")
 
 
 def _connect(connector: Connector, base_url: str) -> Connection:

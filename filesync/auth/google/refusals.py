@@ -67,6 +67,9 @@ OF_SERVICE_ACCOUNT = {
 def explain_login(_status: int, body: Any) -> Refusal:
     """Read the token endpoint's error; RFC 6749, 5.2, and Google's `error_subtype`."""
     fields = body if isinstance(body, Mapping) else {}
+    error = fields.get("error")
+    if isinstance(error, Mapping):  # the other services' envelope: https://google.aip.dev/193
+        return Refusal(str(error.get("status") or ""), str(error.get("message") or ""))
     code, said = str(fields.get("error") or ""), str(fields.get("error_description") or "")
     told = f"{fields.get('error_subtype') or ''} {said}".casefold()
     found = next((reason for reason, wording in _WORDINGS if wording.search(told)), "")

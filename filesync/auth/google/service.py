@@ -1,21 +1,23 @@
-"""Google's token endpoint, at the address that the credentials themselves name.
+"""Google's addresses, and its token endpoint at the address that the credentials themselves name.
 
 https://developers.google.com/identity/protocols/oauth2/native-app
-
-Tokens are fetched by our own connection: google-auth's transport would ask a second host in the background.
 """
 
 import re
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from filesync.addresses import is_loopback
 from filesync.auth import Login
 from filesync.auth.google.refusals import explain_login
+from filesync.auth.google.transport import Transport, Way
+from filesync.auth.tokens import Token
 from filesync.errors import AuthError, ConfigError
 from filesync.http import Answer, Connector, Route
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105  an address
+UNIVERSE = "googleapis.com"
 METADATA_ONLY = ("https://www.googleapis.com/auth/drive.metadata.readonly",)
 READ_ONLY = ("https://www.googleapis.com/auth/drive.readonly",)
 
@@ -23,6 +25,8 @@ _WIDER = {  # what a person may have granted instead
     METADATA_ONLY[0]: {"drive.metadata.readonly", "drive.metadata", "drive.readonly", "drive"},
     READ_ONLY[0]: {"drive.readonly", "drive"},
 }
+_OTHER_HOSTS = {"accounts.google.com"}
+_GUIDE = "see 'Which login' in OAUTH_SETUP.md"
 
 
 class Account(Login, Protocol):
@@ -36,36 +40,77 @@ class Account(Login, Protocol):
 class TokenService:
     """One token endpoint; `source` is how messages name where its address comes from."""
 
-    def __init__(self, token_uri: str, client_key: str, connector: Connector, source: str) -> None:
+    def __init__(
+        self, token_uri: str, client_key: str, connector: Connector, source: str, universe: str = UNIVERSE
+    ) -> None:
         self.redactor = connector.redactor
         self.clock = connector.clock
         self.stop = connector.stop
+        self._connector = connector
         self._token_uri = token_uri
         self._revoke_uri = token_uri.rpartition("/")[0] + "/revoke"
         try:
-            self._token = Route("Google login", "POST", _path_of(token_uri), gives_login=True)
-            self._revoke = Route("Google logout", "POST", _path_of(self._revoke_uri), answers=False)
-            parts = urlsplit(token_uri)
+            check_host(token_uri, "token_uri", universe)
+            self._token = Route("Google login", "POST", path_of(token_uri), gives_login=True)
+            self._revoke = Route("Google logout", "POST", path_of(self._revoke_uri), answers=False)
             self._connection = connector.connect(
-                base_url=f"{parts.scheme}://{parts.netloc}",
+                base_url=_origin(token_uri),
                 routes=(self._token, self._revoke),
                 client_key=client_key,
                 authoriser=None,
                 explain=explain_login,
             )
         except (ConfigError, ValueError) as error:
-            raise AuthError(
-                f"{source} cannot be used: its token_uri is neither https nor on this machine; "
-                "see 'Which login' in OAUTH_SETUP.md"
-            ) from error
+            raise AuthError(f"{source} cannot be used: {why_not(error, 'token_uri')}; {_GUIDE}") from error
 
     def token(self, form: Mapping[str, str]) -> Answer:
         """Ask for a token. Raises RefusedError."""
         return self._connection.post_form(self._token, self._token_uri, form)
 
+    def fetch(self, credentials: Any) -> Token:
+        """Have google-auth fetch a token from here. Raises RefusedError."""
+        return self._transport().token(credentials)
+
+    def refresh(self, credentials: Any) -> Answer:
+        """Have google-auth refresh a person's login here. Raises RefusedError."""
+        answer = self._transport().refresh(credentials)
+        assert answer is not None  # noqa: S101  a person's login is refreshed by asking
+        return answer
+
     def revoke(self, token: str) -> None:
         """Have Google forget a refresh token and all that came from it. Raises RefusedError."""
         self._connection.post_form(self._revoke, self._revoke_uri, {"token": token})
+
+    def _transport(self) -> Transport:
+        return Transport(self._connector, {self._token_uri: Way(self._token, self._connection)})
+
+
+def check_host(url: str, name: str, universe: str = UNIVERSE) -> None:
+    """Refuse an address for secrets that is neither Google's nor on this machine. Raises ConfigError, ValueError."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if not host or is_loopback(host) or parts.scheme != "https":
+        return  # whether it may be asked without https is the connection's concern
+    theirs = host in _OTHER_HOSTS or any(host == one or host.endswith(f".{one}") for one in (UNIVERSE, universe))
+    if not theirs:
+        raise ForeignHostError(f"its {name} leads to {host[:80]}, which is no host of Google's")
+
+
+class ForeignHostError(ConfigError):
+    """An address in a credentials file that is not Google's."""
+
+
+def billed_to(project: str) -> Mapping[str, str]:
+    """Write the header that names the project whose quota is used; '' for the login's own."""
+    return {"x-goog-user-project": project} if project else {}
+
+
+def way_to(connector: Connector, client_key: str, route: Route, url: str) -> Way:
+    """Make a connection for one address of a login. Raises ConfigError, ValueError."""
+    connection = connector.connect(
+        base_url=_origin(url), routes=(route,), client_key=client_key, authoriser=None, explain=explain_login
+    )
+    return Way(route, connection)
 
 
 def lacking(granted: tuple[str, ...], needed: tuple[str, ...]) -> str | None:
@@ -74,5 +119,16 @@ def lacking(granted: tuple[str, ...], needed: tuple[str, ...]) -> str | None:
     return next((scope for scope in needed if names.isdisjoint(_WIDER.get(scope, {scope.rpartition("/")[2]}))), None)
 
 
-def _path_of(address: str) -> str:
+def why_not(error: Exception, name: str) -> str:
+    """Say why an address of a credentials file is not used."""
+    return str(error) if isinstance(error, ForeignHostError) else f"its {name} is neither https nor on this machine"
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def path_of(address: str) -> str:
+    """Give the pattern of an address's path."""
     return re.escape(urlsplit(address).path)

@@ -1,22 +1,24 @@
-"""Google's service accounts: a key signs who it is, and the token endpoint answers with a token.
+"""Google's service accounts: a key signs who it is, and google-auth turns that into a token.
 
 https://developers.google.com/identity/protocols/oauth2/service-account#httprest
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from filesync.auth.fetched import FetchedLogin
 from filesync.auth.google.credentials_file import ServiceAccountKey
 from filesync.auth.google.refusals import OF_SERVICE_ACCOUNT
-from filesync.auth.google.service import METADATA_ONLY, TokenService
-from filesync.auth.signing import JWT_BEARER, sign
+from filesync.auth.google.service import METADATA_ONLY, TokenService, billed_to
 from filesync.auth.skew import skew
-from filesync.auth.tokens import Token, TokenKey, fingerprint, to_token
+from filesync.auth.tokens import Token, TokenKey, fingerprint
 from filesync.errors import AuthError, RefusedError
 from filesync.http import Connector
 from filesync.model import Identity
+
+if TYPE_CHECKING:
+    from google.oauth2.service_account import Credentials
 
 _LIFE = 3600  # seconds: the longest an assertion may live
 
@@ -34,7 +36,7 @@ class ServiceAccount(FetchedLogin):
 
     flow = "service_account"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  a login is a key, where its token is kept and what it may do
         self,
         key: ServiceAccountKey,
         connector: Connector,
@@ -42,17 +44,18 @@ class ServiceAccount(FetchedLogin):
         *,
         scopes: Sequence[str] = METADATA_ONLY,
         subject: str | None = None,
+        project: str = "",
     ) -> None:
         self._key = key
         self._scopes = tuple(scopes)
         self._subject = subject
-        self._service = TokenService(key.token_uri, key.client_email, connector, key.file.source)
+        self._service = TokenService(key.token_uri, key.client_email, connector, key.file.source, key.universe)
         self._service.redactor.hide(key.private_key.reveal())
         credential = fingerprint(key.private_key.reveal())
         token_key = TokenKey(
             "google-service-account", key.client_email, key.token_uri, self._scopes, subject or "", credential
         )
-        super().__init__(token_key, tokens, connector)
+        super().__init__(token_key, tokens, connector, billed_to(project or key.quota_project))
 
     @property
     def account(self) -> str:
@@ -62,21 +65,14 @@ class ServiceAccount(FetchedLogin):
         return Identity(self.flow, self._key.client_email, self._subject or "")
 
     def check(self) -> None:
-        self._assertion()
+        self._key.file.signer(self._key.private_key, self._key.key_id)
 
     def _fetch(self) -> Token:
-        service, assertion = self._service, self._assertion()
-        service.redactor.hide(assertion)
+        credentials = to_credentials(self._key, self._scopes, int(self._service.clock.now().timestamp()), self._subject)
         try:
-            return to_token(service.token({"grant_type": JWT_BEARER, "assertion": assertion}), service.clock)
+            return self._service.fetch(credentials)
         except RefusedError as error:
             raise AuthError(f"{error}; {self._advice(error)}") from error
-
-    def _assertion(self) -> str:
-        assertion = sign(self._claims(), self._key.private_key, self._key.key_id)
-        if assertion is None:
-            raise self._key.file.unusable("its private_key cannot be read")
-        return assertion
 
     def _advice(self, error: RefusedError) -> str:
         otherwise = "check the service account and its key; see 'Service account' in OAUTH_SETUP.md"
@@ -86,13 +82,19 @@ class ServiceAccount(FetchedLogin):
             return said  # no clock has to do with it
         return skew(error, self._service.clock.now()) or said
 
-    def _claims(self) -> Mapping[str, Any]:
-        now = int(self._service.clock.now().timestamp())
-        claims = {
-            "iss": self._key.client_email,
-            "scope": " ".join(self._scopes),
-            "aud": self._key.token_uri,
-            "iat": now,
-            "exp": now + _LIFE,
-        }
-        return {**claims, "sub": self._subject} if self._subject else claims
+
+def to_credentials(
+    key: ServiceAccountKey, scopes: Sequence[str], now: int, subject: str | None = None
+) -> "Credentials":
+    """Make google-auth's credentials of a key; they sign with our clock, for the address they ask. Raises AuthError for an unusable key."""
+    from google.oauth2.service_account import Credentials  # noqa: PLC0415  only a fetch needs it
+
+    return Credentials(
+        key.file.signer(key.private_key, key.key_id),
+        key.client_email,
+        key.token_uri,
+        scopes=list(scopes),
+        subject=subject,
+        universe_domain=key.universe,
+        additional_claims={"aud": key.token_uri, "iat": now, "exp": now + _LIFE},
+    )

@@ -7,18 +7,22 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filesync.auth.consent import Consent, ask, code_form
 from filesync.auth.files import TokenFile
 from filesync.auth.google.credentials_file import AuthorizedUser, OAuthClient
 from filesync.auth.google.refusals import OF_CLIENT, OF_PERSON
-from filesync.auth.google.service import METADATA_ONLY, TokenService, lacking
+from filesync.auth.google.service import METADATA_ONLY, TokenService, billed_to, lacking
 from filesync.auth.logins import Client, StoredLogin, login_file, moment, to_login, to_refreshed
 from filesync.auth.person import Person
 from filesync.auth.tokens import Token, TokenKey, bearer, fingerprint
 from filesync.errors import AuthError, RefusedError
-from filesync.http import Connector, Explain, Route
+from filesync.http import Connector, Explain, Route, Secret
 from filesync.model import Identity
+
+if TYPE_CHECKING:
+    from google.oauth2.credentials import Credentials
 
 ABOUT = Route("who is logged in", "GET", "/drive/v3/about", per_minute=60)
 
@@ -77,13 +81,15 @@ class User:
 
     flow = "user"
 
-    def __init__(self, sources: Sources, connector: Connector, drive: Drive, scopes: tuple[str, ...]) -> None:
+    def __init__(
+        self, sources: Sources, connector: Connector, drive: Drive, scopes: tuple[str, ...], project: str = ""
+    ) -> None:
         self.sources = sources
         self._connector = connector
         self._drive = drive
         self._scopes = scopes
         seed = sources.seed
-        self._project = {"x-goog-user-project": seed.quota_project} if seed and seed.quota_project else {}
+        self._project = billed_to(project or (seed.quota_project if seed else ""))
         missing = f"nobody is logged in to Google ({sources.file.path} is missing): {sources.again}; {_GUIDE}"
         self.person = Person(
             self.flow,
@@ -124,14 +130,8 @@ class User:
     def _refresh(self, login: StoredLogin) -> StoredLogin:
         client = login.client
         service = _service(client, self._connector, self.sources)
-        form = {
-            "grant_type": "refresh_token",
-            "refresh_token": login.refresh_token.reveal(),
-            "client_id": client.client_id,
-            "client_secret": client.client_secret.reveal(),
-        }
         try:
-            answer = service.token(form)
+            answer = service.refresh(to_credentials(client, login.refresh_token))
         except RefusedError as error:
             if error.reason == "invalid_grant":
                 return replace(login, refused=self._refused(error), refused_at=None)
@@ -149,6 +149,19 @@ class User:
 
     def _who(self, access_token: str) -> str:
         return who({**bearer(access_token), **self._project}, self._connector, self._drive)
+
+
+def to_credentials(client: Client, refresh_token: Secret) -> "Credentials":
+    """Make google-auth's credentials of a person's login."""
+    from google.oauth2.credentials import Credentials  # noqa: PLC0415  only a refresh needs it
+
+    return Credentials(
+        None,
+        refresh_token=refresh_token.reveal(),
+        token_uri=client.token_address,
+        client_id=client.client_id,
+        client_secret=client.client_secret.reveal(),
+    )
 
 
 class SignIn:
