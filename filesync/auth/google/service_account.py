@@ -86,7 +86,10 @@ class ServiceAccount(FetchedLogin):
 def to_credentials(
     key: ServiceAccountKey, scopes: Sequence[str], now: int, subject: str | None = None
 ) -> "Credentials":
-    """Make google-auth's credentials of a key; they sign with our clock, for the address they ask. Raises AuthError for an unusable key."""
+    """Make google-auth's credentials of a key; they sign with our clock, for the address they ask.
+
+    Raises AuthError for an unusable key.
+    """
     from google.oauth2.service_account import Credentials  # noqa: PLC0415  only a fetch needs it
 
     return Credentials(

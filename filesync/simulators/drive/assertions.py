@@ -15,6 +15,7 @@ from filesync.simulators.drive.refusals import login
 from filesync.simulators.keys import Assertion
 
 LONGEST = timedelta(hours=1)  # that an assertion may be good for
+_OF_CLOUD = {f"https://www.googleapis.com/auth/{name}" for name in ("iam", "cloud-platform")}
 _SKEW = timedelta(minutes=5)  # a client's clock may be ahead by this much
 
 
@@ -45,7 +46,7 @@ def admit(
     if claims.get("aud") != audience:
         raise login(400, "invalid_grant", "Invalid JWT: Failed audience check.")
     scopes = tuple(str(claims.get("scope") or "").split())
-    if not scopes or not set(scopes) <= known_scopes():
+    if not scopes or not set(scopes) <= known_scopes() | _OF_CLOUD:
         raise login(400, "invalid_scope", "Invalid OAuth scope or ID token audience provided.")
     return _subject(claims, account), scopes
 

@@ -16,6 +16,7 @@ from filesync.simulators.drive import refusals
 from filesync.simulators.drive.authorize import Authorize
 from filesync.simulators.drive.clients import Kind
 from filesync.simulators.drive.discovery import method
+from filesync.simulators.drive.federation import Federation
 from filesync.simulators.drive.quota import Quota
 from filesync.simulators.drive.state import DriveState
 from filesync.simulators.drive.tokens import Grant, Tokens
@@ -52,6 +53,8 @@ class Gateway(Loopback):
         super().__init__(clock)
         self.state = state
         self.tokens = Tokens(clock, wall or SystemClock(), state.ids, lambda: self.rotates_refresh_tokens)
+        self.federation = Federation(self.tokens, wall or SystemClock())
+        self.billed_to: set[str] = set()  # the projects named in x-goog-user-project
         self.limits = self.quota = Quota(clock)
         self.consent: Consent = "ask"
         self.signed_in = ""
@@ -92,6 +95,15 @@ class Gateway(Loopback):
         return (
             Route("token", "POST", "/token", self.tokens.reply, token=True),
             Route("token", "POST", "/oauth2/v4/token", self.tokens.reply, token=True),  # the older address
+            Route("exchange", "POST", "/v1/token", self.federation.reply_token, token=True),
+            Route("subject token", "GET", "/subject-token", self.federation.reply_subject_token, token=True),
+            Route(
+                "impersonation",
+                "POST",
+                "/v1/projects/-/serviceAccounts/{account}",
+                self.federation.reply_impersonation,
+                token=True,
+            ),
             Route("revoke", "POST", "/revoke", self.tokens.reply_revoke, token=True),
             Route("authorize", "GET", _AUTH, authorize.reply, token=True),
             Route("decision", "POST", f"{_AUTH}/decision", self._desk.decide, token=True),
@@ -113,6 +125,7 @@ class Gateway(Loopback):
         if sent_as_uri and len(call.path) + len(urlencode(call.query)) >= _LONGEST_URI:
             raise Refused(_html(414))
         grant = self.grant_of(call)
+        self.billed_to.update(filter(None, [call.headers.get("x-goog-user-project")]))
         if not self.api_enabled:
             raise refusals.access_not_configured()
         if not grant.scopes & method(route.name).scopes:

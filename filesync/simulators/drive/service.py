@@ -63,6 +63,7 @@ class GoogleDrive(Gateway):
     def start(self) -> "GoogleDrive":
         super().start()
         self.tokens.address = f"{self.base_url}/token"
+        self.federation.base_url = self.base_url
         return self
 
     def kill_change_tokens(self) -> None:
