@@ -87,7 +87,7 @@ DOORS = {
     "yaml": ("config", "cli"),
     "cronsim": ("schedule", "config"),
     "googleapiclient": ("providers.google_drive.api",),
-    "google": (),
+    "google": ("auth",),
     "waitress": ("health.server",),
     "prometheus_client": ("health.metrics",),
     "pytest": (),
