@@ -12,7 +12,7 @@ from benchmarks.cases import CASES
 from benchmarks.machine import describe_machine, describe_versions
 from benchmarks.racing import Bench, Case, Outcome, run
 from benchmarks.report import Json, to_document, to_markdown
-from filesync.clock import SystemClock
+from filesync.runtime.clock import SystemClock
 
 
 def main() -> None:

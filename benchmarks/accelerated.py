@@ -6,7 +6,7 @@ Nothing else is different. A simulator that is started with `--hurry FACTOR,SINC
 import sys
 
 from filesync.cli import run
-from filesync.process import this_process
+from filesync.cli.process import this_process
 from filesync.simulators.clock import HurriedClock
 
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from filesync.clock import SystemClock
+from filesync.runtime.clock import SystemClock
 
 _DAY = timedelta(days=1)
 

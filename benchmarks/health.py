@@ -17,7 +17,7 @@ from threading import Event
 from urllib.parse import urlsplit
 
 from benchmarks.services import Home, acc_home
-from filesync.clock import SystemClock
+from filesync.runtime.clock import SystemClock
 
 _PATHS = ("/", "/health", "/status", "/metrics")
 _CROWD = 16  # visitors at the same time

@@ -6,7 +6,7 @@
 import sys
 
 from filesync.cli import run
-from filesync.process import this_process
+from filesync.cli.process import this_process
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.racing import Goal, Outcome, Sample
-from filesync.timestamps import to_timestamp
+from filesync.core.timestamps import to_timestamp
 
 Json = Mapping[str, Any]
 

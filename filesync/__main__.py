@@ -6,18 +6,18 @@ Whoever presses Ctrl-C earlier still, while Python itself starts, gets Python's 
 import gc
 import sys
 
-from filesync.signals import Interrupts
+from filesync.runtime.signals import Interrupts
 
 
 def main() -> None:
     """Run the command of this process and exit with its code."""
     interrupts = Interrupts()
-    from filesync.streams import open_streams, settle  # noqa: PLC0415  every import takes time in which Ctrl-C may come
+    from filesync.runtime.streams import open_streams, settle  # noqa: PLC0415  every import takes time in which Ctrl-C may come
 
     open_streams()
     code = interrupts.code
     try:
-        from filesync.process import run_command  # noqa: PLC0415  as above
+        from filesync.cli.process import run_command  # noqa: PLC0415  as above
 
         interrupts.raise_from_now_on()
         code = run_command()

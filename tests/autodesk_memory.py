@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from filesync.errors import FilesyncError
-from filesync.model import (
+from filesync.core.errors import FilesyncError
+from filesync.core.model import (
     Batch,
     Candidate,
     FolderListed,

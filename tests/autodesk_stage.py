@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from filesync.clock import Stop
 from filesync.http import Connector, Counters
 from filesync.providers.autodesk import KIND
 from filesync.providers.autodesk.details import AutodeskDetails
 from filesync.providers.base import Provider, Surroundings
+from filesync.runtime.clock import Stop
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET, AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from tests.autodesk_memory import Open

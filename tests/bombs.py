@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 from random import Random
 
-from filesync.clock import Stop, SystemClock
-from filesync.errors import FilesyncError
+from filesync.core.errors import FilesyncError
 from filesync.http import Connector, Counters, Refusal, Route
+from filesync.runtime.clock import Stop, SystemClock
 
 PAGE = Route("pages", "GET", "/[a-z-]+")
 

@@ -9,11 +9,9 @@ from typing import Any
 
 import yaml
 
-from filesync.clock import Stop
 from filesync.config import Endpoint
-from filesync.errors import FilesyncError
-from filesync.http.counters import Counters
-from filesync.model import (
+from filesync.core.errors import FilesyncError
+from filesync.core.model import (
     Batch,
     Candidate,
     FolderListed,
@@ -25,11 +23,13 @@ from filesync.model import (
     Unanswered,
     Unreadable,
 )
+from filesync.http.counters import Counters
 from filesync.providers.base import Known
-from filesync.settings import load_settings
+from filesync.runtime.clock import Stop
+from filesync.runtime.settings import load_settings
 from filesync.simulators.clock import SimulatedClock
-from filesync.sync.choice import Choice
-from filesync.sync.session import Report, SyncSession
+from filesync.sync.options import SyncOptions
+from filesync.sync.session import SyncReport, SyncSession
 from filesync.sync.workers import sync_due
 from tests.in_process import InMemory, in_memory
 
@@ -123,18 +123,18 @@ class CliHome:
         self.shown[endpoint] = Contents(files, **more)
         return self.shown[endpoint]
 
-    def sync(self, *names: str) -> Report:
+    def sync(self, *names: str) -> SyncReport:
         """Sync the endpoints of those names, else all of them."""
-        return self.start(Choice(names=names, everything=not names))
+        return self.start(SyncOptions(names=names, everything=not names))
 
-    def start(self, choice: Choice | None = None) -> Report:
+    def start(self, choice: SyncOptions | None = None) -> SyncReport:
         """Start as cron does, or as a person chooses."""
         home = self.process().home
         return sync_due(
             SyncSession(
                 home.config.endpoints,
                 home.database_path,
-                choice or Choice(),
+                choice or SyncOptions(),
                 self.clock,
                 Stop(self.clock),
                 self._open,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from filesync.model import (
+from filesync.core.model import (
     Batch,
     Candidate,
     Changed,

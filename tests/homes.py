@@ -12,21 +12,21 @@ from typing import Any
 
 import yaml
 
-from filesync.clock import Clock, Stop
 from filesync.config import Endpoint, load_config
-from filesync.errors import StoppedError
+from filesync.core.errors import StoppedError
+from filesync.core.model import Batch
 from filesync.http.counters import Counters
-from filesync.model import Batch
 from filesync.providers.base import Known, Provider
-from filesync.settings import load_settings
+from filesync.runtime.clock import Clock, Stop
+from filesync.runtime.settings import load_settings
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET, AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
-from filesync.store.journal import Outcome
-from filesync.sync.choice import Choice
+from filesync.store.write.sync_log import Outcome
 from filesync.sync.endpoint import OpenProvider
-from filesync.sync.opening import opener
-from filesync.sync.session import Report, SyncSession
+from filesync.sync.options import SyncOptions
+from filesync.sync.provider_factory import provider_factory
+from filesync.sync.session import SyncReport, SyncSession
 from filesync.sync.workers import sync_due
 from tests.in_process import in_memory
 
@@ -97,22 +97,22 @@ class Home:
 
     def sync(self, *names: str, **choice: Any) -> Outcome:
         """Run one endpoint by name (or the only one) and return how it ended."""
-        report = self.start(Choice(names=names, everything=not names, **choice))
+        report = self.start(SyncOptions(names=names, everything=not names, **choice))
         assert len(report.outcomes) == 1, report
         return report.outcomes[0]
 
-    def start(self, choice: Choice | None = None, clock: Clock | None = None) -> Report:
+    def start(self, choice: SyncOptions | None = None, clock: Clock | None = None) -> SyncReport:
         """Start as `filesync sync` does."""
         settings = load_settings(self.path, self.environ)
         config = load_config(self.path / "config" / "connector.yaml", settings)
         clock = clock or self.clock
-        opened = opener(config, clock, Random(1))
+        opened = provider_factory(config, clock, Random(1))
         open_provider = opened if self.after_statement is None else _counted(opened, self.after_statement)
         return sync_due(
             SyncSession(
                 config.endpoints,
                 settings.database_path,
-                choice or Choice(),
+                choice or SyncOptions(),
                 clock,
                 Stop(clock, parent=self.stop),
                 open_provider,

@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-from filesync.clock import Stop
-from filesync.http import Attempt, Connection, Connector, Counters, Redactor, Refusal, Route
+from filesync.http import Connection, Connector, Counters, HttpAttempt, Redactor, Refusal, Route
+from filesync.runtime.clock import Stop
 
 PAGE = Route("pages", "GET", "/pages(/[^/]+)?")
 COMMAND = Route("commands", "POST", "/commands")
@@ -22,7 +22,7 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 class FakeClock:
-    """The shape of filesync.clock.Clock; waiting takes no time and moves both times on."""
+    """The shape of filesync.runtime.clock.Clock; waiting takes no time and moves both times on."""
 
     def __init__(self) -> None:
         self.waits: list[float] = []
@@ -172,7 +172,7 @@ class World:
         self.counters = Counters()
         self.redactor = Redactor()
         self.dice = Dice(0.5)
-        self.attempts: list[Attempt] = []
+        self.attempts: list[HttpAttempt] = []
         self.connector = Connector(
             clock=self.clock,
             stop=self.stop,

@@ -9,7 +9,7 @@ from typing import Any
 
 from filesync.app.home import Home
 from filesync.cli import Terminal, run
-from filesync.clock import Clock
+from filesync.runtime.clock import Clock
 
 
 @dataclass(frozen=True)

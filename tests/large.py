@@ -16,8 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filesync.clock import Stop, SystemClock
-from filesync.model import (
+from filesync.core.model import (
     Batch,
     Candidate,
     Changed,
@@ -30,13 +29,14 @@ from filesync.model import (
     Rooted,
     ScopeListed,
 )
+from filesync.core.timestamps import Timestamp
 from filesync.providers.base import Known
-from filesync.signals import stopping
+from filesync.runtime.clock import Stop, SystemClock
+from filesync.runtime.signals import stopping
 from filesync.store import database
-from filesync.sync.choice import Choice
+from filesync.sync.options import SyncOptions
 from filesync.sync.session import SyncSession
 from filesync.sync.workers import sync_due
-from filesync.timestamps import Timestamp
 from tests.cli_home import CliHome
 
 PER_FOLDER = 100
@@ -164,7 +164,7 @@ def main(path: Path, *options: str) -> None:
     stop = Stop(clock)
     home = CliHome(path)
     given = home.process().home
-    choice = Choice(names=("Large",), accept_deletions="--accept-deletions" in options, full="--full" in options)
+    choice = SyncOptions(names=("Large",), accept_deletions="--accept-deletions" in options, full="--full" in options)
     with stopping(stop.request):
         report = sync_due(
             SyncSession(

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from filesync.cli.inventory import Kind
+from filesync.cli.inventory import ChangeKind
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
@@ -215,7 +215,7 @@ class Reader:
 
     def read(self, chance: Random) -> None:
         since = self.seqs[-1] if self.seqs else 0
-        kinds = (word for kind in Kind for word in ("--kind", kind))
+        kinds = (word for kind in ChangeKind for word in ("--kind", kind))
         ended = self._crowd.process(chance, "changes", "--since", str(since), "--jsonl", *kinds)
         found = [json.loads(line)["seq"] for line in ended.out.splitlines()]
         if found != sorted({*found}) or (found and found[0] <= since):

@@ -33,13 +33,13 @@ _LOADED = (
     "filesync.cli.prune",
     "filesync.cli.sync",
     "filesync.app.auto_prune",
-    "filesync.config.loading",
+    "filesync.config.load",
     "filesync.notify.delivery",
     "filesync.providers.autodesk.service",
     "filesync.providers.google_drive.opening",
     "filesync.sync.endpoint",
-    "filesync.sync.opening",
-    "filesync.sync.telling",
+    "filesync.sync.provider_factory",
+    "filesync.sync.event_log",
     "sqlite_utils",
 )
 

@@ -11,8 +11,8 @@ from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from filesync.simulators.faults import Fault, FaultPlan
-from filesync.store.journal import Outcome
-from filesync.sync.choice import Choice
+from filesync.store.write.sync_log import Outcome
+from filesync.sync.options import SyncOptions
 from filesync.sync.session import exit_code
 from tests.homes import READER, Home
 from tests.nth_ways import GOOD, LATE, TIME_LIMIT, Ending, Way
@@ -83,7 +83,7 @@ class Stage:
 
     def sync(self, *, scheduled: bool = False) -> tuple[Outcome, Ending]:
         """Run the sync that is to fail, or the one after it."""
-        report = self.home.start(Choice(everything=not scheduled, full=self.full and not self.plan.hits))
+        report = self.home.start(SyncOptions(everything=not scheduled, full=self.full and not self.plan.hits))
         assert len(report.outcomes) == 1, report
         outcome = report.outcomes[0]
         return outcome, Ending(outcome.status, outcome.error_type, exit_code(report))

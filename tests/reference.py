@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any, get_args
 
 from filesync.cli import _command
-from filesync.settings import DEFAULTS
+from filesync.runtime.settings import DEFAULTS
 from tests.homes import ROOT
 
 PAGES = [ROOT / "docs" / "reference" / name for name in ("commands.md", "configuration.md")]

@@ -14,12 +14,12 @@ import pytest
 import yaml
 
 from filesync.cli import _FOR_ROOT_TOO
-from filesync.errors import AuthError, StoreError
-from filesync.locks import FileLock, check_private, room_beside, write_file
-from filesync.log_file import append
-from filesync.scheduling.call import Call
+from filesync.core.errors import AuthError, StoreError
+from filesync.runtime.locks import FileLock, check_private, room_beside, write_file
+from filesync.runtime.rotating_file import append
 from filesync.scheduling.commands import Systemctl
 from filesync.scheduling.systemd import SystemdTimer
+from filesync.scheduling.timer import ScheduledCall
 from filesync.simulators.clock import SimulatedClock
 from filesync.store.database import open_for_writing
 from tests.homes import Drive, Ended, Home
@@ -120,7 +120,7 @@ def stored(path: Path) -> None:
 
 
 def install_units(path: Path) -> None:
-    timer = SystemdTimer(Call(("/bin/true",), Path("/srv/x")), 5, path.parent, Systemctl({}, of_user=True))
+    timer = SystemdTimer(ScheduledCall(("/bin/true",), Path("/srv/x")), 5, path.parent, Systemctl({}, of_user=True))
     timer._write(path.name, "[Unit]\n")
 
 

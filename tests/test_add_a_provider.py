@@ -5,9 +5,9 @@ import importlib
 import re
 from typing import get_args
 
-from filesync.model import Batch, Gone
+from filesync.core.model import Batch, Gone
 from filesync.providers.base import Known, LooksUp, Provider, ProviderKind, Surroundings
-from filesync.testing import Ground
+from filesync.testing import ServiceDriver
 from tests.example_provider import EXAMPLE, ShelfGround, ShelfKind, ShelfProvider
 
 PAGE = (EXAMPLE.parent / "contributing" / "add-a-provider.md").read_text(encoding="utf-8")
@@ -32,7 +32,7 @@ def test_everything_that_a_provider_is_given_or_must_have_is_named() -> None:
 
 
 def test_everything_that_a_ground_can_do_is_named() -> None:
-    for name in public(Ground):
+    for name in public(ServiceDriver):
         assert f"`{name}`" in PAGE, name
 
 
@@ -56,7 +56,7 @@ def test_the_files_that_the_page_lists_are_the_examples() -> None:
 
 
 def test_the_example_has_every_ability_so_that_nothing_of_the_suite_is_skipped() -> None:
-    optional = {name for name, thing in vars(Ground).items() if callable(thing) and not name.startswith("_")}
+    optional = {name for name, thing in vars(ServiceDriver).items() if callable(thing) and not name.startswith("_")}
     assert optional <= vars(ShelfGround).keys()
     assert public(ProviderKind) <= vars(ShelfKind).keys()
     assert public(LooksUp) <= vars(ShelfProvider).keys()

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from filesync.core.timestamps import to_timestamp
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.faults import DROP, status
-from filesync.timestamps import to_timestamp
 from tests.browsers import Person, callback_port
 from tests.homes import Acc, Ended
 

@@ -26,10 +26,10 @@ from filesync.auth.autodesk import LoginService, ServiceAccount, ThreeLegged, ap
 from filesync.auth.autodesk.app import INTROSPECT, TOKEN
 from filesync.auth.autodesk.service_account import read_key
 from filesync.auth.consent import redirect_uri
-from filesync.clock import Clock, Stop, SystemClock
-from filesync.errors import AuthError, RefusedError
+from filesync.core.errors import AuthError, RefusedError
+from filesync.core.timestamps import from_timestamp, to_timestamp
 from filesync.http import Connector, Counters
-from filesync.timestamps import from_timestamp, to_timestamp
+from filesync.runtime.clock import Clock, Stop, SystemClock
 from tests.browsers import free_port
 from tests.homes import Ended, Home
 

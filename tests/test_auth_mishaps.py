@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import requests
 
+from filesync.core.timestamps import to_timestamp
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.faults import hang, status
-from filesync.timestamps import to_timestamp
 from tests.browsers import Person, callback_port
 from tests.homes import Acc, Ended, Home
 

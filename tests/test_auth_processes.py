@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from filesync.core.timestamps import to_timestamp
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
-from filesync.timestamps import to_timestamp
 from tests.browsers import Person, callback_port
 from tests.homes import ROOT, Acc, Ended, Home
 from tests.mortals import EXCHANGES, FILES, Mortals, to_keywords

@@ -12,9 +12,9 @@ import pytest
 import filesync
 from filesync.auth.files import TokenFile
 from filesync.auth.tokens import Token, TokenKey, of_bytes
-from filesync.clock import Stop
-from filesync.errors import LocalFileError, NetworkError, StoppedError
-from filesync.locks import FileLock
+from filesync.core.errors import LocalFileError, NetworkError, StoppedError
+from filesync.runtime.clock import Stop
+from filesync.runtime.locks import FileLock
 from tests.http_loopback import FakeClock
 
 CHECKOUT = Path(filesync.__file__).parents[1]

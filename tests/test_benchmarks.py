@@ -19,7 +19,7 @@ from benchmarks.contestants.floor import floor
 from benchmarks.drive import Drive, drive
 from benchmarks.racing import Bench, Case, Contestant, Goal, Missing, Outcome, Race, Sample, run
 from benchmarks.report import to_document, to_markdown
-from filesync.clock import SystemClock
+from filesync.runtime.clock import SystemClock
 
 ROOT = Path(__file__).parent.parent
 PAGE = 460  # files that Drive puts on a page that names parents

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from filesync.errors import NetworkError
-from filesync.model import Gone, RemoteFolder
+from filesync.core.errors import NetworkError
+from filesync.core.model import Gone, RemoteFolder
 from tests.cli_home import CliHome, Result, file
 
 HOSTILE = "a\nb\x1b[31m\x00\u202egpj.\x9bexe"

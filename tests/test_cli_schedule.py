@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from filesync.errors import ResponseError
+from filesync.core.errors import ResponseError
 from tests.cli_home import CliHome, Result, file
 
 ROOT = Path(__file__).parent.parent

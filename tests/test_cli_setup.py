@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from filesync.model import RemoteFolder
+from filesync.core.model import RemoteFolder
 from tests.cli_home import CliHome, file
 
 

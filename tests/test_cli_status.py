@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from filesync.cli.output.text import harmless
-from filesync.errors import AuthError, NetworkError, ResponseError
-from filesync.model import RemoteFolder
+from filesync.core.errors import AuthError, NetworkError, ResponseError
+from filesync.core.model import RemoteFolder
+from filesync.core.sanitize import harmless
 from filesync.store.database import open_for_reading
-from filesync.sync.slots import Locks
+from filesync.sync.endpoint_locks import EndpointLocks
 from tests.cli_home import CliHome, file
 
 MINUTE = 60
@@ -186,7 +186,7 @@ def test_running_is_what_a_living_process_does(home: CliHome) -> None:
     died = status_of(home)
     assert (died["state"], died["last_status"], died["error_type"], died["due"]) == ("ok", "interrupted", "died", True)
     assert died["running_since"] is None
-    lock = Locks(home.database, 1).endpoint(1)
+    lock = EndpointLocks(home.database, 1).endpoint(1)
     assert lock.acquire()
     try:
         assert status_of(home)["state"] == "running"

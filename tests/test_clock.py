@@ -8,7 +8,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from filesync.clock import SystemClock, take
+from filesync.runtime.clock import SystemClock, take
 
 SECONDS = 20.0  # far longer than a signal may take
 

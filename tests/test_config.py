@@ -12,11 +12,11 @@ import pytest
 
 from filesync.config import Config, Endpoint, load_config
 from filesync.config.schema import schema
-from filesync.providers import kinds
+from filesync.core.schedule import CronSchedule, IntervalSchedule, ManualSchedule
+from filesync.providers import registry
 from filesync.providers.autodesk.details import AutodeskDetails, ProjectSetDetails
 from filesync.providers.google_drive.details import DriveDetails, DriveSetDetails
-from filesync.schedule import CronSchedule, IntervalSchedule, ManualSchedule
-from filesync.settings import load_settings
+from filesync.runtime.settings import load_settings
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -70,7 +70,6 @@ def test_env_example_holds_the_defaults(tmp_path: Path) -> None:
     assert written.database_path == tmp_path / "data" / "connector.db"
     assert written.sync_interval_minutes == unset.sync_interval_minutes
     assert written.google_base_url == unset.google_base_url
-    assert written.autodesk_base_url == unset.autodesk_base_url
 
 
 def test_every_key_reaches_the_endpoint(load: Load) -> None:
@@ -115,7 +114,7 @@ endpoints:
     assert endpoint.selection.include == ("Plans/**",)
     assert endpoint.selection.modified_after == timedelta(days=90)
     assert endpoint.selection.modified_before == datetime(2026, 12, 31, tzinfo=UTC)
-    assert endpoint.kind is kinds.kind_of("autodesk_construction_cloud")
+    assert endpoint.kind is registry.kind_of("autodesk_construction_cloud")
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from filesync.config import ConfigMistakes, load_config
-from filesync.errors import ConfigError
-from filesync.providers.kinds import kind_of, known_types
-from filesync.settings import load_settings
+from filesync.config import ConfigProblems, load_config
+from filesync.core.errors import ConfigError
+from filesync.providers.registry import kind_of, known_types
+from filesync.runtime.settings import load_settings
 
 CODE = """
 from pydantic import BaseModel
@@ -65,7 +65,7 @@ def test_another_packages_type_reads_its_own_details(other_package: Path) -> Non
 def test_another_packages_details_are_checked_like_ours(other_package: Path) -> None:
     file = other_package / "c.yaml"
     file.write_text("endpoints:\n  - {name: B, endpoint_type: bucket_test, endpoint_details: {buckt: b1}}\n")
-    with pytest.raises(ConfigMistakes) as caught:
+    with pytest.raises(ConfigProblems) as caught:
         load_config(file, load_settings(other_package, {}))
     assert [each.path for each in caught.value.mistakes] == [
         "endpoints[0].endpoint_details.bucket",

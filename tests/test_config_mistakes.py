@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from filesync.config import ConfigMistakes, Mistake, load_config
-from filesync.errors import ConfigError
+from filesync.config import ConfigProblem, ConfigProblems, load_config
+from filesync.core.errors import ConfigError
 from filesync.providers.google_drive import KIND
-from filesync.settings import load_settings
+from filesync.runtime.settings import load_settings
 
-Find = Callable[..., tuple[Mistake, ...]]
+Find = Callable[..., tuple[ConfigProblem, ...]]
 HEAD = "endpoints:\n  - name: D\n    endpoint_type: google_drive\n"
 ACC = "endpoints:\n  - name: P\n    endpoint_type: autodesk_construction_cloud\n    endpoint_details:\n      project_id: b.x\n"
 ACC_SET = "endpoints:\n  - name: 'P {project_name}'\n    endpoint_type: autodesk_construction_cloud\n    endpoint_details:\n      hub_id: b.x\n      projects: {}\n"
@@ -22,10 +22,10 @@ B360_LINK = "https://docs.b360.autodesk.com/projects/6c2cffb0-e8c8-43d3-b415-e53
 
 @pytest.fixture
 def find(tmp_path: Path) -> Find:
-    def found(text: str | bytes, **environ: str) -> tuple[Mistake, ...]:
+    def found(text: str | bytes, **environ: str) -> tuple[ConfigProblem, ...]:
         file = tmp_path / "connector.yaml"
         file.write_bytes(text if isinstance(text, bytes) else text.encode())
-        with pytest.raises(ConfigMistakes) as caught:
+        with pytest.raises(ConfigProblems) as caught:
             load_config(file, load_settings(tmp_path, environ))
         mistakes = caught.value.mistakes
         assert str(caught.value).splitlines() == [str(each) for each in mistakes]

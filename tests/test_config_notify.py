@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from filesync.addresses import address_problem, is_forbidden
-from filesync.alerts import Command, Event, Ping, Webhook
-from filesync.config import Config, ConfigMistakes, load_config
-from filesync.settings import load_settings
+from filesync.config import Config, ConfigProblems, load_config
+from filesync.core.alerts import Command, Event, Ping, Webhook
+from filesync.core.url_policy import address_problem, is_forbidden
+from filesync.runtime.settings import load_settings
 from tests.cli_home import CliHome
 
 Load = Callable[..., Config]
@@ -46,7 +46,7 @@ def load(tmp_path: Path) -> Load:
 
 
 def test_every_mistake_is_found_in_one_go_each_on_its_line(load: Load) -> None:
-    with pytest.raises(ConfigMistakes) as caught:
+    with pytest.raises(ConfigProblems) as caught:
         load(WRONG)
     assert [(each.line, each.path) for each in caught.value.mistakes] == [
         (2, "notify.ops.type"),

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from filesync.config import Config, ConfigMistakes, load_config
-from filesync.config.keeping import in_words
-from filesync.retention import Keep, Retention
-from filesync.settings import load_settings
+from filesync.config import Config, ConfigProblems, load_config
+from filesync.config.retention import in_words
+from filesync.core.retention import Keep, Retention
+from filesync.runtime.settings import load_settings
 
 Read = Callable[[str], Config]
 DAY = timedelta(days=1)
@@ -72,7 +72,7 @@ def test_nothing_goes_that_the_mass_delete_guard_still_counts(read: Read) -> Non
     ],
 )
 def test_a_mistake_is_named_with_its_place(read: Read, text: str, column: int, words: str) -> None:
-    with pytest.raises(ConfigMistakes) as caught:
+    with pytest.raises(ConfigProblems) as caught:
         read(f"endpoints: []\n{text}\n")
     (mistake,) = caught.value.mistakes
     assert (mistake.line, mistake.column) == (2, column)

@@ -9,10 +9,10 @@ from filesync.providers.autodesk import KIND
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET, AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.faults import status
-from filesync.testing import Ground, ProviderConformance
+from filesync.testing import ProviderConformance, ServiceDriver
 
 
-class AccGround(Ground):
+class AccGround(ServiceDriver):
     """A project of a simulated hub; what ACC's stamps do not show, only a full sync does."""
 
     page_size = 40
@@ -97,7 +97,7 @@ class TestProject(ProviderConformance):
     kind = KIND
 
     @contextmanager
-    def ground(self, folder: Path) -> Iterator[Ground]:
+    def ground(self, folder: Path) -> Iterator[ServiceDriver]:
         with AccSimulator(SimulatedClock(frozen=True)) as acc:
             yield AccGround(acc)
 
@@ -106,6 +106,6 @@ class TestFolder(ProviderConformance):
     kind = KIND
 
     @contextmanager
-    def ground(self, folder: Path) -> Iterator[Ground]:
+    def ground(self, folder: Path) -> Iterator[ServiceDriver]:
         with AccSimulator(SimulatedClock(frozen=True)) as acc:
             yield FolderGround(acc)

@@ -9,12 +9,12 @@ from filesync.providers.google_drive import KIND
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from filesync.simulators.faults import status
-from filesync.testing import Ground, ProviderConformance, Unsupported
+from filesync.testing import ProviderConformance, ServiceDriver, Unsupported
 
 READER = "reader@example.com"
 
 
-class SharedDriveGround(Ground):
+class SharedDriveGround(ServiceDriver):
     """A shared drive that the reader is a member of."""
 
     page_size = 40
@@ -111,7 +111,7 @@ class DriveConformance(ProviderConformance):
     scope: type[SharedDriveGround]
 
     @contextmanager
-    def ground(self, folder: Path) -> Iterator[Ground]:
+    def ground(self, folder: Path) -> Iterator[ServiceDriver]:
         clock = SimulatedClock(frozen=True)
         with GoogleDrive(clock, wall=clock, harsh=True) as drive:
             yield self.scope(drive, folder)

@@ -11,8 +11,8 @@ from unittest import SkipTest
 
 import pytest
 
-from filesync.errors import FilesyncError
-from filesync.model import (
+from filesync.core.errors import FilesyncError
+from filesync.core.model import (
     Batch,
     Candidate,
     FolderListed,
@@ -26,9 +26,9 @@ from filesync.model import (
     Shown,
     Unreadable,
 )
+from filesync.core.timestamps import Timestamp
 from filesync.providers.base import Known, Provider, Surroundings
-from filesync.testing import Ground, ProviderConformance, Unsupported
-from filesync.timestamps import Timestamp
+from filesync.testing import ProviderConformance, ServiceDriver, Unsupported
 from tests.example_provider import ShelfGround, ShelfKind, ShelfProvider
 
 Break = Callable[[ShelfProvider, Iterator[Batch], Known], Iterator[Batch]]
@@ -94,7 +94,7 @@ class Shelf(ProviderConformance):
     patience = 0.05
 
     @contextmanager
-    def ground(self, folder: Path) -> Iterator[Ground]:
+    def ground(self, folder: Path) -> Iterator[ServiceDriver]:
         yield ShelfGround(folder)
 
 
@@ -526,7 +526,7 @@ def test_what_a_service_cannot_do_is_skipped_with_a_reason() -> None:
         kind = ShelfKind()
 
         @contextmanager
-        def ground(self, folder: Path) -> Iterator[Ground]:
+        def ground(self, folder: Path) -> Iterator[ServiceDriver]:
             yield NoTrash(folder)
 
     case = Case()

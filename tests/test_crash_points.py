@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from filesync.log_file import append
+from filesync.runtime.rotating_file import append
 from filesync.store.database import open_for_writing
 from tests import scenes
 from tests.mortals import COMMITS, EXCHANGES, FILES, STATEMENTS, Mortals

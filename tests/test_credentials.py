@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from filesync.config import Config, ConfigMistakes, load_config
-from filesync.settings import load_settings
+from filesync.config import Config, ConfigProblems, load_config
+from filesync.runtime.settings import load_settings
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET
 from filesync.simulators.faults import status
 from tests.homes import READER, Acc, Drive
@@ -36,7 +36,7 @@ def load(home: Path, endpoint: dict[str, Any], **credentials: Any) -> Config:
 
 
 def mistake(home: Path, endpoint: dict[str, Any], **credentials: Any) -> str:
-    with pytest.raises(ConfigMistakes) as caught:
+    with pytest.raises(ConfigProblems) as caught:
         load(home, endpoint, **credentials)
     return str(caught.value)
 
@@ -214,7 +214,7 @@ def test_config_show_has_the_sets_with_their_secrets_masked(acc: Acc) -> None:
 def test_a_secret_that_yaml_takes_for_something_else_is_not_repeated(tmp_path: Path, start: str) -> None:
     file = tmp_path / "connector.yaml"
     file.write_text(f"endpoints: []\ncredentials:\n  p:\n    client_secret: {start}{SECRET}\n", encoding="utf-8")
-    with pytest.raises(ConfigMistakes) as caught:
+    with pytest.raises(ConfigProblems) as caught:
         load_config(file, load_settings(tmp_path, {}))
     assert SECRET not in str(caught.value)
     assert ":4:20: " in str(caught.value)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from filesync.settings import DEFAULTS
+from filesync.runtime.settings import DEFAULTS
 from tests.homes import ROOT, Home
 from tests.test_documents import ALL_COMMANDS
 

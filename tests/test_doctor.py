@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from filesync.doctor import database, disks, reported, scheduler
-from filesync.doctor.findings import CHECKS, Finding, Level
+from filesync.doctor import commands, database, disks, scheduler
+from filesync.doctor.findings import CHECKS, Finding, Severity
 from filesync.scheduling import crontab, systemd
-from filesync.scheduling.call import LENGTHS
+from filesync.scheduling.timer import LENGTHS
 from filesync.simulators.acc import CLIENT_SECRET, AccSimulator
 from tests.browsers import Person, callback_port
 from tests.homes import ROOT, Ended
@@ -190,9 +190,9 @@ def test_a_login_that_is_missing_is_said_once(patient: Patient) -> None:
 
 def test_an_answer_that_was_long_on_its_way_does_not_make_the_clock_wrong() -> None:
     apart = {"google": [timedelta(minutes=5), timedelta(seconds=2), timedelta(minutes=3)]}
-    (found,) = reported.check_clock(apart)
+    (found,) = commands.check_clock(apart)
     assert isinstance(found, Finding)
-    assert found.level is Level.OK
+    assert found.level is Severity.OK
 
 
 # --- logins and the database ------------------------------------------------------------------
@@ -233,7 +233,7 @@ def test_a_database_that_is_too_large_is_looked_at_in_part_and_that_is_said(
     patient: Patient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "_PATIENCE", 0)
-    monkeypatch.setattr("filesync.store.examination._STEPS", 1)
+    monkeypatch.setattr("filesync.store.read.diagnostics._STEPS", 1)
     seen = patient.see()
     skipped = [each for each in seen.document["skipped"] if each["area"] == "database"]
     assert [each["check"] for each in skipped] == ["pages", "references", "search", "totals", "feed", "growth"]
@@ -473,7 +473,7 @@ def test_colours_are_for_terminals(patient: Patient) -> None:
 
 
 def test_a_finding_that_needs_mending_says_how_and_belongs_to_a_check_of_the_list() -> None:
-    good = Finding("paths", "home", Level.OK, "there")
-    for wrong in ({"level": Level.WARN}, {"fix": "chmod"}, {"check": "house"}):
+    good = Finding("paths", "home", Severity.OK, "there")
+    for wrong in ({"level": Severity.WARN}, {"fix": "chmod"}, {"check": "house"}):
         with pytest.raises(ValueError, match=r"paths"):
             dataclasses.replace(good, **wrong)

@@ -15,16 +15,16 @@ from pathlib import Path
 
 import pytest
 
+from filesync.core.errors import StoreError
+from filesync.core.timestamps import to_timestamp
 from filesync.doctor import database, disks
 from filesync.doctor.findings import CHECKS
-from filesync.errors import StoreError
-from filesync.locks import FileLock
-from filesync.scheduling.call import Call
+from filesync.runtime.locks import FileLock
 from filesync.scheduling.commands import Systemctl
 from filesync.scheduling.systemd import SystemdTimer
+from filesync.scheduling.timer import ScheduledCall
 from filesync.simulators.clock import SimulatedClock
 from filesync.store.database import open_for_writing
-from filesync.timestamps import to_timestamp
 from tests.homes import READER, ROOT
 from tests.patients import Check, Patient, Seen, copy_of, healthy
 from tests.schemas.make import A_STEP_MORE
@@ -581,7 +581,7 @@ def have_systemd(patient: Patient, refused: str) -> None:
     systemctl = patient.machine / "bin" / "systemctl"
     systemctl.write_text(f'#!/bin/sh\ncase "$*" in *{refused}*) echo inactive >&2; exit 3 ;; esac\n')
     systemctl.chmod(0o755)
-    call = Call((f"{patient.machine}/bin/filesync",), patient.path)
+    call = ScheduledCall((f"{patient.machine}/bin/filesync",), patient.path)
     manager = Systemctl(patient.home.environ, of_user=True)
     SystemdTimer(call, 5, patient.machine / ".config" / "systemd" / "user", manager).install()
 
@@ -717,7 +717,7 @@ def a_process_that_is_stopped(patient: Patient, _: pytest.MonkeyPatch) -> Iterat
         pytest.skip("this system does not tell who holds a lock")
     holding = f"""
 from pathlib import Path
-from filesync.errors import StoreError
+from filesync.core.errors import StoreError
 from filesync.locks import FileLock
 with FileLock(Path({str(lock_of(patient))!r})):
     print("there", flush=True)

@@ -13,11 +13,11 @@ from cronsim import CronSim
 
 from filesync.auth.autodesk import app
 from filesync.auth.google import service_account, user
-from filesync.clock import SystemClock
 from filesync.providers.autodesk import routes as autodesk_routes
 from filesync.providers.google_drive import routes as google_routes
+from filesync.runtime.clock import SystemClock
 from filesync.scheduling import crontab
-from filesync.scheduling.call import Call
+from filesync.scheduling.timer import ScheduledCall
 from filesync.store.database import open_for_writing
 from filesync.testing import ProviderConformance
 from tests import reference
@@ -312,7 +312,7 @@ def test_the_crontab_line_is_one_that_cron_takes() -> None:
 
 
 def test_the_crontab_line_of_the_documents_is_what_schedule_show_prints() -> None:
-    line = crontab.line(Call(("/opt/filesync/.venv/bin/filesync",), Path("/srv/filesync")), 5)
+    line = crontab.line(ScheduledCall(("/opt/filesync/.venv/bin/filesync",), Path("/srv/filesync")), 5)
     assert (ROOT / "crontab.example").read_text(encoding="utf-8").splitlines()[-1] == line
     assert f"\n{line}\n" in (ROOT / "docs" / "how-to" / "deploy.md").read_text(encoding="utf-8")
 

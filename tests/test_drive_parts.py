@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filesync.providers.google_drive.ahead import TACTICS
 from filesync.providers.google_drive.parts import Part, Sample, cut
+from filesync.providers.google_drive.prefetch import TACTICS
 from filesync.simulators import faults
-from filesync.sync.choice import Choice
+from filesync.sync.options import SyncOptions
 from tests.homes import Drive
 from tests.model.killing import Death, sync_and_die
 from tests.truth import assert_drive_truth
@@ -176,7 +176,7 @@ def test_what_people_do_while_parts_are_read_is_not_lost(drive: Drive, nth: int)
 @pytest.mark.parametrize(("at", "nth"), [("commit", 16), ("committed", 20), ("commit", 27)])
 def test_a_listing_in_parts_that_is_killed_goes_on_where_it_stood(drive: Drive, at: Any, nth: int) -> None:
     fill(drive)
-    assert sync_and_die(drive.home, Choice(everything=True), Death(at, nth))
+    assert sync_and_die(drive.home, SyncOptions(everything=True), Death(at, nth))
     state = json.loads(drive.home.query("SELECT provider_state AS state FROM sync_state")[0]["state"])
     parts = [Part.of(part) for part in state["listing"]["parts"]]
     drive.settle()
@@ -192,7 +192,7 @@ def test_a_listing_in_parts_that_is_killed_goes_on_where_it_stood(drive: Drive, 
 def test_starts_that_are_killed_again_and_again_come_to_the_end(drive: Drive) -> None:
     fill(drive)
     deaths = 0
-    while sync_and_die(drive.home, Choice(everything=True), Death("committed", 16)):
+    while sync_and_die(drive.home, SyncOptions(everything=True), Death("committed", 16)):
         deaths += 1
         assert deaths < FILES
     assert deaths > 1

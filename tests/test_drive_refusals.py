@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from filesync.errors import About
+from filesync.core.errors import About
 from filesync.providers.google_drive.routes import explain
 from filesync.simulators import faults
 from filesync.simulators.faults import Fault

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from filesync.errors import ConfigError
-from filesync.providers.kinds import kind_of, known_types
+from filesync.core.errors import ConfigError
+from filesync.providers.registry import kind_of, known_types
 from tests.example_provider import EXAMPLE
 
 ROOT = Path(__file__).parent.parent

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filesync.globs import Glob
+from filesync.core.globs import Glob
 from tests.fuzz import targets
 from tests.fuzz.feed import FEED
 

@@ -20,17 +20,17 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from filesync.cli.health import _Look
-from filesync.clock import Clock, SystemClock
-from filesync.errors import ResponseError
+from filesync.core.errors import ResponseError
+from filesync.core.model import RemoteFolder
 from filesync.health import server as bounds
 from filesync.health.facts import CachedSnapshot, Facts, to_health, to_status
 from filesync.health.metrics import to_openmetrics, to_text
 from filesync.health.page import POLICY, to_page
 from filesync.health.server import Server, place_of
-from filesync.health.wsgi import Gate, Rules
-from filesync.model import RemoteFolder
+from filesync.health.wsgi import AccessRules, HealthApplication
+from filesync.runtime.clock import Clock, SystemClock
 from filesync.simulators.clock import SimulatedClock
-from filesync.status import STATES
+from filesync.sync.status import STATES
 from tests.cli_home import CliHome, file
 from tests.homes import ROOT
 from tests.served import Visitor
@@ -55,12 +55,16 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Facts:
 
 @contextmanager
 def answering(
-    look: Callable[[], Facts], rules: Rules | None = None, clock: Clock | None = None
+    look: Callable[[], Facts], rules: AccessRules | None = None, clock: Clock | None = None
 ) -> Iterator[tuple[Visitor, list[str]]]:
     """Serve from this process; gives the visitor, and what the server reports."""
     reported: list[str] = []
     listener = place_of("127.0.0.1", 0).listen()
-    server = Server(listener, Gate(CachedSnapshot(look, clock or SystemClock()), rules or Rules()), reported.append)
+    server = Server(
+        listener,
+        HealthApplication(CachedSnapshot(look, clock or SystemClock()), rules or AccessRules()),
+        reported.append,
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -75,7 +79,7 @@ def answering(
 
 @pytest.mark.parametrize("path", PATHS)
 def test_with_a_token_nothing_is_said_without_it(facts: Facts, path: str) -> None:
-    rules = Rules(token=TOKEN)
+    rules = AccessRules(token=TOKEN)
     with answering(lambda: facts, rules) as (visitor, _):
         for given in (
             None,
@@ -125,7 +129,7 @@ def _basic(password: str) -> str:
     ],
 )
 def test_only_hosts_that_are_meant_are_answered(host: str, is_meant: bool) -> None:
-    assert Rules(hosts=frozenset({"files.example.com"})).is_meant(host) is is_meant
+    assert AccessRules(hosts=frozenset({"files.example.com"})).is_meant(host) is is_meant
 
 
 def test_a_foreign_host_and_none_at_all_learn_nothing(facts: Facts) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from filesync.errors import ResponseError
-from filesync.model import RemoteFolder
+from filesync.core.errors import ResponseError
+from filesync.core.model import RemoteFolder
 from tests.chromium import PROGRAM, Chromium
 from tests.cli_home import CliHome, file
 from tests.served import Served, serving

@@ -14,7 +14,7 @@ from filesync.simulators import faults
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
-from filesync.store.journal import Outcome
+from filesync.store.write.sync_log import Outcome
 from tests.homes import READER, Acc, Drive, Home
 from tests.hostile import VALUES, Place, answers_of, places, put
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from filesync.config import load_config
-from filesync.errors import ConfigError
-from filesync.settings import load_settings
+from filesync.core.errors import ConfigError
+from filesync.runtime.settings import load_settings
 
 ENDPOINT = "endpoints:\n  - name: A\n    endpoint_type: google_drive\n    endpoint_details: {drive_id: 0AbcdefghijklmnopPVA%s}\n"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

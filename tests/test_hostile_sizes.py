@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from filesync.errors import FilesyncError, ResponseError
+from filesync.core.errors import FilesyncError, ResponseError
 from tests.homes import ROOT
 from tests.hostile import head
 from tests.http_loopback import COMMAND, PAGE, Handler, Script, Service, World, running

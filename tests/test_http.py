@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import filesync
-from filesync.errors import (
+from filesync.core.errors import (
     AuthError,
     ConfigError,
     FilesyncError,
@@ -309,15 +309,15 @@ def test_the_log_is_told_of_every_attempt(world: World, service: Service) -> Non
         ("pages", "GET", 503, 2, 0.5, None),
         ("pages", "GET", 200, 3, 1.0, "abc"),
     ]
-    assert (world.counters.requests, world.counters.retries, world.counters.token_requests) == (3, 2, 0)
+    assert (world.counters.requests, world.counters.retries) == (3, 2)
 
 
-def test_logins_are_counted_apart_and_carry_no_token(world: World, service: Service) -> None:
+def test_logins_are_no_requests_of_the_sync_and_carry_no_token(world: World, service: Service) -> None:
     connection = world.connect(service.url, authoriser=Badge())
     connection.post_form(COMMAND, "/commands", {"a": "b c"}, {"X-Proof": "yes"})
     request = service.requests[0]
     assert (request.body, request.headers["X-Proof"], request.headers.get("Authorization")) == (b"a=b+c", "yes", None)
-    assert (world.counters.requests, world.counters.token_requests) == (0, 1)
+    assert world.counters.requests == 0
 
 
 def everything(error: BaseException) -> str:

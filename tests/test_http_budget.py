@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import filesync
-from filesync.errors import LocalFileError, TimeLimitError
+from filesync.core.errors import LocalFileError, TimeLimitError
 from filesync.http import Route
-from filesync.http.budget import WINDOW, Lane, lane_path
+from filesync.http.budget import WINDOW, RateLimit, lane_path
 from tests.http_loopback import FakeClock, Handler, Say, Service, World, running
 
 CHECKOUT = Path(filesync.__file__).parents[1]
@@ -25,7 +25,7 @@ PROCESS = """
 import random, sys
 from pathlib import Path
 from filesync.clock import Stop, SystemClock
-from filesync.errors import TimeLimitError
+from filesync.core.errors import TimeLimitError
 from filesync.http import Connector, Counters, Refusal, Route
 
 url, folder = sys.argv[1:]
@@ -57,8 +57,8 @@ def service() -> Iterator[Service]:
 
 
 @pytest.fixture
-def lane(tmp_path: Path) -> Lane:
-    return Lane(tmp_path / "limits" / "a.lane", LIMIT, FakeClock())
+def lane(tmp_path: Path) -> RateLimit:
+    return RateLimit(tmp_path / "limits" / "a.lane", LIMIT, FakeClock())
 
 
 def sent_at(world: World, service: Service, requests: int) -> list[float]:
@@ -177,7 +177,7 @@ def test_two_processes_share_a_budget(service: Service, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"half", b"\xff" * 500, b"filesync lane 1\n", b"filesync lane 1\n" + b"\xff" * 99]
 )
-def test_a_foreign_or_half_written_file_counts_as_empty(lane: Lane, tmp_path: Path, content: bytes) -> None:
+def test_a_foreign_or_half_written_file_counts_as_empty(lane: RateLimit, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "limits").mkdir()
     (tmp_path / "limits" / "a.lane").write_bytes(content)
     waits = [lane.claim() for _ in range(LIMIT + 1)]
@@ -185,7 +185,7 @@ def test_a_foreign_or_half_written_file_counts_as_empty(lane: Lane, tmp_path: Pa
     assert waits[LIMIT] is not None
 
 
-def test_a_file_cut_in_the_middle_of_a_time_keeps_the_whole_ones(lane: Lane, tmp_path: Path) -> None:
+def test_a_file_cut_in_the_middle_of_a_time_keeps_the_whole_ones(lane: RateLimit, tmp_path: Path) -> None:
     for _ in range(4):
         lane.claim()
     path = tmp_path / "limits" / "a.lane"
@@ -196,7 +196,7 @@ def test_a_file_cut_in_the_middle_of_a_time_keeps_the_whole_ones(lane: Lane, tmp
 
 def test_a_clock_that_jumps_back_neither_starves_nor_forgets(tmp_path: Path) -> None:
     clock = FakeClock()
-    lane = Lane(tmp_path / "a.lane", LIMIT, clock)
+    lane = RateLimit(tmp_path / "a.lane", LIMIT, clock)
     for _ in range(LIMIT):
         lane.claim()
     lane.block(300)
@@ -210,7 +210,7 @@ def test_a_clock_that_jumps_back_neither_starves_nor_forgets(tmp_path: Path) -> 
 
 def test_places_taken_before_a_clock_jumped_back_still_count(tmp_path: Path) -> None:
     clock = FakeClock()
-    lane = Lane(tmp_path / "a.lane", LIMIT, clock)
+    lane = RateLimit(tmp_path / "a.lane", LIMIT, clock)
     for _ in range(LIMIT):
         lane.claim()
     clock.at -= timedelta(days=30)
@@ -223,7 +223,7 @@ def test_places_taken_before_a_clock_jumped_back_still_count(tmp_path: Path) -> 
 
 def test_a_smaller_share_counts_what_the_larger_one_sent(tmp_path: Path) -> None:
     clock = FakeClock()
-    larger, smaller = (Lane(tmp_path / "a.lane", limit, clock) for limit in (LIMIT, 2))
+    larger, smaller = (RateLimit(tmp_path / "a.lane", limit, clock) for limit in (LIMIT, 2))
     for _ in range(5):
         larger.claim()
     assert smaller.claim() is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from filesync.errors import (
+from filesync.core.errors import (
     AuthError,
     FilesyncError,
     NetworkError,

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from filesync.errors import ConfigError, FilesyncError, NetworkError, ResponseError, TlsError
+from filesync.core.errors import ConfigError, FilesyncError, NetworkError, ResponseError, TlsError
 from tests.http_loopback import PAGE, Handler, Say, Service, World, running
 
 

@@ -11,13 +11,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from benchmarks.inventories import Size, fill
-from filesync.globs import Glob
-from filesync.store import queries
+from filesync.core.globs import Glob
+from filesync.core.timestamps import Timestamp
 from filesync.store.database import Database, open_for_reading
-from filesync.store.finding import FileFilter, find, fts_words
-from filesync.store.lineage import Place
-from filesync.store.queries import ChangeFilter
-from filesync.timestamps import Timestamp
+from filesync.store.feed.lineage import FeedPlace
+from filesync.store.read import queries
+from filesync.store.read.queries import ChangeFilter
+from filesync.store.read.search import FileFilter, find, fts_words
 from tests.cli_home import CliHome
 
 _FEW = 20
@@ -53,7 +53,7 @@ QUESTIONS: dict[str, tuple[Question, int]] = {
         _FEW,
     ),
     "changes from the beginning": (changes(ChangeFilter()), _FEW),
-    "changes after the middle": (changes(ChangeFilter(Place(1500))), _FEW),
+    "changes after the middle": (changes(ChangeFilter(FeedPlace(1500))), _FEW),
     "no changes since": (changes(ChangeFilter(detected_since=_NEVER)), 0),
     "the log": (lambda database: queries.logs(database, None, limit=_FEW), _FEW),
     "an endpoint's log": (lambda database: queries.logs(database, [1], limit=_FEW), _FEW),

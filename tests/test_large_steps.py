@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from filesync.store.owed import STEP
+from filesync.store.write.owed import STEP
 from tests.cli_home import CliHome
 from tests.large import Plan
 

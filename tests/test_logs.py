@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from filesync.http import Attempt, Counters
-from filesync.locks import lock_open_file
-from filesync.log_file import KEPT
-from filesync.logs import Level, Log
-from filesync.redaction import Redactor
+from filesync.core.redaction import Redactor
+from filesync.http import Counters, HttpAttempt
+from filesync.runtime.locks import lock_open_file
+from filesync.runtime.log import Level, Log
+from filesync.runtime.rotating_file import KEPT
 from filesync.simulators import faults
 from filesync.simulators.clock import SimulatedClock
-from filesync.sync.telling import RequestTeller
+from filesync.sync.event_log import RequestLog
 from tests.homes import ROOT, Acc, Home
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -319,14 +319,14 @@ def test_a_start_with_nothing_due_writes_no_line_but_at_debug(acc: Acc) -> None:
     assert (one(acc, "start_ended")["exit_code"], one(acc, "start_ended")["trigger"]) == (0, "schedule")
 
 
-def teller(log: Log) -> tuple[RequestTeller, Counters]:
+def teller(log: Log) -> tuple[RequestLog, Counters]:
     counters = Counters(sync_log_id=7)
-    return RequestTeller(replace(log, level=Level.DEBUG), counters), counters
+    return RequestLog(replace(log, level=Level.DEBUG), counters), counters
 
 
-def request(**facts: Any) -> Attempt:
+def request(**facts: Any) -> HttpAttempt:
     usual = {"method": "GET", "route": "hubs", "status": 200, "attempt": 1, "milliseconds": 80, "waited": 0.0}
-    return Attempt(**{**usual, "request_id": None, **facts})
+    return HttpAttempt(**{**usual, "request_id": None, **facts})
 
 
 @pytest.mark.parametrize(

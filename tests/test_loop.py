@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from filesync.runtime.signals import Inbox, arriving
 from filesync.scheduling.loop import Children, Job, Loop, next_beat
-from filesync.signals import Inbox, arriving
 from filesync.simulators.clock import SimulatedClock
 from tests.homes import ROOT, Acc
 from tests.test_sync_processes import PATIENCE, acc, wait_until

@@ -13,7 +13,7 @@ from random import Random
 
 import pytest
 
-from filesync.locks import FileLock, is_held
+from filesync.runtime.locks import FileLock, is_held
 from filesync.simulators.clock import SimulatedClock
 from tests.homes import READER
 from tests.many import Crowd, Reader, Site, assert_each_is_of_one_moment, configure, make_site

@@ -9,7 +9,7 @@ import pytest
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.trees import grow_evenly
-from filesync.sync.choice import Choice
+from filesync.sync.options import SyncOptions
 from tests.homes import Acc, Home
 
 MANY = 40
@@ -117,7 +117,7 @@ def test_a_set_costs_a_request_for_each_project_and_one_for_each_folder_that_cha
     acc.home.configure(
         {"name": "{project_name}", "endpoint_details": {"hub_id": acc.hub, "projects": {"include": ["*"]}}}
     )
-    everything = Choice(everything=True)
+    everything = SyncOptions(everything=True)
     acc.settle()
     acc.home.start(everything)
     assert (acc.service.count("top_folders"), acc.service.count("contents")) == (10, 100)

@@ -12,12 +12,12 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from filesync.errors import ConfigError
-from filesync.key_material import forms_of, is_key_material, is_no_path, passwords_of, without_passwords
-from filesync.redaction import Redactor
-from filesync.settings import DEFAULTS, find_home, load_settings
+from filesync.core.errors import ConfigError
+from filesync.core.key_material import forms_of, is_key_material, is_no_path, passwords_of, without_passwords
+from filesync.core.redaction import Redactor
+from filesync.runtime.environment import ADDRESSES, PATHS, is_secret
+from filesync.runtime.settings import DEFAULTS, find_home, load_settings
 from filesync.simulators.keys import to_pem
-from filesync.variables import ADDRESSES, PATHS, is_secret
 from tests.homes import Drive, Ended, Home
 from tests.in_process import in_memory
 from tests.test_canaries import COMMANDS

@@ -26,8 +26,8 @@ from filesync.simulators import faults
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.acc.documents import Rules
 from filesync.simulators.clock import SimulatedClock
-from filesync.store.journal import Outcome
-from filesync.sync.choice import Choice
+from filesync.store.write.sync_log import Outcome
+from filesync.sync.options import SyncOptions
 from tests.homes import Acc, Home
 from tests.model.acc import AccModel, Project, ShiftedClock
 from tests.model.filters import Filters
@@ -339,7 +339,7 @@ class AccMachine(RuleBasedStateMachine):
         self.configure()
         if not (there and active) and before.rows:
             self.clock.advance(1)
-            assert self.home.start(Choice(everything=True)).outcomes == ()
+            assert self.home.start(SyncOptions(everything=True)).outcomes == ()
             assert self.model.look() == before
             assert self.home.query("SELECT is_active FROM endpoints WHERE name = 'P'") == [{"is_active": 0}]
 
@@ -414,7 +414,7 @@ class AccMachine(RuleBasedStateMachine):
     @rule(at=st.sampled_from(["request", "commit", "committed"]), nth=st.integers(1, 20), full=st.booleans())
     def kill(self, at: Any, nth: int, *, full: bool) -> None:
         before = self.prepare()
-        sync_and_die(self.home, Choice(names=("P",), full=full), Death(at, nth))
+        sync_and_die(self.home, SyncOptions(names=("P",), full=full), Death(at, nth))
         if self.model.has_database():
             self.model.check(before, None)
 

@@ -16,7 +16,7 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 from filesync.simulators import faults
 from filesync.simulators.drive import OverLimit
 from filesync.simulators.faults import Fault
-from filesync.sync.choice import Choice
+from filesync.sync.options import SyncOptions
 from tests.model.drive_machine import SCOPES, N, PeopleAtWork
 from tests.model.inventory import Row
 from tests.model.killing import Death, sync_and_die
@@ -137,7 +137,7 @@ class DriveMachine(PeopleAtWork):
     def sync_killed(self, at: Any, nth: int, *, full: bool) -> None:
         with self.disturbed() as ended:
             ended.append(None)
-            sync_and_die(self.home, Choice(everything=True, full=full), Death(at, nth))
+            sync_and_die(self.home, SyncOptions(everything=True, full=full), Death(at, nth))
 
     @rule(
         what=st.sampled_from(["move", "move_folder", "move_to_new", "bin", "unbin", "rename", "make_full_folder"]),
@@ -165,7 +165,7 @@ class DriveMachine(PeopleAtWork):
 
         self.drive.faults.fail(faults.altered(act), nth=nth)
         since, before = self.home.last_seq(), self.alive()
-        self.home.start(Choice(everything=True, full=full))
+        self.home.start(SyncOptions(everything=True, full=full))
         self.drive.faults.clear()
         removed = {change["external_file_id"] for change in self.home.changes(since) if change["kind"] == "deleted"}
         both = before.keys() & self.alive().keys()
@@ -199,7 +199,7 @@ class DriveMachine(PeopleAtWork):
     @rule()
     def sync_what_is_due(self) -> None:
         with self.disturbed() as ended:
-            ended.extend(self.home.start(Choice()).outcomes)
+            ended.extend(self.home.start(SyncOptions()).outcomes)
 
     def state_of_sync(self) -> list[dict[str, Any]]:
         return self.home.query("SELECT provider_state, full_listed_at, completed_at, complete_as_of FROM sync_state")

@@ -15,7 +15,7 @@ from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
 from filesync.simulators import faults
 from filesync.store.database import open_for_writing
-from filesync.sync.choice import Choice
+from filesync.sync.options import SyncOptions
 from tests.model.drive_machine import FILTERS, SCOPES, N, PeopleAtWork
 from tests.model.filters import Filters
 from tests.model.killing import Death, sync_and_die
@@ -30,7 +30,7 @@ AGES = (Filters(modified_before="30d"), Filters(modified_after="30d"))
 @pytest.fixture(autouse=True)
 def everything_is_done_bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     """State each page by itself (else those that come together, which is chance), and do in steps what is for few files."""
-    monkeypatch.setattr("filesync.providers.google_drive.ahead._AT_ONCE", 1)
+    monkeypatch.setattr("filesync.providers.google_drive.prefetch._AT_ONCE", 1)
     for at_once in ("owed.STEP", "run.STEP", "run._ASKED_AT_ONCE", "flat_listing._AT_ONCE"):
         monkeypatch.setattr(f"filesync.store.{at_once}", 3)
 
@@ -147,7 +147,7 @@ class StoppedMachine(PeopleAtWork):
     def sync_until_killed(self, at: Any, nth: int, seconds: int, *, full: bool) -> None:
         with self.disturbed() as ended:
             ended.append(None)
-            sync_and_die(self.home, Choice(everything=True, full=full), Death(at, nth))
+            sync_and_die(self.home, SyncOptions(everything=True, full=full), Death(at, nth))
         self.pass_time(seconds)
 
 

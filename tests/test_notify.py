@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from filesync.locks import FileLock
+from filesync.runtime.locks import FileLock
 from filesync.simulators import faults
 from tests.homes import ROOT, Acc, Drive
 from tests.receivers import Receiver, receiving
@@ -387,7 +387,7 @@ def test_a_receiver_that_answers_500_for_an_hour_loses_no_change_and_keeps_the_o
 
 
 def test_batches_are_bounded_and_lose_nothing_between_them(drive: Drive, receiver: Receiver, monkeypatch: Any) -> None:
-    monkeypatch.setattr("filesync.store.feed.read_batch.__kwdefaults__", {"most": 7})
+    monkeypatch.setattr("filesync.store.feed.entries.read_batch.__kwdefaults__", {"most": 7})
     tell(drive, feed=hook(receiver, "changes"))
     start(drive)
     add(drive, *(f"{n}.pdf" for n in range(30)))

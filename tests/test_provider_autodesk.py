@@ -2,8 +2,7 @@
 
 import pytest
 
-from filesync.clock import Stop
-from filesync.errors import (
+from filesync.core.errors import (
     AuthError,
     ForbiddenError,
     NotAdmittedError,
@@ -12,9 +11,10 @@ from filesync.errors import (
     ServiceDownError,
     StoppedError,
 )
-from filesync.model import FolderListed, Page, RemoteFolder, Rooted
-from filesync.providers.autodesk.directory import Place
-from filesync.providers.autodesk.placing import remembered
+from filesync.core.model import FolderListed, Page, RemoteFolder, Rooted
+from filesync.providers.autodesk.hub_cache import ProjectPlace
+from filesync.providers.autodesk.location import remembered
+from filesync.runtime.clock import Stop
 from filesync.simulators.acc import CLIENT_SECRET, AccSimulator
 from filesync.simulators.faults import ENDLESS, hang, status
 from tests.autodesk_memory import Memory, Open, People, make_tree, truth
@@ -288,7 +288,7 @@ def test_a_project_that_is_not_where_it_was_is_looked_for_once_more(
 
 
 def test_what_is_remembered_of_another_project_or_hub_is_not_used() -> None:
-    place = Place("b.p", "b.h", "root", "Tower", None, None)
+    place = ProjectPlace("b.p", "b.h", "root", "Tower", None, None)
     state = place.rooted(RemoteFolder("root", "", None)).state or {}
     assert remembered(state, "b.p", None) == remembered(state, "b.p", "b.h") == place
     assert remembered(state, "b.other", None) is remembered(state, "b.p", "b.other") is remembered({}, "b.p", None)

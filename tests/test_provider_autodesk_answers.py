@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import responses
 
-from filesync.clock import Stop
-from filesync.errors import (
+from filesync.core.errors import (
     AuthError,
     FilesyncError,
     NotAdmittedError,
@@ -23,6 +22,7 @@ from filesync.http import Connector, Counters
 from filesync.providers.autodesk import KIND
 from filesync.providers.autodesk.details import AutodeskDetails
 from filesync.providers.base import Provider, Surroundings
+from filesync.runtime.clock import Stop
 from filesync.simulators.clock import SimulatedClock
 from tests.autodesk_memory import Memory
 

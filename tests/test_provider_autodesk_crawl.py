@@ -2,7 +2,7 @@
 
 import pytest
 
-from filesync.model import FolderListed, KnownFolder, RemoteFolder, Rooted
+from filesync.core.model import FolderListed, KnownFolder, RemoteFolder, Rooted
 from filesync.providers.autodesk.listing import Queue
 from tests.autodesk_memory import Memory
 

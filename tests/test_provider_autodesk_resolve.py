@@ -2,8 +2,8 @@
 
 import pytest
 
-from filesync.errors import NotAdmittedError
-from filesync.model import Candidate, Gone, Page, Resolved
+from filesync.core.errors import NotAdmittedError
+from filesync.core.model import Candidate, Gone, Page, Resolved
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.faults import status
 from tests.autodesk_memory import Memory, Open, make_tree, truth

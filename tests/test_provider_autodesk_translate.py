@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from filesync.errors import About, ResponseError
+from filesync.core.errors import About, ResponseError
+from filesync.core.model import RemoteFile, RemoteFolder
+from filesync.core.redaction import LONGEST_TEXT
+from filesync.core.timestamps import Timestamp
 from filesync.http import Answer
-from filesync.model import RemoteFile, RemoteFolder
 from filesync.providers.autodesk import routes
 from filesync.providers.autodesk.routes import PROJECT_NOT_ACTIVE, explain
-from filesync.providers.autodesk.tops import SystemFolders, to_batches
-from filesync.providers.autodesk.translate import Contents, next_href, to_contents
-from filesync.redaction import LONGEST_TEXT
-from filesync.timestamps import Timestamp
+from filesync.providers.autodesk.top_folders import SystemFolders, to_batches
+from filesync.providers.autodesk.translate import FolderContents, next_href, to_contents
 
 FOLDER = "urn:adsk.wipprod:fs.folder:co.AAA"
 GUID = "6c2cffb0-e8c8-43d3-b415-e53f4377cedb"
@@ -71,7 +71,7 @@ def version(**attributes: Any) -> dict[str, Any]:
     }
 
 
-def translated(*entries: Any, included: Any = ()) -> Contents:
+def translated(*entries: Any, included: Any = ()) -> FolderContents:
     return to_contents(answer({"data": list(entries), "included": list(included)}), FOLDER)
 
 
@@ -304,7 +304,7 @@ def test_an_answer_without_a_list_is_an_error(body: Mapping[str, Any]) -> None:
 
 
 def test_an_empty_folder_has_no_included_and_no_end_but_a_missing_link() -> None:
-    assert to_contents(answer({"data": []}), FOLDER) == Contents([], [], None)
+    assert to_contents(answer({"data": []}), FOLDER) == FolderContents([], [], None)
     assert next_href(answer({"links": {"next": {"href": "?page=1"}}})) == "?page=1"
     assert next_href(answer({"links": {"next": "?page=1"}})) == "?page=1"
     assert next_href(answer({"links": {"next": None}})) is None

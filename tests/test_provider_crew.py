@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from filesync.background import BackgroundTask
-from filesync.clock import Stop, SystemClock
-from filesync.errors import StoppedError
-from filesync.providers.crew import Crew, Done
+from filesync.core.errors import StoppedError
+from filesync.providers.worker_pool import Done, WorkerPool
+from filesync.runtime.background import BackgroundTask
+from filesync.runtime.clock import Stop, SystemClock
 
 HOUR = 3600.0
 
@@ -28,7 +28,7 @@ def assert_all_end() -> None:
 
 
 def test_every_task_is_done_and_handed_over_with_what_was_found() -> None:
-    with Crew(double, 3) as crew:
+    with WorkerPool(double, 3) as crew:
         for number in range(20):
             crew.give(number)
         done = [crew.take() for _ in range(20)]
@@ -40,7 +40,7 @@ def test_every_task_is_done_and_handed_over_with_what_was_found() -> None:
 def test_no_more_threads_are_hired_than_there_are_tasks_or_places() -> None:
     release = threading.Event()
     before = set(threads_of_crews())
-    with Crew[None, bool](lambda _: release.wait(), 3) as crew:
+    with WorkerPool[None, bool](lambda _: release.wait(), 3) as crew:
         for size in (1, 2, 3, 3):
             assert crew.is_full == (crew.busy >= 3)
             crew.give(None)
@@ -53,7 +53,7 @@ def test_no_more_threads_are_hired_than_there_are_tasks_or_places() -> None:
 def test_what_is_done_is_told_without_waiting_for_the_rest() -> None:
     release = threading.Event()
     work: dict[str, Callable[[], object]] = {"quick": list, "slow": release.wait}
-    with Crew[str, object](lambda name: work[name](), 2) as crew:
+    with WorkerPool[str, object](lambda name: work[name](), 2) as crew:
         assert list(crew.ready()) == []
         crew.give("slow")
         crew.give("quick")
@@ -67,7 +67,7 @@ def test_what_is_done_is_told_without_waiting_for_the_rest() -> None:
 
 
 def test_what_goes_wrong_is_raised_where_its_result_is_asked_for() -> None:
-    with Crew[int, float](lambda number: 1 / number, 2) as crew:
+    with WorkerPool[int, float](lambda number: 1 / number, 2) as crew:
         crew.give(0)
         done = crew.take()
     assert done.task == 0
@@ -84,7 +84,7 @@ def test_a_crew_that_is_left_begins_nothing_new() -> None:
         release.wait()
         done.append(task)
 
-    with Crew(work, 1) as crew:
+    with WorkerPool(work, 1) as crew:
         for task in range(3):
             crew.give(task)
         begun.acquire()
@@ -106,7 +106,7 @@ def test_a_crew_that_is_left_does_not_wait_for_its_turn_or_a_retry() -> None:
             raise
 
     stop = Stop(SystemClock())
-    with Crew(work, 2) as crew:
+    with WorkerPool(work, 2) as crew:
         for _ in range(2):
             crew.give(stop)
             waiting.acquire()
@@ -124,7 +124,7 @@ def test_a_stop_ends_what_a_crew_waits_for() -> None:
         waiting.release()
         stop.wait(HOUR)
 
-    with Crew(work, 1) as crew:
+    with WorkerPool(work, 1) as crew:
         crew.give(None)
         waiting.acquire()
         stop.request()

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from filesync.clock import Stop
-from filesync.errors import (
+from filesync.core.errors import (
     ConfigError,
     ForbiddenError,
     NotAdmittedError,
@@ -20,8 +19,7 @@ from filesync.errors import (
     ResponseError,
     StoppedError,
 )
-from filesync.http import Connector, Counters
-from filesync.model import (
+from filesync.core.model import (
     Candidate,
     Changed,
     FolderListed,
@@ -34,13 +32,15 @@ from filesync.model import (
     Rooted,
     ScopeListed,
 )
+from filesync.http import Connector, Counters
 from filesync.providers.base import Provider
 from filesync.providers.google_drive.api import Drive
-from filesync.providers.google_drive.placing import Places
+from filesync.providers.google_drive.location import Places
 from filesync.providers.google_drive.provider import GoogleDrive
 from filesync.providers.google_drive.routes import ROUTES, explain
-from filesync.providers.google_drive.scope import Scope
+from filesync.providers.google_drive.scope import DriveScope
 from filesync.providers.google_drive.translate import to_item
+from filesync.runtime.clock import Stop
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import METADATA_READONLY
 from filesync.simulators.drive import GoogleDrive as Simulator
@@ -100,7 +100,7 @@ def connect(sim: Simulator, stop: Stop, tmp_path: Path) -> Iterator[Open]:
         connection = connector.connect(
             base_url=sim.base_url, routes=ROUTES, client_key=USER, authoriser=login, explain=explain
         )
-        scope = Scope(drive_id, folder_id, shared_with_me, USER)
+        scope = DriveScope(drive_id, folder_id, shared_with_me, USER)
         return GoogleDrive(Drive(connection, sim.base_url), scope, sim.clock.now, lambda: Identity("user", "c", USER))
 
     yield open_provider

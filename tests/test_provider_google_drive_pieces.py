@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 
-from filesync.clock import Stop, SystemClock
-from filesync.errors import AuthError, ResponseError
+from filesync.core.errors import AuthError, ResponseError
 from filesync.http import Connector, Counters
 from filesync.providers.base import Surroundings
 from filesync.providers.google_drive import KIND
-from filesync.providers.google_drive.memory import Listing, Phase
-from filesync.providers.google_drive.memory import Memory as ProviderMemory
+from filesync.providers.google_drive.memory import DriveState as ProviderMemory
+from filesync.providers.google_drive.memory import ListingState, Phase
 from filesync.providers.google_drive.routes import DEAD_TOKEN, explain
 from filesync.providers.google_drive.translate import (
     FOLDER_TYPE,
@@ -28,6 +27,7 @@ from filesync.providers.google_drive.translate import (
     to_item,
     to_items_page,
 )
+from filesync.runtime.clock import Stop, SystemClock
 from filesync.simulators.drive import GoogleDrive as Simulator
 from tests.drive_memory import Memory
 
@@ -326,8 +326,8 @@ def test_remote_text_is_one_short_line() -> None:
     assert len(detail) <= 200
 
 
-@pytest.mark.parametrize("listing", [None, Listing(Phase.FILES, "t", full=True, incomplete=True, limited=("a",))])
-def test_what_is_remembered_survives_json(listing: Listing | None) -> None:
+@pytest.mark.parametrize("listing", [None, ListingState(Phase.FILES, "t", full=True, incomplete=True, limited=("a",))])
+def test_what_is_remembered_survives_json(listing: ListingState | None) -> None:
     memory = ProviderMemory("r", "Root", "d", "7", listing)
     assert ProviderMemory.of(json.loads(json.dumps(memory.state()))) == memory
     assert ProviderMemory.of({}) == ProviderMemory()

@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
-from filesync.locks import FileLock
-from filesync.retention import Keep, Retention
-from filesync.store import positions, pruning
+from filesync.core.retention import Keep, Retention
+from filesync.core.timestamps import to_timestamp
+from filesync.runtime.locks import FileLock
 from filesync.store.database import open_for_writing
-from filesync.timestamps import to_timestamp
+from filesync.store.feed import readers
+from filesync.store.upkeep import pruning
 from tests.cli_home import NOON, CliHome, file
 from tests.homes import ROOT, Acc, Drive
 
@@ -363,7 +364,7 @@ def test_nothing_is_dropped_that_a_consumer_has_not_seen_unless_told_to(lived: C
 def test_nothing_is_dropped_that_a_webhook_has_not_seen(lived: CliHome) -> None:
     keep(lived, changes={"keep_for": "25d"})
     database = open_for_writing(lived.database)
-    positions.advance(database, "notify:team", "notify", 4, to_timestamp(lived.clock.now()))
+    readers.advance(database, "notify:team", "notify", 4, to_timestamp(lived.clock.now()))
     database.close()
     (held,) = lived.run("prune", "--json").document["held_by"]
     assert held == {"reader": "notify:team", "kind": "notify", "seq": 4, "changes": 1}

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from filesync.schedule import (
+from filesync.core.schedule import (
     CronSchedule,
     History,
     IntervalSchedule,
@@ -14,7 +14,7 @@ from filesync.schedule import (
     decide,
     gap_between_starts,
 )
-from filesync.store.known import Pace
+from filesync.store.write.provider_view import ReconcilePace
 
 NOW = datetime(2026, 3, 4, 12, 2, 30, tzinfo=UTC)
 EVERY_5 = IntervalSchedule(timedelta(minutes=5))
@@ -177,7 +177,7 @@ def test_the_gap_of_a_cron_line_is_the_distance_of_its_next_slots() -> None:
 @pytest.mark.parametrize("minutes", [5, 60])
 def test_reconciling_at_an_even_pace_lets_no_listing_grow_older_than_asked(folders: int, minutes: int) -> None:
     every, gap = timedelta(hours=6), timedelta(minutes=minutes)
-    pace = Pace(every, gap)
+    pace = ReconcilePace(every, gap)
     ages = [float(number % 120) for number in range(folders)]
     most = 0
     for _ in range(300):
@@ -190,10 +190,10 @@ def test_reconciling_at_an_even_pace_lets_no_listing_grow_older_than_asked(folde
 
 
 def test_nothing_is_overdue_right_after_everything_was_listed() -> None:
-    assert Pace(timedelta(hours=6), timedelta(minutes=5)).overdue([30.0] * 500) == 0
+    assert ReconcilePace(timedelta(hours=6), timedelta(minutes=5)).overdue([30.0] * 500) == 0
 
 
 def test_after_a_long_pause_reconciling_catches_up_at_twice_its_share() -> None:
-    pace = Pace(timedelta(hours=6), timedelta(minutes=5))
+    pace = ReconcilePace(timedelta(hours=6), timedelta(minutes=5))
     count = pace.overdue([timedelta(days=3).total_seconds()] * 6480)
     assert count == 200

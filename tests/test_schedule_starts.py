@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from cronsim import CronSim
 
-from filesync.schedule import CronSchedule, History, IntervalSchedule, ManualSchedule, Schedule, decide, spacing
+from filesync.core.schedule import CronSchedule, History, IntervalSchedule, ManualSchedule, Schedule, decide, spacing
 from tests.cli_home import CliHome
 
 MINUTE = timedelta(minutes=1)

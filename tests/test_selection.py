@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from filesync.durations import format_duration, parse_duration
-from filesync.globs import Glob, check_glob
-from filesync.selection import Selection
-from filesync.timestamps import to_timestamp
+from filesync.core.durations import format_duration, parse_duration
+from filesync.core.filters import Selection
+from filesync.core.globs import Glob, check_glob
+from filesync.core.timestamps import to_timestamp
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

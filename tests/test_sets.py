@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from filesync.locks import FileLock
+from filesync.core.timestamps import to_timestamp
+from filesync.runtime.locks import FileLock
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.faults import status, too_many
-from filesync.sync.choice import Choice
-from filesync.timestamps import to_timestamp
+from filesync.sync.options import SyncOptions
 from tests.browsers import Person, callback_port
 from tests.homes import READER, Acc, Drive, Ended
 
@@ -301,7 +301,7 @@ def test_who_waited_for_another_starts_answer_does_not_ask_again(hub: Acc) -> No
             return hub.service.clock.wait(event, seconds)
 
     hub.settle()
-    hub.home.start(Choice(names=(NAME,), full=True), clock=Clock())
+    hub.home.start(SyncOptions(names=(NAME,), full=True), clock=Clock())
     assert asked(hub)["projects"] == 1
 
 

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from filesync.errors import ConfigError
-from filesync.settings import Settings, find_home, load_settings
+from filesync.core.errors import ConfigError
+from filesync.runtime.settings import Settings, find_home, load_settings
 
 
 def make_home(path: Path) -> Path:
@@ -126,7 +126,7 @@ GIVEN_AWAY: dict[str, Callable[[Path], object]] = {
 def test_a_home_that_somebody_else_could_have_planted_is_taken_only_by_name(
     tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("filesync.ownership._is_private_group", lambda *_: False)  # see the next but one
+    monkeypatch.setattr("filesync.runtime.ownership._is_private_group", lambda *_: False)  # see the next but one
     home = plant(tmp_path, OPENED[how])
     with pytest.raises(
         ConfigError, match=r"can write it \(mode [0-7]{4}\), so the home here is not taken unless"
@@ -202,7 +202,6 @@ def test_defaults_are_those_of_the_manual(tmp_path: Path) -> None:
     settings = load(tmp_path)
     assert settings.database_path == tmp_path / "data" / "connector.db"
     assert (settings.sync_interval_minutes, settings.max_concurrent_syncs, settings.log_level) == (5, 5, "INFO")
-    assert settings.autodesk_base_url == "https://developer.api.autodesk.com"
     assert settings.google_base_url == "https://www.googleapis.com"
 
 

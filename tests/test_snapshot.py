@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from filesync.errors import FeedLostError
+from filesync.core.errors import FeedLostError
 from filesync.simulators import faults
-from filesync.store import queries
 from filesync.store.database import open_for_reading, open_for_writing
-from filesync.store.queries import ChangeFilter
+from filesync.store.read import queries
+from filesync.store.read.queries import ChangeFilter
 from tests.cli_home import CliHome, file
 from tests.homes import ROOT, Acc, Drive
 from tests.schemas.make import A_STEP_MORE

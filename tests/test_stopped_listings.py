@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from filesync.clock import Stop
-from filesync.model import RemoteFile
-from filesync.retention import Keep, Retention
+from filesync.core.model import RemoteFile
+from filesync.core.retention import Keep, Retention
+from filesync.runtime.clock import Stop
 from filesync.simulators.faults import altered
 from filesync.store.database import open_for_writing
-from filesync.store.pruning import prune
+from filesync.store.upkeep.pruning import prune
 from tests.cli_home import CliHome, file
 from tests.homes import READER, Acc, Drive
 from tests.truth import assert_acc_truth, assert_drive_truth
@@ -28,7 +28,7 @@ HOUR, DAY = 3600, 86_400
 @pytest.fixture(autouse=True)
 def a_page_is_a_statement(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages that come together are stated together, and which do is chance; here each is stated by itself."""
-    monkeypatch.setattr("filesync.providers.google_drive.ahead._AT_ONCE", 1)
+    monkeypatch.setattr("filesync.providers.google_drive.prefetch._AT_ONCE", 1)
 
 
 def configure(drive: Drive, **details: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from filesync.clock import Stop
+from filesync.runtime.clock import Stop
 from filesync.simulators.faults import altered
 from tests.homes import Acc, Drive, Home
 from tests.truth import assert_drive_truth
@@ -16,8 +16,8 @@ from tests.truth import assert_drive_truth
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Removals of a few files are many."""
-    monkeypatch.setattr("filesync.store.owed.STEP", 3)
-    monkeypatch.setattr("filesync.store.run.STEP", 3)
+    monkeypatch.setattr("filesync.store.write.owed.STEP", 3)
+    monkeypatch.setattr("filesync.store.write.sync_writer.STEP", 3)
 
 
 class Patience(threading.Event):
@@ -197,7 +197,7 @@ def test_a_renamed_folder_of_any_number_of_files_is_done_in_steps(
         drive.service.state.add_file(folder, f"{number}.pdf", 1)
     drive.settle()
     drive.home.sync()
-    monkeypatch.setattr("filesync.store.owed.STEP", 3)
+    monkeypatch.setattr("filesync.store.write.owed.STEP", 3)
     drive.service.state.rename(folder, "renamed")
     drive.settle()
     drive.home.stop.event = Patience()

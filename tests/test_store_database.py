@@ -11,13 +11,13 @@ from threading import Event, Lock, Thread
 
 import pytest
 
-from filesync.errors import StoreError
+from filesync.core.errors import StoreError
+from filesync.core.timestamps import Timestamp
 from filesync.store import database as store_database
-from filesync.store import endpoints
 from filesync.store.database import copy_to, open_for_reading, open_for_writing
-from filesync.store.endpoints import Declared, bring_in_line
 from filesync.store.migrations import CURRENT
-from filesync.timestamps import Timestamp
+from filesync.store.write import endpoints
+from filesync.store.write.endpoints import Declared, bring_in_line
 from tests.homes import ROOT, Drive
 
 

@@ -176,13 +176,13 @@ def waiting(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "moment",
     [
-        "filesync.streams",
-        "filesync.process",
+        "filesync.runtime.streams",
+        "filesync.cli.process",
         "filesync.cli",
         "typer",
         "filesync.cli.sync",
         "filesync.cli.sync!dying",
-        "filesync.config.loading",
+        "filesync.config.load",
         "sqlite3",
         "exit",
     ],

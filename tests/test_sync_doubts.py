@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from filesync.errors import RefusedError, ServiceDownError
-from filesync.model import RemoteFolder
+from filesync.core.errors import RefusedError, ServiceDownError
+from filesync.core.model import RemoteFolder
 from tests.cli_home import ROOT, CliHome, Contents, file
 
 DOWN = ServiceDownError("folder contents: GET https://service/folders/broken: 503")

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from filesync.clock import Clock
-from filesync.errors import StoreError
-from filesync.model import Page, RemoteFolder, Rooted
-from filesync.schedule import CronSchedule, History, decide
-from filesync.selection import Selection
+from filesync.core.errors import StoreError
+from filesync.core.filters import Selection
+from filesync.core.model import Page, RemoteFolder, Rooted
+from filesync.core.schedule import CronSchedule, History, decide
+from filesync.runtime.clock import Clock
 from filesync.simulators import faults
 from filesync.simulators.acc import AccSimulator, refusals
 from filesync.store.database import Database, open_for_writing
-from filesync.store.known import Pace
-from filesync.store.run import Plan, Run
-from filesync.sync.choice import Choice
-from filesync.sync.slots import Locks
+from filesync.store.write.provider_view import ReconcilePace
+from filesync.store.write.sync_writer import SyncPlan, SyncWriter
+from filesync.sync.endpoint_locks import EndpointLocks
+from filesync.sync.options import SyncOptions
 from tests.homes import READER, Acc, Drive, Home
 from tests.truth import assert_drive_truth
 
@@ -324,11 +324,11 @@ class Ahead:
 def test_reconciling_goes_on_after_the_clock_was_set_back(acc: Acc) -> None:
     file = acc.service.add_file(acc.top, "a.pdf", 1)
     acc.settle()
-    acc.home.start(Choice(everything=True), clock=Ahead(acc.service.clock))
+    acc.home.start(SyncOptions(everything=True), clock=Ahead(acc.service.clock))
     acc.service.hide_file(file)
     for _ in range(26):
         acc.service.clock.advance(900)
-        acc.home.start(Choice(everything=True))
+        acc.home.start(SyncOptions(everything=True))
     assert not acc.home.files()
 
 
@@ -359,7 +359,7 @@ def test_a_write_that_the_system_refuses_is_said_in_one_line(tmp_path: Path) -> 
 
 
 def test_endpoints_that_never_completed_leave_one_slot_to_the_others(tmp_path: Path) -> None:
-    ours, theirs = (Locks(tmp_path / "connector.db", 2) for _ in range(2))
+    ours, theirs = (EndpointLocks(tmp_path / "connector.db", 2) for _ in range(2))
     first = ours.take_slot(newcomer=True)
     assert first
     assert theirs.take_slot(newcomer=True) is None
@@ -387,9 +387,9 @@ def test_a_sub_folder_that_a_page_named_still_has_to_be_read_in_a_full_listing(d
     drive.settle()
     drive.home.sync()
     database = open_for_writing(drive.home.database)
-    pace = Pace(timedelta(hours=6), timedelta(minutes=5))
-    plan = Plan(1, Selection(), pace, stamped=False, trigger="manual", full=True)
-    run = Run(database, plan, drive.service.clock.now, "here", 1)
+    pace = ReconcilePace(timedelta(hours=6), timedelta(minutes=5))
+    plan = SyncPlan(1, Selection(), pace, stamped=False, trigger="manual", full=True)
+    run = SyncWriter(database, plan, drive.service.clock.now, "here", 1)
     run.put(Rooted(RemoteFolder(top, "", None)))
     run.put(Page(folders=[RemoteFolder(inner, "inner", top)]))  # of a folder too wide for one statement
     waiting = [folder.id for folder in run.known.unlisted()]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from filesync.sync.choice import Choice
+from filesync.sync.options import SyncOptions
 from tests.browsers import Person, callback_port
 from tests.homes import READER, Acc, Drive
 
@@ -195,7 +195,7 @@ def test_a_login_says_which_endpoints_it_stops(acc: Acc) -> None:
         },
     )
     acc.service.add_member(acc.project, acc.service.signed_in)
-    acc.home.start(Choice(everything=True))
+    acc.home.start(SyncOptions(everything=True))
     acc.service.consent = "allow"
     acc.home.browser = Person()
     ended = acc.home.run("auth", "autodesk", "login", "--port", callback_port(acc.service))

@@ -2,13 +2,13 @@
 
 from datetime import datetime, timedelta
 
+from filesync.core.timestamps import from_timestamp
 from filesync.providers.autodesk.listing import IN_FLIGHT
 from filesync.simulators import faults
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.trees import grow
-from filesync.sync.choice import Choice
-from filesync.sync.slots import Locks
-from filesync.timestamps import from_timestamp
+from filesync.sync.endpoint_locks import EndpointLocks
+from filesync.sync.options import SyncOptions
 from tests.homes import Acc, Drive
 from tests.truth import assert_acc_truth, assert_drive_truth
 
@@ -113,7 +113,7 @@ def test_one_429_stops_all_workers_and_nothing_fails(acc: Acc) -> None:
 
 
 def test_endpoints_that_never_completed_leave_one_slot_to_the_others(acc: Acc) -> None:
-    locks = Locks(acc.home.database, slots=3)
+    locks = EndpointLocks(acc.home.database, slots=3)
     newcomers = [locks.take_slot(newcomer=True) for _ in range(3)]
     assert [slot is not None for slot in newcomers] == [True, True, False]
     last = locks.take_slot(newcomer=False)
@@ -132,7 +132,7 @@ def test_one_endpoint_that_fails_does_not_stop_the_others(acc: Acc) -> None:
         {"name": "P", "endpoint_details": {"project_id": acc.project}},
     )
     acc.settle()
-    report = acc.home.start(Choice(everything=True))
+    report = acc.home.start(SyncOptions(everything=True))
     assert {outcome.endpoint: outcome.status for outcome in report.outcomes} == {"Archived": "failed", "P": "success"}
     assert acc.home.paths("P") == ["/Project Files/plan.pdf"]
 
@@ -142,7 +142,7 @@ def test_a_drive_listed_by_a_clock_that_ran_ahead_is_relisted_once_the_clock_is_
     drive.settle()
     ahead = SimulatedClock(drive.service.clock.now() + timedelta(days=365), frozen=True)
     drive.service.tokens._wall = ahead  # or the login would be refused
-    assert drive.home.start(Choice(everything=True), clock=ahead).outcomes[0].status == "success"
+    assert drive.home.start(SyncOptions(everything=True), clock=ahead).outcomes[0].status == "success"
     drive.service.tokens._wall = drive.service.clock
     drive.service.clock.advance(300)
     assert drive.home.start().outcomes[0].mode == "full"

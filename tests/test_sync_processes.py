@@ -246,7 +246,7 @@ def modules_after(home: Home, *argv: str, and_of: frozenset[str] = frozenset()) 
     """Name what a command that ends well has imported when it does, of what is not installed beside us."""
     code = (
         "import sys\n"
-        "from filesync.process import this_process\n"
+        "from filesync.cli.process import this_process\n"
         "from filesync.cli import run\n"
         "if run(sys.argv[1:], *this_process()) == 0:\n"
         "    for name, module in sorted(sys.modules.items()):\n"
@@ -266,15 +266,22 @@ MAY_BE_IMPORTED = {"typer", "click", "annotated_doc", "shellingham", "typing_ext
 TOO_MUCH = {  # for a start with nothing due: what comes with Python, and what of ours
     *("asyncio", "concurrent.futures", "csv", "email", "html", "http", "http.client", "importlib.metadata", "logging"),
     *("socket", "ssl", "urllib.request", "xml", "zoneinfo"),
-    *("filesync.alerts", "filesync.auth", "filesync.globs", "filesync.http", "filesync.model", "filesync.notify"),
-    *("filesync.app.notifier", "filesync.config.loading", "filesync.providers.base", "filesync.providers.details"),
     *(
-        "filesync.store.outbox",
-        "filesync.store.queries",
-        "filesync.store.run",
+        "filesync.core.alerts",
+        "filesync.auth",
+        "filesync.core.globs",
+        "filesync.http",
+        "filesync.core.model",
+        "filesync.notify",
+    ),
+    *("filesync.app.notifier", "filesync.config.load", "filesync.providers.base", "filesync.providers.details"),
+    *(
+        "filesync.store.feed.outbox",
+        "filesync.store.read.queries",
+        "filesync.store.write.sync_writer",
         "filesync.store.tables",
         "filesync.sync.endpoint",
-        "filesync.sync.expansion",
+        "filesync.sync.refresh_sets",
     ),
 }
 

@@ -9,13 +9,13 @@ from random import Random
 
 import pytest
 
-from filesync.errors import UsageError
+from filesync.core.errors import UsageError
 from filesync.scheduling import crontab, systemd
-from filesync.scheduling.call import LENGTHS, Call, check_length
-from filesync.scheduling.systemd import Service
+from filesync.scheduling.systemd import ServiceUnit
+from filesync.scheduling.timer import LENGTHS, ScheduledCall, check_length
 
 HOME = Path("/srv/filesync")
-CALL = Call(("/opt/filesync/.venv/bin/filesync",), HOME)
+CALL = ScheduledCall(("/opt/filesync/.venv/bin/filesync",), HOME)
 LINE = "*/5 * * * * /opt/filesync/.venv/bin/filesync --home /srv/filesync sync # filesync: /srv/filesync"
 NASTY = [
     "a b", "100%", "%", r"\%", r"a\b", r"\\", r"back\\%slash", "it's", '"both\'', "$HOME", "`id`", "a;b&c|d", "#no", "*",
@@ -97,7 +97,7 @@ def test_every_path_arrives_at_the_program_as_it_is(cron: object) -> None:
 
 def test_the_mark_is_a_comment_to_the_shell_whatever_the_home_is_called() -> None:
     for word in filter(None, NASTY):
-        call = Call(("/bin/filesync",), Path("/srv") / word)
+        call = ScheduledCall(("/bin/filesync",), Path("/srv") / word)
         command = crontab.line(call, 5).split(" ", 5)[5]
         assert words_of(after_vixie(command)) == ["/bin/filesync", "--home", f"/srv/{word}", "sync"]
 
@@ -105,7 +105,7 @@ def test_the_mark_is_a_comment_to_the_shell_whatever_the_home_is_called() -> Non
 @pytest.mark.parametrize("path", ["/srv/a\nb", "/srv/a\rb", "/srv/\x07"])
 def test_a_path_with_a_line_break_is_refused(path: str) -> None:
     with pytest.raises(UsageError, match="line break"):
-        crontab.line(Call(("/bin/filesync",), Path(path)), 5)
+        crontab.line(ScheduledCall(("/bin/filesync",), Path(path)), 5)
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -136,7 +136,7 @@ def test_a_line_that_somebody_turned_into_a_comment_is_theirs() -> None:
 
 def test_a_path_that_is_no_text_is_written_byte_for_byte() -> None:
     home = Path(os.fsdecode(b"/srv/caf\xe9"))
-    table = crontab.with_line(b"", home, crontab.line(Call(("/bin/filesync",), home), 5))
+    table = crontab.with_line(b"", home, crontab.line(ScheduledCall(("/bin/filesync",), home), 5))
     assert b"--home '/srv/caf\xe9' sync" in table
     assert crontab.without(table, home) == b""
 
@@ -196,14 +196,14 @@ def test_a_system_service_writes_into_three_folders_and_runs_as_the_owner() -> N
 
 def test_below_var_lib_systemd_looks_after_the_tokens() -> None:
     home = Path("/var/lib/filesync")
-    text = systemd.units(Call(CALL.program, home), 5, _service(home, "filesync"))[0].text
+    text = systemd.units(ScheduledCall(CALL.program, home), 5, _service(home, "filesync"))[0].text
     assert "\nStateDirectory=filesync/tokens\nStateDirectoryMode=0700\n" in text
     assert "\nReadWritePaths=/var/lib/filesync/data /var/lib/filesync/logs\n" in text
 
 
 @pytest.mark.parametrize(("home", "said"), [("/home/bob/fs", "ProtectHome=read-only"), ("/tmp/fs", "PrivateTmp=no")])
 def test_walls_do_not_hide_the_home_itself(home: str, said: str) -> None:
-    text = systemd.units(Call(CALL.program, Path(home)), 5, _service(Path(home), "bob"))[0].text
+    text = systemd.units(ScheduledCall(CALL.program, Path(home)), 5, _service(Path(home), "bob"))[0].text
     assert f"\n{said}\n" in text
 
 
@@ -217,14 +217,14 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path, name: str, *
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     home = tmp_path / name
-    units = systemd.units(Call((str(program),), home), 5, None if of_user else _service(home, "daemon"))
+    units = systemd.units(ScheduledCall((str(program),), home), 5, None if of_user else _service(home, "daemon"))
     checked = _analyze("--user" if of_user else "--system", "verify", *_written(tmp_path, units))
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
 @needs_systemd
 def test_systemd_would_tell_a_program_that_is_not_there(tmp_path: Path) -> None:
-    units = systemd.units(Call(("/no/such/program",), HOME), 5, _service(HOME, "daemon"))
+    units = systemd.units(ScheduledCall(("/no/such/program",), HOME), 5, _service(HOME, "daemon"))
     assert "/no/such/program" in _analyze("verify", *_written(tmp_path, units)).stderr
 
 
@@ -238,8 +238,8 @@ def test_the_exposure_of_the_system_service_is_low(tmp_path: Path) -> None:
     assert float(exposure[1]) <= 1.6
 
 
-def _service(home: Path, user: str) -> Service:
-    return Service(user, [home / name for name in ("data", "logs", "tokens")], [Path(CALL.program[0])])
+def _service(home: Path, user: str) -> ServiceUnit:
+    return ServiceUnit(user, [home / name for name in ("data", "logs", "tokens")], [Path(CALL.program[0])])
 
 
 def _written(folder: Path, units: tuple[systemd.Unit, ...]) -> list[str]:

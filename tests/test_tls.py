@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from urllib3.util.ssl_ import create_urllib3_context
 
-from filesync.errors import ConfigError, DeliveryError, FilesyncError, NetworkError, TlsError
+from filesync.core.errors import ConfigError, DeliveryError, FilesyncError, NetworkError, TlsError
 from filesync.http import tls
 from filesync.notify.webhook import Post, post
 from tests.certificates import DAY, Authority, serving

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from filesync.errors import StoppedError, StoreError
-from filesync.locks import FileLock, SharedLock
+from filesync.core.errors import StoppedError, StoreError
+from filesync.runtime.locks import FileLock, SharedLock
 from filesync.store import database as door
 from filesync.store import migrations
 from filesync.store.database import open_for_writing
+from filesync.store.lock_paths import migration_lock, use_lock
 from filesync.store.migrations import CURRENT, Upgrade
-from filesync.store.places import migration_lock, use_lock
 from tests.homes import Home
 from tests.schemas.make import A_STEP_MORE, load
 from tests.schemas.scene import Scene, truth_of

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from filesync.selection import Selection
+from filesync.core.filters import Selection
 from filesync.simulators import faults
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.drive import GoogleDrive
 from filesync.store.database import open_for_reading
-from filesync.store.states import TRACKED
-from filesync.store.verification import Kind, Verification
-from filesync.sync.choice import Choice
-from filesync.sync.slots import Locks
-from filesync.sync.verifying import EVERYTHING, Share
+from filesync.store.read.verification import RowKind, Verification
+from filesync.store.write.file_state import TRACKED
+from filesync.sync.endpoint_locks import EndpointLocks
+from filesync.sync.options import SyncOptions
+from filesync.verify.session import EVERYTHING, Share
 from tests.homes import READER, Acc, Drive, Ended, Home
 from tests.test_documents import COMMANDS, section
 from tests.test_sync_processes import PATIENCE
@@ -184,7 +184,7 @@ def test_a_members_deep_folders_and_a_folder_of_a_project_have_no_differences(ac
         {"name": "member", "endpoint_details": {"project_id": acc.project, "act_as_user": user}},
         {"name": "folder", "endpoint_details": {"project_id": acc.project, "folder_id": acc_site.folders[1]}},
     )
-    report = acc.home.start(Choice(names=("member", "folder"), accept_identity=True))
+    report = acc.home.start(SyncOptions(names=("member", "folder"), accept_identity=True))
     assert [outcome.status for outcome in report.outcomes] == ["success", "success"]
     document = verify(acc.home, "--all", code=0)
     assert document["differences"] == []
@@ -553,7 +553,7 @@ def test_wrong_usage_is_refused(acc: Acc, acc_site: Site) -> None:
 
 def test_a_repair_waits_for_a_sync_that_runs_and_gives_up_after_ten_minutes(acc: Acc, acc_site: Site) -> None:
     corrupt(acc.home, "files", acc_site.files[0], "file_size", 77)
-    lock = Locks(acc.home.database, 5).endpoint(1)
+    lock = EndpointLocks(acc.home.database, 5).endpoint(1)
     assert lock.acquire(blocking=False)
     try:
         before = acc.service.clock.now()
@@ -594,8 +594,8 @@ def drawn(home: Home, seed: int, share: Share) -> list[int]:
     database = open_for_reading(home.database)
     try:
         rows = Verification(database, 1, Selection(), home.clock.now(), stamped=True)
-        fraction, least = share.of(Kind.LIVE, rows.count(Kind.LIVE))
-        return rows.draw(Kind.LIVE, fraction, least, Random(seed).sample)[0]
+        fraction, least = share.of(RowKind.LIVE, rows.count(RowKind.LIVE))
+        return rows.draw(RowKind.LIVE, fraction, least, Random(seed).sample)[0]
     finally:
         database.close()
 

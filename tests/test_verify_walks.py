@@ -8,7 +8,7 @@ import pytest
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
-from filesync.store.states import TRACKED
+from filesync.store.write.file_state import TRACKED
 from tests.homes import Home
 from tests.test_verify import another, corrupt, named, verify
 from tests.test_walks import AccWalk, Walk, drive_walk

@@ -10,8 +10,8 @@ from benchmarks.contestants.filesync import ACC, NAME, checked, endpoint, made, 
 from benchmarks.racing import Bench, Case, Contestant, Goal, Race, Sample
 from benchmarks.services import Home, Service, acc_environ, serve
 from benchmarks.stopwatch import measure_python
-from filesync.clock import SystemClock
 from filesync.http.budget import WINDOW
+from filesync.runtime.clock import SystemClock
 
 _FACTOR = 6  # the second by which a minute is longer for filesync than for the service must stay long enough
 _FOLDERS = 3_000

@@ -8,10 +8,10 @@ from typing import Any
 
 from filesync_shelf import KIND
 
-from filesync.testing import Ground, ProviderConformance
+from filesync.testing import ProviderConformance, ServiceDriver
 
 
-class ShelfGround(Ground):
+class ShelfGround(ServiceDriver):
     """An archive of one index file, which is written whenever the suite has done something."""
 
     root = "root"
@@ -83,5 +83,5 @@ class TestShelf(ProviderConformance):
     kind = KIND
 
     @contextmanager
-    def ground(self, folder: Path) -> Iterator[Ground]:
+    def ground(self, folder: Path) -> Iterator[ServiceDriver]:
         yield ShelfGround(folder)

@@ -4,8 +4,8 @@ from threading import Event
 
 from filesync.app.home import Home
 from filesync.auth.leftovers import remove
-from filesync.store import pruning
-from filesync.store.pruning import Pruned
+from filesync.store.upkeep import pruning
+from filesync.store.upkeep.pruning import Pruned
 
 _BUDGET = 30.0  # seconds of pruning in passing; the rest waits for the next start
 _BREATH = 0.005  # seconds between two transactions, in which whoever waits to write gets its turn

@@ -6,11 +6,11 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from filesync.app.home import Home
-from filesync.durations import format_duration
+from filesync.core.durations import format_duration
 
 if TYPE_CHECKING:
     from filesync.config import Config, Endpoint
-    from filesync.store.queries import Size
+    from filesync.store.read.queries import Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def costs(home: Home) -> list[Cost]:
 
 
 def _known_sizes(home: Home) -> "Mapping[str, Size]":
-    from filesync.store import queries  # noqa: PLC0415  only a home that has synced needs SQLite
+    from filesync.store.read import queries  # noqa: PLC0415  only a home that has synced needs SQLite
 
     if not home.database_path.exists():
         return {}

@@ -11,23 +11,24 @@ from filesync.app.logins import LoginState, login_states
 from filesync.app.timers import Timers, option_of, place_of
 from filesync.config import Config, Endpoint
 from filesync.config.file import service_of
+from filesync.core.errors import ConfigError, FilesyncError, SchedulerError, StoreError
+from filesync.core.schedule import ManualSchedule
+from filesync.core.timestamps import to_timestamp
 from filesync.doctor.permissions import Runner, nearest, runner_of
 from filesync.doctor.scheduler import LONGEST_SLOT, Installed, Starts
 from filesync.doctor.syncs import Held
-from filesync.errors import ConfigError, FilesyncError, SchedulerError, StoreError
-from filesync.locks import holders
-from filesync.logs import nowhere
-from filesync.schedule import ManualSchedule
-from filesync.scheduling.call import Timer
+from filesync.runtime.environment import Variables, is_secret, read_variables
+from filesync.runtime.locks import holders
+from filesync.runtime.log import nowhere
+from filesync.runtime.settings import KEY_FILES, Settings, inspect_settings
 from filesync.scheduling.systemd import SystemdTimer
-from filesync.settings import KEY_FILES, Settings, inspect_settings
-from filesync.store import examination, migrations
+from filesync.scheduling.timer import Timer
+from filesync.store import migrations
 from filesync.store.database import Database, open_as_it_is
-from filesync.store.endpoints import last_start
-from filesync.store.overview import damage_named
-from filesync.sync.slots import Locks
-from filesync.timestamps import to_timestamp
-from filesync.variables import Variables, is_secret, read_variables
+from filesync.store.read import diagnostics
+from filesync.store.read.overview import damage_named
+from filesync.store.write.endpoints import last_start
+from filesync.sync.endpoint_locks import EndpointLocks
 
 _BUSY_SECONDS = 5.0
 
@@ -58,7 +59,7 @@ class DoctorContext:
 
     @property
     def locks(self) -> Path:
-        return Locks(self.database, slots=1).folder
+        return EndpointLocks(self.database, slots=1).folder
 
     @cached_property
     def quiet_home(self) -> Home:
@@ -141,9 +142,9 @@ class DoctorContext:
                 opened[0].close()
 
     @cached_property
-    def open_syncs(self) -> Sequence[examination.Open]:
+    def open_syncs(self) -> Sequence[diagnostics.Open]:
         with self.reading() as found:
-            return examination.open_syncs(found) if found else ()
+            return diagnostics.open_syncs(found) if found else ()
 
     @cached_property
     def running(self) -> frozenset[int]:
@@ -167,7 +168,7 @@ class DoctorContext:
             is_known = found is not None or not may_be_there(self.database)
             if found:
                 since = to_timestamp(now - LONGEST_SLOT)
-                last, scheduled = last_start(found), examination.scheduled_starts(found, since)
+                last, scheduled = last_start(found), diagnostics.scheduled_starts(found, since)
         by_itself = any(not isinstance(each.schedule, ManualSchedule) for each in self.active)
         return Starts(
             *last,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from filesync.app.doctor_context import DoctorContext, may_be_there
-from filesync.app.endpoint_check import Proof, proofs
+from filesync.app.endpoint_check import EndpointCheck, proofs
 from filesync.app.endpoint_names import check_names
 from filesync.app.endpoint_status import endpoint_statuses
 from filesync.app.home import Home
@@ -15,27 +15,27 @@ from filesync.app.notify_targets import target_rows
 from filesync.app.timers import only_here
 from filesync.config import Config
 from filesync.config.file import service_of
+from filesync.core.errors import ConfigError, FilesyncError, StoreError, UsageError
 from filesync.doctor import (
+    commands,
     configuration,
     database,
     disks,
     leftovers,
     network,
     paths,
-    reported,
     scheduler,
     secrets,
     syncs,
 )
 from filesync.doctor.findings import CHECKS, Finding, Skipped, fail
-from filesync.errors import ConfigError, FilesyncError, StoreError, UsageError
-from filesync.http import Attempt
-from filesync.logs import nowhere
-from filesync.settings import DEFAULTS, LOG_FILE
-from filesync.store import examination
-from filesync.store.overview import damage_named
-from filesync.sync.opening import Opener
-from filesync.variables import is_secret
+from filesync.http import HttpAttempt
+from filesync.runtime.environment import is_secret
+from filesync.runtime.log import nowhere
+from filesync.runtime.settings import DEFAULTS, LOG_FILE
+from filesync.store.read import diagnostics
+from filesync.store.read.overview import damage_named
+from filesync.sync.provider_factory import ProviderFactory
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -48,14 +48,14 @@ _MAX_FILES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DoctorOptions:
     """What is asked of the doctor; without `endpoints` every active one's service is asked."""
 
     endpoints: Sequence[str] = ()
     offline: bool = False
 
 
-def examine(home: Home, wanted: Wanted) -> Iterator[Result]:
+def examine(home: Home, wanted: DoctorOptions) -> Iterator[Result]:
     """Make every check there is, in the order of CHECKS; nothing is changed.
 
     Raises UsageError for an unknown name, ConfigError where there is no home to look at.
@@ -80,11 +80,11 @@ def _kept_going(area: str, check: str, results: Iterator[Result]) -> Iterator[Re
         yield fail(area, check, detail, "let the user who runs filesync read it, then: filesync doctor")
 
 
-def _program(_: DoctorContext, __: Wanted) -> Iterator[Result]:
+def _program(_: DoctorContext, __: DoctorOptions) -> Iterator[Result]:
     yield database.check_sqlite()
 
 
-def _configuration(context: DoctorContext, _: Wanted) -> Iterator[Result]:
+def _configuration(context: DoctorContext, _: DoctorOptions) -> Iterator[Result]:
     settings, config = context.settings, context.config
     yield configuration.check_variables(context.mistakes, settings.home / ".env")
     yield configuration.check_file(config, context.config_error, context.given.config_path)
@@ -95,15 +95,15 @@ def _configuration(context: DoctorContext, _: Wanted) -> Iterator[Result]:
     yield from configuration.check_logins([*missing_logins(context.quiet_home)], context.login_problems)
 
 
-def _paths(context: DoctorContext, _: Wanted) -> Iterator[Result]:
+def _paths(context: DoctorContext, _: DoctorOptions) -> Iterator[Result]:
     home, config = context.home, context.given.config_path
-    places = paths.Places(home, config, context.database, context.locks, home / LOG_FILE, context.tokens)
+    places = paths.HomePaths(home, config, context.database, context.locks, home / LOG_FILE, context.tokens)
     yield from paths.check_places(places, context.runner)
     yield from disks.check_kind([places.database.parent, places.tokens])
     yield from disks.check_room([places.log.parent, places.tokens], places.database)
 
 
-def _secrets(context: DoctorContext, _: Wanted) -> Iterator[Result]:
+def _secrets(context: DoctorContext, _: DoctorOptions) -> Iterator[Result]:
     held = [name for name, value in context.written.items() if is_secret(name) and value]
     yield secrets.check_env(context.env, held)
     yield from secrets.check_keys(context.key_files(), context.home)
@@ -123,20 +123,20 @@ def _leftovers(context: DoctorContext) -> Iterator[Result]:
     yield from leftovers.check_files(logs, context.database, clock, rows_are_clean=are_clean)
 
 
-def _database(context: DoctorContext, _: Wanted) -> Iterator[Result]:
+def _database(context: DoctorContext, _: DoctorOptions) -> Iterator[Result]:
     yield from database.check_database(context.database, context.given.clock)
 
 
-def _logins(context: DoctorContext, _: Wanted) -> Iterator[Result]:
+def _logins(context: DoctorContext, _: DoctorOptions) -> Iterator[Result]:
     try:
         states = context.logins
     except ConfigError:  # connector.yaml is no file that can be read, as was said above
         yield Skipped("logins", "login", _NO_CONFIG)
         return
-    yield from reported.check_logins([reported.Known(state.to_row(), state.log_in) for state in states])
+    yield from commands.check_logins([commands.KnownLogins(state.to_row(), state.log_in) for state in states])
 
 
-def _scheduler(context: DoctorContext, _: Wanted) -> Iterator[Result]:
+def _scheduler(context: DoctorContext, _: DoctorOptions) -> Iterator[Result]:
     timers, starts, owner = context.timers, context.starts, context.runner
     if owner.is_us or timers:
         yield from scheduler.check_installed(timers, starts)
@@ -149,14 +149,14 @@ def _scheduler(context: DoctorContext, _: Wanted) -> Iterator[Result]:
     yield from scheduler.check_starts(timers, starts)
 
 
-def _syncs(context: DoctorContext, _: Wanted) -> Iterator[Result]:
+def _syncs(context: DoctorContext, _: DoctorOptions) -> Iterator[Result]:
     now, running = context.given.clock.now(), context.running
     with context.reading() as found:
         if found is None:
             yield from (Skipped("syncs", each, "there is no database to look at") for each in CHECKS["syncs"])
             return
-        waiting, odd = examination.waiting_removals(found), examination.odd_entries(found)
-        left_out, withheld = examination.left_out(found), examination.all_withheld(found)
+        waiting, odd = diagnostics.waiting_removals(found), diagnostics.odd_entries(found)
+        left_out, withheld = diagnostics.left_out(found), diagnostics.all_withheld(found)
     if context.config is None:
         yield Skipped("syncs", "endpoints", _NO_CONFIG)
     else:
@@ -168,34 +168,34 @@ def _syncs(context: DoctorContext, _: Wanted) -> Iterator[Result]:
     yield from syncs.check_odd(odd)
 
 
-def _notify(context: DoctorContext, _: Wanted) -> Iterator[Result]:
+def _notify(context: DoctorContext, _: DoctorOptions) -> Iterator[Result]:
     with context.reading() as found:
         is_readable = found is not None or not may_be_there(context.database)
     if context.config is None or not is_readable:
         yield Skipped("notify", "target", _NO_CONFIG if context.config is None else "there is no database to look at")
         return
-    yield from reported.check_targets([*target_rows(context.quiet_home)])
+    yield from commands.check_targets([*target_rows(context.quiet_home)])
 
 
-def _network(context: DoctorContext, wanted: Wanted) -> Iterator[Result]:
+def _network(context: DoctorContext, wanted: DoctorOptions) -> Iterator[Result]:
     environ = context.given.environ
     yield from network.check_proxies(environ, context.written, offline=wanted.offline)
     yield from network.check_authorities(environ, context.written)
 
 
-def _services(context: DoctorContext, wanted: Wanted) -> Iterator[Result]:
+def _services(context: DoctorContext, wanted: DoctorOptions) -> Iterator[Result]:
     config, reason = context.config, _reason_to_ask_nobody(context, wanted)
     if config is None or reason:
         yield from (Skipped("services", each, reason or _NO_CONFIG) for each in CHECKS["services"])
         return
     home, times = context.quiet_home, _Times(context.quiet_home, config)
-    opened = Opener(config, home.clock, home.random, home.redactor, nowhere(), times.note)
+    opened = ProviderFactory(config, home.clock, home.random, home.redactor, nowhere(), times.note)
     for proof in proofs(home, wanted.endpoints, _MAX_FILES, opened=opened, of_each_set=_OF_EACH_SET):
         yield _reached(proof, context.login_problems)
-    yield from reported.check_clock(times.apart)
+    yield from commands.check_clock(times.apart)
 
 
-def _reason_to_ask_nobody(context: DoctorContext, wanted: Wanted) -> str:
+def _reason_to_ask_nobody(context: DoctorContext, wanted: DoctorOptions) -> str:
     if wanted.offline:
         return "offline: nobody is asked"
     if not context.runner.is_us:
@@ -203,12 +203,12 @@ def _reason_to_ask_nobody(context: DoctorContext, wanted: Wanted) -> str:
     return ""
 
 
-def _reached(proof: Proof, login_problems: Sequence[str]) -> Result:
+def _reached(proof: EndpointCheck, login_problems: Sequence[str]) -> Result:
     failed = next((step for step in proof.steps if step.ok is False), None)
     if failed and failed.name == "login" and any(problem in failed.detail for problem in login_problems):
         return Skipped("services", "reach", f"{proof.endpoint}: its login is not there", proof.endpoint)
     said = (failed or proof.steps[-1]).detail
-    return reported.check_reach(reported.Reached(proof.endpoint, failed.name if failed else "", said, proof.exit_code))
+    return commands.check_reach(commands.Reached(proof.endpoint, failed.name if failed else "", said, proof.exit_code))
 
 
 class _Times:
@@ -223,13 +223,13 @@ class _Times:
         self._services = {name: service for name, kind in kinds.items() if (service := service_of(kind))}
         self.apart: dict[str, list[timedelta]] = {service: [] for service in self._services.values()}
 
-    def note(self, facts: Mapping[str, str], attempt: Attempt) -> None:
+    def note(self, facts: Mapping[str, str], attempt: HttpAttempt) -> None:
         service = self._services.get(facts.get("endpoint") or facts.get("set") or "")
         if service and attempt.answered_at:
             self.apart[service].append(self._now() - attempt.answered_at)
 
 
-_AREAS: Mapping[str, Callable[[DoctorContext, Wanted], Iterator[Result]]] = {
+_AREAS: Mapping[str, Callable[[DoctorContext, DoctorOptions], Iterator[Result]]] = {
     "program": _program,
     "configuration": _configuration,
     "paths": _paths,

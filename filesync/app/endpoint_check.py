@@ -8,12 +8,11 @@ from typing import Any
 
 from filesync.app.endpoint_names import check_names, set_of
 from filesync.app.home import Home
-from filesync.clock import Clock, Stop
 from filesync.config import Endpoint, EndpointSet
-from filesync.errors import FilesyncError, StoreError
-from filesync.http.counters import Counters
-from filesync.identity import check_identity
-from filesync.model import (
+from filesync.core.errors import FilesyncError, StoreError
+from filesync.core.filters import as_segment, is_within
+from filesync.core.identity import check_identity
+from filesync.core.model import (
     Batch,
     Candidate,
     FolderListed,
@@ -25,15 +24,17 @@ from filesync.model import (
     SetSource,
     Unreadable,
 )
+from filesync.core.timestamps import to_timestamp
+from filesync.http.counters import Counters
 from filesync.providers.base import Known, Provider, identity_in_use
-from filesync.selection import as_segment, is_within
-from filesync.store.journal import Outcome
-from filesync.sync.choice import Choice
+from filesync.runtime.clock import Clock, Stop
+from filesync.store.write.sync_log import Outcome
 from filesync.sync.endpoint import OpenProvider
-from filesync.sync.opening import Opener, opener
+from filesync.sync.options import SyncOptions
+from filesync.sync.provider_factory import ProviderFactory
+from filesync.sync.provider_factory import provider_factory as opener
 from filesync.sync.session import SyncSession, exit_code, failure_code
 from filesync.sync.workers import sync_due
-from filesync.timestamps import to_timestamp
 
 _MOST_BATCHES = 50  # a project of empty folders must come to an end as well
 _NAMED = 5
@@ -41,7 +42,7 @@ _PARTLY = 3  # exit code: something could not be read
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CheckStep:
     """One step of a proof; `ok` None means that an earlier step stands in the way."""
 
     name: str
@@ -50,11 +51,11 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class EndpointCheck:
     """What was found out about one endpoint; the exit code is the one a sync would have."""
 
     endpoint: str
-    steps: Sequence[Step]
+    steps: Sequence[CheckStep]
     exit_code: int
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
@@ -69,7 +70,7 @@ def prove(  # noqa: PLR0913  the doors of a sync
     stop: Stop,
     max_files: int,
     read_as: Identity | None = None,
-) -> Proof:
+) -> EndpointCheck:
     """Read the beginning of one endpoint into a throw-away database, as a trial of `sync` does.
 
     `read_as` is the identity of the syncs so far: under another one the next sync would stop.
@@ -82,16 +83,16 @@ def prove(  # noqa: PLR0913  the doors of a sync
         return witness
 
     with tempfile.TemporaryDirectory(prefix="filesync-check-") as folder:
-        choice = Choice(names=(endpoint.name,), max_files=max_files)
+        choice = SyncOptions(names=(endpoint.name,), max_files=max_files)
         report = sync_due(SyncSession([endpoint], Path(folder) / "check.db", choice, clock, stop, open_watched))
     outcome = report.outcomes[0] if report.outcomes else None
     code = exit_code(report)  # of a trial, which is never called partial
-    return Proof(endpoint.name, _steps(witness, outcome), _PARTLY if code == 0 and witness.unreadable else code)
+    return EndpointCheck(endpoint.name, _steps(witness, outcome), _PARTLY if code == 0 and witness.unreadable else code)
 
 
 def prove_set(
-    declared: EndpointSet, opener: Opener, clock: Clock, read_as: Identity | None = None
-) -> tuple[Proof | None, Sequence[KnownMember]]:
+    declared: EndpointSet, opener: ProviderFactory, clock: Clock, read_as: Identity | None = None
+) -> tuple[EndpointCheck | None, Sequence[KnownMember]]:
     """Ask for a set's members; the proof is None when there are some, for then each of them is proven.
 
     `read_as` is the identity that was told them last: under another one the next sync would not take the answer.
@@ -102,17 +103,21 @@ def prove_set(
         check_identity(declared.name, read_as, members.identity if isinstance(members, Members) else None)
     except FilesyncError as exc:
         is_login = exc.error_type == "login"
-        step = Step("login" if is_login else "reach", ok=False, detail=str(exc))
-        before = () if is_login else (Step("login", ok=None, detail="not refused"),)
+        step = CheckStep("login" if is_login else "reach", ok=False, detail=str(exc))
+        before = () if is_login else (CheckStep("login", ok=None, detail="not refused"),)
         after = ("reach", "listing") if is_login else ("listing",)
         steps = (*before, step, *(_not_tried(name) for name in after))
-        return Proof(declared.name, steps, failure_code(exc.error_type)), ()
+        return EndpointCheck(declared.name, steps, failure_code(exc.error_type)), ()
     found = [KnownMember(member, now, now) for member in members]
     if any(declared.names.match(member.name) for member in members):
         return None, found
     detail = f"none of the {len(members)} that the service names is wanted by {declared.ability.set_key}"
-    steps = (Step("login", ok=True, detail="accepted"), Step("reach", ok=True, detail=detail), _not_tried("listing"))
-    return Proof(declared.name, steps, 0), found
+    steps = (
+        CheckStep("login", ok=True, detail="accepted"),
+        CheckStep("reach", ok=True, detail=detail),
+        _not_tried("listing"),
+    )
+    return EndpointCheck(declared.name, steps, 0), found
 
 
 @dataclass
@@ -163,25 +168,28 @@ class _Witness:
         self.left = self.left_out()
 
 
-def _steps(witness: _Witness, outcome: Outcome | None) -> Sequence[Step]:
+def _steps(witness: _Witness, outcome: Outcome | None) -> Sequence[CheckStep]:
     failed = outcome is None or outcome.status == "failed"
     error = (outcome.error_message if outcome else None) or "it was stopped"
     if failed and outcome is not None and outcome.error_type == "login":
-        return (Step("login", ok=False, detail=error), _not_tried("reach"), _not_tried("listing"))
+        return (CheckStep("login", ok=False, detail=error), _not_tried("reach"), _not_tried("listing"))
     if witness.rooted is None:
         return (
-            Step("login", ok=None, detail="not refused"),
-            Step("reach", ok=False, detail=error),
+            CheckStep("login", ok=None, detail="not refused"),
+            CheckStep("reach", ok=False, detail=error),
             _not_tried("listing"),
         )
-    reached = (Step("login", ok=True, detail="accepted"), Step("reach", ok=True, detail=_place(witness.rooted)))
+    reached = (
+        CheckStep("login", ok=True, detail="accepted"),
+        CheckStep("reach", ok=True, detail=_place(witness.rooted)),
+    )
     if failed:
-        return (*reached, Step("listing", ok=False, detail=error))
-    return (*reached, Step("listing", ok=not witness.unreadable, detail=_seen(witness)))
+        return (*reached, CheckStep("listing", ok=False, detail=error))
+    return (*reached, CheckStep("listing", ok=not witness.unreadable, detail=_seen(witness)))
 
 
-def _not_tried(name: str) -> Step:
-    return Step(name, ok=None, detail="not tried")
+def _not_tried(name: str) -> CheckStep:
+    return CheckStep(name, ok=None, detail="not tried")
 
 
 def _place(rooted: Rooted) -> str:
@@ -206,9 +214,9 @@ def proofs(
     names: Sequence[str],
     max_files: int,
     *,
-    opened: Opener | None = None,
+    opened: ProviderFactory | None = None,
     of_each_set: int | None = None,
-) -> Iterator[Proof]:
+) -> Iterator[EndpointCheck]:
     """Prove what was named, else every active endpoint; sets are asked for now, and nothing of it is kept.
 
     `of_each_set` are the members of a set that are proven at most, unless they or the set are named.

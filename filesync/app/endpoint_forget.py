@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from filesync.app.endpoint_names import check_names
 from filesync.app.home import Home
-from filesync.errors import UsageError
-from filesync.store import forgetting, queries
-from filesync.store.journal import Beginning
-from filesync.timestamps import to_timestamp
+from filesync.core.errors import UsageError
+from filesync.core.timestamps import to_timestamp
+from filesync.store.read import queries
+from filesync.store.upkeep import forgetting
+from filesync.store.write.sync_log import Beginning
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from filesync.errors import UsageError
-from filesync.sanitize import did_you_mean
+from filesync.core.errors import UsageError
+from filesync.core.sanitize import did_you_mean
 
 if TYPE_CHECKING:
     from filesync.config import Endpoint
     from filesync.store.database import Database
-    from filesync.store.queries import KnownEndpoint
+    from filesync.store.read.queries import KnownEndpoint
 
 
 def check_names(names: Iterable[str], known: Sequence[str]) -> None:
@@ -21,7 +21,7 @@ def check_names(names: Iterable[str], known: Sequence[str]) -> None:
 
 def chosen_endpoints(database: "Database", names: Sequence[str] | None) -> "list[KnownEndpoint]":
     """Return the endpoints of those names, in the order of all names; without names every active one."""
-    from filesync.store import queries  # noqa: PLC0415  a start with nothing due asks for no names
+    from filesync.store.read import queries  # noqa: PLC0415  a start with nothing due asks for no names
 
     known = queries.endpoints(database)
     if not names:

@@ -6,8 +6,8 @@ from typing import Any
 from filesync.app.home import Home
 from filesync.app.keep_alive import has_logins
 from filesync.config.file import service_of
-from filesync.status import Status, describe, describe_set
-from filesync.store import queries
+from filesync.store.read import queries
+from filesync.sync.status import Status, describe, describe_set
 
 
 def status_documents(home: Home) -> list[Mapping[str, Any]]:
@@ -36,7 +36,7 @@ def _set_statuses(home: Home) -> list[Status]:
     """Describe the sets that nobody knows the members of yet, and those whose service was last asked in vain."""
     if not home.config.sets:
         return []
-    from filesync.sync.expansion import next_due_at  # noqa: PLC0415  few files have sets
+    from filesync.sync.refresh_sets import next_due_at  # noqa: PLC0415  few files have sets
 
     answered, now = home.answered(), home.clock.now()
     statuses = []

@@ -6,19 +6,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from filesync.app.home import Home
-from filesync.errors import UsageError
-from filesync.store import lineage, positions
+from filesync.core.errors import UsageError
+from filesync.core.timestamps import to_timestamp
 from filesync.store.database import Database
-from filesync.store.lineage import Place
-from filesync.store.positions import Span
-from filesync.store.queries import ChangeFilter
-from filesync.timestamps import to_timestamp
+from filesync.store.feed import lineage, readers
+from filesync.store.feed.lineage import FeedPlace
+from filesync.store.feed.readers import Span
+from filesync.store.read.queries import ChangeFilter
 
 Row = Mapping[str, Any]
 
 
 @dataclass
-class Turn:
+class ReaderTurn:
     """One turn of a consumer at the feed.
 
     `seen` is how far it has come once the rows are written: the last of them, or the feed's end when nothing kept
@@ -42,27 +42,27 @@ class Turn:
         self.seen = max(self.seen, end)
 
 
-def begin(home: Home, database: Database, name: str, wanted: ChangeFilter) -> Turn:
+def begin(home: Home, database: Database, name: str, wanted: ChangeFilter) -> ReaderTurn:
     """Find where a consumer goes on: where --since says, else after its position, else at the feed's beginning."""
     check_name(name)
     home.check_owner()
-    span = positions.feed_span(database)  # what is written later than this is for the next turn, or among its rows
-    known = positions.find_position(database, name)
+    span = readers.feed_span(database)  # what is written later than this is for the next turn, or among its rows
+    known = readers.find_position(database, name)
     if wanted.detected_since is not None:
         raise UsageError("--consumer goes on by seq: give --since a seq, or leave it out")
     if wanted.after is not None:
         check_given(span, wanted.after, "--since")
-        return Turn(name, wanted, span.last_seq, is_put_back=True)
+        return ReaderTurn(name, wanted, span.last_seq, is_put_back=True)
     start = span.floor_seq if known is None else known.seq
-    lineage.check(span.lineage, Place(start), f"{name}'s seq", f"filesync consumers set {name}")
+    lineage.check(span.lineage, FeedPlace(start), f"{name}'s seq", f"filesync consumers set {name}")
     if known is None and start:
         home.messages.note(
             f"{name} is new here; the feed begins after seq {start}, what was before is in the inventory"
         )
-    return Turn(name, replace(wanted, after=Place(start)), span.last_seq, is_put_back=False)
+    return ReaderTurn(name, replace(wanted, after=FeedPlace(start)), span.last_seq, is_put_back=False)
 
 
-def finish(home: Home, turn: Turn) -> None:
+def finish(home: Home, turn: ReaderTurn) -> None:
     """Remember how far a consumer came; to be called once everything has left this process."""
     commit(home, turn.name, turn.seen, forward_only=not turn.is_put_back)
 
@@ -77,7 +77,7 @@ def check_name(name: str) -> str:
     return name
 
 
-def check_given(span: Span, place: Place, what: str) -> None:
+def check_given(span: Span, place: FeedPlace, what: str) -> None:
     """Check the place at which a consumer is to be put."""
     if place.feed is None and place.seq > span.last_seq:
         raise UsageError(f"{what} {place} is not in the feed yet: its last seq is {span.last_seq}")
@@ -86,6 +86,6 @@ def check_given(span: Span, place: Place, what: str) -> None:
 
 def commit(home: Home, name: str, seq: int, *, forward_only: bool = True) -> None:
     """Remember that a consumer has seen everything up to `seq`."""
-    write = positions.advance if forward_only else positions.put_position
+    write = readers.advance if forward_only else readers.put_position
     with home.writing() as database:
         write(database, name, "consumer", seq, to_timestamp(home.clock.now()))

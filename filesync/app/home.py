@@ -10,13 +10,14 @@ from pathlib import Path
 from random import Random  # noqa: TID251  the type of what is handed in
 from typing import TYPE_CHECKING, Any, Protocol
 
-from filesync.clock import Clock
-from filesync.errors import ConfigError, NotOwnerError, StoreError, UsageError
-from filesync.key_material import forms_of, is_key_material, passwords_of
-from filesync.logs import Level, Log
-from filesync.ownership import Exposure, as_user, exposure, user_name
-from filesync.redaction import Redactor
-from filesync.settings import (
+from filesync.core.errors import ConfigError, NotOwnerError, StoreError, UsageError
+from filesync.core.key_material import forms_of, is_key_material, passwords_of
+from filesync.core.redaction import Redactor
+from filesync.runtime.clock import Clock
+from filesync.runtime.environment import PATHS, read_variables, secrets_by_look
+from filesync.runtime.log import Level, Log
+from filesync.runtime.ownership import Exposure, as_user, exposure, user_name
+from filesync.runtime.settings import (
     CONFIG_FILE,
     LOG_FILE,
     Settings,
@@ -27,15 +28,14 @@ from filesync.settings import (
     named_home,
     to_path,
 )
-from filesync.sync.slots import Locks
-from filesync.variables import PATHS, read_variables, secrets_by_look
+from filesync.sync.endpoint_locks import EndpointLocks
 
 if TYPE_CHECKING:
     from filesync.config import Config, Endpoint
-    from filesync.model import Identity, SetSource
+    from filesync.core.model import Identity, SetSource
     from filesync.store.database import Database
     from filesync.store.migrations import Upgrade
-    from filesync.store.sets import Answered
+    from filesync.store.write.sets import Answered
 
 
 class Messages(Protocol):
@@ -218,7 +218,7 @@ class Home:
         """Return what was last answered for each set; nothing before the first sync."""
         if not self.config.sets or not self.database_path.exists():
             return {}
-        from filesync.store import sets  # noqa: PLC0415  not every command needs SQLite
+        from filesync.store.write import sets  # noqa: PLC0415  not every command needs SQLite
 
         with self.reading() as database:
             return sets.load(database)
@@ -231,7 +231,7 @@ class Home:
 
     @cached_property
     def _identities(self) -> "Sequence[tuple[str, Mapping[str, Any], Identity]]":
-        from filesync.store import queries  # noqa: PLC0415  not every command needs SQLite
+        from filesync.store.read import queries  # noqa: PLC0415  not every command needs SQLite
 
         if not self.database_path.exists():
             return []
@@ -244,7 +244,7 @@ class Home:
     @contextlib.contextmanager
     def locked(self, endpoint_id: int) -> Iterator[None]:
         """Keep every sync of that endpoint away. Raises UsageError while one runs."""
-        lock = Locks(self.database_path, slots=1).endpoint(endpoint_id)
+        lock = EndpointLocks(self.database_path, slots=1).endpoint(endpoint_id)
         if not lock.acquire(blocking=False):
             raise UsageError("a sync of it is running: wait until it has ended")
         try:
@@ -254,8 +254,8 @@ class Home:
 
     def wake(self, endpoints: "Iterable[Endpoint]") -> None:
         """Let these endpoints run at the next start, where they waited for a login, and sets be asked for that did."""
-        from filesync.store import sets  # noqa: PLC0415  as above
-        from filesync.store.endpoints import wake  # noqa: PLC0415  as above
+        from filesync.store.write import sets  # noqa: PLC0415  as above
+        from filesync.store.write.endpoints import wake  # noqa: PLC0415  as above
 
         if not self.database_path.exists():
             return
@@ -313,7 +313,7 @@ class Home:
 
     def is_running(self, endpoint_id: int) -> bool:
         """Return whether a process that lives syncs that endpoint now, whatever its row says."""
-        return Locks(self.database_path, slots=1).is_running(endpoint_id)
+        return EndpointLocks(self.database_path, slots=1).is_running(endpoint_id)
 
     def _hide(self, secrets: Iterable[str]) -> None:
         for secret in secrets:

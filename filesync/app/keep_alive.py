@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from filesync.app.home import Home
-from filesync.clock import Stop
-from filesync.signals import stopping
-from filesync.timestamps import to_timestamp
+from filesync.core.timestamps import to_timestamp
+from filesync.runtime.clock import Stop
+from filesync.runtime.signals import stopping
 
 IDLE = timedelta(days=7)  # Autodesk's logins die after 15 days that nobody used them
 _LOOK_AGAIN = timedelta(days=1)  # at one that nobody could refresh

@@ -11,19 +11,19 @@ from typing import Any
 
 from filesync.app.home import Home
 from filesync.auth import Login, autodesk, google
-from filesync.auth.fetched import FetchedLogin
 from filesync.auth.logins import StoredLogin
-from filesync.auth.person import NOBODY, Person
-from filesync.clock import Stop
-from filesync.config import Config, ConfigMistakes, Endpoint
+from filesync.auth.token_login import FetchedLogin
+from filesync.auth.user_login import NOBODY, Person
+from filesync.config import Config, ConfigProblems, Endpoint
 from filesync.config.file import service_of
-from filesync.errors import AuthError, FilesyncError, StoppedError, TransientError
+from filesync.core.errors import AuthError, FilesyncError, StoppedError, TransientError
+from filesync.core.model import Identity
+from filesync.core.timestamps import to_timestamp
 from filesync.http import Connector, Counters
-from filesync.model import Identity
 from filesync.providers.google_drive.routes import explain
-from filesync.settings import Settings
-from filesync.sync.opening import opener
-from filesync.timestamps import to_timestamp
+from filesync.runtime.clock import Stop
+from filesync.runtime.settings import Settings
+from filesync.sync.provider_factory import provider_factory
 
 SOON = timedelta(days=3)  # before its end a login is warned about
 SERVICES = {"autodesk": "Autodesk", "google": "Google"}
@@ -94,7 +94,7 @@ def config_of(home: Home) -> Config:
         return Config(home.settings)
     try:
         return home.config
-    except ConfigMistakes:
+    except ConfigProblems:
         home.messages.note(
             f"{home.config_path} has mistakes (filesync config check): only the environment's login is known"
         )
@@ -103,7 +103,7 @@ def config_of(home: Home) -> Config:
 
 def connector_of(home: Home, stop: Stop | None = None) -> Connector:
     """Make what the login requests of a command go through: the budgets and secrets are those of a sync."""
-    opened = opener(config_of(home), home.clock, home.random, home.redactor, home.log)
+    opened = provider_factory(config_of(home), home.clock, home.random, home.redactor, home.log)
     return opened.surroundings("", stop or Stop(home.clock), Counters()).connector
 
 
@@ -281,9 +281,9 @@ def _text(moment: datetime | None) -> str | None:
 def missing_logins(home: Home) -> Iterator[str]:
     """Name what the active endpoints' logins lack, as far as that shows without asking a service."""
     from filesync.http import Counters  # noqa: PLC0415  only this check opens providers
-    from filesync.sync.opening import opener  # noqa: PLC0415  as above
+    from filesync.sync.provider_factory import provider_factory  # noqa: PLC0415  as above
 
-    open_provider = opener(home.config, home.clock, home.random, home.redactor, home.log)
+    open_provider = provider_factory(home.config, home.clock, home.random, home.redactor, home.log)
     for declared in home.config.sets:
         try:
             if declared.template.is_active:

@@ -6,24 +6,24 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from filesync.alerts import PING, Event, Ping, Target, to_rid
 from filesync.app.home import Home
 from filesync.app.notify_targets import addressees, desk, endpoint_ids
-from filesync.clock import Stop
-from filesync.errors import DeliveryError, FilesyncError, NoAnswerError, StoppedError, StoreError, TransientError
-from filesync.signals import SIGNALLED, stopping
-from filesync.timestamps import to_timestamp
+from filesync.core.alerts import PING, Event, Ping, Target, to_rid
+from filesync.core.errors import DeliveryError, FilesyncError, NoAnswerError, StoppedError, StoreError, TransientError
+from filesync.core.timestamps import to_timestamp
+from filesync.runtime.clock import Stop
+from filesync.runtime.signals import SIGNALLED, stopping
 
 if TYPE_CHECKING:
     from filesync.config import Endpoint
     from filesync.notify.delivery import Result
-    from filesync.notify.messages import Letter
-    from filesync.notify.sending import Desk
-    from filesync.notify.stale_watch import Watch
+    from filesync.notify.messages import Message
+    from filesync.notify.sender import DeliveryContext
+    from filesync.notify.stale_watch import StaleWatch
     from filesync.store.database import Database
-    from filesync.store.notices import Note
-    from filesync.sync.choice import Choice
-    from filesync.sync.session import Report
+    from filesync.store.write.notices import Note
+    from filesync.sync.options import SyncOptions
+    from filesync.sync.session import SyncReport
 
 _FAILURES_TOLD = 3  # deliveries to one target in a row that failed, before stderr says so
 _GLANCE = 0.05  # seconds between two looks at a ping
@@ -32,7 +32,7 @@ _GLANCE = 0.05  # seconds between two looks at a ping
 class Notifier:
     """Notifies the targets of the configuration about one start."""
 
-    def __init__(self, home: Home, choice: "Choice") -> None:
+    def __init__(self, home: Home, choice: "SyncOptions") -> None:
         self._home = home
         self._is_scheduled = not choice.by_hand
         self._began_at = home.clock.now()
@@ -64,7 +64,7 @@ class Notifier:
             if target.key(endpoint_id) not in failing:
                 self._ping_start(target, target.key(endpoint_id))
 
-    def finish(self, report: "Report", code: int) -> int:
+    def finish(self, report: "SyncReport", code: int) -> int:
         """Write what no sync reported by itself, deliver what waits, and return the exit code of this process.
 
         A start that was stopped delivers nothing: the next one does.
@@ -85,8 +85,8 @@ class Notifier:
 
     def _failing(self) -> frozenset[str]:
         """Return the targets whose last message failed: only the message about the end of a start tries them again."""
-        from filesync.store import outbox  # noqa: PLC0415  as everywhere
         from filesync.store.database import open_for_reading  # noqa: PLC0415  as everywhere
+        from filesync.store.feed import outbox  # noqa: PLC0415  as everywhere
 
         try:
             database = open_for_reading(self._home.database_path, busy_seconds=_GLANCE)
@@ -100,8 +100,8 @@ class Notifier:
             database.close()
 
     def _broke(self, error: FilesyncError) -> None:
-        from filesync.notify.messages import Letter  # noqa: PLC0415  as everywhere
-        from filesync.notify.sending import try_once  # noqa: PLC0415  as everywhere
+        from filesync.notify.messages import Message  # noqa: PLC0415  as everywhere
+        from filesync.notify.sender import try_once  # noqa: PLC0415  as everywhere
 
         home, stop = self._home, Stop(self._home.clock)
         facts = {"result": "fail", "rid": to_rid(home.run_id), "text": str(error)}
@@ -111,9 +111,9 @@ class Notifier:
                 if target.name in self._silent:
                     continue
                 with suppress(DeliveryError, StoppedError):  # then its silence tells
-                    try_once(desk(home, stop, self._began_at), target, Letter("fail", PING, facts))
+                    try_once(desk(home, stop, self._began_at), target, Message("fail", PING, facts))
 
-    def _tell(self, report: "Report", code: int, stop: Stop) -> None:
+    def _tell(self, report: "SyncReport", code: int, stop: Stop) -> None:
         from filesync.notify.delivery import deliver  # noqa: PLC0415  only who has somebody to tell
 
         try:
@@ -127,10 +127,10 @@ class Notifier:
         self.abandoned = self.abandoned or result.abandoned
         self._complain(result)
 
-    def _write(self, report: "Report", code: int, endpoints: "Sequence[Endpoint]", stop: Stop) -> None:
+    def _write(self, report: "SyncReport", code: int, endpoints: "Sequence[Endpoint]", stop: Stop) -> None:
         """Put into the outbox what this start alone knows."""
-        from filesync.store import notices  # noqa: PLC0415  as above
         from filesync.store.database import open_for_writing  # noqa: PLC0415  as above
+        from filesync.store.write import notices  # noqa: PLC0415  as above
 
         database = open_for_writing(self._home.database_path, lambda: stop.requested)
         try:
@@ -142,14 +142,14 @@ class Notifier:
         finally:
             database.close()
 
-    def _notes(self, database: "Database", report: "Report", endpoints: "Sequence[Endpoint]") -> "Iterator[Note]":
-        from filesync.notify.stale_watch import Watch  # noqa: PLC0415  as above
-        from filesync.store import notices  # noqa: PLC0415  as above
+    def _notes(self, database: "Database", report: "SyncReport", endpoints: "Sequence[Endpoint]") -> "Iterator[Note]":
+        from filesync.notify.stale_watch import StaleWatch  # noqa: PLC0415  as above
+        from filesync.store.write import notices  # noqa: PLC0415  as above
 
         home, wanted = self._home, {event for target in self._targets for event in target.events}
         now = to_timestamp(home.clock.now())
-        told = notices.load_told(database, (Event.STALE, Event.LOGIN_EXPIRING, Event.FAILURE))
-        watch = Watch(told, now, home.run_id, socket.gethostname())
+        told = notices.load_notified(database, (Event.STALE, Event.LOGIN_EXPIRING, Event.FAILURE))
+        watch = StaleWatch(told, now, home.run_id, socket.gethostname())
         asked = {each.set_name for each in report.expansions}
         if asked:
             answered = home.answered()
@@ -162,8 +162,8 @@ class Notifier:
         if Event.LOGIN_EXPIRING in wanted and report.outcomes:
             yield from _login_notes(home, watch, endpoints)
 
-    def _put_pings(self, database: "Database", report: "Report", code: int) -> None:
-        from filesync.store.notices import put_ping  # noqa: PLC0415  as above
+    def _put_pings(self, database: "Database", report: "SyncReport", code: int) -> None:
+        from filesync.store.write.notices import put_ping  # noqa: PLC0415  as above
 
         result = {0: "success", 3: "success", 1: "fail", 77: "fail", 78: "fail"}.get(code)
         if result is None:
@@ -175,17 +175,19 @@ class Notifier:
 
     def _note_silence(self, database: "Database") -> None:
         """Let switches rest that gave no answer: what waits for them is sent by a later start."""
-        from filesync.store import outbox  # noqa: PLC0415  as above
+        from filesync.store.feed import outbox  # noqa: PLC0415  as above
 
         for key, error in self._silent.items():
             outbox.note_failed(database, key, error, self._home.clock.now())
 
     def _ping_start(self, target: Target, key: str) -> None:
-        from filesync.notify.messages import Letter  # noqa: PLC0415  as above
+        from filesync.notify.messages import Message  # noqa: PLC0415  as above
 
         home = self._home
         facts = {"result": "start", "rid": to_rid(home.run_id), "text": "began"}
-        ping = _StartPing(home, desk(home, Stop(home.clock), self._began_at), target, key, Letter("start", PING, facts))
+        ping = _StartPing(
+            home, desk(home, Stop(home.clock), self._began_at), target, key, Message("start", PING, facts)
+        )
         self._start_pings.append(ping)
 
     def _await_start_pings(self, stop: Stop) -> None:
@@ -208,8 +210,8 @@ class Notifier:
 class _StartPing:
     """One ping that reports the beginning of a start, in a thread of its own: it holds up no sync."""
 
-    def __init__(self, home: Home, given: "Desk", target: Target, key: str, letter: "Letter") -> None:
-        from filesync.notify.sending import begin  # noqa: PLC0415  as above
+    def __init__(self, home: Home, given: "DeliveryContext", target: Target, key: str, letter: "Message") -> None:
+        from filesync.notify.sender import begin  # noqa: PLC0415  as above
 
         self.key = key
         self._home = home
@@ -233,12 +235,12 @@ class _StartPing:
         return None
 
 
-def _login_notes(home: Home, watch: "Watch", endpoints: "Sequence[Endpoint]") -> "Iterator[Note]":
+def _login_notes(home: Home, watch: "StaleWatch", endpoints: "Sequence[Endpoint]") -> "Iterator[Note]":
     """Notify global targets of every login that ends soon, and an endpoint's own of the one that it uses."""
     from filesync.app.keep_alive import has_logins  # noqa: PLC0415  as above
     from filesync.app.logins import login_warnings  # noqa: PLC0415  as above
     from filesync.config.file import service_of  # noqa: PLC0415  as above
-    from filesync.store.notices import NO_ENDPOINT  # noqa: PLC0415  as above
+    from filesync.store.write.notices import NO_ENDPOINT  # noqa: PLC0415  as above
 
     warnings, ids = login_warnings(home) if has_logins(home) else {}, endpoint_ids(home)
     for target in home.config.notify:

@@ -6,28 +6,28 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from filesync.alerts import Command, Ping, Webhook
 from filesync.app.home import Home
-from filesync.clock import Stop
+from filesync.core.alerts import Command, Ping, Webhook
+from filesync.runtime.clock import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from filesync.alerts import Target
     from filesync.config import Endpoint
-    from filesync.notify.delivery import Addressee
-    from filesync.notify.sending import Desk
-    from filesync.store.outbox import TargetState
+    from filesync.core.alerts import Target
+    from filesync.notify.delivery import Recipient
+    from filesync.notify.sender import DeliveryContext
+    from filesync.store.feed.outbox import TargetState
 
 
 KEPT_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")  # of a command's environment
 
 
-def desk(home: Home, stop: Stop, began_at: datetime) -> "Desk":
+def desk(home: Home, stop: Stop, began_at: datetime) -> "DeliveryContext":
     """Gather what deliveries need."""
-    from filesync.notify.sending import Desk  # noqa: PLC0415  as above
+    from filesync.notify.sender import DeliveryContext  # noqa: PLC0415  as above
 
-    return Desk(
+    return DeliveryContext(
         database_path=home.database_path,
         home=home.path,
         clock=home.clock,
@@ -41,18 +41,18 @@ def desk(home: Home, stop: Stop, began_at: datetime) -> "Desk":
     )
 
 
-def addressees(home: Home, endpoints: "Sequence[Endpoint]") -> "list[Addressee]":
+def addressees(home: Home, endpoints: "Sequence[Endpoint]") -> "list[Recipient]":
     """Name every target as the database knows it; an endpoint's own once the endpoint has a row."""
-    from filesync.notify.delivery import Addressee  # noqa: PLC0415  as above
+    from filesync.notify.delivery import Recipient  # noqa: PLC0415  as above
 
     ids = endpoint_ids(home)
     known = [(each, ids[each.name]) for each in endpoints if each.name in ids]
     everywhere = [
-        Addressee(target.name, target, target.name, frozenset(id_ for each, id_ in known if target in each.notify))
+        Recipient(target.name, target, target.name, frozenset(id_ for each, id_ in known if target in each.notify))
         for target in home.config.notify
     ]
     own = [
-        Addressee(target.key(id_), target, f"{each.name}/{target.name}", frozenset({id_}))
+        Recipient(target.key(id_), target, f"{each.name}/{target.name}", frozenset({id_}))
         for each, id_ in known
         for target in each.notify
         if target.own
@@ -61,7 +61,7 @@ def addressees(home: Home, endpoints: "Sequence[Endpoint]") -> "list[Addressee]"
 
 
 def endpoint_ids(home: Home) -> Mapping[str, int]:
-    from filesync.store import queries  # noqa: PLC0415  not every command needs SQLite
+    from filesync.store.read import queries  # noqa: PLC0415  not every command needs SQLite
 
     if not home.database_path.exists():
         return {}
@@ -77,7 +77,7 @@ def _environment(environ: Mapping[str, str]) -> Mapping[str, str]:
 
 def target_rows(home: Home) -> Iterator[Mapping[str, Any]]:
     """Describe every target as `notify status --json` does."""
-    from filesync.store import outbox, positions  # noqa: PLC0415  not every command needs SQLite
+    from filesync.store.feed import outbox, readers  # noqa: PLC0415  not every command needs SQLite
 
     targets = addressees(home, home.endpoints())
     if not home.database_path.exists():  # then nothing was told yet
@@ -87,11 +87,11 @@ def target_rows(home: Home) -> Iterator[Mapping[str, Any]]:
         waiting = outbox.look(database, home.clock.now())
         for each in targets:
             position = waiting.positions.get(each.key)
-            behind = None if position is None else positions.count_unseen(database, position)
+            behind = None if position is None else readers.count_unseen(database, position)
             yield _row(each, outbox.state_of(database, each.key), outbox.count(database, each.key), behind)
 
 
-def _row(each: "Addressee", state: "TargetState", waiting: int, behind: int | None) -> Mapping[str, Any]:
+def _row(each: "Recipient", state: "TargetState", waiting: int, behind: int | None) -> Mapping[str, Any]:
     return {
         "target": each.shown,
         "type": _type_of(each.target),

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from filesync import __version__
 from filesync.app.home import Home
-from filesync.errors import ConfigError, FilesyncError, UsageError
-from filesync.logs import Level
+from filesync.core.errors import ConfigError, FilesyncError, UsageError
+from filesync.runtime.log import Level
 
 if TYPE_CHECKING:
-    from filesync.sync.session import Report
+    from filesync.sync.session import SyncReport
 
 _BUG = 1  # the exit code of a traceback
 
@@ -38,7 +38,7 @@ class StartLog:
         self._began = True
         self._home.log.info("start_began", trigger=self._trigger, version=__version__, pid=os.getpid())
 
-    def ended(self, report: "Report", code: int) -> None:
+    def ended(self, report: "SyncReport", code: int) -> None:
         skipped = [{"endpoint": name, "reason": why} for name, why in report.skipped]
         level = Level.INFO if self._began else Level.DEBUG
         self._write(level, exit_code=code, syncs=len(report.outcomes), skipped=skipped)

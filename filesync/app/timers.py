@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from filesync.app.home import Home
-from filesync.errors import ConfigError, SchedulerError
-from filesync.ownership import user_name
-from filesync.scheduling.call import Call, Timer
+from filesync.core.errors import ConfigError, SchedulerError
+from filesync.runtime.ownership import user_name
+from filesync.runtime.settings import DEFAULTS, Settings, expanded
 from filesync.scheduling.commands import Crontab, Systemctl
 from filesync.scheduling.crontab import CronTimer
-from filesync.scheduling.systemd import Service, SystemdTimer
-from filesync.settings import DEFAULTS, Settings, expanded
+from filesync.scheduling.systemd import ServiceUnit, SystemdTimer
+from filesync.scheduling.timer import ScheduledCall, Timer
 
 WRITTEN = {"data": 0o755, "logs": 0o755, "tokens": 0o700}  # folders of a home, with their modes
 _SYSTEM_UNITS = Path("/etc/systemd/system")
@@ -26,7 +26,7 @@ class Timers:
         self._home = home
         self._every = every
         config = home.config_path if home.options.config else None
-        self._call = Call(tuple(home.program), home.path, config)
+        self._call = ScheduledCall(tuple(home.program), home.path, config)
 
     def __iter__(self) -> Iterator[Timer]:
         yield self.cron()
@@ -55,7 +55,7 @@ def _config_folder(environ: Mapping[str, str]) -> Path:
     return expanded(environ.get("HOME") or "~", "the folder of your units", SchedulerError) / ".config"
 
 
-def _service(home: Home) -> Service:
+def _service(home: Home) -> ServiceUnit:
     """Return the user and the paths of a system service of this home."""
     user = user_name(owner_of(home.path).st_uid)
     writes, reads = [home.path / name for name in WRITTEN], [home.config_path]
@@ -65,7 +65,7 @@ def _service(home: Home) -> Service:
         reads += _named_files(home.settings)
     interpreter = Path(sys.executable)
     program = (Path(home.program[0]), interpreter, interpreter.resolve(), Path(sys.base_prefix))
-    return Service(user, writes, [*program, *reads])
+    return ServiceUnit(user, writes, [*program, *reads])
 
 
 def _named_files(settings: Settings) -> Iterator[Path]:

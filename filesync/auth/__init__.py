@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
+from filesync.core.model import Identity
 from filesync.http import Authoriser
-from filesync.model import Identity
 
 
 class Login(Authoriser, Protocol):

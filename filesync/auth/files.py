@@ -12,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar
 
-from filesync.clock import Clock, Stop
-from filesync.errors import FilesyncError, LocalFileError, TransientError
-from filesync.locks import FileLock, check_private, make_private_folder, replacing, sweep
+from filesync.core.errors import FilesyncError, LocalFileError, TransientError
+from filesync.runtime.clock import Clock, Stop
+from filesync.runtime.locks import FileLock, check_private, make_private_folder, replacing, sweep
 
 _LONGEST_WAIT = 120.0  # seconds for another process that refreshes the same login
 _LOOK_AGAIN = 0.1  # seconds between two looks at another process's lock

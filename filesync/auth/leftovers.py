@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from filesync.auth.tokens import of_bytes
-from filesync.locks import FileLock
-from filesync.locks import sweep as sweep_replacements
+from filesync.runtime.locks import FileLock
+from filesync.runtime.locks import sweep as sweep_replacements
 
 _FETCHED = ("autodesk-two-legged-*.json", "autodesk-service-account-*.json", "google-service-account-*.json")
 _FETCHED_BY_MACHINES = "google-machine-*.json"

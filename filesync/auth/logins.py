@@ -9,10 +9,10 @@ from typing import Any
 
 from filesync.auth.files import TokenFile
 from filesync.auth.tokens import Token, of_fields, to_life, to_secret, to_token
-from filesync.clock import Clock, Stop
-from filesync.errors import AuthError, ResponseError
+from filesync.core.errors import AuthError, ResponseError
+from filesync.core.timestamps import from_timestamp, to_timestamp
 from filesync.http import Answer, Secret
-from filesync.timestamps import from_timestamp, to_timestamp
+from filesync.runtime.clock import Clock, Stop
 
 ASK_AGAIN = timedelta(hours=1)  # after a refusal that may heal: as often as a login that works is refreshed
 

@@ -17,9 +17,9 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from filesync.auth.consent import CALLBACK_PATH, Consent
-from filesync.clock import Clock
-from filesync.errors import AuthError
+from filesync.core.errors import AuthError
 from filesync.http import Redactor
+from filesync.runtime.clock import Clock
 
 _PATIENCE = 5.0  # seconds that a client may take to send its request
 _LONGEST_LINE = 16_384  # characters of a pasted address
@@ -30,7 +30,7 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-class Verdict(Enum):
+class CallbackVerdict(Enum):
     """What becomes of a request that comes in: the status, and what is said to whoever sent it."""
 
     TAKEN = (200, "filesync has the answer. You can close this page; the terminal says how it went.")
@@ -67,25 +67,25 @@ class Reception:
         self._answer: _Answer | None = None
         self._arrived = threading.Event()
 
-    def offer(self, address: str) -> Verdict:
+    def offer(self, address: str) -> CallbackVerdict:
         """Look at a path with its query, or a whole address, as it came in."""
         try:
             parts = urlsplit(address)
             fields = {name: values[0] for name, values in parse_qs(parts.query).items()}
         except ValueError:
-            return Verdict.NO_ANSWER
+            return CallbackVerdict.NO_ANSWER
         if parts.path != CALLBACK_PATH:
-            return Verdict.WRONG_PATH
+            return CallbackVerdict.WRONG_PATH
         if not secrets.compare_digest(fields.get("state", "").encode(), self._consent.state.encode()):
-            return Verdict.WRONG_STATE
+            return CallbackVerdict.WRONG_STATE
         if not fields.get("code") and not fields.get("error"):
-            return Verdict.NO_ANSWER
+            return CallbackVerdict.NO_ANSWER
         with self._lock:
             if self._answer:
-                return Verdict.TOO_LATE
+                return CallbackVerdict.TOO_LATE
             self._answer = _to_answer(fields)
         self._arrived.set()
-        return Verdict.TAKEN
+        return CallbackVerdict.TAKEN
 
     def is_over(self) -> bool:
         return self._arrived.is_set()
@@ -135,16 +135,17 @@ def read_pasted(lines: Iterable[str], reception: Reception, tell: Callable[[str]
         if not address:
             continue
         verdict = reception.offer(address)
-        if verdict in (Verdict.TAKEN, Verdict.TOO_LATE):
+        if verdict in (CallbackVerdict.TAKEN, CallbackVerdict.TOO_LATE):
             return
         tell(_PASTE_ADVICE[verdict])
 
 
-_PASTE_ADVICE: Mapping[Verdict, str] = {
-    Verdict.WRONG_STATE: "that address is cut off or belongs to another login: paste the whole address that the one "
-    "above leads to",
-    Verdict.NO_ANSWER: "that address has neither a code nor an error in it: paste the whole address of the last page",
-    Verdict.WRONG_PATH: "that is not the address the browser was sent back to: that one would have "
+_PASTE_ADVICE: Mapping[CallbackVerdict, str] = {
+    CallbackVerdict.WRONG_STATE: "that address is cut off or belongs to another login: paste the whole address that the"
+    " one above leads to",
+    CallbackVerdict.NO_ANSWER: "that address has neither a code nor an error in it: paste the whole address of the last"
+    " page",
+    CallbackVerdict.WRONG_PATH: "that is not the address the browser was sent back to: that one would have "
     f"{CALLBACK_PATH} in it",
 }
 
@@ -186,10 +187,10 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.replying:
             verdict = self.server.reception.offer(self.path)
             self._reply(verdict)
-        if verdict in (Verdict.WRONG_STATE, Verdict.NO_ANSWER):
+        if verdict in (CallbackVerdict.WRONG_STATE, CallbackVerdict.NO_ANSWER):
             self.server.tell_once()
 
-    def _reply(self, verdict: Verdict) -> None:
+    def _reply(self, verdict: CallbackVerdict) -> None:
         page = _PAGE.format(text=verdict.text).encode()
         self.send_response(verdict.status)
         self.send_header("Content-Type", "text/html; charset=utf-8")

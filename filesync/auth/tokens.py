@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from filesync.clock import Clock
-from filesync.errors import ResponseError
+from filesync.core.errors import ResponseError
+from filesync.core.timestamps import from_timestamp, to_timestamp
 from filesync.http import Answer
-from filesync.timestamps import from_timestamp, to_timestamp
+from filesync.runtime.clock import Clock
 
 _MARGIN = timedelta(minutes=5)  # before its end a token is not used any more; a tenth of its life when that is shorter
 _LONGEST_LIFE = 10 * 365 * 86_400.0  # seconds: longer ones could leave the calendar

@@ -17,9 +17,9 @@ from filesync import __version__
 from filesync.app.home import Home
 from filesync.cli.quick_start import end_at_once
 from filesync.cli.terminal import Terminal
-from filesync.errors import ConfigError, FilesyncError
-from filesync.key_material import is_key_material
-from filesync.streams import ReaderGoneError
+from filesync.core.errors import ConfigError, FilesyncError
+from filesync.core.key_material import is_key_material
+from filesync.runtime.streams import ReaderGoneError
 
 __all__ = ["Home", "Terminal", "run"]
 

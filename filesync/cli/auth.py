@@ -23,18 +23,26 @@ from filesync.auth import google as google_logins
 from filesync.auth.consent import Consent, redirect_uri
 from filesync.auth.logins import DamagedLoginError
 from filesync.auth.loopback import Listener, Reception, read_pasted
-from filesync.auth.person import NOBODY, Person
+from filesync.auth.user_login import NOBODY, Person
 from filesync.cli.options import AsJson
 from filesync.cli.output.rows import View, choose, show
 from filesync.cli.output.table import Column
 from filesync.cli.stdin_lines import typed_lines
 from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.config import Endpoint
-from filesync.errors import AuthError, FilesyncError, RefusedError, ResponseError, TlsError, TransientError, UsageError
+from filesync.core.errors import (
+    AuthError,
+    FilesyncError,
+    RefusedError,
+    ResponseError,
+    TlsError,
+    TransientError,
+    UsageError,
+)
+from filesync.core.identity import check_identity
+from filesync.core.model import Identity
 from filesync.http import Connector
-from filesync.identity import check_identity
-from filesync.model import Identity
-from filesync.settings import Settings
+from filesync.runtime.settings import Settings
 
 _PLAIN: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None, "no_args_is_help": True}
 _PATIENCE = 600.0  # seconds for a person to sign in and consent

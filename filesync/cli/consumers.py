@@ -10,11 +10,11 @@ from filesync.cli.options import AsJson
 from filesync.cli.output.rows import Row, View, choose, show
 from filesync.cli.output.table import Column
 from filesync.cli.terminal import home_and_terminal
-from filesync.durations import minute
-from filesync.errors import UsageError
-from filesync.store import lineage, positions
+from filesync.core.durations import minute
+from filesync.core.errors import UsageError
 from filesync.store.database import Database
-from filesync.store.lineage import Place
+from filesync.store.feed import lineage, readers
+from filesync.store.feed.lineage import FeedPlace
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -53,7 +53,7 @@ def set_(
     if place is None:
         raise UsageError(f"{seq[:80]!r}: a seq is needed, alone or behind its feed: 1842, 5b1c0e9a7d24f683:1842")
     with home.reading() as database:
-        check_given(positions.feed_span(database), place, "seq")
+        check_given(readers.feed_span(database), place, "seq")
     commit(home, name, place.seq, forward_only=False)
 
 
@@ -64,22 +64,22 @@ def forget(
     """Let a consumer go, so that nothing is kept for it any more."""
     home, _ = home_and_terminal(ctx)
     with home.reading() as database:
-        known = [each.reader for each in positions.load_positions(database)]
+        known = [each.reader for each in readers.load_positions(database)]
     if name not in known:
         raise UsageError(f"no consumer is named {name[:80]!r}; filesync consumers lists them")
     with home.writing() as database:
-        positions.forget_reader(database, name)
+        readers.forget_reader(database, name)
 
 
 def _rows(database: Database) -> Iterator[Row]:
     known = lineage.load(database)
-    for each in positions.load_positions(database):
+    for each in readers.load_positions(database):
         yield {
             "reader": each.reader,
             "kind": each.kind,
             "seq": each.seq,
-            "unseen": positions.count_unseen(database, each.seq),
-            "must_reload": each.kind == "consumer" and not known.holds(Place(each.seq)),
+            "unseen": readers.count_unseen(database, each.seq),
+            "must_reload": each.kind == "consumer" and not known.holds(FeedPlace(each.seq)),
             "updated_at": each.updated_at,
         }
 

@@ -13,13 +13,13 @@ import typer  # noqa: TID251  the command layer
 
 from filesync.app.home import Home, Options
 from filesync.cli.terminal import Terminal, home_and_terminal
-from filesync.errors import UsageError
-from filesync.settings import CONFIG_FILE
+from filesync.core.errors import UsageError
+from filesync.core.timestamps import to_timestamp
+from filesync.runtime.settings import CONFIG_FILE
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET, AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from filesync.simulators.trees import grow
-from filesync.timestamps import to_timestamp
 
 _READER = "inventory@example.com"
 _CONFIG = """\

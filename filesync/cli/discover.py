@@ -10,10 +10,10 @@ from filesync.cli.options import AsJson
 from filesync.cli.output.rows import Form, View, choose, show, show_document
 from filesync.cli.output.table import Column
 from filesync.cli.terminal import home_and_terminal
-from filesync.clock import Stop
-from filesync.errors import AuthError, UsageError
-from filesync.sanitize import did_you_mean
-from filesync.schedule import TEMPORARY
+from filesync.core.errors import AuthError, UsageError
+from filesync.core.sanitize import did_you_mean
+from filesync.core.schedule import TEMPORARY
+from filesync.runtime.clock import Stop
 
 if TYPE_CHECKING:
     from filesync.app.home import Home
@@ -75,10 +75,10 @@ def discover(  # noqa: PLR0913  one parameter for each option
 
 def _kind(service: str) -> "tuple[str, Discovers]":
     """Find who can show what a service has."""
-    from filesync.providers import kinds  # noqa: PLC0415  not every command needs a provider
+    from filesync.providers import registry  # noqa: PLC0415  not every command needs a provider
     from filesync.providers.base import Discovers  # noqa: PLC0415  as above
 
-    known = {name: kinds.kind_of(name) for name in kinds.known_types()}
+    known = {name: registry.kind_of(name) for name in registry.known_types()}
     able = {kind.service: (name, kind) for name, kind in known.items() if isinstance(kind, Discovers)}
     if service not in able:
         raise UsageError(
@@ -103,14 +103,14 @@ def _sights(
     home: "Home", kind: "Discovers", config: "Config", credentials: str, wanted: Mapping[str, Any]
 ) -> "Iterable[Sight]":
     from filesync.http import Counters  # noqa: PLC0415  only what asks needs the network
-    from filesync.providers.base import Wanted  # noqa: PLC0415  as above
-    from filesync.sync.opening import opener  # noqa: PLC0415  as above
+    from filesync.providers.base import DiscoveryOptions  # noqa: PLC0415  as above
+    from filesync.sync.provider_factory import provider_factory  # noqa: PLC0415  as above
 
     stop, counters = Stop(home.clock), Counters()
-    surroundings = opener(config, home.clock, home.random, home.redactor, home.log).surroundings(
+    surroundings = provider_factory(config, home.clock, home.random, home.redactor, home.log).surroundings(
         credentials, stop, counters
     )
-    yield from kind.discover(Wanted(**wanted), surroundings)
+    yield from kind.discover(DiscoveryOptions(**wanted), surroundings)
     home.messages.detail(f"{counters.requests} requests")
 
 

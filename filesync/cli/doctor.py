@@ -8,16 +8,16 @@ from typing import Annotated, Any
 import typer  # noqa: TID251  the command layer
 
 from filesync import __version__
-from filesync.app.doctor_run import Result, Wanted, examine
+from filesync.app.doctor_run import DoctorOptions, Result, examine
 from filesync.app.home import Home
 from filesync.cli.options import AsJson, EndpointNames
 from filesync.cli.output.rows import show_document
-from filesync.cli.output.text import harmless
 from filesync.cli.terminal import Terminal, home_and_terminal
-from filesync.doctor.findings import CHECKS, Finding, Level, Skipped, counted, exit_code, named
-from filesync.timestamps import to_timestamp
+from filesync.core.sanitize import harmless
+from filesync.core.timestamps import to_timestamp
+from filesync.doctor.findings import CHECKS, Finding, Severity, Skipped, counted, exit_code, named
 
-_MOODS = {Level.OK: "\x1b[32m", Level.WARN: "\x1b[33m", Level.FAIL: "\x1b[1;31m"}
+_MOODS = {Severity.OK: "\x1b[32m", Severity.WARN: "\x1b[33m", Severity.FAIL: "\x1b[1;31m"}
 _PLAIN = "\x1b[0m"
 _AREA = max(map(len, CHECKS))
 _CHECK = max(len(check) for checks in CHECKS.values() for check in checks)
@@ -44,7 +44,7 @@ def doctor(
       filesync doctor --json | jq '.findings[] | select(.level != "OK")'
     """  # noqa: D301  \b is Typer's mark
     home, terminal = home_and_terminal(ctx)
-    results = examine(home, Wanted(tuple(endpoint or ()), offline))
+    results = examine(home, DoctorOptions(tuple(endpoint or ()), offline))
     if json:
         found = [*results]
         show_document(terminal, _to_document(home, terminal, found, offline=offline))
@@ -60,13 +60,13 @@ def _shown(home: Home, terminal: Terminal, results: Iterable[Result]) -> Iterato
         well: dict[str, list[str]] = {}
         for each in found:
             if isinstance(each, Finding):
-                if each.level is Level.OK and not terminal.is_verbose:
+                if each.level is Severity.OK and not terminal.is_verbose:
                     well.setdefault(each.check, []).append(each.subject)
                 else:
                     _write(terminal, each.level, (each.area, each.check), _said(home, each))
             yield each
         if well and not terminal.is_quiet:
-            _write(terminal, Level.OK, (area,), [", ".join(_with_subjects(*each) for each in well.items())])
+            _write(terminal, Severity.OK, (area,), [", ".join(_with_subjects(*each) for each in well.items())])
 
 
 def _said(home: Home, finding: Finding) -> Sequence[str]:
@@ -81,7 +81,7 @@ def _with_subjects(check: str, subjects: Sequence[str]) -> str:
     return f"{check} ({named(named_ones)})" if named_ones else check
 
 
-def _write(terminal: Terminal, level: Level, place: tuple[str, ...], paragraphs: Sequence[str]) -> None:
+def _write(terminal: Terminal, level: Severity, place: tuple[str, ...], paragraphs: Sequence[str]) -> None:
     """Write a level, an area and perhaps a check, and beside them, as far as there is room, what is said."""
     width = terminal.width
     mood, plain = (_MOODS[level], _PLAIN) if terminal.has_colours else ("", "")
@@ -111,7 +111,7 @@ def _sum_up(terminal: Terminal, found: list[Result]) -> None:
             skipped.setdefault((each.area, each.reason), []).append(each.check)
     for (area, reason), checks in skipped.items():
         terminal.note(f"not checked: {area} {', '.join(dict.fromkeys(checks))}: {reason}")
-    fails, warnings = _count(found, Level.FAIL), _count(found, Level.WARN)
+    fails, warnings = _count(found, Severity.FAIL), _count(found, Severity.WARN)
     if fails or warnings:
         parts = [counted(fails, "failure")] if fails else []
         parts += [counted(warnings, "warning")] if warnings else []
@@ -127,9 +127,9 @@ def _to_document(home: Home, terminal: Terminal, found: list[Result], *, offline
         "checked_at": to_timestamp(home.clock.now()),
         "home": str(home.path),
         "offline": offline,
-        "ok": not _count(found, Level.FAIL),
-        "failures": _count(found, Level.FAIL),
-        "warnings": _count(found, Level.WARN),
+        "ok": not _count(found, Severity.FAIL),
+        "failures": _count(found, Severity.FAIL),
+        "warnings": _count(found, Severity.WARN),
         "findings": [
             {
                 "area": each.area,
@@ -150,5 +150,5 @@ def _to_document(home: Home, terminal: Terminal, found: list[Result], *, offline
     }
 
 
-def _count(found: list[Result], level: Level) -> int:
+def _count(found: list[Result], level: Severity) -> int:
     return sum(isinstance(each, Finding) and each.level is level for each in found)

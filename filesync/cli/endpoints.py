@@ -11,10 +11,10 @@ from filesync.cli.options import AsJson
 from filesync.cli.output.rows import Form, View, choose, show
 from filesync.cli.output.table import Column, cut_rows
 from filesync.config import Endpoint, EndpointSet
-from filesync.durations import format_duration
-from filesync.errors import UsageError
-from filesync.selection import Bound, Selection
-from filesync.status import schedule_in_words, schedule_to_json, type_in_words
+from filesync.core.durations import format_duration
+from filesync.core.errors import UsageError
+from filesync.core.filters import Bound, Selection
+from filesync.sync.status import schedule_in_words, schedule_to_json, type_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

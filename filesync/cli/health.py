@@ -9,18 +9,18 @@ import typer  # noqa: TID251  the command layer
 from filesync.app.endpoint_status import status_documents
 from filesync.app.home import ErrorsOnly, Home
 from filesync.cli.terminal import home_and_terminal
-from filesync.errors import FilesyncError, LocalFileError, StoreError, UsageError
+from filesync.core.errors import FilesyncError, LocalFileError, StoreError, UsageError
 from filesync.health.facts import Facts
-from filesync.locks import write_file
-from filesync.signals import stopping
-from filesync.store.overview import damage_named, read_overview
+from filesync.runtime.locks import write_file
+from filesync.runtime.signals import stopping
+from filesync.store.read.overview import damage_named, read_overview
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from socket import socket
 
-    from filesync.health.server import Place
-    from filesync.health.wsgi import Rules
+    from filesync.health.server import ListenAddress
+    from filesync.health.wsgi import AccessRules
 
 _ROWS = 20  # recent syncs and changes on the page
 _BUSY_SECONDS = 1.0
@@ -46,14 +46,14 @@ def serve_health(
     """
     from filesync.health.facts import CachedSnapshot  # noqa: PLC0415
     from filesync.health.server import Server, place_of  # noqa: PLC0415
-    from filesync.health.wsgi import Gate  # noqa: PLC0415  `metrics` needs no server
+    from filesync.health.wsgi import HealthApplication  # noqa: PLC0415  `metrics` needs no server
 
     home, terminal = home_and_terminal(ctx)
     token = home.settings.variables.get("FILESYNC_HEALTH_TOKEN", "")
     place = place_of(host, port)
     rules = _rules(place, (host, *(allow_host or ())), token, allow_anonymous=allow_anonymous)
     listener = place.listen()
-    server = Server(listener, Gate(CachedSnapshot(_Look(home), home.clock), rules), terminal.complain)
+    server = Server(listener, HealthApplication(CachedSnapshot(_Look(home), home.clock), rules), terminal.complain)
     with stopping(server.stop) as caught:
         terminal.note(f"serving {_address(listener)}")
         server.run()
@@ -150,16 +150,16 @@ def _stamp(path: Path) -> object:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _rules(place: "Place", names: "Iterable[str]", token: str, *, allow_anonymous: bool) -> "Rules":
+def _rules(place: "ListenAddress", names: "Iterable[str]", token: str, *, allow_anonymous: bool) -> "AccessRules":
     """Decide who may ask. Raises UsageError when the network could look and nobody said that it may."""
-    from filesync.health.wsgi import Rules  # noqa: PLC0415  as above
+    from filesync.health.wsgi import AccessRules  # noqa: PLC0415  as above
 
     if not (place.is_loopback or token or allow_anonymous):
         raise UsageError(
             f"--host {place.address} can be reached from the network: set FILESYNC_HEALTH_TOKEN, or say "
             "--allow-anonymous when everybody there may see names of files"
         )
-    return Rules(frozenset(_host(name) for name in names), any_address=not place.is_loopback, token=token)
+    return AccessRules(frozenset(_host(name) for name in names), any_address=not place.is_loopback, token=token)
 
 
 def _host(name: str) -> str:

@@ -14,20 +14,21 @@ from filesync.cli.options import AsCsv, AsJson, AsJsonLines, EndpointNames, Limi
 from filesync.cli.output.rows import Form, Row, View, choose, show
 from filesync.cli.output.table import Column
 from filesync.cli.terminal import Terminal, home_and_terminal
-from filesync.durations import length, minute, parse_moment
-from filesync.errors import UsageError
-from filesync.globs import Glob, check_glob
-from filesync.store import lineage, queries
+from filesync.core.durations import length, minute, parse_moment
+from filesync.core.errors import UsageError
+from filesync.core.globs import Glob, check_glob
 from filesync.store.database import Database
-from filesync.store.finding import FILE_COLUMNS, FileFilter, find
-from filesync.store.lineage import parse_place
-from filesync.store.queries import ChangeFilter
+from filesync.store.feed import lineage
+from filesync.store.feed.lineage import parse_place
+from filesync.store.read import queries
+from filesync.store.read.queries import ChangeFilter
+from filesync.store.read.search import FILE_COLUMNS, FileFilter, find
 
 _LATEST = 50  # changes that a table shows when it is not told where to begin
 _PAST = 20  # syncs that `logs` shows
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """What `changes --kind` takes."""
 
     CREATED = "created"
@@ -107,7 +108,7 @@ def changes(  # noqa: PLR0913  one parameter for each option
     ] = None,
     endpoint: EndpointNames = None,
     kind: Annotated[
-        list[Kind] | None,
+        list[ChangeKind] | None,
         typer.Option(
             help="Only these; may be repeated. modified: whenever the content changed. touched: only if asked."
         ),
@@ -194,7 +195,7 @@ def _words(text: str) -> str:
 
 
 def _change_filter(
-    home: Home, since: str | None, endpoint_ids: tuple[int, ...] | None, kinds: Sequence[Kind]
+    home: Home, since: str | None, endpoint_ids: tuple[int, ...] | None, kinds: Sequence[ChangeKind]
 ) -> ChangeFilter:
     words = tuple(kind.value for kind in kinds)
     place = None if since is None else parse_place(since)

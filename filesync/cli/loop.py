@@ -10,9 +10,9 @@ import typer  # noqa: TID251  the command layer
 
 from filesync.app.home import Home
 from filesync.cli.terminal import Terminal, home_and_terminal
-from filesync.errors import UsageError
+from filesync.core.errors import UsageError
+from filesync.runtime.signals import STOPPERS, arriving
 from filesync.scheduling.loop import Children, Job, Loop
-from filesync.signals import STOPPERS, arriving
 
 
 def loop(  # noqa: PLR0913  one parameter for each option

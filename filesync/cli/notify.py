@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer  # noqa: TID251  the command layer
 
-from filesync import alerts
-from filesync.alerts import PING, TEST, Ping
 from filesync.app.home import Home
 from filesync.app.notify_targets import desk, target_rows
 from filesync.cli.options import AsJson
 from filesync.cli.output.rows import View, choose, show
 from filesync.cli.output.table import Column
 from filesync.cli.terminal import home_and_terminal
-from filesync.clock import Stop
-from filesync.errors import DeliveryError, StoppedError, UsageError
-from filesync.sanitize import did_you_mean
-from filesync.signals import stopping
-from filesync.timestamps import to_timestamp
+from filesync.core import alerts
+from filesync.core.alerts import PING, TEST, Ping
+from filesync.core.errors import DeliveryError, StoppedError, UsageError
+from filesync.core.sanitize import did_you_mean
+from filesync.core.timestamps import to_timestamp
+from filesync.runtime.clock import Stop
+from filesync.runtime.signals import stopping
 
 if TYPE_CHECKING:
-    from filesync.alerts import Target
-    from filesync.notify.messages import Letter
+    from filesync.core.alerts import Target
+    from filesync.notify.messages import Message
 
 app = typer.Typer(
     help="Send test messages to targets, and see how deliveries go.", add_completion=False, rich_markup_mode=None
@@ -74,7 +74,7 @@ def status(ctx: typer.Context, *, json: AsJson = False) -> None:
 
 
 def _tried(home: Home, stop: Stop, name: str, target: "Target") -> Mapping[str, Any]:
-    from filesync.notify.sending import try_once  # noqa: PLC0415  HTTP only when something is sent
+    from filesync.notify.sender import try_once  # noqa: PLC0415  HTTP only when something is sent
 
     error = None
     try:
@@ -84,14 +84,14 @@ def _tried(home: Home, stop: Stop, name: str, target: "Target") -> Mapping[str, 
     return {"target": name, "delivered": error is None, "error": error}
 
 
-def _letter(home: Home, name: str, target: "Target") -> "Letter":
-    from filesync.notify.messages import Letter  # noqa: PLC0415  as above
+def _letter(home: Home, name: str, target: "Target") -> "Message":
+    from filesync.notify.messages import Message  # noqa: PLC0415  as above
 
     text = f"a test of {name} from filesync on {socket.gethostname()}"
     if isinstance(target.way, Ping):
-        return Letter("test", PING, {"result": "success", "rid": alerts.to_rid(home.run_id), "text": text})
+        return Message("test", PING, {"result": "success", "rid": alerts.to_rid(home.run_id), "text": text})
     now = to_timestamp(home.clock.now())
-    return Letter(f"{home.run_id}-test", TEST, alerts.payload(TEST, now, text, home.run_id, host=socket.gethostname()))
+    return Message(f"{home.run_id}-test", TEST, alerts.payload(TEST, now, text, home.run_id, host=socket.gethostname()))
 
 
 def _chosen(home: Home, wanted: str | None) -> "Sequence[tuple[str, Target]]":

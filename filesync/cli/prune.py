@@ -10,8 +10,8 @@ from filesync.cli.options import AsJson
 from filesync.cli.output.rows import Form, View, choose, show, show_document
 from filesync.cli.output.table import Column
 from filesync.cli.terminal import Terminal, home_and_terminal
-from filesync.store import pruning
-from filesync.store.pruning import Pruned
+from filesync.store.upkeep import pruning
+from filesync.store.upkeep.pruning import Pruned
 
 
 def prune(

@@ -17,12 +17,12 @@ from filesync import __version__
 from filesync.app.home import Home, Options
 from filesync.app.keep_alive import idle_logins
 from filesync.cli.terminal import Terminal
-from filesync.clock import Stop
-from filesync.errors import FilesyncError, StoppedError, StoreError
-from filesync.settings import DEFAULTS
-from filesync.signals import stopping
-from filesync.timestamps import to_timestamp
-from filesync.variables import LOGINS, is_secret, word_in_place_of_path
+from filesync.core.errors import FilesyncError, StoppedError, StoreError
+from filesync.core.timestamps import to_timestamp
+from filesync.runtime.clock import Stop
+from filesync.runtime.environment import LOGINS, is_secret, word_in_place_of_path
+from filesync.runtime.settings import DEFAULTS
+from filesync.runtime.signals import stopping
 
 _LONGEST = timedelta(hours=1)  # bounds what no digest covers: time zone data, the checks of other packages' providers
 _WITH_VALUE = ("--home", "--config")
@@ -34,7 +34,7 @@ def end_at_once(argv: Sequence[str], home: Home, terminal: Terminal) -> int | No
     options = _bare_sync(argv)
     if options is None:
         return None
-    import filesync.store.idle  # noqa: F401, PLC0415  not every command needs SQLite; here Ctrl-C still ends at once
+    import filesync.store.write.idle  # noqa: F401, PLC0415  not every command needs SQLite; here Ctrl-C still ends at once
 
     home.options = options
     stop = Stop(home.clock)
@@ -69,7 +69,7 @@ def _bare_sync(argv: Sequence[str]) -> Options | None:
 
 
 def _is_idle(home: Home, stop: Stop) -> bool:
-    from filesync.store import idle  # noqa: PLC0415  not every command needs SQLite
+    from filesync.store.write import idle  # noqa: PLC0415  not every command needs SQLite
 
     home.check_owner()
     if home.settings.log_level == "DEBUG" or not home.database_path.exists() or idle_logins(home):
@@ -97,7 +97,7 @@ def record_idle(home: Home, source: bytes) -> None:
     """Let the starts that follow end at once as long as nothing is due; `source` is the file as it was read."""
     from filesync.config.file import VARIABLES  # noqa: PLC0415  not every command needs the configuration
     from filesync.providers.google_drive import DEFAULT_CREDENTIALS  # noqa: PLC0415  as above
-    from filesync.store import idle  # noqa: PLC0415  as above
+    from filesync.store.write import idle  # noqa: PLC0415  as above
     from filesync.sync.workers import idle_until  # noqa: PLC0415  as above
 
     config, settings = home.config, home.settings
@@ -145,7 +145,8 @@ def _version(path: Path) -> object:
 
 def forget_targets(home: Home) -> None:
     """Forget the targets of a file that names none any more: changes would be kept for them for ever."""
-    from filesync.store import idle, outbox  # noqa: PLC0415  as above
+    from filesync.store.feed import outbox  # noqa: PLC0415  as above
+    from filesync.store.write import idle  # noqa: PLC0415  as above
 
     with suppress(StoreError), home.writing() as database:  # the next full start tries again
         if idle.is_anybody_known(database):

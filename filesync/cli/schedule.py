@@ -12,13 +12,13 @@ from filesync.app.timers import WRITTEN, Timers, only_here, option_of, owner_of,
 from filesync.cli.options import AsJson
 from filesync.cli.output.rows import show_document
 from filesync.cli.terminal import home_and_terminal
-from filesync.durations import ago, minute
-from filesync.errors import ConfigError, SchedulerError, StoreError, UsageError
-from filesync.scheduling.call import Timer, check_length
+from filesync.core.durations import ago, minute
+from filesync.core.errors import ConfigError, SchedulerError, StoreError, UsageError
+from filesync.runtime.environment import read_variables
+from filesync.runtime.settings import DEFAULTS
 from filesync.scheduling.commands import try_out
-from filesync.scheduling.systemd import Service, SystemdTimer
-from filesync.settings import DEFAULTS
-from filesync.variables import read_variables
+from filesync.scheduling.systemd import ServiceUnit, SystemdTimer
+from filesync.scheduling.timer import Timer, check_length
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Let the system start `filesync sync` by itself.")
 
@@ -155,7 +155,7 @@ def _look(timer: Timer) -> tuple[str | None, str | None]:
     return installed, None
 
 
-def _make_folders(home: Home, service: Service) -> None:
+def _make_folders(home: Home, service: ServiceUnit) -> None:
     """Make what the service writes into, as its user's: systemd lets it write nowhere else, so it could not."""
     owner = owner_of(home.path)
     for folder in service.writes:
@@ -194,7 +194,7 @@ def _others(timers: Timers, chosen: Timer) -> Iterator[str]:
 
 def _last_start(home: Home) -> tuple[str | None, int | None]:
     """Return when `filesync sync` was last started here, and its exit code (None while it runs, or when it died)."""
-    from filesync.store.endpoints import last_start  # noqa: PLC0415  only `show` needs SQLite
+    from filesync.store.write.endpoints import last_start  # noqa: PLC0415  only `show` needs SQLite
 
     if home.database_path.exists():
         with contextlib.suppress(StoreError), home.reading() as database:  # `sync` says what is wrong with it

@@ -13,9 +13,9 @@ from filesync.app.home import Home
 from filesync.cli.options import AsJson
 from filesync.cli.output.rows import show_document
 from filesync.cli.terminal import home_and_terminal
-from filesync.errors import LocalFileError
-from filesync.settings import DEFAULTS, find_home
-from filesync.variables import is_secret
+from filesync.core.errors import LocalFileError
+from filesync.runtime.environment import is_secret
+from filesync.runtime.settings import DEFAULTS, find_home
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Check or show the configuration.")
 
@@ -142,7 +142,7 @@ def _write_examples(home: Path) -> Iterator[Path]:
 def _effective(home: Home) -> Mapping[str, Any]:
     from filesync.cli.endpoints import set_to_row, to_row  # noqa: PLC0415  pydantic only where it is needed
     from filesync.config import notify  # noqa: PLC0415  as above
-    from filesync.config.keeping import in_words  # noqa: PLC0415  as above
+    from filesync.config.retention import in_words  # noqa: PLC0415  as above
 
     settings = home.settings
     said = ("schedule_in_words", "filters_in_words", "is_set", "set")

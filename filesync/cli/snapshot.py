@@ -9,9 +9,9 @@ from filesync.app.home import Home
 from filesync.cli.options import AsJson
 from filesync.cli.output.rows import Form, choose, show_document
 from filesync.cli.terminal import Terminal, home_and_terminal
-from filesync.settings import expanded
-from filesync.store import snapshots
-from filesync.store.succession import Succession
+from filesync.runtime.settings import expanded
+from filesync.store.upkeep import snapshots
+from filesync.store.upkeep.succession import Succession
 
 
 def snapshot(

@@ -13,9 +13,9 @@ from filesync.cli.options import AsJson, EndpointNames
 from filesync.cli.output.rows import Form, View, choose, show
 from filesync.cli.output.table import Column
 from filesync.cli.terminal import Terminal, home_and_terminal
-from filesync.durations import ago, length, minute, until
-from filesync.schedule import ManualSchedule
-from filesync.status import Status, schedule_in_words, type_in_words
+from filesync.core.durations import ago, length, minute, until
+from filesync.core.schedule import ManualSchedule
+from filesync.sync.status import Status, schedule_in_words, type_in_words
 
 _ERROR_WIDTH = 36  # of the table; a longer error is said in full below it
 _MOODS: Mapping[str, str] = {

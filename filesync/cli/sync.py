@@ -16,13 +16,13 @@ from filesync.cli.options import AsJson, EndpointNames
 from filesync.cli.output.sync_report import show_json, show_report, to_news
 from filesync.cli.quick_start import forget_targets, read_source, record_idle
 from filesync.cli.terminal import Terminal, home_and_terminal
-from filesync.clock import Stop
-from filesync.errors import StoppedError, StoreError, UsageError
-from filesync.signals import SIGNALLED, Caught, stopping
+from filesync.core.errors import StoppedError, StoreError, UsageError
+from filesync.runtime.clock import Stop
+from filesync.runtime.signals import SIGNALLED, Caught, stopping
+from filesync.runtime.streams import settle
 from filesync.store.database import copy_to
-from filesync.streams import settle
-from filesync.sync.choice import Choice
-from filesync.sync.session import Report, Running, SyncSession, SyncWatcher, exit_code
+from filesync.sync.options import SyncOptions
+from filesync.sync.session import RunningEndpoint, SyncReport, SyncSession, SyncWatcher, exit_code
 from filesync.sync.workers import sync_due
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
     from filesync.app.notifier import Notifier
     from filesync.config import Endpoint, EndpointSet
+    from filesync.core.model import Member
     from filesync.http.counters import Counters
-    from filesync.model import Member
     from filesync.providers.base import Provider
     from filesync.store.migrations import Upgrade
-    from filesync.sync.opening import Opener
+    from filesync.sync.provider_factory import ProviderFactory
 
 
 def sync(  # noqa: PLR0913  one parameter for each option
@@ -69,7 +69,7 @@ def sync(  # noqa: PLR0913  one parameter for each option
     """
     home, terminal = home_and_terminal(ctx)
     names = tuple(dict.fromkeys(endpoint or ()))
-    choice = Choice(
+    choice = SyncOptions(
         names=names,
         everything=everything or (not names and (full or max_files is not None)),
         full=full,
@@ -114,11 +114,11 @@ class _NullNotifier:
     def begin_endpoint(self, endpoint: "Endpoint", endpoint_id: int) -> None:
         """Notify nobody."""
 
-    def finish(self, _report: Report, code: int) -> int:
+    def finish(self, _report: SyncReport, code: int) -> int:
         return code
 
 
-def _notifier(home: Home, choice: Choice, *, dry_run: bool) -> "Notifier | _NullNotifier":
+def _notifier(home: Home, choice: SyncOptions, *, dry_run: bool) -> "Notifier | _NullNotifier":
     """Choose who notifies about this start; a dry run and a trial notify nobody."""
     if dry_run or choice.max_files is not None or not home.config.targets():
         return _NullNotifier()
@@ -127,7 +127,7 @@ def _notifier(home: Home, choice: Choice, *, dry_run: bool) -> "Notifier | _Null
     return Notifier(home, choice)
 
 
-def _settle_idle(home: Home, choice: Choice, source: bytes) -> None:
+def _settle_idle(home: Home, choice: SyncOptions, source: bytes) -> None:
     """Forget who is no longer to be notified, and let the starts that follow end at once while nothing is due."""
     if choice.max_files is None and not home.config.targets():
         forget_targets(home)
@@ -145,7 +145,7 @@ def _prune(home: Home, terminal: Terminal) -> None:
         terminal.complain(f"old rows could not be dropped: {exc}")
 
 
-def _check(choice: Choice) -> None:
+def _check(choice: SyncOptions) -> None:
     """Refuse options that contradict each other."""
     if choice.names and choice.everything:
         raise UsageError("--endpoint and --all exclude each other")
@@ -191,7 +191,7 @@ class _Watcher(SyncWatcher):
         self._names = names
         self._notifier = notifier
         self.caught = Caught()
-        self.display: Callable[[Sequence[Running]], None] = lambda _: None
+        self.display: Callable[[Sequence[RunningEndpoint]], None] = lambda _: None
 
     def upgrading(self, upgrade: "Upgrade") -> None:
         self._home.tell_upgrade(upgrade)
@@ -202,14 +202,14 @@ class _Watcher(SyncWatcher):
     def begin_endpoint(self, endpoint: "Endpoint", endpoint_id: int) -> None:
         self._notifier.begin_endpoint(endpoint, endpoint_id)
 
-    def show(self, running: "Sequence[Running]") -> None:
+    def show(self, running: "Sequence[RunningEndpoint]") -> None:
         self.display(running)
 
-    def exit_code(self, report: Report) -> int:
+    def exit_code(self, report: SyncReport) -> int:
         return exit_code(report) if self.caught.exit_code is None else self.caught.exit_code
 
 
-def _run(home: Home, terminal: Terminal, choice: Choice, path: Path, watcher: _Watcher) -> tuple[Report, int]:
+def _run(home: Home, terminal: Terminal, choice: SyncOptions, path: Path, watcher: _Watcher) -> tuple[SyncReport, int]:
     stop, opener = Stop(home.clock), _LazyOpener(home, watcher.began)
     with stopping(stop.request) as watcher.caught, _progress(home, terminal) as watcher.display:
         session = SyncSession(
@@ -236,7 +236,7 @@ def _run(home: Home, terminal: Terminal, choice: Choice, path: Path, watcher: _W
         return report, watcher.exit_code(report)
 
 
-def _log(home: Home, report: Report) -> None:
+def _log(home: Home, report: SyncReport) -> None:
     """Leave a line for each set that was asked for, and for each login that ends soon."""
     for expansion in report.expansions:
         write = home.log.error if expansion.error_type else home.log.info
@@ -255,7 +255,7 @@ class _LazyOpener:
     def __init__(self, home: Home, began: "Callable[[], None]") -> None:
         self._home = home
         self._began = began
-        self._made: Opener | None = None
+        self._made: ProviderFactory | None = None
         self._lock = Lock()
 
     def __call__(self, endpoint: "Endpoint", stop: Stop, counters: "Counters") -> "Provider":
@@ -268,10 +268,10 @@ class _LazyOpener:
     def was_used(self) -> bool:
         return self._made is not None
 
-    def _opener(self) -> "Opener":
+    def _opener(self) -> "ProviderFactory":
         with self._lock:
             if self._made is None:
-                from filesync.sync.opening import opener  # noqa: PLC0415  a start with nothing due needs no HTTP
+                from filesync.sync.provider_factory import provider_factory as opener  # noqa: PLC0415  a start with nothing due needs no HTTP
 
                 self._began()
                 home = self._home
@@ -279,7 +279,7 @@ class _LazyOpener:
             return self._made
 
 
-def _progress(home: Home, terminal: Terminal) -> "AbstractContextManager[Callable[[Sequence[Running]], None]]":
+def _progress(home: Home, terminal: Terminal) -> "AbstractContextManager[Callable[[Sequence[RunningEndpoint]], None]]":
     if not terminal.has_progress:
         return nullcontext(lambda _: None)
     from filesync.cli.output.progress import live_progress  # noqa: PLC0415  Rich only on a terminal

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
-from filesync.cli.output.text import harmless
-from filesync.key_material import without_keys
-from filesync.redaction import REDACTED, Redactor
-from filesync.streams import output_problems
+from filesync.core.key_material import without_keys
+from filesync.core.redaction import REDACTED, Redactor
+from filesync.core.sanitize import harmless
+from filesync.runtime.streams import output_problems
 
 if TYPE_CHECKING:
     import typer  # noqa: TID251  the command layer

@@ -11,18 +11,18 @@ from filesync.cli.options import AsJson, AsJsonLines, EndpointNames
 from filesync.cli.output.rows import Form, View, choose, show, show_document
 from filesync.cli.output.table import Column
 from filesync.cli.terminal import home_and_terminal
-from filesync.clock import Stop
-from filesync.errors import StoppedError, UsageError
-from filesync.signals import Caught, stopping
-from filesync.store.verification import Kind
-from filesync.sync.judging import Finding, Verdict
+from filesync.core.errors import StoppedError, UsageError
+from filesync.runtime.clock import Stop
+from filesync.runtime.signals import Caught, stopping
+from filesync.store.read.verification import RowKind
 from filesync.sync.session import first_code
+from filesync.verify.findings import Drift, RowVerdict
 
 if TYPE_CHECKING:
     from filesync.app.home import Home
     from filesync.cli.terminal import Terminal
     from filesync.config import Endpoint
-    from filesync.sync.verifying import Cost, Share, Verified, Verifier
+    from filesync.verify.session import Share, Verified, Verifier, VerifyCost
 
 _WORTH_SAYING = 100  # requests
 
@@ -70,7 +70,7 @@ def verify(  # noqa: PLR0913  one parameter for each option
 
 
 def _share(sample: str | None, *, everything: bool) -> "Share":
-    from filesync.sync.verifying import EVERYTHING, Share  # noqa: PLC0415  --help needs no network
+    from filesync.verify.session import EVERYTHING, Share  # noqa: PLC0415  --help needs no network
 
     if everything:
         return EVERYTHING
@@ -125,10 +125,10 @@ def _chosen(home: "Home", names: Sequence[str]) -> "list[Endpoint]":
 
 
 def _verifier(home: "Home", terminal: "Terminal", stop: Stop, tick: Callable[[str, int, int], None]) -> "Verifier":
-    from filesync.sync.opening import opener  # noqa: PLC0415  as above
-    from filesync.sync.verifying import Verifier  # noqa: PLC0415  as above
+    from filesync.sync.provider_factory import provider_factory  # noqa: PLC0415  as above
+    from filesync.verify.session import Verifier  # noqa: PLC0415  as above
 
-    def say(name: str, cost: "Cost") -> None:
+    def say(name: str, cost: "VerifyCost") -> None:
         if terminal.stderr_is_terminal and cost.requests > _WORTH_SAYING:
             minutes = cost.minutes * 100 / home.config.rate_limit_percent
             terminal.note(
@@ -141,7 +141,7 @@ def _verifier(home: "Home", terminal: "Terminal", stop: Stop, tick: Callable[[st
         database_path=home.database_path,
         clock=home.clock,
         stop=stop,
-        open_provider=opener(home.config, home.clock, home.random, home.redactor, home.log),
+        open_provider=provider_factory(home.config, home.clock, home.random, home.redactor, home.log),
         pick=home.random.sample,
         concurrency=home.settings.max_concurrent_syncs,
         say=say,
@@ -166,7 +166,7 @@ def _show(terminal: "Terminal", form: Form, results: "Sequence[Verified]", code:
     show_document(terminal, {"exit_code": code, "endpoints": endpoints, "differences": rows})
 
 
-def _to_rows(endpoint: str, finding: Finding) -> "Iterator[Mapping[str, Any]]":
+def _to_rows(endpoint: str, finding: Drift) -> "Iterator[Mapping[str, Any]]":
     """Return a row for each column in which one row of the inventory differs."""
     compared = finding.compared
     for difference in compared.differences:
@@ -188,15 +188,15 @@ def _to_document(verified: "Verified") -> Mapping[str, Any]:
     checked, known = verified.checked, verified.known
     return {
         "endpoint": verified.endpoint,
-        "files_checked": checked[Kind.LIVE],
-        "files": known[Kind.LIVE],
-        "deleted_checked": checked[Kind.DELETED],
-        "deleted": known[Kind.DELETED],
-        "folders_checked": checked[Kind.FOLDERS],
-        "folders": known[Kind.FOLDERS],
-        "drift": verified.count(Verdict.DRIFT),
-        "behind": verified.count(Verdict.BEHIND),
-        "unreadable": verified.count(Verdict.UNREADABLE),
+        "files_checked": checked[RowKind.LIVE],
+        "files": known[RowKind.LIVE],
+        "deleted_checked": checked[RowKind.DELETED],
+        "deleted": known[RowKind.DELETED],
+        "folders_checked": checked[RowKind.FOLDERS],
+        "folders": known[RowKind.FOLDERS],
+        "drift": verified.count(RowVerdict.DRIFT),
+        "behind": verified.count(RowVerdict.BEHIND),
+        "unreadable": verified.count(RowVerdict.UNREADABLE),
         "repaired": verified.count_repaired(),
         "unanswered": len(verified.unanswered),
         "api_requests": verified.api_requests,
@@ -231,13 +231,13 @@ def _tell(terminal: "Terminal", verified: "Verified", *, by_hand: bool, repair: 
 
 def _sentence(verified: "Verified", *, repair: bool) -> str:
     """Say what was found, and of how much."""
-    drift, behind, dark = (verified.count(each) for each in Verdict)
+    drift, behind, dark = (verified.count(each) for each in RowVerdict)
     parts = [f"{drift} {'row' if drift == 1 else 'rows'} drifted" if drift else "no drift"]
     parts += [f"{verified.count_repaired()} of them repaired"] if drift and repair else []
     parts += [f"{behind} changed since the last sync"] if behind else []
     parts += [f"{dark} below folders that cannot be read"] if dark else []
     parts += [_unanswered(verified.unanswered)] if verified.unanswered else []
-    looked = ", ".join(f"{verified.checked[kind]:,} of {verified.known[kind]:,} {kind}" for kind in Kind)
+    looked = ", ".join(f"{verified.checked[kind]:,} of {verified.known[kind]:,} {kind}" for kind in RowKind)
     advice = "; to make it right: --repair" if drift and not repair else ""
     return f"{', '.join(parts)}; compared {looked}; {verified.api_requests:,} requests{advice}"
 
@@ -252,7 +252,7 @@ def _value(value: object) -> str:
     return "-" if value is None else str(value)
 
 
-_MOODS = {Verdict.DRIFT.value: "bad", Verdict.BEHIND.value: "warn", Verdict.UNREADABLE.value: "dim"}
+_MOODS = {RowVerdict.DRIFT.value: "bad", RowVerdict.BEHIND.value: "warn", RowVerdict.UNREADABLE.value: "dim"}
 _VIEW = View(
     "differences",
     (

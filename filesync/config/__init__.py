@@ -2,7 +2,7 @@
 
 from filesync.config.endpoint import Endpoint, EndpointSet
 from filesync.config.file import Config
-from filesync.config.loading import load_config
-from filesync.config.mistakes import ConfigMistakes, Mistake
+from filesync.config.load import load_config
+from filesync.config.problems import ConfigProblem, ConfigProblems
 
-__all__ = ["Config", "ConfigMistakes", "Endpoint", "EndpointSet", "Mistake", "load_config"]
+__all__ = ["Config", "ConfigProblem", "ConfigProblems", "Endpoint", "EndpointSet", "load_config"]

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from filesync.errors import ResponseError
-from filesync.model import KnownMember, Member, SetSource, State
+from filesync.core.errors import ResponseError
+from filesync.core.filters import NameGlobs, Selection
+from filesync.core.model import KnownMember, Member, SetSource, State
+from filesync.core.schedule import Schedule
+from filesync.core.timestamps import Timestamp
 from filesync.providers.base import MakesSets, ProviderKind
 from filesync.providers.details import FilterDetails
-from filesync.schedule import Schedule
-from filesync.selection import NameGlobs, Selection
-from filesync.settings import Settings
-from filesync.timestamps import Timestamp
+from filesync.runtime.settings import Settings
 
 if TYPE_CHECKING:
-    from filesync.alerts import Target
+    from filesync.core.alerts import Target
 
 LONGEST_NAME = 200  # characters of an endpoint's name
 _ID_START = 8  # characters of an id that tell two members of one name apart
@@ -73,7 +73,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedMember:
     """A member's details as its kind's model made them, and what follows from them."""
 
     details: Any
@@ -96,7 +96,7 @@ class EndpointSet:
     values: Mapping[str, Any]
     text: Mapping[str, Any]
     settings: Settings
-    checked: dict[str, Checked | None] = field(default_factory=dict, compare=False, repr=False)
+    checked: dict[str, CheckedMember | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -117,7 +117,7 @@ class _Place:
 
     owner: EndpointSet
     known: KnownMember
-    checked: Checked
+    checked: CheckedMember
 
     def order(self) -> tuple[str, str, str]:
         """Who has had its name for longest keeps it."""
@@ -179,7 +179,7 @@ def _places(explicit: Sequence[Endpoint], sets: Sequence[EndpointSet], known: Kn
     return [*places.values()]
 
 
-def _checked(owner: EndpointSet, member: Member) -> Checked | None:
+def _checked(owner: EndpointSet, member: Member) -> CheckedMember | None:
     """Make the details of a member's endpoint, once; None when they are wrong."""
     key = json.dumps(member.details, sort_keys=True, ensure_ascii=False)
     if key not in owner.checked:
@@ -187,7 +187,7 @@ def _checked(owner: EndpointSet, member: Member) -> Checked | None:
     return owner.checked[key]
 
 
-def _check(owner: EndpointSet, member: Member) -> Checked | None:
+def _check(owner: EndpointSet, member: Member) -> CheckedMember | None:
 
     kind = owner.template.kind
     try:
@@ -195,7 +195,7 @@ def _check(owner: EndpointSet, member: Member) -> Checked | None:
     except ValidationError:
         return None
     selection = details.selection() if isinstance(details, FilterDetails) else owner.template.selection
-    return Checked(details, kind.scope(details), selection)
+    return CheckedMember(details, kind.scope(details), selection)
 
 
 def _whole(endpoint: Endpoint) -> tuple[str, str | None]:

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filesync.config.endpoint import Endpoint, EndpointSet, KnownMembers, expand
-from filesync.key_material import is_no_path
-from filesync.retention import Retention
-from filesync.settings import Settings
-from filesync.variables import LOGINS, Variables, word_in_place_of_path
+from filesync.core.key_material import is_no_path
+from filesync.core.retention import Retention
+from filesync.runtime.environment import LOGINS, Variables, word_in_place_of_path
+from filesync.runtime.settings import Settings
 
 if TYPE_CHECKING:
-    from filesync.alerts import Target
-    from filesync.config.mistakes import Mistake
     from filesync.config.models import CredentialsModel
+    from filesync.config.problems import ConfigProblem
+    from filesync.core.alerts import Target
     from filesync.providers.base import ProviderKind
 
 _SHORTEST_CAPABILITY = 12  # characters of a path or an argument that could be a secret
@@ -71,7 +71,7 @@ class Config:
     rate_limit_percent: int = 100
     retention: Retention = field(default_factory=Retention)
     credentials: Mapping[str, CredentialSet] = field(default_factory=dict)
-    notices: "tuple[Mistake, ...]" = ()
+    notices: "tuple[ConfigProblem, ...]" = ()
     notify: "tuple[Target, ...]" = ()  # who is told about every endpoint that does not say otherwise
     variables: frozenset[str] = frozenset()  # names that the file has values of
 
@@ -115,8 +115,8 @@ def service_of(kind: "ProviderKind") -> str | None:
 
 def _secrets_of(target: "Target") -> tuple[str, ...]:
     """Name what must not be shown of a target: its signing secret, and a path or an argument that may be one."""
-    from filesync.addresses import without_path  # noqa: PLC0415  few files name targets
-    from filesync.alerts import Command, Webhook  # noqa: PLC0415  as above
+    from filesync.core.alerts import Command, Webhook  # noqa: PLC0415  as above
+    from filesync.core.url_policy import without_path  # noqa: PLC0415  few files name targets
 
     if isinstance(target.way, Command):
         return tuple(each for each in target.way.secrets if len(each) >= _SHORTEST_CAPABILITY)

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
 
 from filesync.config.timing import check_cron, check_timezone
-from filesync.durations import parse_duration
-from filesync.key_material import is_no_path
+from filesync.core.durations import parse_duration
+from filesync.core.key_material import is_no_path
+from filesync.core.schedule import CronSchedule, IntervalSchedule, ManualSchedule, Schedule
 from filesync.providers.details import FilterDetails, Section
-from filesync.schedule import CronSchedule, IntervalSchedule, ManualSchedule, Schedule
 
 
 def to_length(value: Any) -> timedelta:

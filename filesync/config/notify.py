@@ -7,17 +7,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from filesync.addresses import address_problem, without_path
-from filesync.alerts import TROUBLES, Command, Event, Ping, Target, Webhook
-from filesync.config.document import Items, Node, Scalar, Table
-from filesync.config.mistakes import key_path, shown
 from filesync.config.models import Length, to_length
-from filesync.config.sections import Checker
+from filesync.config.problems import key_path, shown
+from filesync.config.validate import Validator
 from filesync.config.values import as_written, is_broken, to_value
-from filesync.durations import format_duration
+from filesync.config.yaml_tree import ListNode, MappingNode, Node, ScalarNode
+from filesync.core.alerts import TROUBLES, Command, Event, Ping, Target, Webhook
+from filesync.core.durations import format_duration
+from filesync.core.redaction import Secret
+from filesync.core.sanitize import did_you_mean
+from filesync.core.url_policy import address_problem, without_path
 from filesync.providers.details import Section
-from filesync.redaction import Secret
-from filesync.sanitize import did_you_mean
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _LONGEST_TIMEOUT = 60  # seconds of one delivery
@@ -76,26 +76,26 @@ TARGETS: Mapping[str, type[TargetModel]] = {"ping": PingModel, "webhook": Webhoo
 class Targets:
     """The targets of one file: the global ones, and what each endpoint makes of them."""
 
-    def __init__(self, checker: Checker, root: Node) -> None:
+    def __init__(self, checker: Validator, root: Node) -> None:
         self._checker = checker
-        node = root.nodes.get("notify") if isinstance(root, Table) else None
-        self._known = set(node.nodes) if isinstance(node, Table) else set()
+        node = root.nodes.get("notify") if isinstance(root, MappingNode) else None
+        self._known = set(node.nodes) if isinstance(node, MappingNode) else set()
         self.everywhere = tuple(self._made(node, "notify", own=False))
 
-    def of_endpoint(self, table: Table, path: str) -> tuple[Target, ...]:
+    def of_endpoint(self, table: MappingNode, path: str) -> tuple[Target, ...]:
         """Give an endpoint's targets: the global ones but for those that it replaces or switches off, and its own."""
         node = table.nodes.get("notify")
-        if not isinstance(node, Table):
+        if not isinstance(node, MappingNode):
             return self.everywhere
         kept = tuple(each for each in self.everywhere if each.name not in node.nodes)
         return (*kept, *self._made(node, f"{path}.notify", own=True))
 
     def _made(self, node: Node | None, path: str, *, own: bool) -> Iterator[Target]:
-        for name, each in node.nodes.items() if isinstance(node, Table) else ():
+        for name, each in node.nodes.items() if isinstance(node, MappingNode) else ():
             here = key_path(path, name)
             if not _NAME.fullmatch(name):
                 self._checker.add(node.keys[name], here, "a name of letters, digits, - and _ is needed")  # type: ignore[union-attr]
-            elif own and isinstance(each, Scalar) and to_value(each) is False:
+            elif own and isinstance(each, ScalarNode) and to_value(each) is False:
                 self._check_switched_off(name, each, here)
             else:
                 yield from self._target(name, each, here, own=own)
@@ -119,11 +119,11 @@ class Targets:
 
     def _model(self, node: Node, path: str) -> type[TargetModel] | None:
         choice = f"type: {', '.join(TARGETS)} is allowed"
-        if not isinstance(node, Table):
+        if not isinstance(node, MappingNode):
             self._checker.add(node, path, f"a mapping is needed: lines of key: value; {choice}")
             return None
         written = node.nodes.get("type")
-        found = written.filled if isinstance(written, Scalar) else None
+        found = written.filled if isinstance(written, ScalarNode) else None
         if found in TARGETS:
             return TARGETS[found or ""]
         if written is None or not found:
@@ -134,7 +134,7 @@ class Targets:
         return None
 
     def _check_target(self, made: TargetModel, node: Node, path: str) -> None:
-        nodes = node.nodes if isinstance(node, Table) else {}
+        nodes = node.nodes if isinstance(node, MappingNode) else {}
         if not isinstance(made, CommandModel):
             problem = address_problem(made.url, allow_http=made.allow_http)
             if problem:  # the address is not repeated: it may be a secret
@@ -155,9 +155,9 @@ def _elsewhere(model: type[BaseModel]) -> Mapping[str, str]:
 
 def _from_variables(node: Node) -> frozenset[str]:
     """Name a command's arguments that hold the value of a variable."""
-    written = node.nodes.get("command") if isinstance(node, Table) else None
-    words = written.nodes if isinstance(written, Items) else ()
-    texts = [(each.text, each.filled) for each in words if isinstance(each, Scalar)]
+    written = node.nodes.get("command") if isinstance(node, MappingNode) else None
+    words = written.nodes if isinstance(written, ListNode) else ()
+    texts = [(each.text, each.filled) for each in words if isinstance(each, ScalarNode)]
     return frozenset(filled for text, filled in texts if filled and filled != text)
 
 

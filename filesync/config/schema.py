@@ -13,7 +13,7 @@ from filesync.config.models import (
     FileModel,
 )
 from filesync.config.notify import TARGETS
-from filesync.providers import kinds
+from filesync.providers import registry
 from filesync.providers.base import MakesSets, ProviderKind
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_]"}  # fills in any value
@@ -21,9 +21,9 @@ _VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_]"}  # fills in any valu
 
 def schema() -> dict[str, Any]:
     """Describe the whole file, with the details of every endpoint type that is installed."""
-    from filesync.config.keeping import RetentionModel  # noqa: PLC0415  few files have that section
+    from filesync.config.retention import RetentionModel  # noqa: PLC0415  few files have that section
 
-    types = {name: kinds.kind_of(name) for name in kinds.known_types()}
+    types = {name: registry.kind_of(name) for name in registry.known_types()}
     file = _described(FileModel)
     file["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     file["title"] = "filesync: connector.yaml"

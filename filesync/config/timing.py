@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
-from filesync.sanitize import did_you_mean
+from filesync.core.sanitize import did_you_mean
 
 _NEVER = "no day is all of this, so it would never run"
 _ANY_DAY = datetime(2024, 1, 1, tzinfo=UTC)  # whether an expression is right does not depend on today

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from filesync.config.document import Items, Node, Scalar, Table
-from filesync.config.mistakes import Mistake, key_path
-from filesync.errors import ConfigError
-from filesync.key_material import holds_private_key, is_key_material
-from filesync.variables import is_secret
+from filesync.config.problems import ConfigProblem, key_path
+from filesync.config.yaml_tree import ListNode, MappingNode, Node, ScalarNode
+from filesync.core.errors import ConfigError
+from filesync.core.key_material import holds_private_key, is_key_material
+from filesync.runtime.environment import is_secret
 
 _VARIABLE = re.compile(r"\$\$(?=\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{[^}]*\}?")
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})", re.ASCII)
@@ -22,7 +22,7 @@ _NOTHING = ("", "~", "null", "Null", "NULL")
 _YES_NO = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
-def fill(root: Node, variables: Mapping[str, str], file: Path, mistakes: list[Mistake]) -> frozenset[str]:
+def fill(root: Node, variables: Mapping[str, str], file: Path, mistakes: list[ConfigProblem]) -> frozenset[str]:
     """Fill `${NAME}` and `${NAME:-default}` in everywhere, and give the names; `$${` stands for a plain `${`."""
     room = _Room()
     names: set[str] = set()
@@ -34,19 +34,19 @@ def fill(root: Node, variables: Mapping[str, str], file: Path, mistakes: list[Mi
         try:
             scalar.filled = _VARIABLE.sub(lambda found: room.take(_value_of(found, variables)), scalar.text)
         except ConfigError as exc:
-            mistakes.append(Mistake(scalar.line, scalar.column, path, str(exc), file=file))
+            mistakes.append(ConfigProblem(scalar.line, scalar.column, path, str(exc), file=file))
     return frozenset(names)
 
 
-def check_for_keys(root: Node, file: Path, mistakes: list[Mistake]) -> None:
+def check_for_keys(root: Node, file: Path, mistakes: list[ConfigProblem]) -> None:
     """Find keys and logins where none belongs, in a value or in the place of a key; none of them is repeated."""
     for scalar, path in _scalars(root, ""):
         text = scalar.text if scalar.filled is None else scalar.filled
         if _is_out_of_place(text, path):
-            mistakes.append(Mistake(scalar.line, scalar.column, path, _NO_KEY, file=file))
+            mistakes.append(ConfigProblem(scalar.line, scalar.column, path, _NO_KEY, file=file))
     for key, path in _keys(root, ""):
         if is_key_material(key.text):
-            mistakes.append(Mistake(key.line, key.column, path, _NO_KEY, file=file))
+            mistakes.append(ConfigProblem(key.line, key.column, path, _NO_KEY, file=file))
 
 
 def _is_out_of_place(text: str, path: str) -> bool:
@@ -60,28 +60,28 @@ def _is_out_of_place(text: str, path: str) -> bool:
 
 def is_broken(node: Node | None) -> bool:
     """Tell whether a value could not be filled in, so that nothing more can be said of it."""
-    return isinstance(node, Scalar) and node.filled is None
+    return isinstance(node, ScalarNode) and node.filled is None
 
 
 def as_written(node: Node | None) -> Any:
     """Give the value with its `${NAME}` as they are."""
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         return _typed(node.text, quoted=node.quoted)
     return _nested(node, as_written)
 
 
 def to_value(node: Node | None) -> Any:
     """Give the value with everything filled in; a variable that is empty makes an absent value."""
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         filled = node.text if node.filled is None else node.filled
         return _typed(filled, quoted=node.quoted) if filled or not node.text else None
     return _nested(node, to_value)
 
 
 def _nested(node: Node | None, convert: Any) -> Any:
-    if isinstance(node, Items):
+    if isinstance(node, ListNode):
         return [convert(each) for each in node.nodes]
-    if isinstance(node, Table):
+    if isinstance(node, MappingNode):
         return {key: convert(each) for key, each in node.nodes.items()}
     return None
 
@@ -128,32 +128,32 @@ def _value_of(found: re.Match[str], variables: Mapping[str, str]) -> str:
     return found[2]
 
 
-def _scalars(node: Node, path: str, seen: set[int] | None = None) -> Iterator[tuple[Scalar, str]]:
+def _scalars(node: Node, path: str, seen: set[int] | None = None) -> Iterator[tuple[ScalarNode, str]]:
     """Walk over every value once, also when anchors repeat it."""
     seen = set() if seen is None else seen
     if id(node) in seen:
         return
     seen.add(id(node))
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         yield node, path
-    elif isinstance(node, Items):
+    elif isinstance(node, ListNode):
         for at, each in enumerate(node.nodes):
             yield from _scalars(each, key_path(path, at), seen)
-    elif isinstance(node, Table):
+    elif isinstance(node, MappingNode):
         for key, each in node.nodes.items():
             yield from _scalars(each, key_path(path, key), seen)
 
 
-def _keys(node: Node, path: str, seen: set[int] | None = None) -> Iterator[tuple[Scalar, str]]:
+def _keys(node: Node, path: str, seen: set[int] | None = None) -> Iterator[tuple[ScalarNode, str]]:
     """Walk over every key of a mapping once."""
     seen = set() if seen is None else seen
     if id(node) in seen:
         return
     seen.add(id(node))
-    if isinstance(node, Table):
+    if isinstance(node, MappingNode):
         for name, key in node.keys.items():
             yield key, key_path(path, name)
             yield from _keys(node.nodes[name], key_path(path, name), seen)
-    elif isinstance(node, Items):
+    elif isinstance(node, ListNode):
         for at, each in enumerate(node.nodes):
             yield from _keys(each, key_path(path, at), seen)

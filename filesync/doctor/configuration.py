@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from filesync.config import Config, ConfigMistakes
-from filesync.config.mistakes import Mistake
+from filesync.config import Config, ConfigProblems
+from filesync.config.problems import ConfigProblem
+from filesync.core.errors import ConfigError
 from filesync.doctor.findings import Finding, counted, fail, ok, warn
-from filesync.errors import ConfigError
 
 
 def check_variables(mistakes: Sequence[str], env: Path) -> Finding:
@@ -20,7 +20,7 @@ def check_variables(mistakes: Sequence[str], env: Path) -> Finding:
 
 def check_file(config: Config | None, error: ConfigError | None, path: Path) -> Finding:
     """Judge connector.yaml: what was made of it, or why nothing could be."""
-    if isinstance(error, ConfigMistakes):
+    if isinstance(error, ConfigProblems):
         number = len(error.mistakes)
         first = str(error.mistakes[0])
         return fail(
@@ -39,7 +39,7 @@ def check_file(config: Config | None, error: ConfigError | None, path: Path) -> 
     return ok("configuration", "file", f"{path}: {counted(len(config.endpoints), 'endpoint')}, {active} active{said}")
 
 
-def check_remarks(notices: Sequence[Mistake]) -> Iterator[Finding]:
+def check_remarks(notices: Sequence[ConfigProblem]) -> Iterator[Finding]:
     """Repeat what `config check` remarks, such as endpoints that overlap."""
     for each in notices:
         yield warn("configuration", "remarks", str(each), "change it in connector.yaml, or leave it if it is meant so")

@@ -4,15 +4,15 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from filesync.clock import Clock
+from filesync.core.errors import StoreError
 from filesync.doctor.disks import in_bytes
 from filesync.doctor.findings import CHECKS, Finding, Skipped, counted, fail, named, ok, warn
-from filesync.errors import StoreError
-from filesync.processes import named as processes_named
-from filesync.store import examination as examine
+from filesync.runtime.clock import Clock
+from filesync.runtime.processes import named as processes_named
 from filesync.store import migrations, wal
 from filesync.store.database import Database, open_as_it_is
-from filesync.store.overview import damage_named
+from filesync.store.read import diagnostics as examine
+from filesync.store.read.overview import damage_named
 
 _BUSY_SECONDS = 5.0  # how long another program's lock is waited for
 _PATIENCE = 20.0  # seconds for each question
@@ -52,7 +52,7 @@ def check_database(path: Path, clock: Clock) -> Iterator[Finding | Skipped]:
         database.close()
 
 
-def _examined(database: Database, version: int, clock: Clock, log: wal.Log) -> Iterator[Finding | Skipped]:
+def _examined(database: Database, version: int, clock: Clock, log: wal.LogSize) -> Iterator[Finding | Skipped]:
     schema = _schema(version)
     yield schema
     limit = _Limit(clock)
@@ -108,7 +108,7 @@ def _journal(database: Database) -> Finding:
     return ok("database", "journal", mode)
 
 
-def _log(path: Path, log: wal.Log) -> Finding:
+def _log(path: Path, log: wal.LogSize) -> Finding:
     """Look at the write-ahead log: it grows as long as somebody reads an older state than is in it."""
     pending = log.size if log.pending is None else min(log.pending, log.size)
     if pending <= _LONG_LOG:

@@ -20,7 +20,7 @@ CHECKS: Mapping[str, Sequence[str]] = {
 }
 
 
-class Level(StrEnum):
+class Severity(StrEnum):
     OK = "OK"
     WARN = "WARN"
     FAIL = "FAIL"
@@ -35,7 +35,7 @@ class Finding:
 
     area: str
     check: str
-    level: Level
+    level: Severity
     detail: str
     fix: str = ""
     subject: str = ""
@@ -43,7 +43,7 @@ class Finding:
     def __post_init__(self) -> None:
         if self.check not in CHECKS[self.area]:
             raise ValueError(f"{self.area}: no check {self.check}")
-        if bool(self.fix) == (self.level is Level.OK):
+        if bool(self.fix) == (self.level is Severity.OK):
             raise ValueError(f"{self.area} {self.check}: the step that fixes it is missing, or nothing is to be fixed")
 
 
@@ -58,15 +58,15 @@ class Skipped:
 
 
 def ok(area: str, check: str, detail: str, subject: str = "") -> Finding:
-    return Finding(area, check, Level.OK, detail, subject=subject)
+    return Finding(area, check, Severity.OK, detail, subject=subject)
 
 
 def warn(area: str, check: str, detail: str, fix: str, subject: str = "") -> Finding:
-    return Finding(area, check, Level.WARN, detail, fix, subject)
+    return Finding(area, check, Severity.WARN, detail, fix, subject)
 
 
 def fail(area: str, check: str, detail: str, fix: str, subject: str = "") -> Finding:
-    return Finding(area, check, Level.FAIL, detail, fix, subject)
+    return Finding(area, check, Severity.FAIL, detail, fix, subject)
 
 
 def counted(number: int, noun: str) -> str:
@@ -81,4 +81,4 @@ def named(names: Sequence[str], most: int = 3) -> str:
 
 def exit_code(findings: Iterable[Finding]) -> int:
     """Tell 1 when something failed; a warning is no failure."""
-    return int(any(each.level is Level.FAIL for each in findings))
+    return int(any(each.level is Severity.FAIL for each in findings))

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, cast
 
-from filesync.clock import Clock
+from filesync.core.key_material import traces
 from filesync.doctor.findings import Finding, Skipped, counted, fail, named, ok
-from filesync.key_material import traces
+from filesync.runtime.clock import Clock
 from filesync.store.database import Database
-from filesync.store.leftovers import Leftover, leftovers
+from filesync.store.upkeep.leftovers import Leftover, leftovers
 
 _PATIENCE = 5.0  # seconds for the files, and as long for the rows
 _PIECE = 1_000_000  # bytes

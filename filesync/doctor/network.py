@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from filesync.core.key_material import quotable
 from filesync.doctor.findings import Finding, Skipped, fail, ok, warn
 from filesync.http import tls
-from filesync.key_material import quotable
-from filesync.variables import problem_with
+from filesync.runtime.environment import problem_with
 
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 OF_THE_NETWORK = (*_PROXIES, "NO_PROXY", *tls.BUNDLES)

@@ -18,11 +18,11 @@ from filesync.doctor.permissions import (
     permit,
     refused,
 )
-from filesync.ownership import as_user, exposure, user_name, writers
+from filesync.runtime.ownership import as_user, exposure, user_name, writers
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class HomePaths:
     """Where a home keeps what; `log` is the newest log file."""
 
     home: Path
@@ -33,7 +33,7 @@ class Places:
     tokens: Path
 
 
-def check_places(places: Places, runner: Runner) -> Iterator[Finding | Skipped]:
+def check_places(places: HomePaths, runner: Runner) -> Iterator[Finding | Skipped]:
     """Look at every path that a sync reads or writes; where it is another user who should look, at nothing else."""
     if _is_anothers(places, runner):
         owner = places.home.stat().st_uid
@@ -68,7 +68,7 @@ def _home(home: Path, runner: Runner) -> Finding:
     return ok("paths", "home", f"{home}, of {user_name(home.stat().st_uid)}")
 
 
-def _is_anothers(places: Places, runner: Runner) -> bool:
+def _is_anothers(places: HomePaths, runner: Runner) -> bool:
     """Return whether the home is not this user's, and cannot be used by this user either."""
     if not places.home.is_dir() or places.home.stat().st_uid == runner.uid:
         return False

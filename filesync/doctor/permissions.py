@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filesync.ownership import user_name
+from filesync.runtime.ownership import user_name
 
 READ, WRITE, ENTER = os.R_OK, os.W_OK, os.X_OK
 _WORDS = {READ: "read", WRITE: "written", ENTER: "entered"}

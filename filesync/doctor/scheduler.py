@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from filesync.core.durations import ago
+from filesync.core.errors import SchedulerError
+from filesync.core.timestamps import from_timestamp
 from filesync.doctor.findings import Finding, Skipped, fail, ok, warn
-from filesync.durations import ago
-from filesync.errors import SchedulerError
 from filesync.scheduling import crontab, systemd
-from filesync.scheduling.call import LENGTHS
 from filesync.scheduling.commands import try_out
-from filesync.timestamps import from_timestamp
+from filesync.scheduling.timer import LENGTHS
 
 _SLOTS = 3  # that may pass without a start
 LONGEST_SLOT = timedelta(days=8)  # of an endpoint that is read once a week

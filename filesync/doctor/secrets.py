@@ -11,7 +11,7 @@ from pathlib import Path
 from filesync.doctor.disks import kind_of
 from filesync.doctor.findings import Finding, counted, fail, ok, warn
 from filesync.doctor.permissions import Runner, mode_of
-from filesync.ownership import user_name
+from filesync.runtime.ownership import user_name
 
 _OTHERS = 0o004
 _GROUP = 0o040

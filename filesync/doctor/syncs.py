@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from filesync.core.durations import ago
+from filesync.core.schedule import TEMPORARY
+from filesync.core.timestamps import from_timestamp
 from filesync.doctor.findings import Finding, counted, fail, named, ok, warn
-from filesync.durations import ago
-from filesync.schedule import TEMPORARY
-from filesync.status import Status
-from filesync.store.examination import Odd, Open, Waiting
-from filesync.timestamps import from_timestamp
+from filesync.store.read.diagnostics import Odd, Open, WaitingWork
+from filesync.sync.status import Status
 
 _NAMED = 5  # endpoints that leave something out
 _SILENCE = timedelta(
@@ -66,7 +66,7 @@ def check_locks(
     yield ok("syncs", "locks", f"{counted(len(held), 'lock')} held by {by}" if holders else "none is held")
 
 
-def check_removals(waiting: Sequence[Waiting], running: frozenset[int], now: datetime) -> Iterator[Finding]:
+def check_removals(waiting: Sequence[WaitingWork], running: frozenset[int], now: datetime) -> Iterator[Finding]:
     """Name what waits to be removed; while a sync runs that is as it should be."""
     found = [each for each in waiting if each.endpoint_id not in running]
     for each in found:

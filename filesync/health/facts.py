@@ -7,10 +7,10 @@ from threading import Lock
 from typing import Any
 
 from filesync import __version__
-from filesync.clock import Clock
-from filesync.status import ALARMS
-from filesync.store.overview import Overview
-from filesync.timestamps import to_timestamp
+from filesync.core.timestamps import to_timestamp
+from filesync.runtime.clock import Clock
+from filesync.store.read.overview import Overview
+from filesync.sync.status import ALARMS
 
 Row = Mapping[str, Any]
 

@@ -13,9 +13,9 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from filesync import __version__
+from filesync.core.timestamps import known_time
 from filesync.health.facts import Facts, Row, is_alarming
-from filesync.status import STATES
-from filesync.timestamps import known_time
+from filesync.sync.status import STATES
 
 _CHANGES = ("added", "updated", "removed")
 

@@ -12,9 +12,9 @@ from html import escape
 from importlib import resources
 
 from filesync import __version__
-from filesync.durations import ago, length, until
+from filesync.core.durations import ago, length, until
+from filesync.core.timestamps import known_time, to_timestamp
 from filesync.health.facts import Facts, Row, is_alarming
-from filesync.timestamps import known_time, to_timestamp
 
 _MOODS = {
     "ok": "good", "manual": "good", "running": "good", "success": "good", "waiting": "warn", "partial": "warn",

@@ -13,7 +13,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-from filesync.errors import LocalFileError, UsageError
+from filesync.core.errors import LocalFileError, UsageError
 
 _BOUNDS: dict[str, Any] = {
     "threads": 4,
@@ -33,7 +33,7 @@ _ENDING_SECONDS = 0.2  # answers under way may take this long when the server is
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ListenAddress:
     """Where to listen: an address of this machine, as the system knows it."""
 
     family: socket.AddressFamily
@@ -53,7 +53,7 @@ class Place:
             raise LocalFileError(f"{self.address} port {self.port}: cannot listen there: {exc.strerror}") from exc
 
 
-def place_of(host: str, port: int) -> Place:
+def place_of(host: str, port: int) -> ListenAddress:
     """Look a name or address up. Raises UsageError when there is no such address."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -61,7 +61,7 @@ def place_of(host: str, port: int) -> Place:
         raise UsageError(f"--host {host!r}: no such address") from exc
     usual = socket.AF_INET  # of localhost's two
     family, _, _, _, address = min(found, key=lambda each: each[0] != usual)
-    return Place(family, str(address[0]), int(address[1]))
+    return ListenAddress(family, str(address[0]), int(address[1]))
 
 
 class Server:

@@ -32,7 +32,7 @@ _OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class AccessRules:
     """`hosts` are answered beside this machine's own names; `any_address` also lets addresses in numbers pass.
 
     A page elsewhere that points its own name to this machine can send neither. Without a `token` everybody may look.
@@ -67,10 +67,10 @@ class _Answer:
     more: tuple[tuple[str, str], ...] = ()
 
 
-class Gate:
+class HealthApplication:
     """The application."""
 
-    def __init__(self, window: CachedSnapshot, rules: Rules) -> None:
+    def __init__(self, window: CachedSnapshot, rules: AccessRules) -> None:
         self._window = window
         self._rules = rules
 

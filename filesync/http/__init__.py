@@ -8,21 +8,21 @@ judge      a JSON object, or an error that names the request
 retry      what may pass is tried again: exponential backoff, full jitter, cut short by a signal or a deadline
 """
 
+from filesync.core.redaction import REDACTED, Redactor, Secret, printable
 from filesync.http.connection import CLOUD_METADATA, Connection, Connector
 from filesync.http.counters import Counters
-from filesync.http.exchange import Answer, Attempt, Authoriser, Explain, Randomness, Refusal, RequestLog, Route
-from filesync.redaction import REDACTED, Redactor, Secret, printable
+from filesync.http.types import Answer, Authoriser, Explain, HttpAttempt, Randomness, Refusal, RequestLog, Route
 
 __all__ = [
     "CLOUD_METADATA",
     "REDACTED",
     "Answer",
-    "Attempt",
     "Authoriser",
     "Connection",
     "Connector",
     "Counters",
     "Explain",
+    "HttpAttempt",
     "Randomness",
     "Redactor",
     "Refusal",

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from filesync.clock import Clock
-from filesync.errors import LocalFileError
-from filesync.locks import make_private_folder, open_alone
+from filesync.core.errors import LocalFileError
+from filesync.runtime.clock import Clock
+from filesync.runtime.locks import make_private_folder, open_alone
 
 WINDOW = 61.0  # seconds: the service's minute, and one for what the network bunches up
 LONGEST_WAIT = 600.0  # seconds of one Retry-After that are obeyed before asking again
@@ -46,7 +46,7 @@ class Sent:
     times: Sequence[float]
 
 
-class Lane:
+class RateLimit:
     """One kind of request under one client id: at most `limit` in any WINDOW, none while the service asked to wait."""
 
     def __init__(self, path: Path, limit: int | None, clock: Clock) -> None:

@@ -12,26 +12,17 @@ from typing import Any
 
 import requests
 
-from filesync.addresses import is_loopback
-from filesync.clock import Clock, Stop
-from filesync.errors import ConfigError, ResponseError
-from filesync.http.budget import Lane, lane_path, share
+from filesync.core.errors import ConfigError, ResponseError
+from filesync.core.redaction import Redactor
+from filesync.core.url_policy import is_loopback
+from filesync.http.budget import RateLimit, lane_path, share
 from filesync.http.counters import Counters
-from filesync.http.exchange import (
-    Answer,
-    Authoriser,
-    Call,
-    Explain,
-    Randomness,
-    RequestLog,
-    Route,
-    Send,
-)
 from filesync.http.middleware import authorised, logged, retried
 from filesync.http.pace import Pace, paced, to_date
+from filesync.http.response_check import ResponseCheck
 from filesync.http.transport import Transport
-from filesync.http.verdict import Judge
-from filesync.redaction import Redactor
+from filesync.http.types import Answer, Authoriser, Explain, HttpCall, Randomness, RequestLog, Route, Send
+from filesync.runtime.clock import Clock, Stop
 
 CLOUD_METADATA = "169.254.169.254"  # a virtual machine's own cloud; link-local, and speaks no https
 
@@ -95,7 +86,7 @@ class Connection:
         seen.add(link)
         return link
 
-    def _ask(self, call: Call) -> Answer:
+    def _ask(self, call: HttpCall) -> Answer:
         reply = self._send(call)
         return Answer(
             without_query(call.url),
@@ -106,12 +97,12 @@ class Connection:
             reply.content,
         )
 
-    def _call(self, route: Route, method: str, url: str, params: Mapping[str, str] | None = None) -> Call:
+    def _call(self, route: Route, method: str, url: str, params: Mapping[str, str] | None = None) -> HttpCall:
         address = self._address(url, params)
         where = f"{route.name}: {method} {self._redactor.line(without_query(address))}"
         if not self._is_published(route, method, address):
             raise ResponseError(f"{where}: not on the list of requests that filesync sends; not sent")
-        return Call(route, address, where)
+        return HttpCall(route, address, where)
 
     def _address(self, url: str, params: Mapping[str, str] | None) -> str:
         whole = url if url.startswith(("https://", "http://")) else f"{self._base}/{url.lstrip('/')}"
@@ -139,14 +130,14 @@ class _Lanes:
     percent: int
     clock: Clock
     names: tuple[str, str]
-    known: dict[Route, Lane]
+    known: dict[Route, RateLimit]
     lock: threading.Lock
 
-    def of(self, route: Route) -> Lane:
+    def of(self, route: Route) -> RateLimit:
         with self.lock:
             if route not in self.known:
                 path = lane_path(self.folder, *self.names, route.name)
-                self.known[route] = Lane(path, share(route.per_minute, self.percent), self.clock)
+                self.known[route] = RateLimit(path, share(route.per_minute, self.percent), self.clock)
             return self.known[route]
 
 
@@ -189,7 +180,7 @@ class Connector:
         check_base_url(base_url)
         lanes = self._lanes(base_url, client_key)
         pace = Pace(self.clock, self.stop, self.counters, self._random)
-        judge = Judge(explain, self.redactor, self.clock)
+        judge = ResponseCheck(explain, self.redactor, self.clock)
         # The order, outermost first. The token is fetched before a place in the lane is taken, so that a slow login
         # cannot bunch up requests whose places were taken earlier; a request that goes out again with a new token
         # takes a place of its own. The log sees what the wire saw: every attempt.

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from filesync.clock import Clock
+from filesync.runtime.clock import Clock
 
 _LONG = 5.0  # seconds of a wait that is told of
 
@@ -21,7 +21,6 @@ class Counters:
 
     requests: int = 0
     retries: int = 0
-    token_requests: int = 0
     throttled_seconds: float = 0.0
     waiting_for: str | None = None
     waiting_until: datetime | None = None
@@ -34,7 +33,6 @@ class Counters:
     def count(self, *, is_login: bool, is_retry: bool) -> None:
         with self._lock:
             self.requests += not is_login
-            self.token_requests += is_login
             self.retries += is_retry
 
     @contextmanager

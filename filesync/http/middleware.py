@@ -9,12 +9,12 @@ from typing import cast
 
 import tenacity
 
-from filesync.clock import Clock, Stop
-from filesync.errors import FilesyncError, RateLimitedError
+from filesync.core.errors import FilesyncError, RateLimitedError
+from filesync.core.redaction import LONGEST_TEXT, printable
 from filesync.http.counters import Counters
-from filesync.http.exchange import Again, Attempt, Authoriser, Call, Randomness, Reply, RequestLog, Send
 from filesync.http.pace import to_date
-from filesync.redaction import LONGEST_TEXT, printable
+from filesync.http.types import Authoriser, HttpAttempt, HttpCall, Randomness, Reply, RequestLog, RetryableError, Send
+from filesync.runtime.clock import Clock, Stop
 
 MOST_TRIES = 6
 FEW_TRIES = 3  # for an answer that breaks off: it may be what the service has
@@ -26,14 +26,14 @@ _CAP = 64.0  # seconds
 def retried(send: Send, stop: Stop, random: Randomness) -> Send:
     """Send again while a failure may pass; raise what the last one means."""
 
-    def send_until_answered(call: Call) -> Reply:
+    def send_until_answered(call: HttpCall) -> Reply:
         def sleep(seconds: float) -> None:
             if seconds:
                 stop.wait(seconds)
                 call.waited += seconds
 
         loop = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(Again),
+            retry=tenacity.retry_if_exception_type(RetryableError),
             stop=lambda state: state.attempt_number >= _tries(call, _failure(state)),
             wait=lambda state: backoff(_failure(state), state.attempt_number, random),
             sleep=sleep,
@@ -41,27 +41,27 @@ def retried(send: Send, stop: Stop, random: Randomness) -> Send:
         )
         try:
             return loop(send, call)
-        except Again as again:
+        except RetryableError as again:
             raise again.error from again.__cause__
 
     return send_until_answered
 
 
-def backoff(failure: Again, tries: int, random: Randomness) -> float:
+def backoff(failure: RetryableError, tries: int, random: Randomness) -> float:
     """Tell the seconds to wait after that many tries."""
     if failure.waits_elsewhere:
         return 0.0
     return random.random() * min(_CAP, _BASE * 2.0 ** (tries - 1))
 
 
-def _tries(call: Call, failure: Again) -> int:
+def _tries(call: HttpCall, failure: RetryableError) -> int:
     if call.route.tries is None or isinstance(failure.error, RateLimitedError):
         return failure.tries
     return min(call.route.tries, failure.tries)
 
 
-def _failure(state: tenacity.RetryCallState) -> Again:
-    return cast("Again", state.outcome.exception() if state.outcome else None)
+def _failure(state: tenacity.RetryCallState) -> RetryableError:
+    return cast("RetryableError", state.outcome.exception() if state.outcome else None)
 
 
 def authorised(send: Send, authoriser: Authoriser | None) -> Send:
@@ -69,7 +69,7 @@ def authorised(send: Send, authoriser: Authoriser | None) -> Send:
     if authoriser is None:
         return send
 
-    def send_with_token(call: Call) -> Reply:
+    def send_with_token(call: HttpCall) -> Reply:
         if call.is_login:
             return send(call)
         call.authorisation = authoriser.headers()
@@ -86,14 +86,14 @@ def authorised(send: Send, authoriser: Authoriser | None) -> Send:
 def logged(send: Send, log: RequestLog, counters: Counters, clock: Clock) -> Send:
     """Count every attempt and tell the log of it, also of one without an answer."""
 
-    def send_and_tell(call: Call) -> Reply:
+    def send_and_tell(call: HttpCall) -> Reply:
         counters.count(is_login=call.is_login, is_retry=call.attempts > 0)
         call.attempts += 1
         started = clock.monotonic()
         reply, error = None, None
         try:
             reply = send(call)
-        except Again as again:
+        except RetryableError as again:
             error = again.error
             raise
         except FilesyncError as exc:
@@ -107,8 +107,8 @@ def logged(send: Send, log: RequestLog, counters: Counters, clock: Clock) -> Sen
     return send_and_tell
 
 
-def _attempt(call: Call, reply: Reply | None, error: FilesyncError | None, seconds: float) -> Attempt:
-    return Attempt(
+def _attempt(call: HttpCall, reply: Reply | None, error: FilesyncError | None, seconds: float) -> HttpAttempt:
+    return HttpAttempt(
         method=call.route.method,
         route=call.route.name,
         status=reply.status if reply else None,
@@ -123,7 +123,7 @@ def _attempt(call: Call, reply: Reply | None, error: FilesyncError | None, secon
     )
 
 
-def _is_failure(call: Call, status: int) -> bool:
+def _is_failure(call: HttpCall, status: int) -> bool:
     return status >= 400 and not (status == 404 and call.route.may_be_missing)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from filesync.clock import Clock, Stop
-from filesync.http.budget import LONGEST_WAIT, Lane, Wait
+from filesync.http.budget import LONGEST_WAIT, RateLimit, Wait
 from filesync.http.counters import Counters
-from filesync.http.exchange import Call, Randomness, Reply, Route, Send
+from filesync.http.types import HttpCall, Randomness, Reply, Route, Send
+from filesync.runtime.clock import Clock, Stop
 
 _SLOW = 0.5  # seconds: well within the second by which a lane's window is longer than a minute
 _SHORTEST_WAIT = 0.001  # seconds: less could round to nothing and ask for ever
@@ -24,7 +24,7 @@ class Pace:
     counters: Counters
     random: Randomness
 
-    def await_turn(self, lane: Lane, call: Call) -> None:
+    def await_turn(self, lane: RateLimit, call: HttpCall) -> None:
         while wait := lane.claim():
             seconds = max(wait.seconds, _SHORTEST_WAIT) + self._jitter(wait)
             with self.counters.waiting(f"{call.route.name} ({wait.reason})", seconds, self.clock):
@@ -32,7 +32,7 @@ class Pace:
             call.waited += seconds
 
     @contextmanager
-    def dated(self, lane: Lane) -> Iterator[None]:
+    def dated(self, lane: RateLimit) -> Iterator[None]:
         """Date a place anew when its request took long: connecting may have been the slow part."""
         begun = self.clock.monotonic()
         try:
@@ -46,10 +46,10 @@ class Pace:
         return self.random.random() if wait.is_asked_for else 0.0  # so that workers do not all come back at once
 
 
-def paced(send: Send, pace: Pace, lane_of: Callable[[Route], Lane]) -> Send:
+def paced(send: Send, pace: Pace, lane_of: Callable[[Route], RateLimit]) -> Send:
     """Hold each request until its lane has a place; close the lane for as long as an answer says."""
 
-    def send_in_turn(call: Call) -> Reply:
+    def send_in_turn(call: HttpCall) -> Reply:
         lane = lane_of(call.route)
         pace.await_turn(lane, call)
         with pace.dated(lane):

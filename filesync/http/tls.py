@@ -15,7 +15,7 @@ import requests.adapters
 import requests.utils
 from urllib3.util.ssl_ import create_urllib3_context
 
-from filesync.errors import causes
+from filesync.core.errors import causes
 
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # what `requests` takes, in this order
 NOT_READ = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # what OpenSSL itself takes, and `requests` does not

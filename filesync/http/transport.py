@@ -17,13 +17,13 @@ import requests
 import urllib3.exceptions
 
 import filesync
-from filesync.background import BackgroundTask
-from filesync.clock import Clock, Stop, is_left
-from filesync.errors import ConfigError, NetworkError, ResponseError, StalledError, TlsError, causes
+from filesync.core.errors import ConfigError, NetworkError, ResponseError, StalledError, TlsError, causes
 from filesync.http import tls
-from filesync.http.exchange import Again, Call, Reply
 from filesync.http.middleware import FEW_TRIES, MOST_TRIES
 from filesync.http.tls import TrustingAdapter
+from filesync.http.types import HttpCall, Reply, RetryableError
+from filesync.runtime.background import BackgroundTask
+from filesync.runtime.clock import Clock, Stop, is_left
 
 WORKERS = 16  # connections kept open per host
 TIMEOUT = (5.0, 60.0)  # seconds to connect, and between two packets of an answer
@@ -53,14 +53,14 @@ class Transport:
         self._stop = stop
         self._wire = _Wire(clock, environ)
 
-    def send(self, call: Call) -> Reply:
+    def send(self, call: HttpCall) -> Reply:
         """Raise Again for what may pass, FilesyncError for what will not."""
         self._stop.check()
         started = self._clock.monotonic()
         try:
             with BackgroundTask(lambda: _exchange(self._wire, call), f"filesync {call.route.name}") as attempt:
                 reply = self._await(attempt, call, started)
-        except Again:
+        except RetryableError:
             call.silent += self._clock.monotonic() - started
             raise
         call.silent = 0.0
@@ -69,7 +69,7 @@ class Transport:
     def close(self) -> None:
         self._wire.close()
 
-    def _await(self, attempt: BackgroundTask[Reply], call: Call, started: float) -> Reply:
+    def _await(self, attempt: BackgroundTask[Reply], call: HttpCall, started: float) -> Reply:
         patience = _Patience(self._clock, self._stop)
         while not attempt.is_over(_GLANCE):
             if call.is_login:
@@ -99,7 +99,7 @@ class _Patience:
             self._stop.check()
 
 
-def _exchange(wire: "_Wire", call: Call) -> Reply:
+def _exchange(wire: "_Wire", call: HttpCall) -> Reply:
     """Make one attempt, to its end unless it is left."""
     try:
         with wire.open(call) as response:
@@ -115,7 +115,7 @@ def _exchange(wire: "_Wire", call: Call) -> Reply:
         raise ConfigError(f"{call.where}: {problem}") from error
 
 
-def _read(response: requests.Response, call: Call) -> bytes:
+def _read(response: requests.Response, call: HttpCall) -> bytes:
     try:
         return b"".join(_pieces(response, LARGEST_BODY if response.ok else LARGEST_REFUSAL, call))
     except ResponseError:
@@ -129,7 +129,7 @@ def _read(response: requests.Response, call: Call) -> bytes:
         return b""
 
 
-def _pieces(response: requests.Response, most: int, call: Call) -> Iterator[bytes]:
+def _pieces(response: requests.Response, most: int, call: HttpCall) -> Iterator[bytes]:
     _check_size(_declared_size(response), most, call)
     size = 0
     for piece in response.iter_content(_PIECE):
@@ -140,7 +140,7 @@ def _pieces(response: requests.Response, most: int, call: Call) -> Iterator[byte
         yield piece
 
 
-def _check_size(size: int, most: int, call: Call) -> None:
+def _check_size(size: int, most: int, call: HttpCall) -> None:
     if size > most:
         raise ResponseError(f"{call.where}: the answer is larger than {most >> 20} MiB")
 
@@ -168,7 +168,7 @@ class _Wire:
         self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         self._ways: dict[str, Mapping[str, Any]] = {}
 
-    def open(self, call: Call) -> requests.Response:
+    def open(self, call: HttpCall) -> requests.Response:
         request = requests.PreparedRequest()
         headers = {**_HEADERS, **call.headers, **call.authorisation}
         request.prepare(call.route.method, call.url, headers=headers, data=call.content)
@@ -182,7 +182,7 @@ class _Wire:
     def trusted(self) -> tls.Authorities:
         return tls.authorities(self._environ, self._bundle())
 
-    def meaning(self, error: Exception, call: Call) -> Exception:
+    def meaning(self, error: Exception, call: HttpCall) -> Exception:
         """Tell what is to be raised for a failure of the libraries: Again for what may pass."""
         if tls.is_final(error):
             if problem := self.trusted.problem():  # a wrong variable, whatever OpenSSL made of it
@@ -191,8 +191,8 @@ class _Wire:
             said = tls.explain(error, self.trusted, self._clock.now(), at_proxy=at_proxy)
             return TlsError(f"{call.where}: {said}")
         if isinstance(error, requests.exceptions.ContentDecodingError | urllib3.exceptions.DecodeError):
-            return Again(ResponseError(f"{call.where}: the answer's compression is broken"), tries=FEW_TRIES)
-        return Again(NetworkError(f"{call.where}: {_drop_text(error)}"), tries=MOST_TRIES)
+            return RetryableError(ResponseError(f"{call.where}: the answer's compression is broken"), tries=FEW_TRIES)
+        return RetryableError(NetworkError(f"{call.where}: {_drop_text(error)}"), tries=MOST_TRIES)
 
     def _bundle(self) -> str:
         """Give the path of the authorities that the environment names; '' for the usual ones."""

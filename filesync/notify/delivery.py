@@ -7,15 +7,15 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from filesync.alerts import Event, Target, payload
-from filesync.errors import DeliveryError, StoppedError, StoreError
-from filesync.locks import FileLock
-from filesync.logs import Level
-from filesync.notify.messages import Letter
-from filesync.notify.sending import Desk, try_once
-from filesync.store import feed, outbox, positions
+from filesync.core.alerts import Event, Target, payload
+from filesync.core.errors import DeliveryError, StoppedError, StoreError
+from filesync.core.timestamps import to_timestamp
+from filesync.notify.messages import Message
+from filesync.notify.sender import DeliveryContext, try_once
+from filesync.runtime.locks import FileLock
+from filesync.runtime.log import Level
 from filesync.store.database import Database, open_for_writing
-from filesync.timestamps import to_timestamp
+from filesync.store.feed import entries, outbox, readers
 
 BUDGET = 30.0  # seconds of one start, after which no further message is begun
 _LAST_GRACE = 2.5  # seconds after which a stopped start ends whatever still hangs
@@ -23,7 +23,7 @@ _GLANCE = 0.05  # seconds between two looks at the deliveries
 
 
 @dataclass(frozen=True, slots=True)
-class Addressee:
+class Recipient:
     """A target as it stands in the database; `endpoint_ids` are those whose changes it gets."""
 
     key: str
@@ -59,7 +59,7 @@ class Result:
     abandoned: bool = False
 
 
-def deliver(desk: Desk, addressees: Sequence[Addressee]) -> Result:
+def deliver(desk: DeliveryContext, addressees: Sequence[Recipient]) -> Result:
     """Deliver what waits, unless another start does it just now; what does not arrive waits for the next start."""
     database = open_for_writing(desk.database_path, lambda: desk.stop.requested)
     lock = FileLock(desk.database_path.with_name(f"{desk.database_path.name}.locks") / "notify.lock")
@@ -79,7 +79,7 @@ def deliver(desk: Desk, addressees: Sequence[Addressee]) -> Result:
         database.close()
 
 
-def _has_work(desk: Desk, database: Database, addressees: Sequence[Addressee]) -> bool:
+def _has_work(desk: DeliveryContext, database: Database, addressees: Sequence[Recipient]) -> bool:
     """Return in one look whether there is anything to do."""
     waiting = outbox.look(database, desk.clock.now())
     keys = {each.key for each in addressees}
@@ -90,25 +90,25 @@ def _has_work(desk: Desk, database: Database, addressees: Sequence[Addressee]) -
     )
 
 
-def _is_due(desk: Desk, addressee: Addressee, waiting: outbox.Waiting) -> bool:
+def _is_due(desk: DeliveryContext, addressee: Recipient, waiting: outbox.Outbox) -> bool:
     if addressee.key in waiting.resting or addressee.key in desk.silent:
         return False
     news = addressee.reads_feed and waiting.positions.get(addressee.key, waiting.last_seq) < waiting.last_seq
     return news or addressee.key in waiting.targets
 
 
-def _sweep(desk: Desk, database: Database, addressees: Sequence[Addressee], result: Result) -> None:
+def _sweep(desk: DeliveryContext, database: Database, addressees: Sequence[Recipient], result: Result) -> None:
     """Take in new targets, forget those that left the file, drop what is too old."""
     now, waiting = desk.clock.now(), outbox.look(database, desk.clock.now())
     keys = {each.key for each in addressees}
     gone = {*waiting.positions} - {each.key for each in addressees if each.reads_feed}
     outbox.forget_targets(database, outbox.known_targets(database) - keys)
     for key in gone & keys:
-        positions.forget_reader(database, f"{outbox.READER}{key}")
+        readers.forget_reader(database, f"{outbox.READER}{key}")
     for each in addressees:
         if each.reads_feed and each.key not in waiting.positions:
-            seq = feed.last_before(database, to_timestamp(desk.began_at))
-            positions.put_position(database, each.reader, "notify", seq, to_timestamp(now))
+            seq = entries.last_before(database, to_timestamp(desk.began_at))
+            readers.put_position(database, each.reader, "notify", seq, to_timestamp(now))
     if waiting.targets:
         for message in outbox.drop(database, {each.key: each.target.keep for each in addressees}, now):
             desk.log.warning("notification_dropped", target=message.target, told=message.event)
@@ -120,7 +120,7 @@ def _sweep(desk: Desk, database: Database, addressees: Sequence[Addressee], resu
 class _Worker:
     """One target's deliveries, in a thread of their own."""
 
-    def __init__(self, desk: Desk, addressee: Addressee, until: float) -> None:
+    def __init__(self, desk: DeliveryContext, addressee: Recipient, until: float) -> None:
         self.addressee = addressee
         self.delivered = 0
         self.error: str | None = None
@@ -152,26 +152,26 @@ class _Worker:
             try_once(self._desk, self.addressee.target, letter)
             self._note(database, letter)
 
-    def _next(self, database: Database) -> Letter | None:
+    def _next(self, database: Database) -> Message | None:
         message = outbox.first(database, self.addressee.key)
         if message is not None:
             number = f"{message.payload.get('run_id', self._desk.run_id)}-{message.id}"
-            return Letter(number, message.event, message.payload, message_id=message.id)
+            return Message(number, message.event, message.payload, message_id=message.id)
         return self._next_changes(database) if self.addressee.reads_feed else None
 
-    def _next_changes(self, database: Database) -> Letter | None:
+    def _next_changes(self, database: Database) -> Message | None:
         """Make a message of the feed's next batch; passes over changes that this target does not get."""
-        position = positions.find_position(database, self.addressee.reader)
+        position = readers.find_position(database, self.addressee.reader)
         if position is None:
             return None
-        batch = feed.read_batch(database, position.seq, self.addressee.endpoint_ids)
+        batch = entries.read_batch(database, position.seq, self.addressee.endpoint_ids)
         if batch.entries:
             return self._letter(batch)
         if batch.last_seq > position.seq:
             self._advance(database, batch.last_seq)
         return None
 
-    def _letter(self, batch: feed.Batch) -> Letter:
+    def _letter(self, batch: entries.Batch) -> Message:
         desk, first = self._desk, batch.entries[0]["seq"]
         count = len(batch.entries)
         facts = payload(
@@ -185,9 +185,9 @@ class _Worker:
             last_seq=batch.last_seq,
             changes=[*batch.entries],
         )
-        return Letter(f"changes-{first}-{batch.last_seq}", Event.CHANGES, facts, last_seq=batch.last_seq)
+        return Message(f"changes-{first}-{batch.last_seq}", Event.CHANGES, facts, last_seq=batch.last_seq)
 
-    def _note(self, database: Database, letter: Letter) -> None:
+    def _note(self, database: Database, letter: Message) -> None:
         """Remember that it arrived."""
         if letter.last_seq is not None:
             self._advance(database, letter.last_seq)
@@ -196,18 +196,18 @@ class _Worker:
         self._desk.log.info("notified", target=self.addressee.key, told=letter.event, message_id=letter.id)
 
     def _advance(self, database: Database, seq: int) -> None:
-        positions.advance(database, self.addressee.reader, "notify", seq, to_timestamp(self._desk.clock.now()))
+        readers.advance(database, self.addressee.reader, "notify", seq, to_timestamp(self._desk.clock.now()))
 
 
 class _Round:
     """All targets at once, so that one that hangs holds up no other."""
 
-    def __init__(self, desk: Desk, database: Database, result: Result) -> None:
+    def __init__(self, desk: DeliveryContext, database: Database, result: Result) -> None:
         self._desk = desk
         self._database = database
         self._result = result
 
-    def run(self, addressees: Sequence[Addressee]) -> None:
+    def run(self, addressees: Sequence[Recipient]) -> None:
         until = self._desk.clock.monotonic() + BUDGET
         workers = [_Worker(self._desk, each, until) for each in addressees]
         for worker in workers:

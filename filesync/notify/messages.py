@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from filesync.alerts import PING
+from filesync.core.alerts import PING
 
 _ENCODED = "whsec_"  # secrets that begin so are base64: https://www.standardwebhooks.com
 _PATHS = {"start": "/start", "success": "", "fail": "/fail"}
@@ -18,7 +18,7 @@ _LONGEST_TEXT = 2_000  # characters of what a ping says
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Message:
     """A message ready to be sent; of a ping `facts` has `result` and `rid`.
 
     `message_id` is its row in the outbox, `last_seq` how far the feed is read by who has it.
@@ -38,7 +38,7 @@ class Letter:
         return text.encode("utf-8", "replace")
 
 
-def signed(letter: Letter, content: bytes, secret: str, now: datetime) -> dict[str, str]:
+def signed(letter: Message, content: bytes, secret: str, now: datetime) -> dict[str, str]:
     """Return the headers of a message; with a secret they sign id, time and body.
 
     https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md

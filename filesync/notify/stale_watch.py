@@ -4,21 +4,21 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from filesync.alerts import Alert, Ended, Event, Target, Told, judge, payload, recovery, sentence
 from filesync.config import Endpoint, EndpointSet
-from filesync.status import Status
-from filesync.store.notices import NO_ENDPOINT, Note
-from filesync.timestamps import Timestamp, from_timestamp
+from filesync.core.alerts import Alert, Ended, Event, Notified, Target, judge, payload, recovery, sentence
+from filesync.core.timestamps import Timestamp, from_timestamp
+from filesync.store.write.notices import NO_ENDPOINT, Note
+from filesync.sync.status import Status
 
 if TYPE_CHECKING:
-    from filesync.store.sets import Answered
+    from filesync.store.write.sets import Answered
 
 _LATE = frozenset({"stale", "never"})
 _WELL = frozenset({"ok", "partial", "manual", "archived", "inactive"})
-ToldTo = Mapping[tuple[str, int], Collection[Told]]
+ToldTo = Mapping[tuple[str, int], Collection[Notified]]
 
 
-class Watch:
+class StaleWatch:
     """Writes the notes of one start; `told` are the alerts that targets have already."""
 
     def __init__(self, told: ToldTo, at: Timestamp, run_id: str, host: str) -> None:

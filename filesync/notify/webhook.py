@@ -17,8 +17,8 @@ import urllib3.connectionpool
 import urllib3.exceptions
 
 import filesync
-from filesync.addresses import address_problem, is_forbidden, without_path
-from filesync.errors import DeliveryError, NoAnswerError, causes
+from filesync.core.errors import DeliveryError, NoAnswerError, causes
+from filesync.core.url_policy import address_problem, is_forbidden, without_path
 from filesync.http import tls
 
 _CONNECT = 5.0  # seconds

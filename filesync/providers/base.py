@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
-from filesync.clock import Clock
-from filesync.model import Batch, Candidate, Identity, KnownFolder, Member, Shown, State
+from filesync.core.model import Batch, Candidate, Identity, KnownFolder, Member, Shown, State
+from filesync.runtime.clock import Clock
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -175,7 +175,7 @@ class MakesSets(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DiscoveryOptions:
     """What is to be discovered: everything, or what belongs to one hub, project or drive."""
 
     hub: str | None = None
@@ -214,7 +214,7 @@ class Discovers(Protocol):
     service: str
     narrowing: tuple[str, ...]
 
-    def discover(self, wanted: Wanted, surroundings: Surroundings) -> Iterator[Sight]:
+    def discover(self, wanted: DiscoveryOptions, surroundings: Surroundings) -> Iterator[Sight]:
         """Give everything that the login is shown, what contains before what is in it. Raises AuthError."""
 
 

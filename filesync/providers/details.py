@@ -11,10 +11,10 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator
 
-from filesync.durations import parse_duration
-from filesync.globs import Glob, check_glob
-from filesync.selection import Bound, NameGlobs, Selection, as_segment
-from filesync.settings import Settings
+from filesync.core.durations import parse_duration
+from filesync.core.filters import Bound, NameGlobs, Selection, as_segment
+from filesync.core.globs import Glob, check_glob
+from filesync.runtime.settings import Settings
 
 
 class Section(BaseModel):

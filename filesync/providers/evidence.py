@@ -7,7 +7,7 @@ refusal has one place to be judged in: here for what follows from it, in the pro
 import threading
 from collections.abc import Callable, Iterator
 
-from filesync.errors import (
+from filesync.core.errors import (
     About,
     FilesyncError,
     NetworkError,
@@ -16,7 +16,7 @@ from filesync.errors import (
     ResponseError,
     ServiceDownError,
 )
-from filesync.model import Gone, Unanswered
+from filesync.core.model import Gone, Unanswered
 
 _MOST_ALONE = 10  # items that may fail while the service is taken to be well; more of them are an outage
 

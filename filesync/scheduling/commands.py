@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from filesync.errors import SchedulerError
+from filesync.core.errors import SchedulerError
 
 _PATIENCE = 60  # seconds
 _NO_TABLE = ("no crontab", "no such file or directory")  # what crons say of a user without one; anything else is not it

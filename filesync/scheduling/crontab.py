@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from filesync.scheduling.call import Call
 from filesync.scheduling.commands import Crontab
+from filesync.scheduling.timer import ScheduledCall
 
 _SPECIAL = re.compile(r"([%\\'])")
 
 
-def line(call: Call, every: int) -> str:
+def line(call: ScheduledCall, every: int) -> str:
     """Write the line that starts the call every so many minutes; its end names the home, so that we know it again."""
     return f"{slots(every)} {' '.join(map(quoted, call.words()))}{_mark(call.home)}"
 
@@ -88,7 +88,7 @@ def _bare(each: bytes) -> bytes:
 class CronTimer:
     """A Timer made of one line."""
 
-    call: Call
+    call: ScheduledCall
     every: int
     table: Crontab
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from filesync.clock import Clock
-from filesync.signals import STOPPERS
+from filesync.runtime.clock import Clock
+from filesync.runtime.signals import STOPPERS
 
 PATIENCE = 8.0  # seconds that children have to end; a sync needs five at most, and Docker waits ten
 
@@ -20,7 +20,7 @@ _SIGNALLED = 128
 
 
 class Signals(Protocol):
-    """Where signals arrive: `filesync.signals.Inbox`."""
+    """Where signals arrive: `filesync.runtime.signals.Inbox`."""
 
     def wait(self, seconds: float) -> frozenset[int]:
         """Wait until one arrives, at most that long; give those that did."""

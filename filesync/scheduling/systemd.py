@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filesync.errors import SchedulerError
-from filesync.locks import write_file
-from filesync.scheduling.call import Call
+from filesync.core.errors import SchedulerError
+from filesync.runtime.locks import write_file
 from filesync.scheduling.commands import Systemctl
+from filesync.scheduling.timer import ScheduledCall
 
 _PLAIN = re.compile(r"(/[A-Za-z0-9_.]+)+")
 _UNFIT = re.compile(r"[\"'\\]")  # systemd takes no program with these in its path
@@ -63,7 +63,7 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceUnit:
     """Whom a system service runs as, and what it needs of the disk: folders to write into, paths to read."""
 
     user: str
@@ -81,7 +81,7 @@ def name_of(home: Path) -> str:
     return f"filesync-{slug[-_LONGEST_NAME:].lstrip('-.')}-{digest}"
 
 
-def units(call: Call, every: int, service: Service | None = None) -> tuple[Unit, Unit]:
+def units(call: ScheduledCall, every: int, service: ServiceUnit | None = None) -> tuple[Unit, Unit]:
     """Write the service and the timer; without `service` for the units of a person, who is the user then."""
     name = name_of(call.home)
     return Unit(f"{name}.service", _service(call, service)), Unit(f"{name}.timer", _timer(call, every))
@@ -109,7 +109,7 @@ def calendar(every: int) -> str:
     return f"*-*-* {'*' if hours == 1 else '00' if hours == 24 else f'00/{hours}'}:00:00"
 
 
-def _service(call: Call, service: Service | None) -> str:
+def _service(call: ScheduledCall, service: ServiceUnit | None) -> str:
     words = call.words()
     if _UNFIT.search(words[0]):
         words = ("/bin/sh", "-c", 'exec "$@"', "filesync", *words)
@@ -124,7 +124,7 @@ def _service(call: Call, service: Service | None) -> str:
     )
 
 
-def _timer(call: Call, every: int) -> str:
+def _timer(call: ScheduledCall, every: int) -> str:
     return (
         f"{_mark(call.home)}"
         f"[Unit]\nDescription=filesync in {quoted(str(call.home))}: look what is due\n"
@@ -133,7 +133,7 @@ def _timer(call: Call, every: int) -> str:
     )
 
 
-def _allowed(service: Service) -> str:
+def _allowed(service: ServiceUnit) -> str:
     """Say who runs it, and what of the disk it may write and see."""
     state = [folder for folder in service.writes if _is_state(folder)]
     others = [folder for folder in service.writes if folder not in state]
@@ -166,11 +166,11 @@ def _mark(home: Path) -> str:
 class SystemdTimer:
     """A Timer made of unit files in `folder`; `service` is given for the system's own manager."""
 
-    call: Call
+    call: ScheduledCall
     every: int
     folder: Path
     manager: Systemctl
-    service: Service | None = None
+    service: ServiceUnit | None = None
 
     kind = "systemd"
 

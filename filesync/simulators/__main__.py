@@ -18,7 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
 
-from filesync.clock import SystemClock
+from filesync.runtime.clock import SystemClock
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET, AccSimulator
 from filesync.simulators.clock import HurriedClock, SimulatedClock
 from filesync.simulators.consent import Consent

@@ -3,7 +3,7 @@
 import threading
 from datetime import UTC, datetime, timedelta
 
-from filesync.clock import Clock, SystemClock
+from filesync.runtime.clock import Clock, SystemClock
 
 _REAL = 0.002  # seconds: other threads do real work meanwhile, and who looks for a lock again must not outrun them
 
@@ -33,7 +33,7 @@ class HurriedClock:
 class SimulatedClock:
     """Real time plus what `advance` added; a frozen one stands still but for `advance` and `wait`.
 
-    It has the shape of filesync.clock.Clock, so that a client under test can share it: with a
+    It has the shape of filesync.runtime.clock.Clock, so that a client under test can share it: with a
     frozen one nobody really waits, and a minute's budget refills at once.
     """
 

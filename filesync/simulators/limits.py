@@ -5,7 +5,7 @@ from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from filesync.clock import Clock
+from filesync.runtime.clock import Clock
 
 WINDOW = 60.0  # seconds
 

@@ -10,12 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filesync import processes
-from filesync.errors import StoppedError, StoreError
-from filesync.locks import NO_LINK, FileLock, SharedLock, is_held, narrowed, refuse_foreign_link
+from filesync.core.errors import StoppedError, StoreError
+from filesync.runtime import processes
+from filesync.runtime.locks import NO_LINK, FileLock, SharedLock, is_held, narrowed, refuse_foreign_link
 from filesync.store import migrations, wal
+from filesync.store.lock_paths import migration_lock, use_lock
 from filesync.store.migrations import OnUpgrade, restoring, stoppable, upgrade, version_of, wait_for_another
-from filesync.store.places import migration_lock, use_lock
 
 if TYPE_CHECKING:
     from sqlite_utils.db import Table  # noqa: TID251  the store is the only room that knows SQLite

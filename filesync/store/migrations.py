@@ -16,11 +16,11 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filesync.clock import SystemClock
-from filesync.errors import StoppedError, StoreError
-from filesync.locks import FileLock, SharedLock
-from filesync.store import copies
-from filesync.store.places import migration_lock, use_lock
+from filesync.core.errors import StoppedError, StoreError
+from filesync.runtime.clock import SystemClock
+from filesync.runtime.locks import FileLock, SharedLock
+from filesync.store.lock_paths import migration_lock, use_lock
+from filesync.store.upkeep import backup
 
 if TYPE_CHECKING:
     from sqlite_utils import Database  # noqa: TID251  the store is the only room that knows SQLite
@@ -98,7 +98,7 @@ def _migrate(
     path: Path, connection: sqlite3.Connection, version: int, on_upgrade: OnUpgrade, *, rewrites: bool
 ) -> None:
     connection.execute("PRAGMA journal_mode = WAL")  # it stays with the file; switching waits for nobody
-    kept = copies.keep(connection, path, CURRENT) if rewrites else None
+    kept = backup.keep(connection, path, CURRENT) if rewrites else None
     if version:
         on_upgrade(Upgrade(path, version, CURRENT, kept))
     try:

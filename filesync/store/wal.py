@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from filesync.processes import byte_locks
+from filesync.runtime.processes import byte_locks
 
 _HEADER = 48  # bytes; it is there twice, so that one that is just being written is noticed
 _INDEX = 136
@@ -19,25 +19,25 @@ _FILE = 0x40000000  # from here on bytes of the database file are locked: withou
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class LogSize:
     """The log's size as a file, and how much of it is not in the database file yet, in bytes; None: nobody knows."""
 
     size: int
     pending: int | None
 
 
-def measure(database: Path) -> Log:
+def measure(database: Path) -> LogSize:
     """Measure the log of a database that this process has not open: closing its index would drop SQLite's locks."""
     try:
         size = _beside(database, "wal").stat().st_size
     except OSError:
-        return Log(0, 0)
+        return LogSize(0, 0)
     try:
         with _beside(database, "shm").open("rb") as file:
             index = file.read(_INDEX)
     except OSError:
-        return Log(size, None)
-    return Log(size, _pending(index))
+        return LogSize(size, None)
+    return LogSize(size, _pending(index))
 
 
 def readers(database: Path) -> list[int]:

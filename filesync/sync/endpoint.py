@@ -8,24 +8,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from filesync.clock import Stop
 from filesync.config import Endpoint
-from filesync.errors import FilesyncError, MassDeleteError, StoppedError, StoreError
+from filesync.core.errors import FilesyncError, MassDeleteError, StoppedError, StoreError
+from filesync.core.model import Batch, Candidate, Changed, FolderListed, Page, Resolved
+from filesync.core.schedule import History, decide, gap_between_starts
 from filesync.http.counters import Counters
-from filesync.model import Batch, Candidate, Changed, FolderListed, Page, Resolved
 from filesync.providers.base import Known, Provider, identity_in_use
-from filesync.schedule import History, decide, gap_between_starts
+from filesync.runtime.clock import Stop
 from filesync.store.database import Database, problems_named
-from filesync.store.endpoints import Stored
-from filesync.store.guard import Guard
-from filesync.store.journal import Outcome, Usage
-from filesync.store.known import Pace
-from filesync.store.run import Plan, Run
-from filesync.sync.choice import Choice
+from filesync.store.write.endpoints import EndpointRow
+from filesync.store.write.mass_delete_guard import Guard
+from filesync.store.write.provider_view import ReconcilePace
+from filesync.store.write.sync_log import Outcome, Usage
+from filesync.store.write.sync_writer import SyncPlan, SyncWriter
+from filesync.sync.options import SyncOptions
 from filesync.sync.session import SyncSession
 
 if TYPE_CHECKING:
-    from filesync.alerts import Audience
+    from filesync.core.alerts import Audience
 
 _NAMED_GAPS = 5
 _ANSWERS = 200  # of look-ups, stored in one commit
@@ -33,12 +33,12 @@ OpenProvider = Callable[[Endpoint, Stop, Counters], Provider]
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class ActiveSync:
     """A sync under way: what was asked for, what others may look at, and how it is stopped."""
 
     endpoint: Endpoint
-    choice: Choice
-    run: Run
+    choice: SyncOptions
+    run: SyncWriter
     counters: Counters
     stop: Stop
 
@@ -66,10 +66,10 @@ class _Ending:
 def sync_endpoint(  # noqa: PLR0913  what one sync adds to its session
     session: SyncSession,
     endpoint: Endpoint,
-    stored: Stored,
+    stored: EndpointRow,
     database: Database,
     stop: Stop,
-    watch: Callable[[Attempt], None],
+    watch: Callable[[ActiveSync], None],
 ) -> Outcome:
     """Run one endpoint once; its lock is held by the caller.
 
@@ -80,9 +80,9 @@ def sync_endpoint(  # noqa: PLR0913  what one sync adds to its session
     counters = Counters()
     provider = _open(session.open_provider, endpoint, stop, counters)
     plan = _plan(session, endpoint, stored, provider, started)
-    run = Run(database, plan, now, socket.gethostname(), os.getpid(), stop.check)
+    run = SyncWriter(database, plan, now, socket.gethostname(), os.getpid(), stop.check)
     counters.sync_log_id = run.log_id
-    attempt = Attempt(endpoint, session.choice, run, counters, stop)
+    attempt = ActiveSync(endpoint, session.choice, run, counters, stop)
     watch(attempt)
     try:
         ending = _read_and_decide(attempt, provider, database)
@@ -93,7 +93,7 @@ def sync_endpoint(  # noqa: PLR0913  what one sync adds to its session
     return _conclude(attempt, stored, ending, started, now())
 
 
-def _read_and_decide(attempt: Attempt, provider: Provider, database: Database) -> _Ending:
+def _read_and_decide(attempt: ActiveSync, provider: Provider, database: Database) -> _Ending:
     choice = attempt.choice
     try:
         with problems_named(database.path):
@@ -117,7 +117,7 @@ def _read_and_decide(attempt: Attempt, provider: Provider, database: Database) -
         return _failure(exc)
 
 
-def _pull(batches: Iterator[Batch], attempt: Attempt, max_files: int | None) -> None:
+def _pull(batches: Iterator[Batch], attempt: ActiveSync, max_files: int | None) -> None:
     """Store each statement before the next is asked for; stop after max_files files."""
     try:
         for batch in batches:
@@ -131,7 +131,7 @@ def _pull(batches: Iterator[Batch], attempt: Attempt, max_files: int | None) -> 
             close()
 
 
-def _decide_removals(attempt: Attempt, provider: Provider) -> None:
+def _decide_removals(attempt: ActiveSync, provider: Provider) -> None:
     run, endpoint = attempt.run, attempt.endpoint
     run.weigh()
     if not attempt.choice.accept_deletions and run.guard(endpoint.max_delete_percent).trips:
@@ -145,7 +145,7 @@ def _decide_removals(attempt: Attempt, provider: Provider) -> None:
         _look_up(attempt, provider)
 
 
-def _look_up(attempt: Attempt, provider: Provider, *, folders_only: bool = False) -> None:
+def _look_up(attempt: ActiveSync, provider: Provider, *, folders_only: bool = False) -> None:
     """Ask what became of candidates, and of what the answers make doubtful in turn."""
     run, asked_below = attempt.run, set[str]()
     while candidates := run.undecided(folders_only=folders_only) or _unasked_below(run, asked_below, folders_only):
@@ -154,13 +154,13 @@ def _look_up(attempt: Attempt, provider: Provider, *, folders_only: bool = False
         asked_below.update(each.id for each in candidates if each.is_folder)
 
 
-def _unasked_below(run: Run, asked: set[str], folders_only: bool) -> list[Candidate]:
+def _unasked_below(run: SyncWriter, asked: set[str], folders_only: bool) -> list[Candidate]:
     below = [each for each in run.below_gone() if each.id not in asked and (each.is_folder or not folders_only)]
     asked.update(each.id for each in below)
     return below
 
 
-def _pull_answers(batches: Generator[Batch, None, None], attempt: Attempt) -> None:
+def _pull_answers(batches: Generator[Batch, None, None], attempt: ActiveSync) -> None:
     """Store what look-ups say; answers that name nothing new are stored together."""
     answers: list[Resolved] = []
     try:
@@ -185,7 +185,9 @@ def _resolve(provider: Provider, candidates: Sequence[Candidate], known: Known) 
     yield from provider.resolve(candidates, known)
 
 
-def _conclude(attempt: Attempt, stored: Stored, ending: _Ending, started: datetime, finished: datetime) -> Outcome:
+def _conclude(
+    attempt: ActiveSync, stored: EndpointRow, ending: _Ending, started: datetime, finished: datetime
+) -> Outcome:
     outcome = Outcome(
         endpoint=attempt.endpoint.name,
         status=ending.status,
@@ -213,7 +215,7 @@ def _conclude(attempt: Attempt, stored: Stored, ending: _Ending, started: dateti
     return outcome
 
 
-def _next_due(endpoint: Endpoint, stored: Stored, outcome: Outcome) -> datetime | None:
+def _next_due(endpoint: Endpoint, stored: EndpointRow, outcome: Outcome) -> datetime | None:
     failures = stored.failures_in_a_row + 1 if outcome.status == "failed" else 0
     history = History(
         outcome.started_at, outcome.started_at, outcome.finished_at, outcome.status, outcome.error_type, failures
@@ -221,11 +223,11 @@ def _next_due(endpoint: Endpoint, stored: Stored, outcome: Outcome) -> datetime 
     return decide(endpoint.schedule, history, outcome.finished_at).next_due_at
 
 
-def _plan(session: SyncSession, endpoint: Endpoint, stored: Stored, provider: Provider, now: datetime) -> Plan:
-    return Plan(
+def _plan(session: SyncSession, endpoint: Endpoint, stored: EndpointRow, provider: Provider, now: datetime) -> SyncPlan:
+    return SyncPlan(
         endpoint_id=stored.id,
         selection=endpoint.selection,
-        pace=Pace(endpoint.reconcile_every, gap_between_starts(endpoint.schedule, now, stored.started())),
+        pace=ReconcilePace(endpoint.reconcile_every, gap_between_starts(endpoint.schedule, now, stored.started())),
         stamped=provider.continuous,
         trigger=session.choice.trigger,
         full=session.choice.lists_all,
@@ -237,7 +239,7 @@ def _plan(session: SyncSession, endpoint: Endpoint, stored: Stored, provider: Pr
 def _audience(session: SyncSession, endpoint: Endpoint) -> "Audience | None":
     if not endpoint.notify:
         return None
-    from filesync.alerts import Audience  # noqa: PLC0415  most syncs have nobody to tell
+    from filesync.core.alerts import Audience  # noqa: PLC0415  most syncs have nobody to tell
 
     return Audience(endpoint.notify, session.run_id)
 
@@ -278,7 +280,7 @@ def _failure(exc: FilesyncError) -> _Ending:
     return _Ending(status, exc.error_type, str(exc), listed=isinstance(exc, MassDeleteError))
 
 
-def _doubt(run: Run) -> _Ending | None:
+def _doubt(run: SyncWriter) -> _Ending | None:
     """Tell how a sync ends in which something failed by itself for the first times."""
     unsettled = run.unsettled()
     if unsettled is None:

@@ -5,26 +5,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filesync.clock import Clock, Stop
 from filesync.config import Endpoint, EndpointSet
-from filesync.errors import ConfigError, TimeLimitError
-from filesync.logs import Log, nowhere
-from filesync.schedule import TEMPORARY
-from filesync.sync.choice import Choice
+from filesync.core.errors import ConfigError, TimeLimitError
+from filesync.core.schedule import TEMPORARY
+from filesync.runtime.clock import Clock, Stop
+from filesync.runtime.log import Log, nowhere
+from filesync.sync.options import SyncOptions
 
 if TYPE_CHECKING:
-    from filesync.store.journal import Outcome
     from filesync.store.migrations import Upgrade
-    from filesync.sync.endpoint import Attempt, OpenProvider
-    from filesync.sync.expansion import Expansion, FindMembers
+    from filesync.store.write.sync_log import Outcome
+    from filesync.sync.endpoint import ActiveSync, OpenProvider
+    from filesync.sync.refresh_sets import FindMembers, SetRefresh
 
 
 @dataclass(slots=True)
-class Running:
+class RunningEndpoint:
     """One endpoint of this session, as a progress display sees it."""
 
     name: str
-    attempt: "Attempt | None" = None
+    attempt: "ActiveSync | None" = None
     outcome: "Outcome | None" = None
     skipped: str | None = None
     has_slot: bool = False
@@ -34,13 +34,13 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class SyncReport:
     """What a session did; `abandoned` says that threads still hang in a request and the process should just end."""
 
     outcomes: "tuple[Outcome, ...]" = ()
     skipped: tuple[tuple[str, str], ...] = ()  # (endpoint, why)
     abandoned: bool = False
-    expansions: "tuple[Expansion, ...]" = ()  # of the sets that were asked for
+    expansions: "tuple[SetRefresh, ...]" = ()  # of the sets that were asked for
 
 
 class SyncWatcher:
@@ -55,10 +55,10 @@ class SyncWatcher:
     def begin_endpoint(self, endpoint: Endpoint, endpoint_id: int) -> None:
         """Hear that the sync of an endpoint begins."""
 
-    def show(self, running: Sequence[Running]) -> None:
+    def show(self, running: Sequence[RunningEndpoint]) -> None:
         """Show how far the endpoints of this session are."""
 
-    def exit_code(self, report: Report) -> int:
+    def exit_code(self, report: SyncReport) -> int:
         """Return the exit code to record."""
         return exit_code(report)
 
@@ -69,7 +69,7 @@ class SyncSession:
 
     endpoints: Sequence[Endpoint]
     database_path: Path
-    choice: Choice
+    choice: SyncOptions
     clock: Clock
     stop: Stop
     open_provider: "OpenProvider"
@@ -81,7 +81,7 @@ class SyncSession:
     run_id: str = ""
 
 
-def exit_code(report: Report) -> int:
+def exit_code(report: SyncReport) -> int:
     """Return the exit code of a session."""
     codes = {_code_of(outcome) for outcome in report.outcomes}
     codes |= {failure_code(each.error_type) for each in report.expansions if each.error_type}

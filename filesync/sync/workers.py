@@ -8,24 +8,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filesync.arenas import use_one_arena
-from filesync.clock import Stop
 from filesync.config import Endpoint, EndpointSet
-from filesync.errors import FilesyncError, LocalFileError, StoppedError, StoreError
-from filesync.locks import FileLock
-from filesync.schedule import CronSchedule, IntervalSchedule, Schedule, decide
-from filesync.store import journal
-from filesync.store import sets as stored_sets
+from filesync.core.errors import FilesyncError, LocalFileError, StoppedError, StoreError
+from filesync.core.schedule import CronSchedule, IntervalSchedule, Schedule, decide
+from filesync.core.timestamps import to_timestamp
+from filesync.runtime.clock import Stop
+from filesync.runtime.locks import FileLock
+from filesync.runtime.malloc import use_one_arena
 from filesync.store.database import Database, open_for_writing, problems_named
-from filesync.store.endpoints import Declared, Stored, bring_in_line, find, load, note_end, note_start
-from filesync.sync.expansion import Asking, Expansion, expanded, next_due_at
-from filesync.sync.session import Report, Running, SyncSession
-from filesync.sync.slots import Locks
-from filesync.timestamps import to_timestamp
+from filesync.store.write import sets as stored_sets
+from filesync.store.write import sync_log
+from filesync.store.write.endpoints import Declared, EndpointRow, bring_in_line, find, load, note_end, note_start
+from filesync.sync.endpoint_locks import EndpointLocks
+from filesync.sync.refresh_sets import SetRefresh, SetRefresher, next_due_at, refresh_sets
+from filesync.sync.session import RunningEndpoint, SyncReport, SyncSession
 
 if TYPE_CHECKING:
-    from filesync.store.journal import Outcome
-    from filesync.sync.endpoint import Attempt
+    from filesync.store.write.sync_log import Outcome
+    from filesync.sync.endpoint import ActiveSync
 
 _TICK = 0.2  # seconds between two looks at the running syncs
 _HEARTBEAT = 5.0  # seconds between two notes of progress
@@ -33,7 +33,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 _GRACE = 3.5  # seconds that a stopped sync has to commit its batch
 
 
-def sync_due(session: SyncSession) -> Report:
+def sync_due(session: SyncSession) -> SyncReport:
     """Run every endpoint that is chosen, or due, and record when the session began and how it ended.
 
     Raises StoreError when the database cannot be used at all.
@@ -62,23 +62,23 @@ class SyncWorkers:
         self._session = session
         self._database = database
         self._turn = turn
-        self._locks = Locks(session.database_path, session.concurrency)
-        self._queue: list[tuple[Endpoint, Stored, Running]] = []
+        self._locks = EndpointLocks(session.database_path, session.concurrency)
+        self._queue: list[tuple[Endpoint, EndpointRow, RunningEndpoint]] = []
         self._queue_lock = threading.Lock()
-        self._all: list[Running] = []
+        self._all: list[RunningEndpoint] = []
         self._endpoints: Sequence[Endpoint] = session.endpoints
-        self._expansions: Sequence[Expansion] = ()
+        self._expansions: Sequence[SetRefresh] = ()
 
-    def work(self) -> Report:
+    def work(self) -> SyncReport:
         session = self._session
-        journal.close_stale(self._database, self._locks.is_running, session.clock.now())
+        sync_log.close_stale(self._database, self._locks.is_running, session.clock.now())
         if session.sets:
             self._expand()
         session.watcher.check_names([*(each.name for each in session.sets), *(each.name for each in self._endpoints)])
         now = to_timestamp(session.clock.now())
         stored = bring_in_line(self._database, [to_declared(e) for e in self._endpoints], now)
         for endpoint in self._chosen(stored):
-            running = Running(endpoint.name)
+            running = RunningEndpoint(endpoint.name)
             self._all.append(running)
             self._queue.append((endpoint, stored[endpoint.name], running))
         self._queue.sort(key=lambda entry: entry[1].completed_at is None)  # newcomers last
@@ -97,12 +97,12 @@ class SyncWorkers:
         """Ask for the sets that are due, and make their endpoints of what is known then."""
         session, asking = self._session, None
         if session.find_members:
-            asking = Asking(self._database, self._locks, session.clock, session.stop, session.find_members)
-        self._endpoints, self._expansions = expanded(
+            asking = SetRefresher(self._database, self._locks, session.clock, session.stop, session.find_members)
+        self._endpoints, self._expansions = refresh_sets(
             session.endpoints, session.sets, session.choice, self._database, asking
         )
 
-    def _chosen(self, stored: dict[str, Stored]) -> list[Endpoint]:
+    def _chosen(self, stored: dict[str, EndpointRow]) -> list[Endpoint]:
         choice, now = self._session.choice, self._session.clock.now()
         active = [endpoint for endpoint in self._endpoints if endpoint.is_active and not endpoint.archived_at]
         if choice.names:
@@ -133,14 +133,16 @@ class SyncWorkers:
         session = self._session
         return open_for_writing(session.database_path, lambda: session.stop.requested, turn=self._turn)
 
-    def _note_bug(self, running: Running, bug: BaseException) -> None:
+    def _note_bug(self, running: RunningEndpoint, bug: BaseException) -> None:
         running.bug = bug
         kind, message = "bug", type(bug).__name__
         if isinstance(bug, FilesyncError):  # the database or a lock failed where no outcome could be made of it
             kind, message = bug.error_type, str(bug)
         running.log.error("sync_ended", status="failed", error_type=kind, error_message=message)
 
-    def _run_one(self, endpoint: Endpoint, stored: Stored, running: Running, database: Callable[[], Database]) -> None:
+    def _run_one(
+        self, endpoint: Endpoint, stored: EndpointRow, running: RunningEndpoint, database: Callable[[], Database]
+    ) -> None:
         try:
             slot = self._wait_for_slot(stored, running)
         except StoppedError:
@@ -161,7 +163,7 @@ class SyncWorkers:
                 slot.release()
                 running.has_slot = False
 
-    def _wait_for_slot(self, stored: Stored, running: Running) -> FileLock | None:
+    def _wait_for_slot(self, stored: EndpointRow, running: RunningEndpoint) -> FileLock | None:
         """Take a slot; wait while this start itself fills them, or when a person asked."""
         while True:
             with self._queue_lock:
@@ -174,7 +176,9 @@ class SyncWorkers:
                 return None
             self._session.stop.wait(_TICK)
 
-    def _run_locked(self, endpoint: Endpoint, stored: Stored, running: Running, database: Database) -> None:
+    def _run_locked(
+        self, endpoint: Endpoint, stored: EndpointRow, running: RunningEndpoint, database: Database
+    ) -> None:
         from filesync.sync.endpoint import sync_endpoint  # noqa: PLC0415  a start with nothing due needs no HTTP
 
         session = self._session
@@ -193,23 +197,23 @@ class SyncWorkers:
         running.outcome = self._archived_or_not(endpoint, stored, running, database)
         self._tell_ending(running)
 
-    def _begin(self, running: Running, attempt: "Attempt") -> None:
-        from filesync.sync.telling import tell_beginning  # noqa: PLC0415  as above
+    def _begin(self, running: RunningEndpoint, attempt: "ActiveSync") -> None:
+        from filesync.sync.event_log import log_beginning  # noqa: PLC0415  as above
 
         running.attempt = attempt
-        running.log = tell_beginning(self._session.log, running.name, attempt.run.plan.trigger, attempt.run.log_id)
+        running.log = log_beginning(self._session.log, running.name, attempt.run.plan.trigger, attempt.run.log_id)
 
-    def _tell_ending(self, running: Running) -> None:
-        from filesync.sync.telling import MOST_ODD, tell_ending  # noqa: PLC0415  as above
+    def _tell_ending(self, running: RunningEndpoint) -> None:
+        from filesync.sync.event_log import MOST_ODD, log_ending  # noqa: PLC0415  as above
 
         if running.outcome is not None and running.attempt is not None:
             run = running.attempt.run
             is_partial = running.outcome.status == "partial" and running.outcome.trigger != "trial"
             unread = [*run.unread(), *run.unanswered()] if is_partial else []
-            tell_ending(running.log, running.outcome, unread, run.newly_odd(MOST_ODD))
+            log_ending(running.log, running.outcome, unread, run.newly_odd(MOST_ODD))
 
     def _archived_or_not(
-        self, endpoint: Endpoint, stored: Stored, running: Running, database: Database
+        self, endpoint: Endpoint, stored: EndpointRow, running: RunningEndpoint, database: Database
     ) -> "Outcome | None":
         """Let a set's member rest whose project is archived, which is no failure; or wake one that could be read."""
         outcome, member = running.outcome, endpoint.membership
@@ -218,7 +222,7 @@ class SyncWorkers:
         if outcome.error_type == "archived" and running.attempt is not None:
             now = to_timestamp(self._session.clock.now())
             stored_sets.mark_archived(database, member.source, member.member_id, stored.id, now)
-            journal.note_archived(database, running.attempt.run.log_id)
+            sync_log.note_archived(database, running.attempt.run.log_id)
             return replace(outcome, status="interrupted")
         if member.archived_at and outcome.status in {"success", "partial"}:
             stored_sets.mark_archived(database, member.source, member.member_id, stored.id, None)
@@ -247,25 +251,25 @@ class SyncWorkers:
         """Write that the syncs live; a database that somebody else holds is for them to say, when they write."""
         for running, attempt in self._under_way():
             try:
-                journal.note_usage(self._database, attempt.run.log_id, attempt.usage(), self._session.clock.now())
+                sync_log.note_usage(self._database, attempt.run.log_id, attempt.usage(), self._session.clock.now())
             except (StoreError, StoppedError) as exc:
                 running.log.debug("heartbeat_missed", error_message=str(exc))
 
     def _abandon(self) -> None:
         """Close the rows of syncs that hang in a request; what they committed stays, the next start goes on."""
         for running, attempt in self._under_way():
-            journal.close_interrupted(self._database, attempt.run.log_id, self._session.clock.now())
+            sync_log.close_interrupted(self._database, attempt.run.log_id, self._session.clock.now())
             running.log.warning("sync_ended", status="interrupted", error_type="signal")
 
-    def _under_way(self) -> "list[tuple[Running, Attempt]]":
+    def _under_way(self) -> "list[tuple[RunningEndpoint, ActiveSync]]":
         pairs = ((running, running.attempt) for running in self._all if not running.done)
         return [(running, attempt) for running, attempt in pairs if attempt is not None]
 
-    def _report(self) -> Report:
+    def _report(self) -> SyncReport:
         bug = next((running.bug for running in self._all if running.bug is not None), None)
         if bug is not None:
             raise bug
-        return Report(
+        return SyncReport(
             tuple(running.outcome for running in self._all if running.outcome),
             tuple((running.name, running.skipped) for running in self._all if running.skipped),
             abandoned=bool(self._under_way()),

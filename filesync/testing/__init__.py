@@ -4,7 +4,7 @@ A provider's own test subclasses `ProviderConformance`, names its kind, and offe
 few things that the suite must be able to do in the service. See docs/contributing/add-a-provider.md.
 """
 
-from filesync.testing.ground import ODD_NAMES, Ground, Unsupported
+from filesync.testing.service_driver import ODD_NAMES, ServiceDriver, Unsupported
 from filesync.testing.suite import ProviderConformance
 
-__all__ = ["ODD_NAMES", "Ground", "ProviderConformance", "Unsupported"]
+__all__ = ["ODD_NAMES", "ProviderConformance", "ServiceDriver", "Unsupported"]

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from filesync.testing.claims import claim
+from filesync.testing.assertions import claim
 from filesync.testing.inventory import Inventory
 from filesync.testing.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ServiceChange:
     """What happened between two syncs, and both inventories that looked: one as usual, one listing afresh."""
 
     inventories: tuple[Inventory, Inventory]
@@ -114,7 +114,7 @@ class Changing(Stage):
         for name in ("a.pdf", "d.ifc"):
             change.claim_kind(self.ids[name], "restored")
 
-    def _watch(self, act: Callable[[dict[str, str]], None]) -> Change:
+    def _watch(self, act: Callable[[dict[str, str]], None]) -> ServiceChange:
         """Grow a tree, list it, let something happen to it, and look again in both ways."""
         self.ids = self.site.grow()
         self.there.settle()
@@ -122,11 +122,11 @@ class Changing(Stage):
         for inventory in inventories:
             inventory.complete()
             inventory.claim_truth("before anything happened")
-        change = Change(inventories, {id_: row["id"] for id_, row in inventories[0].live().items()})
+        change = ServiceChange(inventories, {id_: row["id"] for id_, row in inventories[0].live().items()})
         self._follow(change, lambda: act(self.ids))
         return change
 
-    def _follow(self, change: Change, act: Callable[[], None]) -> None:
+    def _follow(self, change: ServiceChange, act: Callable[[], None]) -> None:
         self.there.settle()
         act()
         self.there.settle()
@@ -140,7 +140,7 @@ class Changing(Stage):
             inventory.claim_quiet("after the change was seen", full=False)
         self._claim_same_rows(change)
 
-    def _claim_same_rows(self, change: Change) -> None:
+    def _claim_same_rows(self, change: ServiceChange) -> None:
         rows = {**change.inventories[0].gone(), **change.inventories[0].live()}
         for file, row_id in change.row_ids.items():
             claim(file in rows and rows[file]["id"] == row_id, f"file {file!r} did not keep its row")

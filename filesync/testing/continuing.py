@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 
-from filesync.testing.claims import claim, claim_same
+from filesync.testing.assertions import claim, claim_same
 from filesync.testing.inventory import Inventory
 from filesync.testing.stage import Stage
 

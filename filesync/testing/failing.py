@@ -2,11 +2,11 @@
 
 import json
 
-from filesync.clock import Stop
-from filesync.errors import FilesyncError
+from filesync.core.errors import FilesyncError
 from filesync.http import Counters
 from filesync.providers.details import FilterDetails
-from filesync.testing.claims import claim
+from filesync.runtime.clock import Stop
+from filesync.testing.assertions import claim
 from filesync.testing.inventory import Inventory
 from filesync.testing.stage import Stage
 

@@ -8,30 +8,30 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from filesync.clock import Stop
 from filesync.config import Endpoint
+from filesync.core.filters import Selection
+from filesync.core.model import KnownFolder
+from filesync.core.schedule import IntervalSchedule
+from filesync.core.timestamps import to_timestamp
 from filesync.http import Connector, Counters
-from filesync.model import KnownFolder
 from filesync.providers.base import LooksUp, Provider, ProviderKind, Surroundings
 from filesync.providers.details import FilterDetails
-from filesync.schedule import IntervalSchedule
-from filesync.selection import Selection
-from filesync.store import queries
+from filesync.runtime.clock import Stop
 from filesync.store.database import Database, open_for_reading, open_for_writing
-from filesync.store.endpoints import Declared, Stored, bring_in_line
-from filesync.store.finding import FileFilter, find
-from filesync.store.journal import Outcome
-from filesync.store.lineage import Place
-from filesync.store.queries import ChangeFilter, KnownEndpoint, Row
-from filesync.sync.choice import Choice
-from filesync.sync.comparing import Comparison, Doors, comparing
-from filesync.sync.endpoint import Attempt, sync_endpoint
+from filesync.store.feed.lineage import FeedPlace
+from filesync.store.read import queries
+from filesync.store.read.queries import ChangeFilter, KnownEndpoint, Row
+from filesync.store.read.search import FileFilter, find
+from filesync.store.write.endpoints import Declared, EndpointRow, bring_in_line
+from filesync.store.write.sync_log import Outcome
+from filesync.sync.endpoint import ActiveSync, sync_endpoint
+from filesync.sync.options import SyncOptions
 from filesync.sync.session import SyncSession
-from filesync.testing.claims import claim, claim_same
-from filesync.testing.ground import Ground, Unsupported
+from filesync.testing.assertions import claim, claim_same
+from filesync.testing.recording_provider import RecordingProvider
+from filesync.testing.service_driver import ServiceDriver, Unsupported
 from filesync.testing.site import Site
-from filesync.testing.witness import Witness
-from filesync.timestamps import to_timestamp
+from filesync.verify.comparison import Comparison, Doors, comparing
 
 RECONCILE_EVERY = timedelta(hours=6)
 _NAME = "under test"
@@ -44,7 +44,7 @@ class Scene:
     """What all inventories of one test share: the provider's kind, the service, and a folder to live in."""
 
     kind: ProviderKind
-    ground: Ground
+    ground: ServiceDriver
     site: Site
     home: Path
 
@@ -86,10 +86,10 @@ class Inventory:
         clock = self.scene.ground.clock
         stop, counters = Stop(clock), Counters()
         connector = self.scene.connector(stop, counters)
-        witnesses: list[Witness] = []
+        witnesses: list[RecordingProvider] = []
 
         def open_provider(endpoint: Endpoint, stop: Stop, _counters: Counters) -> Provider:
-            witnesses.append(Witness(self.scene.open(endpoint.details, connector), stop, stop_after))
+            witnesses.append(RecordingProvider(self.scene.open(endpoint.details, connector), stop, stop_after))
             return witnesses[-1]
 
         try:
@@ -153,7 +153,7 @@ class Inventory:
 
     def changes(self, after_seq: int = 0) -> list[Row]:
         return self._read(
-            lambda database: list(queries.changes(database, ChangeFilter(Place(after_seq), kinds=_KINDS)))
+            lambda database: list(queries.changes(database, ChangeFilter(FeedPlace(after_seq), kinds=_KINDS)))
         )
 
     def last_seq(self) -> int:
@@ -162,11 +162,11 @@ class Inventory:
 
     def _sync(self, full: bool, stop: Stop, open_provider: Callable[[Endpoint, Stop, Counters], Provider]) -> Outcome:
         database = open_for_writing(self.path)
-        attempts: list[Attempt] = []
+        attempts: list[ActiveSync] = []
         try:
             endpoint = self._endpoint()
             stored = self._declare(database, endpoint)
-            choice, clock = Choice(names=(_NAME,), full=full), self.scene.ground.clock
+            choice, clock = SyncOptions(names=(_NAME,), full=full), self.scene.ground.clock
             session = SyncSession([endpoint], self.path, choice, clock, stop, open_provider)
             outcome = sync_endpoint(session, endpoint, stored, database, stop, attempts.append)
             known = attempts[0].run.known
@@ -195,7 +195,7 @@ class Inventory:
             kind=self.scene.kind,
         )
 
-    def _declare(self, database: Database, endpoint: Endpoint) -> Stored:
+    def _declare(self, database: Database, endpoint: Endpoint) -> EndpointRow:
         schedule = {"type": "interval", "interval_minutes": 5}
         details = endpoint.details_text
         declared = Declared(_NAME, _NAME, endpoint.scope, None, None, details, schedule, is_active=True)

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
-from filesync.testing.claims import claim
+from filesync.testing.assertions import claim
+from filesync.testing.recording_provider import MOST_FILES
 from filesync.testing.stage import Stage
-from filesync.testing.witness import MOST_FILES
 
 _DEPTH = 60
 
 
-class Listing(Stage):
+class ListingTests(Stage):
     """What a complete listing promises."""
 
     def test_an_empty_scope_is_listed_without_complaint(self) -> None:

@@ -4,13 +4,13 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
-from filesync.errors import FilesyncError
-from filesync.model import Candidate, Gone, Page, RemoteFile, RemoteFolder, Shown
+from filesync.core.errors import FilesyncError
+from filesync.core.model import Candidate, Gone, Page, RemoteFile, RemoteFolder, Shown
 from filesync.providers.base import Known, LooksUp
-from filesync.testing.claims import claim, claim_same
-from filesync.testing.ground import Unsupported
+from filesync.testing.assertions import claim, claim_same
+from filesync.testing.recording_provider import TIMESTAMP, check
+from filesync.testing.service_driver import Unsupported
 from filesync.testing.stage import Stage
-from filesync.testing.witness import TIMESTAMP, check
 
 _UNSEEN = (Gone.ACCESS_LOST, Gone.REMOVED)  # many services say of what may not be seen that there is no such thing
 _FEW = ("Older", "Letters", "a.pdf", "b.dwg")  # looked up while the service is down

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from filesync.selection import as_segment
-from filesync.testing.ground import Ground
+from filesync.core.filters import as_segment
+from filesync.testing.service_driver import ServiceDriver
 
 
 @dataclass(slots=True)
-class Node:
+class SiteNode:
     """A file (it has a size) or a folder that the suite made."""
 
     id: str
@@ -21,10 +21,10 @@ class Node:
 class Site:
     """Does things in the service, and remembers what should be there now."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: ServiceDriver) -> None:
         self._ground = ground
         self.root = ground.root
-        self.nodes: dict[str, Node] = {}
+        self.nodes: dict[str, SiteNode] = {}
 
     def add_folder(self, parent: str, name: str) -> str:
         return self._add(self._ground.add_folder(parent, name), name, parent, None)
@@ -97,15 +97,15 @@ class Site:
         return "/".join([self._ground.root_path, *reversed(names)])
 
     def _add(self, item: str, name: str, parent: str, size: int | None) -> str:
-        self.nodes[item] = Node(item, name, parent, size)
+        self.nodes[item] = SiteNode(item, name, parent, size)
         return item
 
-    def _is_live(self, node: Node) -> bool:
+    def _is_live(self, node: SiteNode) -> bool:
         return all(one.is_there for one in self._chain(node))
 
-    def _chain(self, node: Node) -> Iterator[Node]:
+    def _chain(self, node: SiteNode) -> Iterator[SiteNode]:
         """Give the node, its folder, that folder's folder, … below the root."""
-        at: Node | None = node
+        at: SiteNode | None = node
         while at is not None:
             yield at
             at = self.nodes.get(at.parent)

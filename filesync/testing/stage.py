@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from filesync.providers.base import ProviderKind
-from filesync.testing.claims import claim
-from filesync.testing.ground import Ground
+from filesync.testing.assertions import claim
 from filesync.testing.inventory import Inventory, Scene
+from filesync.testing.service_driver import ServiceDriver
 from filesync.testing.site import Site
 
 _MOMENT = 0.05  # seconds
@@ -22,7 +22,7 @@ class Stage:
     kind: ClassVar[ProviderKind]
     patience = 5.0  # seconds that a closed generator's threads have to end
 
-    def ground(self, folder: Path) -> AbstractContextManager[Ground]:
+    def ground(self, folder: Path) -> AbstractContextManager[ServiceDriver]:
         """Make a fresh scope of the service; `folder` is empty and the test's own."""
         raise NotImplementedError("a provider's test says here what its service is")
 

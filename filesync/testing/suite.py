@@ -3,11 +3,11 @@
 from filesync.testing.changing import Changing
 from filesync.testing.continuing import Continuing
 from filesync.testing.failing import Failing
-from filesync.testing.listing import Listing
+from filesync.testing.listing import ListingTests
 from filesync.testing.looking_up import LookingUp
 
 
-class ProviderConformance(Listing, Changing, Continuing, Failing, LookingUp):
+class ProviderConformance(ListingTests, Changing, Continuing, Failing, LookingUp):
     """Subclass it in a test module under a name that begins with Test, and say what is under test.
 
     class TestShelf(ProviderConformance):

@@ -1,4 +1,4 @@
-"""Globs by the book: slow, simple, and written apart from `filesync.globs`."""
+"""Globs by the book: slow, simple, and written apart from `filesync.core.globs`."""
 
 import unicodedata
 from collections.abc import Sequence

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filesync.addresses import address_problem
 from filesync.auth.autodesk import app as autodesk_app
 from filesync.auth.autodesk import three_legged
 from filesync.auth.consent import Consent
@@ -24,34 +23,34 @@ from filesync.auth.loopback import Reception
 from filesync.auth.tokens import of_bytes, to_token
 from filesync.cli import Terminal
 from filesync.cli.output.rows import Form, View, show
-from filesync.cli.output.text import harmless, unlike_formula
-from filesync.clock import Stop, SystemClock
 from filesync.config import load_config
 from filesync.config.timing import check_cron, check_timezone
-from filesync.durations import format_duration, parse_duration, parse_moment
-from filesync.errors import AuthError, ConfigError, ResponseError, UsageError
-from filesync.globs import Glob, check_glob
+from filesync.core.durations import format_duration, parse_duration, parse_moment
+from filesync.core.errors import AuthError, ConfigError, ResponseError, UsageError
+from filesync.core.globs import Glob, check_glob
+from filesync.core.model import RemoteFile
+from filesync.core.sanitize import escape_json, harmless, unlike_formula
+from filesync.core.schedule import CronSchedule, History, decide
+from filesync.core.url_policy import address_problem
 from filesync.http import Answer, Redactor, Refusal, Route, Secret, printable
-from filesync.http.exchange import Again, Call, Reply
 from filesync.http.pace import requested_wait, to_date
-from filesync.http.verdict import to_object
-from filesync.logs import Level, Log
-from filesync.model import RemoteFile
+from filesync.http.response_check import to_object
+from filesync.http.types import HttpCall, Reply, RetryableError
 from filesync.providers.autodesk import routes as autodesk_routes
 from filesync.providers.autodesk import translate as autodesk
 from filesync.providers.details import check_id, to_bound, to_extension
 from filesync.providers.google_drive import routes as drive_routes
 from filesync.providers.google_drive import translate as drive
-from filesync.sanitize import escape_json
-from filesync.schedule import CronSchedule, History, decide
+from filesync.runtime.clock import Stop, SystemClock
+from filesync.runtime.log import Level, Log
+from filesync.runtime.settings import load_settings
 from filesync.scheduling import crontab
-from filesync.settings import load_settings
-from filesync.store.finding import beginnings
+from filesync.store.read.search import beginnings
 from tests.fuzz.matching import matches
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WHERE = "https://service.example/page"
-_CALL = Call(Route("pages", "GET", "/.*"), WHERE, f"pages: GET {WHERE}")
+_CALL = HttpCall(Route("pages", "GET", "/.*"), WHERE, f"pages: GET {WHERE}")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _HOME = Path(tempfile.mkdtemp(prefix="filesync-fuzz-"))
 _CLOCK = SystemClock()
@@ -263,7 +262,7 @@ def _body(content: bytes) -> Mapping[str, Any] | None:
         return to_object(_CALL, content)
     except ResponseError as error:
         said = str(error)
-    except Again as again:
+    except RetryableError as again:
         said = str(again.error)
     assert said.startswith(f"pages: GET {WHERE}: ")
     assert said.isprintable()

@@ -11,11 +11,11 @@ from threading import Event
 from typing import Any
 from urllib.parse import unquote
 
-from filesync.clock import Clock
+from filesync.runtime.clock import Clock
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.acc.accounts import may_open
 from filesync.simulators.acc.records import Folder
-from filesync.store.journal import Outcome
+from filesync.store.write.sync_log import Outcome
 from tests.homes import Home
 from tests.model.inventory import Before, Model, Row, agree, is_live
 

@@ -12,12 +12,12 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from filesync.clock import Clock
+from filesync.runtime.clock import Clock
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from filesync.store.database import open_for_writing
-from filesync.store.journal import Outcome
-from filesync.sync.choice import Choice
+from filesync.store.write.sync_log import Outcome
+from filesync.sync.options import SyncOptions
 from tests.homes import READER, Home
 from tests.model.drive import ADOPTER, Part
 from tests.model.drive_people import People
@@ -234,7 +234,7 @@ class PeopleAtWork(RuleBasedStateMachine):
 
     def sync_disturbed(self, **choice: Any) -> None:
         with self.disturbed() as ended:
-            ended.extend(self.home.start(Choice(everything=True, **choice)).outcomes)
+            ended.extend(self.home.start(SyncOptions(everything=True, **choice)).outcomes)
 
     @contextmanager
     def disturbed(self) -> Iterator[list[Outcome | None]]:

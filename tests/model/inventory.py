@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from filesync.store.journal import Outcome
+from filesync.store.write.sync_log import Outcome
 from tests.homes import Home
 from tests.model.filters import Filters
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from filesync.simulators.clock import SimulatedClock
 from filesync.sync import endpoint as _endpoint  # noqa: F401  imported once, in the process that is forked
-from filesync.sync.choice import Choice
+from filesync.sync.options import SyncOptions
 from tests.homes import Home
 
 LONGEST = 60  # seconds
@@ -31,7 +31,7 @@ class Death:
     nth: int
 
 
-def sync_and_die(home: Home, choice: Choice, death: Death) -> bool:
+def sync_and_die(home: Home, choice: SyncOptions, death: Death) -> bool:
     """Start as `filesync sync` does, in another process; tell whether it was killed before its end."""
     context = get_context("forkserver")
     context.set_forkserver_preload(["tests.model.killing"])
@@ -45,7 +45,7 @@ def sync_and_die(home: Home, choice: Choice, death: Death) -> bool:
     return code == -signal.SIGKILL
 
 
-def _sync(path: Path, environ: Mapping[str, str], now: datetime, choice: Choice, death: Death) -> None:
+def _sync(path: Path, environ: Mapping[str, str], now: datetime, choice: SyncOptions, death: Death) -> None:
     home = Home(path, clock=SimulatedClock(now, frozen=True))
     home.environ = dict(environ)
     reaper = _Reaper(death)

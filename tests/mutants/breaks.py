@@ -21,12 +21,12 @@ class Break:
         return source.replace(self.old, self.new)
 
 
-_REMOVALS = "filesync/store/removals.py"
-_INTAKE = "filesync/store/intake.py"
-_RUN = "filesync/store/run.py"
+_REMOVALS = "filesync/store/write/removals.py"
+_INTAKE = "filesync/store/write/apply_batch.py"
+_RUN = "filesync/store/write/sync_writer.py"
 _ENDPOINT = "filesync/sync/endpoint.py"
 _WORKERS = "filesync/sync/workers.py"
-_SCHEDULE = "filesync/schedule.py"
+_SCHEDULE = "filesync/core/schedule.py"
 _QUICK = "filesync/cli/quick_start.py"
 _ACC = "filesync/providers/autodesk/listing.py"
 _FLAT = "filesync/providers/google_drive/listing.py"
@@ -54,7 +54,7 @@ BREAKS = (
     Break(
         "a-part-is-done-after-a-page",
         "every part of a listing that was cut is read to its end",
-        "filesync/providers/google_drive/ahead.py",
+        "filesync/providers/google_drive/prefetch.py",
         "left = parts or ([chain.part] if page.next_token else [])",
         "left = parts or ([chain.part] if page.next_token and not chain.of_cut else [])",
         "test_drive_parts.py",
@@ -78,7 +78,7 @@ BREAKS = (
     Break(
         "nobody-tells-a-crew-to-go",
         "no thread goes on after its sync",
-        "filesync/providers/crew.py",
+        "filesync/providers/worker_pool.py",
         "        work_until(self._over)\n",
         "        work_until(threading.Event())\n",
         "test_provider_crew.py test_drive_parts.py",
@@ -110,7 +110,7 @@ BREAKS = (
     Break(
         "unread-is-not-tried-again",
         "an unreadable folder is tried again on its own",
-        "filesync/store/known.py",
+        "filesync/store/write/provider_view.py",
         "relist OR last_listed_at IS NULL OR NOT readable",
         "relist OR (last_listed_at IS NULL AND readable)",
         "test_sync_removals.py test_conformance_autodesk.py",
@@ -159,7 +159,7 @@ BREAKS = (
     Break(
         "no-guard",
         "a mass deletion stops and asks",
-        "filesync/store/guard.py",
+        "filesync/store/write/mass_delete_guard.py",
         "trips = total >= _FEWEST_GUARDED and (vanishing + before) * 100 > max_percent * total",
         "trips = False",
         "test_sync_removals.py",
@@ -167,7 +167,7 @@ BREAKS = (
     Break(
         "a-guard-without-memory",
         "removals count for the guard within reconcile_every, not within one sync",
-        "filesync/store/guard.py",
+        "filesync/store/write/mass_delete_guard.py",
         "before = _removed_since(",
         "before = 0 and _removed_since(",
         "test_sync_removals.py",
@@ -175,7 +175,7 @@ BREAKS = (
     Break(
         "the-guard-minds-small-endpoints",
         "an endpoint of fewer than 20 files is not guarded",
-        "filesync/store/guard.py",
+        "filesync/store/write/mass_delete_guard.py",
         "_FEWEST_GUARDED = 20",
         "_FEWEST_GUARDED = 0",
         "test_sync_removals.py",
@@ -183,7 +183,7 @@ BREAKS = (
     Break(
         "the-guard-minds-filters",
         "what a changed filter leaves out does not trip the guard",
-        "filesync/store/contents.py",
+        "filesync/store/write/files.py",
         "self._removals.leave(id_, sighting, vanished=False)",
         "self._removals.leave(id_, sighting, vanished=True)",
         "test_sync_filters.py",
@@ -223,7 +223,7 @@ BREAKS = (
     Break(
         "each-file-of-a-vanished-folder-is-asked-for",
         "a vanished folder is decided once, for everything below it",
-        "filesync/store/lookups.py",
+        "filesync/store/write/lookups.py",
         "               AND (f.parent_external_id IS NULL OR f.parent_external_id NOT IN (SELECT id FROM below))\n",
         "",
         "test_sync_removals.py test_sync_requests.py",
@@ -247,7 +247,7 @@ BREAKS = (
     Break(
         "a-file-that-comes-back-is-new",
         "a file that comes back is restored",
-        "filesync/store/states.py",
+        "filesync/store/write/file_state.py",
         '        return "restored"\n',
         '        return "created"\n',
         "test_sync_removals.py",
@@ -255,7 +255,7 @@ BREAKS = (
     Break(
         "no-reconciling",
         "everything is listed afresh within reconcile_every",
-        "filesync/store/known.py",
+        "filesync/store/write/provider_view.py",
         "        if not count:\n",
         "        if count is not None:\n",
         "test_sync_pace.py test_model_acc.py",
@@ -272,7 +272,7 @@ BREAKS = (
     Break(
         "a-move-is-a-rename",
         "moved is told from renamed",
-        "filesync/store/states.py",
+        "filesync/store/write/file_state.py",
         '        return "moved"\n',
         '        return "renamed"\n',
         "test_sync_removals.py test_sync_requests.py test_cli_inventory.py",
@@ -310,14 +310,14 @@ BREAKS = (
         "a-stopped-listing-begins-anew",
         "the next run continues where the last one stopped",
         "filesync/providers/google_drive/listing.py",
-        "self._listing = memory.listing or Listing(Phase.FOLDERS)",
+        "self._listing = memory.listing or ListingState(Phase.FOLDERS)",
         "self._listing = Listing(Phase.FOLDERS)",
         "test_sync_processes.py test_provider_google_drive.py test_conformance_google_drive.py",
     ),
     Break(
         "changed-folders-are-skipped",
         "a folder whose stamp moved is read",
-        "filesync/store/known.py",
+        "filesync/store/write/provider_view.py",
         "OR change_stamp IS NOT listed_stamp{unsettled})",
         "OR (change_stamp IS NOT listed_stamp AND 0{unsettled}))",
         "test_provider_autodesk.py test_sync_requests.py test_sync_removals.py",
@@ -325,7 +325,7 @@ BREAKS = (
     Break(
         "the-feed-leaves-something-out",
         "the feed agrees with the table",
-        "filesync/store/ledger.py",
+        "filesync/store/write/change_writer.py",
         "self._connection.executemany(_PUT_CHANGE, changes)",
         "self._connection.executemany(_PUT_CHANGE, changes[:50])",
         "test_sync_requests.py test_model_acc.py test_model_drive.py",
@@ -333,7 +333,7 @@ BREAKS = (
     Break(
         "what-a-restore-took-back-is-read-on",
         "who has read what a restore took back is told to read afresh",
-        "filesync/store/lineage.py",
+        "filesync/store/feed/lineage.py",
         "return any(each.shared_seq < seq < each.next_seq for each in self.lives)",
         "return False",
         "test_snapshot.py",
@@ -423,7 +423,7 @@ BREAKS = (
     Break(
         "as-many-as-there-are",
         "MAX_CONCURRENT_SYNCS in all, across processes",
-        "filesync/sync/slots.py",
+        "filesync/sync/endpoint_locks.py",
         "            if slot.acquire(blocking=False):\n                return slot\n",
         "            slot.acquire(blocking=False)\n            return slot\n",
         "test_single_instance.py",
@@ -431,7 +431,7 @@ BREAKS = (
     Break(
         "newcomers-take-every-slot",
         "endpoints that never completed leave one slot to the others",
-        "filesync/sync/slots.py",
+        "filesync/sync/endpoint_locks.py",
         "first = 1 if newcomer and self._slots > 1 else 0",
         "first = 0",
         "test_sync_evidence.py",
@@ -440,7 +440,7 @@ BREAKS = (
         "running-for-ever",
         "a row left running by a dead process is closed by the next start",
         _WORKERS,
-        "        journal.close_stale(self._database, self._locks.is_running, session.clock.now())\n",
+        "        sync_log.close_stale(self._database, self._locks.is_running, session.clock.now())\n",
         "",
         "test_single_instance.py test_sync_processes.py",
     ),
@@ -464,7 +464,7 @@ BREAKS = (
     Break(
         "a-signal-is-not-told",
         "a signal's exit code is 143 or 130",
-        "filesync/signals.py",
+        "filesync/runtime/signals.py",
         "return None if self.number is None else SIGNALLED + self.number",
         "return None if self.number is None else 0",
         "test_sync_processes.py test_health_process.py",
@@ -626,7 +626,7 @@ BREAKS = (
     Break(
         "a-token-for-everybody",
         "token files are 0600",
-        "filesync/locks.py",
+        "filesync/runtime/locks.py",
         "        _put(file, bytes(_ROOM))\n",
         "        os.chmod(temporary, 0o644)\n        _put(file, bytes(_ROOM))\n",
         "test_auth_tokens.py test_auth_autodesk.py",
@@ -634,7 +634,7 @@ BREAKS = (
     Break(
         "written-in-place",
         "a token file is replaced whole or not at all",
-        "filesync/locks.py",
+        "filesync/runtime/locks.py",
         "    _put(file, content)\n    temporary.replace(path)\n",
         "    path.write_bytes(content[:10])\n    path.write_bytes(content)\n    path.chmod(0o600)\n",
         "test_auth_processes.py test_crash_points.py",
@@ -651,7 +651,7 @@ BREAKS = (
     Break(
         "secrets-show",
         "secrets never show",
-        "filesync/redaction.py",
+        "filesync/core/redaction.py",
         'REDACTED = "**redacted**"',
         'REDACTED = ""',
         "test_http.py test_logs.py test_cli_setup.py",
@@ -668,7 +668,7 @@ BREAKS = (
     Break(
         "any-json-will-do",
         "an answer that is not what the API promises is an error",
-        "filesync/http/verdict.py",
+        "filesync/http/response_check.py",
         "    if not isinstance(body, dict):\n",
         "    if body is None:\n",
         "test_http.py test_hostile_answers.py",
@@ -775,7 +775,7 @@ BREAKS = (
     Break(
         "an-error-with-200-is-an-answer",
         "an error that comes with 200 is judged as that error",
-        "filesync/http/verdict.py",
+        "filesync/http/response_check.py",
         "    return code if isinstance(code, int) and 400 <= code < 600 else None",
         "    return None",
         "test_drive_refusals.py",
@@ -823,7 +823,7 @@ BREAKS = (
     Break(
         "own-things-are-others",
         "one's own things that hang in no folder have a heading of their own",
-        "filesync/providers/google_drive/placing.py",
+        "filesync/providers/google_drive/location.py",
         "return IN_NO_FOLDER if self._adopter_id and item.is_own else self._adopter_id",
         "return self._adopter_id",
         "test_drive_no_folder.py",
@@ -832,7 +832,7 @@ BREAKS = (
     Break(
         "a-planted-home-is-taken",
         "a home that somebody else could have planted is taken only by name",
-        "filesync/settings.py",
+        "filesync/runtime/settings.py",
         "and not any(exposed_parts(folder))",
         "and bool(folder)",
         "test_settings.py test_accounts.py",
@@ -840,7 +840,7 @@ BREAKS = (
     Break(
         "the-current-folder-is-always-ours",
         "the current folder is no home where somebody else can write",
-        "filesync/settings.py",
+        "filesync/runtime/settings.py",
         "    if found is None:\n        _refuse_what_others_can_change(cwd)\n",
         "",
         "test_settings.py test_accounts.py",
@@ -848,7 +848,7 @@ BREAKS = (
     Break(
         "a-group-is-nobody",
         "what a group can write is somebody else's",
-        "filesync/ownership.py",
+        "filesync/runtime/ownership.py",
         "    if mode & 0o020 and not _is_private",
         "    if mode & 0o020 and False and not _is_private",
         "test_settings.py",
@@ -856,7 +856,7 @@ BREAKS = (
     Break(
         "a-group-of-one-is-a-crowd",
         "a group of one user is that user",
-        "filesync/ownership.py",
+        "filesync/runtime/ownership.py",
         "owner.pw_uid in owners and owner.pw_gid == gid",
         "False and owner.pw_uid in owners",
         "test_settings.py",
@@ -864,7 +864,7 @@ BREAKS = (
     Break(
         "any-group-of-the-name-is-private",
         "a group that others are in is theirs, too",
-        "filesync/ownership.py",
+        "filesync/runtime/ownership.py",
         " and not others and not _has_acl(path)",
         " and not _has_acl(path)",
         "test_settings.py",
@@ -872,7 +872,7 @@ BREAKS = (
     Break(
         "folders-above-are-trusted",
         "a folder above a home counts as the home does",
-        "filesync/ownership.py",
+        "filesync/runtime/ownership.py",
         "        if found:\n            return found\n        last =",
         "        last =",
         "test_settings.py",
@@ -880,7 +880,7 @@ BREAKS = (
     Break(
         "sticky-is-enough",
         "a sticky folder that everybody can write is no home",
-        "filesync/ownership.py",
+        "filesync/runtime/ownership.py",
         "S_ISVTX and not is_end",
         "S_ISVTX",
         "test_settings.py",
@@ -912,7 +912,7 @@ BREAKS = (
     Break(
         "locks-follow-links",
         "a lock is not made through a planted link",
-        "filesync/locks.py",
+        "filesync/runtime/locks.py",
         "flags | os.O_CREAT | NO_LINK, 0o600",
         "flags | os.O_CREAT, 0o600",
         "test_accounts.py",
@@ -920,7 +920,7 @@ BREAKS = (
     Break(
         "any-link-is-followed",
         "a link of somebody else is not followed",
-        "filesync/locks.py",
+        "filesync/runtime/locks.py",
         "path.lstat().st_uid not in {0, os.geteuid()}:\n        raise PermissionError",
         "False:\n        raise PermissionError",
         "test_accounts.py",
@@ -928,7 +928,7 @@ BREAKS = (
     Break(
         "a-mode-by-the-umask",
         "what is written gets its mode whatever the umask",
-        "filesync/locks.py",
+        "filesync/runtime/locks.py",
         "            os.fchmod(file.fileno(), mode)\n",
         "            pass\n",
         "test_accounts.py",
@@ -952,7 +952,7 @@ BREAKS = (
     Break(
         "a-snapshot-for-everybody",
         "a copy of the database is no more open than the settings say",
-        "filesync/store/copies.py",
+        "filesync/store/upkeep/backup.py",
         "            copy.chmod(mode)\n",
         "            copy.chmod(0o644)\n",
         "test_accounts.py test_snapshot.py",
@@ -960,7 +960,7 @@ BREAKS = (
     Break(
         "a-log-for-everybody",
         "only the user that syncs can read the log",
-        "filesync/log_file.py",
+        "filesync/runtime/rotating_file.py",
         "            os.fchmod(fd, wanted)\n",
         "            pass\n",
         "test_logs.py test_accounts.py",
@@ -976,7 +976,7 @@ BREAKS = (
     Break(
         "a-tilde-is-a-traceback",
         "a home folder that cannot be told is a mistake of the call",
-        "filesync/settings.py",
+        "filesync/runtime/settings.py",
         "    except RuntimeError as exc:",
         "    except KeyError as exc:",
         "test_accounts.py",

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
 
-from filesync.errors import NotFoundError
-from filesync.model import (
+from filesync.core.errors import NotFoundError
+from filesync.core.model import (
     Batch,
     Candidate,
     FolderListed,

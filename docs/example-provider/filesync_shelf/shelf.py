@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filesync.errors import NetworkError, ResponseError
+from filesync.core.errors import NetworkError, ResponseError
 
 Item = Mapping[str, Any]
 

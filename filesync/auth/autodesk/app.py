@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus
 
-from filesync.errors import AuthError, RefusedError
+from filesync.core.errors import AuthError, RefusedError
 from filesync.http import Answer, Connection, Connector, Refusal, Route, Secret
 
 BASE_URL = "https://developer.api.autodesk.com"

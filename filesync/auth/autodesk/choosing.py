@@ -9,7 +9,7 @@ from filesync.auth.autodesk.app import App, LoginService, app_of
 from filesync.auth.autodesk.service_account import VARIABLE, ServiceAccount, read_key
 from filesync.auth.autodesk.three_legged import ThreeLegged, file_path
 from filesync.auth.autodesk.two_legged import TwoLegged
-from filesync.errors import AuthError
+from filesync.core.errors import AuthError
 from filesync.http import Connector
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from filesync.auth.autodesk.app import ACCOUNT_DISABLED, READ_ONLY, TOKEN, LoginService, refused
-from filesync.auth.fetched import FetchedLogin
-from filesync.auth.handed_over import HandedOver
-from filesync.auth.skew import skew
+from filesync.auth.clock_skew import skew
+from filesync.auth.credential_file import HandedOver
+from filesync.auth.token_login import FetchedLogin
 from filesync.auth.tokens import Token, TokenKey, fingerprint, to_token
-from filesync.errors import RefusedError
+from filesync.core.errors import RefusedError
+from filesync.core.model import Identity
 from filesync.http import Connector, Secret
-from filesync.model import Identity
 
 VARIABLE = "CONNECTOR_AUTODESK_SERVICE_ACCOUNT_PATH"
 

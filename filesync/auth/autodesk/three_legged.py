@@ -24,9 +24,9 @@ from filesync.auth.autodesk.app import (
 )
 from filesync.auth.consent import Consent, ask, code_form
 from filesync.auth.logins import Client, StoredLogin, login_file, moment, to_login, to_refreshed
-from filesync.auth.person import Person
 from filesync.auth.tokens import TokenKey
-from filesync.errors import RefusedError
+from filesync.auth.user_login import Person
+from filesync.core.errors import RefusedError
 from filesync.http import Secret
 
 REFRESH_LIFE = timedelta(days=15)

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from filesync.auth.autodesk.app import READ_ONLY, TOKEN, LoginService, refused
-from filesync.auth.fetched import FetchedLogin
+from filesync.auth.token_login import FetchedLogin
 from filesync.auth.tokens import Token, TokenKey, fingerprint, to_token
-from filesync.errors import RefusedError
+from filesync.core.errors import RefusedError
+from filesync.core.model import Identity
 from filesync.http import Connector
-from filesync.model import Identity
 
 
 class TwoLegged(FetchedLogin):

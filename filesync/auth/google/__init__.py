@@ -1,6 +1,13 @@
 """Google's logins: a service account, a person, the account of a machine in Google's cloud."""
 
-from filesync.auth.google.choosing import DEFAULT_KEY_PATH, Kind, Source, login_of, preferred_to_person, source_of
+from filesync.auth.google.choosing import (
+    DEFAULT_KEY_PATH,
+    CredentialKind,
+    Source,
+    login_of,
+    preferred_to_person,
+    source_of,
+)
 from filesync.auth.google.credentials_file import OAuthClient, read_client, read_credentials
 from filesync.auth.google.service import METADATA_ONLY, READ_ONLY, Account, lacking
 from filesync.auth.google.service_account import ServiceAccount
@@ -11,8 +18,8 @@ __all__ = [
     "METADATA_ONLY",
     "READ_ONLY",
     "Account",
+    "CredentialKind",
     "Drive",
-    "Kind",
     "OAuthClient",
     "ServiceAccount",
     "SignIn",

@@ -16,7 +16,7 @@ from filesync.auth.google.metadata import MachineAccount
 from filesync.auth.google.service import METADATA_ONLY, Account
 from filesync.auth.google.service_account import ServiceAccount
 from filesync.auth.google.user import Drive, User, file_path, handed_over, log_in_command, stored
-from filesync.errors import AuthError
+from filesync.core.errors import AuthError
 from filesync.http import Connector, Explain
 
 DEFAULT_KEY_PATH = "./credentials/google-service-account.json"
@@ -29,7 +29,7 @@ _ADC = "GOOGLE_APPLICATION_CREDENTIALS"
 _GCLOUD_FILE = "application_default_credentials.json"
 
 
-class Kind(StrEnum):
+class CredentialKind(StrEnum):
     FILE = "file"
     STORED = "stored"
     MACHINE = "machine"
@@ -39,7 +39,7 @@ class Kind(StrEnum):
 class Source:
     """Where a login comes from; `variable` is how messages name a file's origin."""
 
-    kind: Kind
+    kind: CredentialKind
     path: Path | None = None
     variable: str = VARIABLE
 
@@ -54,7 +54,7 @@ def source_of(variables: Mapping[str, str], path: Callable[[str], Path], credent
         return chosen
     login = file_path(path("tokens"), credentials)
     if login.exists():
-        return Source(Kind.STORED, login)
+        return Source(CredentialKind.STORED, login)
     found = None if credentials else _application_default(variables, path)
     if found is None:
         raise AuthError(_nothing(path, credentials))
@@ -67,11 +67,11 @@ def preferred_to_person(
     """Give what comes before the login made with `filesync auth google login`, if anything does."""
     named = variables.get(VARIABLE, "").strip()
     if named == APPLICATION_DEFAULT:
-        return _application_default(variables, path) or Source(Kind.MACHINE)
+        return _application_default(variables, path) or Source(CredentialKind.MACHINE)
     if named:
-        return Source(Kind.FILE, path(named), _setting(credentials))
+        return Source(CredentialKind.FILE, path(named), _setting(credentials))
     default = path(DEFAULT_KEY_PATH)
-    return Source(Kind.FILE, default) if not credentials and default.exists() else None
+    return Source(CredentialKind.FILE, default) if not credentials and default.exists() else None
 
 
 def _setting(credentials: str) -> str:
@@ -95,7 +95,7 @@ def login_of(  # noqa: PLR0913  a login is where it comes from, what it may do a
     project = variables.get("GOOGLE_CLOUD_QUOTA_PROJECT", "").strip()
     source, tokens = source_of(variables, path, credentials), path("tokens")
     drive = Drive(variables.get("CONNECTOR_GOOGLE_BASE_URL", "").strip() or _BASE_URL, explain)
-    if source.kind is Kind.FILE and source.path:
+    if source.kind is CredentialKind.FILE and source.path:
         found = read_credentials(source.path, source.variable, variables.get(_UNIVERSE, "").strip())
         if isinstance(found, ServiceAccountKey):
             return ServiceAccount(found, connector, tokens, scopes=scopes, subject=subject, project=project)
@@ -103,7 +103,7 @@ def login_of(  # noqa: PLR0913  a login is where it comes from, what it may do a
             _refuse_subject(subject)
             return FederatedAccount(found, connector, tokens, scopes, project)
         sources = handed_over(found, tokens, connector)
-    elif source.kind is Kind.STORED:
+    elif source.kind is CredentialKind.STORED:
         sources = stored(tokens, connector, credentials)
     else:
         _refuse_subject(subject)
@@ -119,13 +119,13 @@ def _application_default(variables: Mapping[str, str], path: Callable[[str], Pat
     """
     named = variables.get(_ADC, "").strip()
     if named:
-        return Source(Kind.FILE, path(named), _ADC)
+        return Source(CredentialKind.FILE, path(named), _ADC)
     folder = variables.get("CLOUDSDK_CONFIG", "").strip()
     home = variables.get("HOME", "").strip()
     if not folder and not home:
         return None
     file = (path(folder) if folder else Path(home) / ".config" / "gcloud") / _GCLOUD_FILE
-    return Source(Kind.FILE, file, "gcloud") if file.exists() else None
+    return Source(CredentialKind.FILE, file, "gcloud") if file.exists() else None
 
 
 def _refuse_subject(subject: str | None) -> None:

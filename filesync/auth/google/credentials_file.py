@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from filesync.auth.credential_file import HandedOver
 from filesync.auth.google.service import TOKEN_URI, UNIVERSE, check_host, why_not
-from filesync.auth.handed_over import HandedOver
-from filesync.errors import ConfigError
+from filesync.core.errors import ConfigError
 from filesync.http import Secret
 
 _PRINCIPAL = re.compile(r"/serviceAccounts/([^/:]+):generateAccessToken$")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from filesync.auth.fetched import FetchedLogin
+from filesync.auth.clock_skew import skew
 from filesync.auth.google.credentials_file import (
     AuthorizedUser,
     ExternalAccount,
@@ -21,11 +21,11 @@ from filesync.auth.google.service_account import to_credentials as of_key
 from filesync.auth.google.transport import Transport
 from filesync.auth.google.user import to_credentials as of_person
 from filesync.auth.logins import Client
-from filesync.auth.skew import skew
+from filesync.auth.token_login import FetchedLogin
 from filesync.auth.tokens import Token, TokenKey, fingerprint
-from filesync.errors import AuthError, ConfigError, RefusedError
+from filesync.core.errors import AuthError, ConfigError, RefusedError
+from filesync.core.model import Identity
 from filesync.http import Connector, Route
-from filesync.model import Identity
 
 Source = ServiceAccountKey | AuthorizedUser | ExternalAccount | ImpersonatedAccount
 

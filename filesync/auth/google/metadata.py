@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filesync.auth.fetched import FetchedLogin
 from filesync.auth.google.service import UNIVERSE, billed_to
 from filesync.auth.google.transport import Transport, Way
+from filesync.auth.token_login import FetchedLogin
 from filesync.auth.tokens import Token, TokenKey
-from filesync.errors import AuthError, ConfigError, FilesyncError, NetworkError, RefusedError
+from filesync.core.errors import AuthError, ConfigError, FilesyncError, NetworkError, RefusedError
+from filesync.core.model import Identity
 from filesync.http import CLOUD_METADATA, Connection, Connector, Refusal, Route
-from filesync.model import Identity
 
 _ACCOUNT_PATH = "/computeMetadata/v1/instance/service-accounts/default/"
 _TOKEN_PATH = f"{_ACCOUNT_PATH}token"

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from filesync.addresses import is_loopback
 from filesync.auth import Login
 from filesync.auth.google.refusals import explain_login
 from filesync.auth.google.transport import Transport, Way
 from filesync.auth.tokens import Token
-from filesync.errors import AuthError, ConfigError
+from filesync.core.errors import AuthError, ConfigError
+from filesync.core.url_policy import is_loopback
 from filesync.http import Answer, Connector, Route
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105  an address

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filesync.auth.fetched import FetchedLogin
+from filesync.auth.clock_skew import skew
 from filesync.auth.google.credentials_file import ServiceAccountKey
 from filesync.auth.google.refusals import OF_SERVICE_ACCOUNT
 from filesync.auth.google.service import METADATA_ONLY, TokenService, billed_to
-from filesync.auth.skew import skew
+from filesync.auth.token_login import FetchedLogin
 from filesync.auth.tokens import Token, TokenKey, fingerprint
-from filesync.errors import AuthError, RefusedError
+from filesync.core.errors import AuthError, RefusedError
+from filesync.core.model import Identity
 from filesync.http import Connector
-from filesync.model import Identity
 
 if TYPE_CHECKING:
     from google.oauth2.service_account import Credentials

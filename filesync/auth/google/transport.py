@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 
 from filesync.auth.tokens import Token, to_life, to_secret, to_token
-from filesync.errors import AuthError, ResponseError
+from filesync.core.errors import AuthError, ResponseError
 from filesync.http import Answer, Connection, Connector, Route
 
 _SECRETS = {"assertion", "client_secret", "refresh_token", "subject_token"}  # of a form

@@ -15,11 +15,11 @@ from filesync.auth.google.credentials_file import AuthorizedUser, OAuthClient
 from filesync.auth.google.refusals import OF_CLIENT, OF_PERSON
 from filesync.auth.google.service import METADATA_ONLY, TokenService, billed_to, lacking
 from filesync.auth.logins import Client, StoredLogin, login_file, moment, to_login, to_refreshed
-from filesync.auth.person import Person
 from filesync.auth.tokens import Token, TokenKey, bearer, fingerprint
-from filesync.errors import AuthError, RefusedError
+from filesync.auth.user_login import Person
+from filesync.core.errors import AuthError, RefusedError
+from filesync.core.model import Identity
 from filesync.http import Connector, Explain, Route, Secret
-from filesync.model import Identity
 
 if TYPE_CHECKING:
     from google.oauth2.credentials import Credentials

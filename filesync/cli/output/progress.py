@@ -9,16 +9,16 @@ from rich.live import Live  # noqa: TID251  the command layer
 from rich.table import Table  # noqa: TID251  the command layer
 from rich.text import Text  # noqa: TID251  the command layer
 
-from filesync.cli.output.text import harmless
 from filesync.cli.terminal import Terminal
-from filesync.clock import Clock
-from filesync.sync.session import Running
+from filesync.core.sanitize import harmless
+from filesync.runtime.clock import Clock
+from filesync.sync.session import RunningEndpoint
 
 _MOST = 20  # lines; what more there is is counted in one
 
 
 @contextmanager
-def live_progress(terminal: Terminal, clock: Clock) -> Iterator[Callable[[Sequence[Running]], None]]:
+def live_progress(terminal: Terminal, clock: Clock) -> Iterator[Callable[[Sequence[RunningEndpoint]], None]]:
     """Draw on stderr until the block ends, then leave nothing behind."""
     console = Console(file=terminal.stderr, no_color=bool(terminal.environ.get("NO_COLOR")) or None)
     with Live(console=console, transient=True, auto_refresh=False) as live:
@@ -33,7 +33,7 @@ def counting(terminal: Terminal, what: str) -> Iterator[Callable[[str, int, int]
         yield lambda name, done, of: live.update(Text(f"{harmless(name)}  {done:,} of {of:,} {what}"), refresh=True)
 
 
-def _draw(running: Sequence[Running], now: datetime) -> Table:
+def _draw(running: Sequence[RunningEndpoint], now: datetime) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     under_way = [entry for entry in running if entry.attempt is not None and not entry.done]
     for entry in under_way[:_MOST]:
@@ -45,7 +45,7 @@ def _draw(running: Sequence[Running], now: datetime) -> Table:
     return table
 
 
-def _sentence(entry: Running, now: datetime) -> str:
+def _sentence(entry: RunningEndpoint, now: datetime) -> str:
     attempt = entry.attempt
     if attempt is None:
         return "to come"

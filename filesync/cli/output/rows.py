@@ -9,10 +9,9 @@ from enum import Enum
 from typing import Any
 
 from filesync.cli.output.table import Column, Table
-from filesync.cli.output.text import harmless, unlike_formula
 from filesync.cli.terminal import Terminal
-from filesync.errors import UsageError
-from filesync.sanitize import escape_json
+from filesync.core.errors import UsageError
+from filesync.core.sanitize import escape_json, harmless, unlike_formula
 
 Row = Mapping[str, Any]
 

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from filesync.cli.terminal import Terminal
-from filesync.errors import LocalFileError
-from filesync.store.journal import Outcome
-from filesync.streams import ReaderGoneError
-from filesync.sync.choice import Choice
-from filesync.sync.expansion import Expansion
-from filesync.sync.session import Report
+from filesync.core.errors import LocalFileError
+from filesync.runtime.streams import ReaderGoneError
+from filesync.store.write.sync_log import Outcome
+from filesync.sync.options import SyncOptions
+from filesync.sync.refresh_sets import SetRefresh
+from filesync.sync.session import SyncReport
 
 _MOST_NAMED = 10  # of the endpoints that are new in a set
 
 
-def show_report(terminal: Terminal, choice: Choice, report: Report, *, dry_run: bool) -> None:
+def show_report(terminal: Terminal, choice: SyncOptions, report: SyncReport, *, dry_run: bool) -> None:
     """Say nothing of a scheduled sync that went well; one line of anything else."""
     by_hand = choice.by_hand or terminal.stderr_is_terminal or dry_run
     for expansion in report.expansions:
@@ -37,7 +37,7 @@ def show_report(terminal: Terminal, choice: Choice, report: Report, *, dry_run: 
         (terminal.note if by_hand else terminal.detail)("nothing is due")
 
 
-def _news(expansion: Expansion) -> Iterator[str]:
+def _news(expansion: SetRefresh) -> Iterator[str]:
     """Say what became of a set, one line each."""
     told = (("new", expansion.new), ("archived", expansion.archived), ("back", expansion.back))
     for word, names in told:
@@ -75,7 +75,7 @@ def _effort(outcome: Outcome) -> str:
     )
 
 
-def show_json(terminal: Terminal, report: Report, code: int, *, dry_run: bool) -> int:
+def show_json(terminal: Terminal, report: SyncReport, code: int, *, dry_run: bool) -> int:
     """Write what happened; give the exit code, which says so when that could not be written."""
     from filesync.cli.output.rows import show_document  # noqa: PLC0415  as the other commands do
 
@@ -97,7 +97,7 @@ def show_json(terminal: Terminal, report: Report, code: int, *, dry_run: bool) -
     return code
 
 
-def to_news(expansion: Expansion) -> dict[str, Any]:
+def to_news(expansion: SetRefresh) -> dict[str, Any]:
     return {
         "set": expansion.set_name,
         "new": [*expansion.new],
@@ -110,6 +110,6 @@ def to_news(expansion: Expansion) -> dict[str, Any]:
 
 
 def _to_document(outcome: Outcome) -> dict[str, Any]:
-    from filesync.sync.telling import facts_of  # noqa: PLC0415  the network's libraries are there by now
+    from filesync.sync.event_log import facts_of  # noqa: PLC0415  the network's libraries are there by now
 
     return {"endpoint": outcome.endpoint, **facts_of(outcome)}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
-from filesync.cli.output.text import harmless
+from filesync.core.sanitize import harmless
 
 Row = Mapping[str, Any]
 

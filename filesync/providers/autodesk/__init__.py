@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from filesync.model import Member
-    from filesync.providers.base import Provider, ProviderKind, Sight, Surroundings, Wanted
+    from filesync.core.model import Member
+    from filesync.providers.base import DiscoveryOptions, Provider, ProviderKind, Sight, Surroundings
 
 
 class AutodeskKind:
@@ -63,7 +63,7 @@ class AutodeskKind:
 
         return open_set(details, surroundings)
 
-    def discover(self, wanted: "Wanted", surroundings: "Surroundings") -> "Iterator[Sight]":
+    def discover(self, wanted: "DiscoveryOptions", surroundings: "Surroundings") -> "Iterator[Sight]":
         from filesync.providers.autodesk.discovering import discover  # noqa: PLC0415  requests only where needed
 
         return discover(wanted, surroundings)

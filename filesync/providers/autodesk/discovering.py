@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from filesync.errors import (
+from filesync.core.errors import (
     About,
     AuthError,
     NotAdmittedError,
@@ -14,21 +14,21 @@ from filesync.errors import (
     UsageError,
 )
 from filesync.http import Answer
-from filesync.providers.autodesk.admission import RegionWarning, nothing_shown, told
+from filesync.providers.autodesk.access_help import RegionWarning, nothing_shown, told
 from filesync.providers.autodesk.details import to_hub_id, to_project_id
-from filesync.providers.autodesk.directory import Directory, Hub, Project, ProjectsSeen
-from filesync.providers.autodesk.placing import named_hub
+from filesync.providers.autodesk.hub_cache import HubCache, HubRecord, ProjectRecord, ProjectsSeen
+from filesync.providers.autodesk.location import named_hub
 from filesync.providers.autodesk.provider import directory_of, top_folder_query
 from filesync.providers.autodesk.routes import OF_ONE_PROJECT
-from filesync.providers.autodesk.service import Hubs, Service, connect
-from filesync.providers.autodesk.tops import SystemFolders, branch, is_left_out, visible
+from filesync.providers.autodesk.service import DataManagement, Hubs, connect
+from filesync.providers.autodesk.top_folders import SystemFolders, branch, is_left_out, visible
 from filesync.providers.autodesk.translate import Entry
-from filesync.providers.base import Sight, Surroundings, Wanted
+from filesync.providers.base import DiscoveryOptions, Sight, Surroundings
 
 _OUTAGE = "a part of Autodesk does not answer now, so there may be more"
 
 
-def discover(wanted: Wanted, surroundings: Surroundings) -> Iterator[Sight]:
+def discover(wanted: DiscoveryOptions, surroundings: Surroundings) -> Iterator[Sight]:
     """Give hub by hub its projects, each before its top folders; what cannot be read says so, and the rest goes on.
 
     Costs one request for the hubs, one for every 200 projects of a hub, one for the folders of each project.
@@ -40,7 +40,7 @@ def discover(wanted: Wanted, surroundings: Surroundings) -> Iterator[Sight]:
     return looking.sights(hub_id)
 
 
-def _normalised(wanted: Wanted) -> tuple[str | None, str | None]:
+def _normalised(wanted: DiscoveryOptions) -> tuple[str | None, str | None]:
     try:
         hub_id = str(to_hub_id(wanted.hub)) if wanted.hub else None
     except ValueError as exc:
@@ -56,7 +56,7 @@ class _Looking:
     """What is looked at: everything, or one project."""
 
     service: Hubs
-    directory: Directory
+    directory: HubCache
     project_id: str | None
     folders: bool
 
@@ -75,7 +75,7 @@ class _Looking:
             text = f"project {self.project_id} is not in {where}, or not active{told(warnings)}"
             raise _missing(text, warnings)
 
-    def _hubs(self, hub_id: str | None) -> Iterator[Hub | Sight]:
+    def _hubs(self, hub_id: str | None) -> Iterator[HubRecord | Sight]:
         if hub_id:
             yield named_hub(self.service, hub_id, self.directory)
             return
@@ -90,7 +90,7 @@ class _Looking:
             problem = f"hubs listed without an id: {seen.unusable}; report it to Autodesk"
             yield Sight("outage", "", "", 0, problem=problem, error_type="bad_answer")
 
-    def _in_hub(self, hub: Hub) -> Iterator[Sight]:
+    def _in_hub(self, hub: HubRecord) -> Iterator[Sight]:
         sight = Sight("hub", hub.id, hub.name or "", 0, region=hub.region)
         try:
             seen = self.directory.projects(self.service, hub)
@@ -115,7 +115,7 @@ class _Looking:
             return replace(sight, problem=problem, error_type="login")
         return sight
 
-    def _in_project(self, project: Project) -> Iterator[Sight]:
+    def _in_project(self, project: ProjectRecord) -> Iterator[Sight]:
         ids = {"hub_id": project.hub.id, "project_id": project.id}
         sight = Sight("project", project.id, project.name or "", 1, project.type, project.hub.region, ids)
         if not self.folders:
@@ -130,10 +130,10 @@ class _Looking:
         for folder_id, name in folders:
             yield Sight("folder", folder_id, name, 2, details={**ids, "folder_id": folder_id})
 
-    def _folders(self, project: Project) -> Iterator[tuple[str, str]]:
+    def _folders(self, project: ProjectRecord) -> Iterator[tuple[str, str]]:
         """Give id and name of each top folder that is people's; a deep one with the folders above it."""
         query = top_folder_query(has_user=self.service.flow != "two_legged")
-        service = Service(self.service.connection, self.service.flow, project.id, query)
+        service = DataManagement(self.service.connection, self.service.flow, project.id, query)
         system, root_id = SystemFolders(include=False), project.root_id or ""
         answer = service.top_folders(project.hub.id)
         shown = list(visible(answer, root_id))
@@ -145,7 +145,7 @@ class _Looking:
                 yield folders[-1].id, " / ".join(folder.name for folder in folders)
 
 
-def _in_root(service: Service, root_id: str) -> tuple[Answer, list[Entry]]:
+def _in_root(service: DataManagement, root_id: str) -> tuple[Answer, list[Entry]]:
     """Give the folders of a root that topFolders gave alone, or not even that; who may not open it sees nothing."""
     try:
         answer = service.whole_contents(root_id)

@@ -4,17 +4,17 @@ from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from filesync.errors import About, FilesyncError, NetworkError, RefusedError, ServiceDownError
+from filesync.core.errors import About, FilesyncError, NetworkError, RefusedError, ServiceDownError
+from filesync.core.model import Batch, FolderListed, KnownFolder, Page, State, Unreadable
 from filesync.http import Answer
-from filesync.model import Batch, FolderListed, KnownFolder, Page, State, Unreadable
-from filesync.providers.autodesk.directory import Place
-from filesync.providers.autodesk.service import FEWEST_ENTRIES, Control, Service
+from filesync.providers.autodesk.hub_cache import ProjectPlace
+from filesync.providers.autodesk.service import FEWEST_ENTRIES, Control, DataManagement
 from filesync.providers.autodesk.tip_search import completed
-from filesync.providers.autodesk.tops import SystemFolders
-from filesync.providers.autodesk.translate import Contents, to_contents
+from filesync.providers.autodesk.top_folders import SystemFolders
+from filesync.providers.autodesk.translate import FolderContents, to_contents
 from filesync.providers.base import Known
-from filesync.providers.crew import Crew, Done
 from filesync.providers.evidence import Evidence
+from filesync.providers.worker_pool import Done, WorkerPool
 
 WORKERS = 16  # at 300 ms an answer a minute's budget is spent in six seconds, and not in eleven
 IN_FLIGHT = 2 * WORKERS  # asked for or waiting to be taken: what bounds the memory
@@ -42,8 +42,8 @@ class Reading:
 class Crawl:
     """What reading a project's folders needs; the system folders of the project's root are left out."""
 
-    service: Service
-    place: Place
+    service: DataManagement
+    place: ProjectPlace
     system: SystemFolders
     evidence: Evidence
     control: Control
@@ -58,17 +58,17 @@ class Crawl:
         change stamp has become another meanwhile. `within`: only these folders and what is below them.
         """
         todo = Queue(known, tops, within)
-        with Crew(self._ask, WORKERS) as crew:
+        with WorkerPool(self._ask, WORKERS) as crew:
             self._fill(crew, todo)
             while todo.reading:
                 yield from self._take(crew.take(), crew, todo)
                 self._fill(crew, todo)
 
-    def _fill(self, crew: Crew[Reading, Contents], todo: "Queue") -> None:
+    def _fill(self, crew: WorkerPool[Reading, FolderContents], todo: "Queue") -> None:
         while len(todo.reading) < IN_FLIGHT and (folder := todo.pop()):
             crew.give(Reading(folder, self.service.page_size.limit))
 
-    def _ask(self, reading: Reading) -> Contents:
+    def _ask(self, reading: Reading) -> FolderContents:
         """Read one page; runs in the crew's threads."""
         folder_id = reading.folder.id
         answer = self._page(reading)
@@ -96,7 +96,9 @@ class Crawl:
             return self.service.contents(reading.folder.id, reading.limit)
         return self.service.page(reading.href, after=reading.after, seen=reading.seen)
 
-    def _take(self, done: Done[Reading, Contents], crew: Crew[Reading, Contents], todo: "Queue") -> Iterator[Batch]:
+    def _take(
+        self, done: Done[Reading, FolderContents], crew: WorkerPool[Reading, FolderContents], todo: "Queue"
+    ) -> Iterator[Batch]:
         reading = done.task
         try:
             contents = done.result()
@@ -122,7 +124,7 @@ class Crawl:
             self.evidence.note_failure(folder.id, error)
         todo.unread(folder)
 
-    def _finish(self, reading: Reading, contents: Contents, todo: "Queue") -> Iterator[Batch]:
+    def _finish(self, reading: Reading, contents: FolderContents, todo: "Queue") -> Iterator[Batch]:
         folder = reading.folder
         self.control.note(folder.id)
         if reading.unusable is not None:  # what it shows is there; what it does not show may be there too
@@ -142,7 +144,7 @@ class Crawl:
         return None if limit == self.place.page_limit else asdict(replace(self.place, page_limit=limit))
 
 
-def without_system(contents: Contents, system: SystemFolders) -> Contents:
+def without_system(contents: FolderContents, system: SystemFolders) -> FolderContents:
     """Leave Autodesk's own folders out of what a project's root holds."""
     return replace(contents, folders=[folder for folder in contents.folders if not system.leaves_out(folder.name)])
 
@@ -230,6 +232,6 @@ def _depth(folder: KnownFolder) -> int:
     return folder.path.rstrip("/").count("/") if folder.path is not None else 1_000
 
 
-def _ids(contents: Contents) -> Iterator[str]:
+def _ids(contents: FolderContents) -> Iterator[str]:
     yield from (file.id for file in contents.files)
     yield from (folder.id for folder in contents.folders)

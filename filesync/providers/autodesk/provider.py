@@ -5,18 +5,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from filesync.errors import About, ArchivedError, ForbiddenError, NotAdmittedError, NotFoundError, RefusedError
+from filesync.core.errors import About, ArchivedError, ForbiddenError, NotAdmittedError, NotFoundError, RefusedError
+from filesync.core.model import Batch, Candidate, FolderListed, Identity, Page, RemoteFolder, Shown, Unreadable
 from filesync.http import Answer
-from filesync.model import Batch, Candidate, FolderListed, Identity, Page, RemoteFolder, Shown, Unreadable
-from filesync.providers.autodesk.directory import Directory, Place
+from filesync.providers.autodesk.hub_cache import HubCache, ProjectPlace
 from filesync.providers.autodesk.listing import Crawl, without_system
-from filesync.providers.autodesk.placing import find, remembered
+from filesync.providers.autodesk.location import find, remembered
 from filesync.providers.autodesk.resolving import Resolver
 from filesync.providers.autodesk.routes import LIST_ITEMS, OF_ONE_PROJECT, PROJECT_NOT_ACTIVE
-from filesync.providers.autodesk.service import MOST_ITEMS, Control, Service, connect
+from filesync.providers.autodesk.service import MOST_ITEMS, Control, DataManagement, connect
 from filesync.providers.autodesk.tip_search import completed
-from filesync.providers.autodesk.tops import SystemFolders, to_batches, unusable_in, visible
-from filesync.providers.autodesk.translate import Contents, is_hidden, to_contents, to_entry, to_folder
+from filesync.providers.autodesk.top_folders import SystemFolders, to_batches, unusable_in, visible
+from filesync.providers.autodesk.translate import FolderContents, is_hidden, to_contents, to_entry, to_folder
 from filesync.providers.base import Known, Surroundings
 from filesync.providers.evidence import Evidence
 
@@ -38,7 +38,7 @@ class AutodeskProvider:
     look_ups_per_minute = LIST_ITEMS.per_minute
 
     def __init__(
-        self, service: Service, details: "AutodeskDetails", identity: Callable[[], Identity], directory: Directory
+        self, service: DataManagement, details: "AutodeskDetails", identity: Callable[[], Identity], directory: HubCache
     ) -> None:
         self.identity = identity
         self._directory = directory
@@ -48,7 +48,7 @@ class AutodeskProvider:
         self._system = SystemFolders(include=details.include_system_folders)
         self._control = Control(lambda folder_id: to_entry(service.folder(folder_id)), self._find_readable)
         self._evidence = Evidence(self._control)
-        self._place: Place | None = None  # once it is known
+        self._place: ProjectPlace | None = None  # once it is known
         self._listed_at_the_top: set[str] = set()  # folders whose children topFolders told
         self._closed: set[str] = set()  # folders that this login was refused
 
@@ -95,7 +95,7 @@ class AutodeskProvider:
         yield from tops
         yield from self._crawl(place).run(known, tops)
 
-    def _in_root(self, place: Place) -> Contents | None:
+    def _in_root(self, place: ProjectPlace) -> FolderContents | None:
         """Ask the root for what topFolders does not show: it may give nothing, or the root itself alone.
 
         Who has no right to the root is refused there, which is ordinary: then there is nothing to see (None).
@@ -131,7 +131,7 @@ class AutodeskProvider:
             yield Page(folders=changed)
         yield from self._crawl(self._placed(known)).run(known, within=frozenset(folder.id for folder in folders))
 
-    def _top_folders(self, known: Known) -> tuple[Place, Answer]:
+    def _top_folders(self, known: Known) -> tuple[ProjectPlace, Answer]:
         """Ask for the top folders; where the project is remembered to be, and if it is not there, where it is."""
         place = self._remembered(known)
         if place:
@@ -166,7 +166,7 @@ class AutodeskProvider:
             )
         return replace(to_folder(answer, entry, None), name="")
 
-    def _crawl(self, place: Place) -> Crawl:
+    def _crawl(self, place: ProjectPlace) -> Crawl:
         return Crawl(self._service, place, self._system, self._evidence, self._control)
 
     def _resolver(self, known: Known) -> Resolver:
@@ -183,18 +183,18 @@ class AutodeskProvider:
         answer = self._service.top_folders(self._place.hub_id)
         return next((str(entry["id"]) for entry in visible(answer, self._place.root_id)), None)
 
-    def _placed(self, known: Known) -> Place:
+    def _placed(self, known: Known) -> ProjectPlace:
         found = self._place or self._remembered(known) or find(self._service, self._hub_id, self._directory)
         return self._settle(found, known)
 
-    def _settle(self, place: Place, known: Known) -> Place:
+    def _settle(self, place: ProjectPlace, known: Known) -> ProjectPlace:
         """Go by this place from now on; a full listing tries the largest pages again."""
         if self._place is None and not known.full:
             self._service.page_size.lower(place.page_limit)
         self._place = place
         return place
 
-    def _remembered(self, known: Known) -> Place | None:
+    def _remembered(self, known: Known) -> ProjectPlace | None:
         return remembered(known.state, self._service.project_id, self._hub_id)
 
 
@@ -207,13 +207,13 @@ def open_provider(details: "AutodeskDetails", surroundings: Surroundings) -> Aut
     """Check the login's settings and make a connection that asks nothing yet. Raises AuthError."""
     connection, login = connect(surroundings, details.act_as_user)
     query = top_folder_query(has_user=details.act_as_user is not None or login.flow != "two_legged")
-    service = Service(connection, login.flow, details.project_id, query)
+    service = DataManagement(connection, login.flow, details.project_id, query)
     return AutodeskProvider(service, details, login.identity, directory_of(surroundings, details.act_as_user))
 
 
-def directory_of(surroundings: Surroundings, act_as_user: str | None) -> Directory:
+def directory_of(surroundings: Surroundings, act_as_user: str | None) -> HubCache:
     """Give the directory that all endpoints with this login share."""
-    return surroundings.shared.get(("autodesk", surroundings.credentials, act_as_user), Directory)
+    return surroundings.shared.get(("autodesk", surroundings.credentials, act_as_user), HubCache)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from filesync.errors import (
+from filesync.core.errors import (
     About,
     FilesyncError,
     ForbiddenError,
@@ -13,10 +13,11 @@ from filesync.errors import (
     ResponseError,
     ServiceDownError,
 )
+from filesync.core.model import Batch, Candidate, Gone, Page, RemoteFolder, Resolved, Shown
+from filesync.core.timestamps import Timestamp
 from filesync.http import Answer
-from filesync.model import Batch, Candidate, Gone, Page, RemoteFolder, Resolved, Shown
-from filesync.providers.autodesk.service import MOST_ITEMS, Service
-from filesync.providers.autodesk.tops import SystemFolders
+from filesync.providers.autodesk.service import MOST_ITEMS, DataManagement
+from filesync.providers.autodesk.top_folders import SystemFolders
 from filesync.providers.autodesk.translate import (
     Entry,
     Tips,
@@ -32,7 +33,6 @@ from filesync.providers.autodesk.translate import (
 )
 from filesync.providers.base import Known
 from filesync.providers.evidence import Evidence
-from filesync.timestamps import Timestamp
 
 Way = Sequence[RemoteFolder]  # folders that the store does not know yet, each hanging in the one before it
 
@@ -44,7 +44,7 @@ class Resolver:
     What cannot be looked up, though others can, is left out, and told by `evidence` in the end.
     """
 
-    service: Service
+    service: DataManagement
     known: Known
     root_id: str
     project_root_id: str

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from filesync.errors import About
+from filesync.core.errors import About
+from filesync.core.redaction import LONGEST_TEXT, printable
 from filesync.http import Refusal, Route
-from filesync.redaction import LONGEST_TEXT, printable
 
 PROJECT_NOT_ACTIVE = "PROJECT_NOT_ACTIVE"  # our reason for BIM360DM_ERROR "Project is not active"
 NOT_PROVISIONED = "NOT_PROVISIONED"  # and for BIM360DM_ERROR "You don't have permission to access this API"

@@ -63,7 +63,7 @@ class Hubs:
 
 
 @dataclass(frozen=True, slots=True)
-class Service(Hubs):
+class DataManagement(Hubs):
     """A connection and the project it is about; safe to share between threads."""
 
     project_id: str

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from filesync.errors import AuthError, ServiceDownError
-from filesync.model import Identity, Member, Members
-from filesync.providers.autodesk.admission import nothing_shown, told
-from filesync.providers.autodesk.directory import Directory, Project
-from filesync.providers.autodesk.placing import named_hub
+from filesync.core.errors import AuthError, ServiceDownError
+from filesync.core.model import Identity, Member, Members
+from filesync.providers.autodesk.access_help import nothing_shown, told
+from filesync.providers.autodesk.hub_cache import HubCache, ProjectRecord
+from filesync.providers.autodesk.location import named_hub
 from filesync.providers.autodesk.provider import directory_of
 from filesync.providers.autodesk.service import Hubs, connect
 from filesync.providers.base import Surroundings
@@ -24,7 +24,7 @@ def open_set(details: "ProjectSetDetails", surroundings: Surroundings) -> Callab
     return lambda: members(hubs, details.hub_id, directory, login.identity)
 
 
-def members(service: Hubs, hub_id: str, directory: Directory, identity: Callable[[], Identity]) -> Members:
+def members(service: Hubs, hub_id: str, directory: HubCache, identity: Callable[[], Identity]) -> Members:
     """Give every active project of the hub; raises when a part of the service did not answer.
 
     A list that came with another warning may lack projects that this login may not see for now, and one of its entries
@@ -41,7 +41,7 @@ def members(service: Hubs, hub_id: str, directory: Directory, identity: Callable
     return Members(found, whole=not (seen.warned or seen.unusable), identity=asked_as)
 
 
-def _to_member(project: Project) -> Member:
+def _to_member(project: ProjectRecord) -> Member:
     place = project.place()
     ids = {"project_id": project.id, "hub_id": project.hub.id}
     return Member(project.id, project.name or "", ids, asdict(place) if place else {})

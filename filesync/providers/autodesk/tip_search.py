@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from filesync.errors import FilesyncError, RefusedError, ResponseError, ServiceDownError
+from filesync.core.errors import FilesyncError, RefusedError, ResponseError, ServiceDownError
+from filesync.core.model import RemoteFile
 from filesync.http import Answer
-from filesync.model import RemoteFile
-from filesync.providers.autodesk.service import MOST_ITEMS, Service
+from filesync.providers.autodesk.service import MOST_ITEMS, DataManagement
 from filesync.providers.autodesk.translate import (
-    Contents,
     Entry,
+    FolderContents,
     Tips,
     is_deleted_version,
     is_hidden,
@@ -22,7 +22,7 @@ from filesync.providers.autodesk.translate import (
 _Found = tuple[Answer, Entry, Entry]  # the answer, an item, its tip: empty when it has none
 
 
-def completed(service: Service, contents: Contents, folder_id: str) -> Contents:
+def completed(service: DataManagement, contents: FolderContents, folder_id: str) -> FolderContents:
     """Look the items without a tip up, fifty in one request; a cloud model has none, and then NULL is the truth.
 
     What cannot be looked up is left out of the files, so that no row loses what is known of it, and said.
@@ -44,7 +44,7 @@ def _to_files(answer: Answer, item: Entry, tip: Entry, folder_id: str) -> Sequen
     return [] if is_gone else [to_file(answer, item, tip, folder_id)]
 
 
-def _look_up(service: Service, ids: Sequence[str], failures: list[FilesyncError]) -> Iterator[_Found]:
+def _look_up(service: DataManagement, ids: Sequence[str], failures: list[FilesyncError]) -> Iterator[_Found]:
     found: set[str] = set()
     try:
         answer = service.list_items(ids)
@@ -61,7 +61,7 @@ def _look_up(service: Service, ids: Sequence[str], failures: list[FilesyncError]
             yield from _alone(service, item_id, failures)
 
 
-def _alone(service: Service, item_id: str, failures: list[FilesyncError]) -> Iterator[_Found]:
+def _alone(service: DataManagement, item_id: str, failures: list[FilesyncError]) -> Iterator[_Found]:
     try:
         answer = service.item(item_id)
         item = to_entry(answer)

@@ -13,13 +13,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from filesync.errors import ResponseError
+from filesync.core.errors import ResponseError
+from filesync.core.model import RemoteFile, RemoteFolder
+from filesync.core.redaction import printable
+from filesync.core.timestamps import Timestamp, as_timestamp
 from filesync.http import Answer
-from filesync.model import RemoteFile, RemoteFolder
-from filesync.providers.autodesk.admission import RegionWarning
+from filesync.providers.autodesk.access_help import RegionWarning
 from filesync.providers.extra import to_extra_as_it_is
-from filesync.redaction import printable
-from filesync.timestamps import Timestamp, as_timestamp
 
 T = TypeVar("T")
 Entry = Mapping[str, Any]  # one JSON:API resource
@@ -33,7 +33,7 @@ _SHEET = "versions:autodesk.bim360:Document"  # of Plans: named by its number, w
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class FolderContents:
     """One page of a folder's visible children; `next` is the link to the next page as it was given.
 
     `tipless` are the ids of files whose tip did not come along: whether they have one is to be asked. `unusable` says
@@ -47,14 +47,14 @@ class Contents:
     unusable: str | None = None
 
 
-def to_contents(answer: Answer, folder_id: str) -> Contents:
+def to_contents(answer: Answer, folder_id: str) -> FolderContents:
     """Translate a page of a folder's contents; items come with their tip versions in `included`."""
     tips = Tips(answer.body.get("included"))
     entries = to_entries(answer)
     usable = [entry for entry in entries if is_usable(entry)]
     shown = [entry for entry in usable if not is_hidden(entry)]
     items = [(entry, tips.of(entry)) for entry in shown if entry.get("type") == "items"]
-    return Contents(
+    return FolderContents(
         files=[to_file(answer, entry, tip, folder_id) for entry, tip in items if not is_deleted_version(tip)],
         folders=[to_folder(answer, entry, folder_id) for entry in shown if entry.get("type") == "folders"],
         next=next_href(answer),

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from filesync.model import Member
-    from filesync.providers.base import Provider, ProviderKind, Sight, Surroundings, Wanted
+    from filesync.core.model import Member
+    from filesync.providers.base import DiscoveryOptions, Provider, ProviderKind, Sight, Surroundings
 
 DEFAULT_CREDENTIALS = "credentials/google-service-account.json"
 
@@ -59,7 +59,7 @@ class DriveKind:
 
         return open_set(details, surroundings)
 
-    def discover(self, wanted: "Wanted", surroundings: "Surroundings") -> "Iterator[Sight]":
+    def discover(self, wanted: "DiscoveryOptions", surroundings: "Surroundings") -> "Iterator[Sight]":
         from filesync.providers.google_drive.discovering import discover  # noqa: PLC0415  requests only where needed
 
         return discover(wanted, surroundings)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from filesync.errors import ForbiddenError, NotFoundError, ResponseError
+from filesync.core.errors import ForbiddenError, NotFoundError, ResponseError
 from filesync.providers.google_drive.page_sizes import PageSizes
 from filesync.providers.google_drive.routes import CHANGES, DRIVES, FILE, FILES, START_TOKEN, names_another, with_advice
 from filesync.providers.google_drive.translate import (
@@ -19,8 +19,8 @@ from filesync.providers.google_drive.translate import (
     ITEM_FIELDS,
     START_TOKEN_FIELDS,
     ChangesPage,
+    DriveItem,
     DrivesPage,
-    Item,
     ItemsPage,
     to_changes_page,
     to_drives_page,
@@ -69,7 +69,7 @@ class Drive:
         self._connection = connection
         self._methods = _methods(f"{base_url.rstrip('/')}/drive/v3/")
 
-    def item(self, file_id: str) -> Item:
+    def item(self, file_id: str) -> DriveItem:
         """Look up one file or folder; `root` is My Drive's root."""
         request = self._methods.files.get(fileId=file_id, supportsAllDrives=True, fields=ITEM_FIELDS)
         try:

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from filesync.background import BackgroundTask
-from filesync.errors import RefusedError, ResponseError
-from filesync.model import Batch, Changed, Gone, Unreadable
+from filesync.core.errors import RefusedError, ResponseError
+from filesync.core.model import Batch, Changed, Gone, Unreadable
 from filesync.providers.base import Known
 from filesync.providers.google_drive.api import Drive
-from filesync.providers.google_drive.memory import Memory
+from filesync.providers.google_drive.memory import DriveState
 from filesync.providers.google_drive.routes import is_of_its_kind, may_be_about_token
-from filesync.providers.google_drive.scope import Scope, fail_unseen, find_root
-from filesync.providers.google_drive.translate import Change, ChangesPage, Item, lost_entries
+from filesync.providers.google_drive.scope import DriveScope, fail_unseen, find_root
+from filesync.providers.google_drive.translate import ChangesPage, DriveChange, DriveItem, lost_entries
+from filesync.runtime.background import BackgroundTask
 
 LIMITED = "may be seen but not opened (limited access)"
 
@@ -21,7 +21,7 @@ class DeadCursorError(Exception):
     """Drive does not know this change token; never leaves the provider."""
 
 
-class Log:
+class ChangeLog:
     """Follows the log from the remembered cursor to its end; `memory` is where it stands.
 
     `first` is the first page, where it was asked for already.
@@ -30,8 +30,8 @@ class Log:
     def __init__(  # noqa: PLR0913  what a reading has
         self,
         drive: Drive,
-        scope: Scope,
-        memory: Memory,
+        scope: DriveScope,
+        memory: DriveState,
         known: Known,
         now: datetime,
         first: BackgroundTask[ChangesPage] | None = None,
@@ -94,7 +94,7 @@ class Log:
             if self.memory.has_root_elsewhere(root.drive_id):
                 raise DeadCursorError  # it went to another drive, and this log will tell no more of it
 
-    def _to_changed(self, changes: Sequence[Change]) -> Changed:
+    def _to_changed(self, changes: Sequence[DriveChange]) -> Changed:
         latest = {change.id: change for change in changes if change.id != self.memory.root_id}
         fates = {change.id: self._fate(change.item) for change in latest.values()}
         present = [change.item for change in latest.values() if change.item and not fates[change.id]]
@@ -105,7 +105,7 @@ class Log:
             folders = [*folders, self._scope.root(self.memory)]  # it may have been out of sight: the store reads on
         return Changed(files, folders, removed, self.memory.state())
 
-    def _fate(self, item: Item | None) -> Gone | None:
+    def _fate(self, item: DriveItem | None) -> Gone | None:
         if item is None:
             return Gone.REMOVED
         if item.is_trashed:
@@ -113,7 +113,7 @@ class Log:
         return None if self._scope.may_hold(item) else Gone.OUT_OF_SCOPE
 
 
-def start_log(drive: Drive, scope: Scope, memory: Memory) -> Memory:
+def start_log(drive: Drive, scope: DriveScope, memory: DriveState) -> DriveState:
     """Take the cursor at the log's end; must come before the listing, so that nothing falls between the two."""
     try:
         return memory.at(drive.start_token(memory.drive_id))

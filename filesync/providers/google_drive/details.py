@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from filesync.providers.details import FilterDetails, Names, check_id, settings_of
 from filesync.providers.google_drive import DEFAULT_CREDENTIALS
-from filesync.settings import Settings
+from filesync.runtime.settings import Settings
 
 _ID = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _IN_LINK = re.compile(r"(?:/folders/|[?&]id=)([A-Za-z0-9_-]+)", re.ASCII)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from filesync.errors import NotFoundError, RefusedError, ResponseError, TransientError, UsageError
-from filesync.providers.base import Sight, Surroundings, Wanted
+from filesync.core.errors import NotFoundError, RefusedError, ResponseError, TransientError, UsageError
+from filesync.providers.base import DiscoveryOptions, Sight, Surroundings
 from filesync.providers.google_drive.api import Drive, Reach, children_of
 from filesync.providers.google_drive.details import to_drive_id
 from filesync.providers.google_drive.opening import connect
@@ -16,7 +16,7 @@ from filesync.providers.google_drive.translate import FOLDER_TYPE, FOLDERS_PAGE_
 _MY_DRIVE = "My Drive"
 
 
-def discover(wanted: Wanted, surroundings: Surroundings) -> Iterator[Sight]:
+def discover(wanted: DiscoveryOptions, surroundings: Surroundings) -> Iterator[Sight]:
     """Give each shared drive, then My Drive, each before its top folders; what cannot be read says so.
 
     Costs one request for every 100 drives, and one for the folders of each. A service account has no My Drive.

@@ -4,17 +4,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from filesync.model import Batch, Candidate, FoldersKnown, Gone, Page, ScopeListed, Unreadable
+from filesync.core.model import Batch, Candidate, FoldersKnown, Gone, Page, ScopeListed, Unreadable
 from filesync.providers.base import Known
 from filesync.providers.evidence import Evidence
-from filesync.providers.google_drive.ahead import TACTICS, Ahead, PartsRefusedError, Turn
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.changes import LIMITED
-from filesync.providers.google_drive.memory import LeftOut, Listing, Memory, Phase
+from filesync.providers.google_drive.memory import DriveState, LeftOut, ListingState, Phase
 from filesync.providers.google_drive.parts import Part
+from filesync.providers.google_drive.prefetch import TACTICS, Ahead, PartsRefusedError, Turn
 from filesync.providers.google_drive.resolving import look_up_all
-from filesync.providers.google_drive.scope import Scope
-from filesync.providers.google_drive.translate import Item
+from filesync.providers.google_drive.scope import DriveScope
+from filesync.providers.google_drive.translate import DriveItem
 
 _NEXT = {Phase.FOLDERS: Phase.FILES, Phase.FILES: Phase.READ}
 
@@ -26,14 +26,14 @@ class FlatListing:
     listing are read in parts, several at once, when there are many of them.
     """
 
-    def __init__(self, drive: Drive, scope: Scope, memory: Memory, known: Known, now: datetime) -> None:
+    def __init__(self, drive: Drive, scope: DriveScope, memory: DriveState, known: Known, now: datetime) -> None:
         self._drive = drive
         self._scope = scope
         self._places = scope.places(known)
         self._reach = scope.reach(memory)
         self._now = now
-        self._listing = memory.listing or Listing(Phase.FOLDERS)
-        self._stated: dict[str, Item] = {}  # on pages of what was, or probably will be, cut
+        self._listing = memory.listing or ListingState(Phase.FOLDERS)
+        self._stated: dict[str, DriveItem] = {}  # on pages of what was, or probably will be, cut
         self._counted: set[str] = set()  # of what is left out, so that a page that comes again counts once
         self.memory = memory
 
@@ -94,11 +94,11 @@ class FlatListing:
         files, folders = self._places.entries(items)
         return Page(files, folders, self.memory.state())
 
-    def _is_news(self, item: Item) -> bool:
+    def _is_news(self, item: DriveItem) -> bool:
         """Tell what is to be stated: parts show again, and as it was, what was shown before the listing was cut."""
         return not item.is_trashed and item.id != self.memory.root_id and self._stated.get(item.id) != item
 
-    def _after_whole(self, turn: Turn) -> Listing:
+    def _after_whole(self, turn: Turn) -> ListingState:
         listing, token = self._listing, turn.page.next_token
         if token is None:
             return replace(listing, phase=_NEXT[listing.phase], token=None)
@@ -107,7 +107,7 @@ class FlatListing:
         may_be_cut = listing.phase is Phase.FOLDERS or any(part.limit for part in turn.left)
         return replace(listing, token=token, first=listing.first and may_be_cut)
 
-    def _after_part(self, turn: Turn) -> Listing:
+    def _after_part(self, turn: Turn) -> ListingState:
         shown = turn.shown()
         witnesses = tuple(id_ for id_ in self._listing.witnesses if id_ not in shown)
         listing = replace(self._listing.replaced(turn.part, turn.left), witnesses=witnesses)
@@ -123,7 +123,7 @@ class FlatListing:
         evidence = Evidence(lambda: None)  # nothing is removed by it
         asked = [Candidate(id_, is_folder=False, parent_id=None) for id_ in self._listing.witnesses]
         gone = (
-            isinstance(seen, Gone) or (isinstance(seen, Item) and seen.is_trashed)
+            isinstance(seen, Gone) or (isinstance(seen, DriveItem) and seen.is_trashed)
             for _, seen in look_up_all(self._drive, asked, evidence)
         )
         if all(gone):
@@ -146,5 +146,5 @@ class FlatListing:
         return Unreadable(self.memory.root_id, lack, self.memory.state()) if lack else ScopeListed(self.memory.state())
 
 
-def _read(listing: Listing) -> Listing:
+def _read(listing: ListingState) -> ListingState:
     return replace(listing, phase=Phase.READ, token=None, parts=(), witnesses=())

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
-from filesync.errors import FilesyncError
-from filesync.model import Candidate, Gone, RemoteFolder, Shown
+from filesync.core.errors import FilesyncError
+from filesync.core.model import Candidate, Gone, RemoteFolder, Shown
 from filesync.providers.base import Known
 from filesync.providers.evidence import Evidence
 from filesync.providers.google_drive.api import Drive
-from filesync.providers.google_drive.placing import IN_NO_FOLDER
+from filesync.providers.google_drive.location import IN_NO_FOLDER
 from filesync.providers.google_drive.resolving import Answer, look_up, look_up_all
-from filesync.providers.google_drive.scope import Scope
-from filesync.providers.google_drive.translate import Item, to_file, to_folder, to_updated
+from filesync.providers.google_drive.scope import DriveScope
+from filesync.providers.google_drive.translate import DriveItem, to_file, to_folder, to_updated
 
 Way = Sequence[RemoteFolder]  # folders that the store does not have, topmost first
 
@@ -18,7 +18,7 @@ Way = Sequence[RemoteFolder]  # folders that the store does not have, topmost fi
 class LookUp:
     """Shows items as they are; folders above them are asked for once."""
 
-    def __init__(self, drive: Drive, scope: Scope, known: Known, evidence: Evidence) -> None:
+    def __init__(self, drive: Drive, scope: DriveScope, known: Known, evidence: Evidence) -> None:
         self._drive = drive
         self._scope = scope
         self._places = scope.places(known)
@@ -42,7 +42,7 @@ class LookUp:
             return seen
         return Shown(asked.id, None, seen) if isinstance(seen, Gone) else self._place(asked, seen)
 
-    def _place(self, asked: Candidate, item: Item) -> Shown:
+    def _place(self, asked: Candidate, item: DriveItem) -> Shown:
         if item.is_of_unknown_kind:
             item = item._replace(is_folder=asked.is_folder)
         moment = to_updated(item)
@@ -77,7 +77,7 @@ class LookUp:
                 return [*self._places.missing_heading(), *unknown[::-1]]
         return None
 
-    def _look_at(self, folder_id: str) -> Item | Gone:
+    def _look_at(self, folder_id: str) -> DriveItem | Gone:
         if folder_id not in self._above:
             self._above[folder_id] = look_up(self._drive, folder_id, self._evidence)
         seen = self._above[folder_id]

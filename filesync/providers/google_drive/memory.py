@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from filesync.model import State
+from filesync.core.model import State
 from filesync.providers.google_drive.parts import Part
-from filesync.providers.google_drive.translate import INCOMPLETE, Item, lost_entries
+from filesync.providers.google_drive.translate import INCOMPLETE, DriveItem, lost_entries
 
 # new content was seen in listings after "perhaps 10 minutes": googleapis/google-api-go-client issue 906
 LONGEST_LAG = timedelta(hours=1)
@@ -31,7 +31,7 @@ class LeftOut:
         }
         return [f"{count} {what}" for what, count in told.items() if count]
 
-    def counting(self, items: Iterable[Item], counted: set[str]) -> "LeftOut":
+    def counting(self, items: Iterable[DriveItem], counted: set[str]) -> "LeftOut":
         """Add those that show no parent and were not `counted` yet; what is below them is not told apart."""
         tops = [item for item in items if not item.parents and item.id not in counted]
         if not tops:
@@ -51,7 +51,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListingState:
     """A listing of the whole scope that is under way; `token` is its next page.
 
     `full`: the store began to note what it shows; else a lost cursor made it necessary, and what was listed before
@@ -78,14 +78,14 @@ class Listing:
         """Say why what was listed may not be everything."""
         return INCOMPLETE if self.incomplete else lost_entries(self.lost, "the listing")
 
-    def replaced(self, part: Part, by: Sequence[Part]) -> "Listing":
+    def replaced(self, part: Part, by: Sequence[Part]) -> "ListingState":
         """Put what is left of a part in its place."""
         at = self.parts.index(part)
         return replace(self, parts=(*self.parts[:at], *by, *self.parts[at + 1 :]))
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class DriveState:
     """`cursor` is the change token; `drive_id` the shared drive whose log is followed, None for the account's own.
 
     `root_drive` is the drive that the root lay in when the log was begun, '' for none, None where nobody noted it:
@@ -102,7 +102,7 @@ class Memory:
     root_name: str | None = None
     drive_id: str | None = None
     cursor: str | None = None
-    listing: Listing | None = None
+    listing: ListingState | None = None
     trail: tuple[tuple[str, str], ...] = ()
     root_drive: str | None = None
     page_size: int | None = None
@@ -110,7 +110,7 @@ class Memory:
     left_out: LeftOut = LeftOut()
 
     @classmethod
-    def of(cls, state: State) -> "Memory":
+    def of(cls, state: State) -> "DriveState":
         keys = ("root_id", "root_name", "drive_id", "root_drive", "cursor", "page_size", "sized_at")
         known = {key: state[key] for key in keys if key in state}
         trail = tuple((at, cursor) for at, cursor in state.get("trail", ()))
@@ -133,10 +133,10 @@ class Memory:
             state["listing"] = _to_json(self.listing)
         return state
 
-    def at(self, cursor: str | None) -> "Memory":
+    def at(self, cursor: str | None) -> "DriveState":
         return replace(self, cursor=cursor)
 
-    def sized(self, most: int | None, now: datetime) -> "Memory":
+    def sized(self, most: int | None, now: datetime) -> "DriveState":
         """Note the largest page that Drive could make, where that is news."""
         if most == self.page_size:
             return self
@@ -151,7 +151,7 @@ class Memory:
         """Tell whether the root lies in another drive than the one whose log was begun."""
         return self.root_drive is not None and self.root_drive != (drive_id or "")
 
-    def marked(self, now: datetime) -> "Memory":
+    def marked(self, now: datetime) -> "DriveState":
         """Add the cursor to the trail when it moved and the last mark is some minutes old; drop what is needless."""
         if self.cursor is None or (self.trail and self.trail[-1][1] == self.cursor):
             return self
@@ -161,11 +161,11 @@ class Memory:
         kept = [*older[-1:], *self.trail[len(older) :], (now.isoformat(timespec="seconds"), self.cursor)]
         return replace(self, trail=tuple(kept))
 
-    def reading(self, listing: Listing | None) -> "Memory":
+    def reading(self, listing: ListingState | None) -> "DriveState":
         return replace(self, listing=listing)
 
 
-def _to_listing(state: Mapping[str, Any] | None) -> Listing | None:
+def _to_listing(state: Mapping[str, Any] | None) -> ListingState | None:
     if state is None:
         return None
     flags = {key: state.get(key, False) for key in ("full", "incomplete", "first")}
@@ -173,10 +173,10 @@ def _to_listing(state: Mapping[str, Any] | None) -> Listing | None:
     parts = tuple(map(Part.of, state.get("parts", ())))
     counts = {"lost": state.get("lost", 0), "left_out": LeftOut(**state.get("left_out", {}))}
     phase, token = Phase(state["phase"]), state.get("token")
-    return Listing(phase, token, **flags, **counts, limited=limited, parts=parts, witnesses=witnesses)
+    return ListingState(phase, token, **flags, **counts, limited=limited, parts=parts, witnesses=witnesses)
 
 
-def _to_json(listing: Listing) -> Mapping[str, Any]:
+def _to_json(listing: ListingState) -> Mapping[str, Any]:
     facts = {field.name: getattr(listing, field.name) for field in fields(listing)}
     facts |= {key: list(facts[key]) for key in ("limited", "witnesses")}
     facts["parts"] = [part.state() for part in listing.parts]

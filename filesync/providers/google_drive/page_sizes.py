@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TypeVar, cast
 
-from filesync.errors import NetworkError, RefusedError, ServiceDownError, causes
+from filesync.core.errors import NetworkError, RefusedError, ServiceDownError, causes
 
 SMALLEST = 50
 

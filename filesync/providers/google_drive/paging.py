@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
-from filesync.errors import RefusedError, ResponseError
+from filesync.core.errors import RefusedError, ResponseError
 from filesync.providers.google_drive.routes import may_be_about_token
 
 
-class Page(Protocol):
+class TokenPage(Protocol):
     """What every list of Drive's has."""
 
     @property
@@ -17,7 +17,7 @@ class Page(Protocol):
     def where(self) -> str: ...
 
 
-AnyPage = TypeVar("AnyPage", bound=Page)
+AnyPage = TypeVar("AnyPage", bound=TokenPage)
 
 
 def pages(ask: Callable[[str | None], AnyPage]) -> Iterator[AnyPage]:

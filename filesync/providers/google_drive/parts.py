@@ -11,8 +11,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from filesync.providers.google_drive.translate import Item, ItemsPage, to_created
-from filesync.timestamps import Timestamp, to_timestamp
+from filesync.core.timestamps import Timestamp, to_timestamp
+from filesync.providers.google_drive.translate import DriveItem, ItemsPage, to_created
 
 _SAMPLE = 50  # files of a page that are looked at
 _DAWN = datetime(2000, 1, 1, tzinfo=UTC)  # nothing is gained by a cut before it
@@ -151,5 +151,5 @@ def _timestamp(seconds: float) -> Timestamp:
     return to_timestamp(datetime.fromtimestamp(seconds, UTC))
 
 
-def _created(item: Item) -> float | None:
+def _created(item: DriveItem) -> float | None:
     return _seconds(to_created(item))

@@ -5,23 +5,23 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from filesync.background import BackgroundTask
-from filesync.errors import NetworkError, RefusedError, ResponseError, ServiceDownError
-from filesync.model import Batch, Candidate, FoldersKnown, Identity, Page, Rooted, Shown
+from filesync.core.errors import NetworkError, RefusedError, ResponseError, ServiceDownError
+from filesync.core.model import Batch, Candidate, FoldersKnown, Identity, Page, Rooted, Shown
 from filesync.providers.base import Known, Surroundings
 from filesync.providers.evidence import Evidence
 from filesync.providers.google_drive.api import Drive
-from filesync.providers.google_drive.changes import DeadCursorError, Log, start_log
+from filesync.providers.google_drive.changes import ChangeLog, DeadCursorError, start_log
 from filesync.providers.google_drive.listing import FlatListing
+from filesync.providers.google_drive.location import IN_NO_FOLDER, in_no_folder
 from filesync.providers.google_drive.looking_up import LookUp
-from filesync.providers.google_drive.memory import LeftOut, Listing, Memory, Phase
+from filesync.providers.google_drive.memory import DriveState, LeftOut, ListingState, Phase
 from filesync.providers.google_drive.opening import connect
-from filesync.providers.google_drive.placing import IN_NO_FOLDER, in_no_folder
 from filesync.providers.google_drive.resolving import Resolver
 from filesync.providers.google_drive.routes import FILE, concerns_all
-from filesync.providers.google_drive.scope import Scope, find_root
-from filesync.providers.google_drive.translate import ChangesPage, Item
-from filesync.providers.google_drive.tree import Tree
+from filesync.providers.google_drive.scope import DriveScope, find_root
+from filesync.providers.google_drive.translate import ChangesPage, DriveItem
+from filesync.providers.google_drive.tree import FolderReader
+from filesync.runtime.background import BackgroundTask
 
 if TYPE_CHECKING:
     from filesync.providers.google_drive.details import DriveDetails
@@ -35,7 +35,7 @@ class GoogleDrive:
     look_ups_per_minute = FILE.per_minute
 
     def __init__(
-        self, drive: Drive, scope: Scope, now: Callable[[], datetime], identity: Callable[[], Identity]
+        self, drive: Drive, scope: DriveScope, now: Callable[[], datetime], identity: Callable[[], Identity]
     ) -> None:
         self.identity = identity
         self._drive = drive
@@ -66,18 +66,18 @@ class _Reading:
     meanwhile is told by the log.
     """
 
-    def __init__(self, drive: Drive, scope: Scope, known: Known, evidence: Evidence, now: datetime) -> None:
+    def __init__(self, drive: Drive, scope: DriveScope, known: Known, evidence: Evidence, now: datetime) -> None:
         self._drive = drive
         self._evidence = evidence
         self._scope = scope
         self._known = known
         self._now = now
-        self._memory = Memory.of(known.state).marked(now)
+        self._memory = DriveState.of(known.state).marked(now)
         self._full = known.full
         self._has_listed = False
         self._is_begun = False  # the log, in this sync
         self._is_first = self._memory.listing is None and (known.root() is None or bool(self._memory.root_id))
-        self._taken: Memory | None = None  # with the cursor, where it was taken while the root was looked up
+        self._taken: DriveState | None = None  # with the cursor, where it was taken while the root was looked up
         self._heard: BackgroundTask[ChangesPage] | None = None  # the log, asked for before it is followed
         self._flat: FlatListing | None = None
         drive.page_sizes.remember(self._memory.page_size_at(now))
@@ -121,8 +121,8 @@ class _Reading:
             if self._is_begun and isinstance(error.__cause__, RefusedError):
                 raise error.__cause__ from None
 
-    def _log(self, memory: Memory, first: BackgroundTask[ChangesPage] | None = None) -> Log:
-        return Log(self._drive, self._scope, memory, self._known, self._now, first)
+    def _log(self, memory: DriveState, first: BackgroundTask[ChangesPage] | None = None) -> ChangeLog:
+        return ChangeLog(self._drive, self._scope, memory, self._known, self._now, first)
 
     @property
     def _oldest_cursor(self) -> str | None:
@@ -151,16 +151,16 @@ class _Reading:
             self._place(find_root(self._drive, self._scope))
             self._taken = taken.result()
 
-    def _take_cursor(self) -> Memory:
-        return start_log(self._drive, self._scope, Memory(drive_id=self._scope.drive_id))
+    def _take_cursor(self) -> DriveState:
+        return start_log(self._drive, self._scope, DriveState(drive_id=self._scope.drive_id))
 
-    def _place(self, root: Item) -> None:
+    def _place(self, root: DriveItem) -> None:
         """Note where the root is; in another drive than before it has another log."""
         # Of a shared drive's root the name is always "Drive"; its own name is known where a set found it.
         name = self._memory.root_name if root.id == root.drive_id else root.name
         self._memory = replace(self._memory, root_id=root.id, root_name=name)
         if self._memory.has_root_elsewhere(root.drive_id):
-            self._memory = replace(self._memory, cursor=None, trail=(), listing=Listing(Phase.TREE))
+            self._memory = replace(self._memory, cursor=None, trail=(), listing=ListingState(Phase.TREE))
         if self._memory.cursor is None:
             self._memory = replace(self._memory, drive_id=self._scope.drive_id or root.drive_id)
         self._memory = replace(self._memory, root_drive=root.drive_id or "")
@@ -176,7 +176,7 @@ class _Reading:
             state=None if state == self._known.state else state,
         )
 
-    def _follow(self, log: Log) -> Iterator[Batch]:
+    def _follow(self, log: ChangeLog) -> Iterator[Batch]:
         if self._memory.cursor is None:
             yield from self._start(again=self._memory.listing is not None)
             return
@@ -191,7 +191,7 @@ class _Reading:
                 raise
             yield from self._start_anew(log)
 
-    def _start_anew(self, log: Log) -> Iterator[Batch]:
+    def _start_anew(self, log: ChangeLog) -> Iterator[Batch]:
         """List everything, since nobody knows what happened meanwhile; the rows stay and are compared."""
         self._memory = replace(log.memory, cursor=None, trail=())
         if self._scope.is_subtree:
@@ -201,20 +201,20 @@ class _Reading:
     def _start(self, *, again: bool) -> Iterator[Batch]:
         if self._scope.is_subtree:
             # A tree that was read in part is read from its root again.
-            listing = Listing(Phase.TREE, full=self._known.full and not again)
+            listing = ListingState(Phase.TREE, full=self._known.full and not again)
         else:
-            self._full, listing = True, Listing(Phase.FOLDERS, full=True, first=self._is_first and not again)
+            self._full, listing = True, ListingState(Phase.FOLDERS, full=True, first=self._is_first and not again)
         self._memory = self._begin_log(self._memory.reading(listing)).marked(self._now)
         self._is_begun = True
         yield Page(state=self._memory.state(), anew=again and not self._scope.is_subtree)
 
-    def _begin_log(self, memory: Memory) -> Memory:
+    def _begin_log(self, memory: DriveState) -> DriveState:
         return memory.at(self._taken.cursor) if self._taken else start_log(self._drive, self._scope, memory)
 
-    def _list_flat(self, log: Log) -> Iterator[Batch]:
+    def _list_flat(self, log: ChangeLog) -> Iterator[Batch]:
         listing = self._memory.listing
         if self._full and not (listing and listing.full):
-            listing = Listing(Phase.FOLDERS, full=True)
+            listing = ListingState(Phase.FOLDERS, full=True)
         if listing:
             yield from self._list_all(listing)
             yield from log.limited()
@@ -224,7 +224,7 @@ class _Reading:
             yield from log.limited()
             yield from self._read_tree()
 
-    def _list_all(self, listing: Listing) -> Iterator[Batch]:
+    def _list_all(self, listing: ListingState) -> Iterator[Batch]:
         if self._scope.adopts and self._known.folder(IN_NO_FOLDER):
             yield Page(folders=[in_no_folder(self._memory.root_id)])  # ours, so no listing shows that it is still there
         memory = self._memory.reading(listing)
@@ -232,7 +232,7 @@ class _Reading:
         yield from flat.read(self._hear)
         self._memory = flat.memory
 
-    def _list_tree(self, log: Log) -> Iterator[Batch]:
+    def _list_tree(self, log: ChangeLog) -> Iterator[Batch]:
         yield FoldersKnown()
         yield from log.limited()
         listing = self._memory.listing
@@ -245,7 +245,7 @@ class _Reading:
             yield Page(state=self._memory.state())
 
     def _read_tree(self, *, afresh: bool = False) -> Iterator[Batch]:
-        tree = Tree(self._drive, self._scope, self._memory, self._known, self._evidence)
+        tree = FolderReader(self._drive, self._scope, self._memory, self._known, self._evidence)
         for batch in tree.read_afresh() if afresh else tree.read():
             yield batch
             if self._memory is not (sized := self._memory.sized(self._drive.page_sizes.most, self._now)):
@@ -259,5 +259,5 @@ class _Reading:
 def open_provider(details: "DriveDetails", surroundings: Surroundings) -> GoogleDrive:
     """Check the credentials and make a connection that asks nothing yet. Raises AuthError."""
     drive, login = connect(surroundings, details.subject)
-    scope = Scope(details.drive_id, details.folder_id, details.shared_with_me, login.account)
+    scope = DriveScope(details.drive_id, details.folder_id, details.shared_with_me, login.account)
     return GoogleDrive(drive, scope, surroundings.clock.now, login.identity)

@@ -2,26 +2,26 @@
 
 from collections.abc import Iterator, Sequence
 
-from filesync.errors import About, FilesyncError, NetworkError, RefusedError, ResponseError, ServiceDownError
-from filesync.model import Batch, Candidate, Gone, Page, Resolved
+from filesync.core.errors import About, FilesyncError, NetworkError, RefusedError, ResponseError, ServiceDownError
+from filesync.core.model import Batch, Candidate, Gone, Page, Resolved
 from filesync.providers.base import Known
-from filesync.providers.crew import Crew
 from filesync.providers.evidence import Evidence
 from filesync.providers.google_drive.api import Drive
-from filesync.providers.google_drive.placing import HEADINGS
+from filesync.providers.google_drive.location import HEADINGS
 from filesync.providers.google_drive.routes import concerns_all
-from filesync.providers.google_drive.scope import Scope
-from filesync.providers.google_drive.translate import Item
+from filesync.providers.google_drive.scope import DriveScope
+from filesync.providers.google_drive.translate import DriveItem
+from filesync.providers.worker_pool import WorkerPool
 
 _WORKERS = 8
 
-Answer = Item | Gone | FilesyncError
+Answer = DriveItem | Gone | FilesyncError
 Sighting = tuple[Candidate, Answer]
 
 
 def look_up_all(drive: Drive, items: Sequence[Candidate], evidence: Evidence) -> Iterator[Sighting]:
     """Look items up, several at a time; gives them as the answers come. Failures may be their own: see `look_up`."""
-    crew = Crew[Candidate, Sighting](lambda item: (item, look_up(drive, item.id, evidence)), _WORKERS)
+    crew = WorkerPool[Candidate, Sighting](lambda item: (item, look_up(drive, item.id, evidence)), _WORKERS)
     with crew:
         for item in items:
             crew.give(item)
@@ -51,7 +51,7 @@ def look_up(drive: Drive, item_id: str, evidence: Evidence) -> Answer:
 class Resolver:
     """Looks candidates up; a listing lags behind, so only this look-up is evidence."""
 
-    def __init__(self, drive: Drive, scope: Scope, known: Known, evidence: Evidence) -> None:
+    def __init__(self, drive: Drive, scope: DriveScope, known: Known, evidence: Evidence) -> None:
         self._drive = drive
         self._scope = scope
         self._places = scope.places(known)
@@ -68,7 +68,7 @@ class Resolver:
                 yield self._conclude(candidate, seen)
         yield from self._evidence.unanswered()
 
-    def _conclude(self, candidate: Candidate, seen: Item | Gone) -> Batch:
+    def _conclude(self, candidate: Candidate, seen: DriveItem | Gone) -> Batch:
         if isinstance(seen, Gone):
             return Resolved(candidate.id, seen)
         if seen.is_trashed:
@@ -77,7 +77,7 @@ class Resolver:
             return Resolved(candidate.id, Gone.OUT_OF_SCOPE)
         return self._locate(candidate, seen)
 
-    def _locate(self, candidate: Candidate, item: Item) -> Batch:
+    def _locate(self, candidate: Candidate, item: DriveItem) -> Batch:
         home_id = self._places.home_of(item)
         if candidate.parent_id in (home_id, *item.parents):
             return Resolved(candidate.id, None)

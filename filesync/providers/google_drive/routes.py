@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from filesync.errors import About, FilesyncError, ForbiddenError, RefusedError
+from filesync.core.errors import About, FilesyncError, ForbiddenError, RefusedError
 from filesync.http import Refusal, Route
 
 # A minute has 325,000 quota units for each user: a list costs 100, a get 5. The budgets below fit together.

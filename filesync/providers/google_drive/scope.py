@@ -3,20 +3,20 @@
 from dataclasses import dataclass
 from typing import NoReturn
 
-from filesync.errors import ConfigError, ForbiddenError, NotFoundError, RefusedError
-from filesync.model import RemoteFolder
+from filesync.core.errors import ConfigError, ForbiddenError, NotFoundError, RefusedError
+from filesync.core.model import RemoteFolder
 from filesync.providers.base import Known
 from filesync.providers.google_drive.api import Drive, Reach
-from filesync.providers.google_drive.memory import Memory
-from filesync.providers.google_drive.placing import SHARED_WITH_ME, Places
+from filesync.providers.google_drive.location import SHARED_WITH_ME, Places
+from filesync.providers.google_drive.memory import DriveState
 from filesync.providers.google_drive.routes import is_of_its_kind
-from filesync.providers.google_drive.translate import Item
+from filesync.providers.google_drive.translate import DriveItem
 
 # Our own folder; no id of Drive's has this shape.
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class DriveScope:
     """One endpoint's part of Drive, as `account` (an e-mail address) sees it."""
 
     drive_id: str | None
@@ -37,18 +37,18 @@ class Scope:
         """Give the root's id, or what Drive calls it."""
         return self.folder_id or self.drive_id or "root"
 
-    def may_hold(self, item: Item) -> bool:
+    def may_hold(self, item: DriveItem) -> bool:
         """Tell an item of another drive, which no tree of this one can hold; in a subtree the folders alone decide."""
         return self.is_subtree or item.drive_id == self.drive_id
 
-    def reach(self, memory: Memory) -> Reach:
+    def reach(self, memory: DriveState) -> Reach:
         """Tell which collection is asked.
 
         A folder that is shared out of a drive of which the account is no member is only found everywhere.
         """
         return Reach(memory.drive_id, everywhere=self.is_subtree)
 
-    def root(self, memory: Memory) -> RemoteFolder:
+    def root(self, memory: DriveState) -> RemoteFolder:
         return RemoteFolder(memory.root_id, "", None, listable=self.is_subtree)
 
     def places(self, known: Known) -> Places:
@@ -64,7 +64,7 @@ class Scope:
         """Tell whether its listing shows what hangs in no visible folder, and nobody wants it."""
         return self.is_my_drive and not self.shared_with_me
 
-    def adopter(self, memory: Memory) -> RemoteFolder | None:
+    def adopter(self, memory: DriveState) -> RemoteFolder | None:
         """Give the folder for what is shared with the account and hangs in no visible folder."""
         if not self.adopts:
             return None
@@ -76,7 +76,7 @@ class Scope:
         return f"shared drive {self.drive_id}" if self.drive_id else "My Drive"
 
 
-def find_root(drive: Drive, scope: Scope) -> Item:
+def find_root(drive: Drive, scope: DriveScope) -> DriveItem:
     """Look the root up, and refuse one that cannot be read: nothing may be concluded from its emptiness."""
     try:
         root = drive.item(scope.root_name)
@@ -88,7 +88,7 @@ def find_root(drive: Drive, scope: Scope) -> Item:
     return root
 
 
-def fail_unseen(scope: Scope, error: RefusedError) -> NoReturn:
+def fail_unseen(scope: DriveScope, error: RefusedError) -> NoReturn:
     """Raise what a refusal of the root means to the user."""
     if not (is_of_its_kind(error) or (error.status == 404 and error.reason == "notFound")):
         raise error
@@ -97,7 +97,7 @@ def fail_unseen(scope: Scope, error: RefusedError) -> NoReturn:
     raise kind(message, status=error.status, reason=error.reason) from error
 
 
-def _check_readable(root: Item, scope: Scope) -> None:
+def _check_readable(root: DriveItem, scope: DriveScope) -> None:
     if not (root.is_folder or root.is_of_unknown_kind):
         raise ConfigError(f"{scope} is a file; folder_id must be a folder's id{_shortcut_hint(root)}")
     if root.is_trashed:
@@ -107,11 +107,11 @@ def _check_readable(root: Item, scope: Scope) -> None:
         raise ForbiddenError(message, status=403, reason="limitedAccess")
 
 
-def _shortcut_hint(root: Item) -> str:
+def _shortcut_hint(root: DriveItem) -> str:
     return f"; this shortcut leads to {root.target_id}" if root.target_id else ""
 
 
-def _advice(scope: Scope) -> str:
+def _advice(scope: DriveScope) -> str:
     if scope.folder_id:
         return "share the folder with that address (Viewer is enough), or correct folder_id"
     if scope.drive_id:

@@ -8,7 +8,7 @@ https://developers.google.com/workspace/drive/api/reference/rest/v3/drives/list
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from filesync.model import Member, Members
+from filesync.core.model import Member, Members
 from filesync.providers.base import Surroundings
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.opening import connect

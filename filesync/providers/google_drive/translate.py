@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from filesync.errors import ResponseError
-from filesync.model import RemoteFile, RemoteFolder
+from filesync.core.errors import ResponseError
+from filesync.core.model import RemoteFile, RemoteFolder
+from filesync.core.timestamps import Timestamp, as_timestamp, to_timestamp
 from filesync.providers.extra import to_extra
-from filesync.timestamps import Timestamp, as_timestamp, to_timestamp
 
 FOLDER_TYPE = "application/vnd.google-apps.folder"
 SHORTCUT_TYPE = "application/vnd.google-apps.shortcut"
@@ -69,7 +69,7 @@ class LostEntryError(ResponseError):
     """An entry whose identity or place cannot be told; who reads a page counts it."""
 
 
-class Item(NamedTuple):
+class DriveItem(NamedTuple):
     """A file or folder as Drive sent it, its identity checked; `where` names the request it came with."""
 
     id: str
@@ -103,7 +103,7 @@ class Item(NamedTuple):
 class ItemsPage:
     """One page of `files.list`; `lost` counts its entries that cannot be told apart or placed."""
 
-    items: tuple[Item, ...]
+    items: tuple[DriveItem, ...]
     next_token: str | None
     is_incomplete: bool
     where: str
@@ -116,11 +116,11 @@ class ItemsPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class DriveChange:
     """One entry of the change log: the present state of an item, or (`item` None) that it is gone from the log."""
 
     id: str
-    item: Item | None
+    item: DriveItem | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class ChangesPage:
     `lost` counts its entries that do not say what they are about, or what became of it.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[DriveChange, ...]
     lost_drives: frozenset[str]
     cursor: str
     is_last: bool
@@ -203,7 +203,7 @@ def to_changes_page(answer: Mapping[str, Any], where: str) -> ChangesPage:
     more, end = _token(answer, "nextPageToken", where), _token(answer, "newStartPageToken", where)
     if (more is None) == (end is None):
         raise ResponseError(f"{where}: a page of changes with {'both' if more else 'neither'} of its two tokens")
-    changes: list[Change] = []
+    changes: list[DriveChange] = []
     lost_drives: set[str] = set()
     lost = 0
     for entry in _entries(answer, "changes", where):
@@ -228,7 +228,7 @@ def to_start_token(answer: Mapping[str, Any], where: str) -> str:
     return token
 
 
-def to_item(facts: Any, where: str) -> Item:
+def to_item(facts: Any, where: str) -> DriveItem:
     """Check the identity and the place of a File resource. Raises LostEntryError.
 
     https://developers.google.com/workspace/drive/api/reference/rest/v3/files
@@ -241,7 +241,7 @@ def to_item(facts: Any, where: str) -> Item:
     if not isinstance(mime_type, str):
         odd.append(_said("mimeType", mime_type))
     is_folder = mime_type == FOLDER_TYPE
-    return Item(
+    return DriveItem(
         item_id,
         _name(facts, item_id, odd),
         _to_parents(facts, where, odd),
@@ -255,12 +255,12 @@ def to_item(facts: Any, where: str) -> Item:
     )
 
 
-def to_folder(item: Item, parent_id: str | None) -> RemoteFolder:
+def to_folder(item: DriveItem, parent_id: str | None) -> RemoteFolder:
     """Translate a folder; Drive has no stamp that tells of changes below."""
     return RemoteFolder(id=item.id, name=item.name, parent_id=parent_id, odd=item.odd)
 
 
-def to_file(item: Item, parent_id: str | None) -> RemoteFile:
+def to_file(item: DriveItem, parent_id: str | None) -> RemoteFile:
     """Translate whatever is no folder.
 
     https://developers.google.com/workspace/drive/api/reference/rest/v3/files
@@ -291,12 +291,12 @@ def to_file(item: Item, parent_id: str | None) -> RemoteFile:
     )
 
 
-def to_created(item: Item) -> Timestamp | None:
+def to_created(item: DriveItem) -> Timestamp | None:
     """Tell when it was created, as far as Drive says."""
     return _moment(item.facts, "createdTime", [])
 
 
-def to_updated(item: Item) -> Timestamp | None:
+def to_updated(item: DriveItem) -> Timestamp | None:
     """Tell when its content was last changed, as far as Drive says."""
     return _moment(item.facts, "modifiedTime", [])
 
@@ -310,7 +310,7 @@ def to_file_type(name: str, mime_type: str | None) -> str | None:
     return extension.lower() or None if stem else None
 
 
-def _sound_items(entries: Sequence[Any], where: str) -> Iterator[Item]:
+def _sound_items(entries: Sequence[Any], where: str) -> Iterator[DriveItem]:
     for entry in entries:
         try:
             yield to_item(entry, where)
@@ -318,12 +318,12 @@ def _sound_items(entries: Sequence[Any], where: str) -> Iterator[Item]:
             continue  # the page counts those that are not among its items
 
 
-def _to_change(entry: Mapping[str, Any], where: str) -> Change:
+def _to_change(entry: Mapping[str, Any], where: str) -> DriveChange:
     file_id = _sound_id(entry.get("fileId"))
     if _flag(entry, "removed", where):
-        return Change(file_id or _required(entry, "fileId", where), None)
+        return DriveChange(file_id or _required(entry, "fileId", where), None)
     item = to_item(entry.get("file"), where)  # it names itself, whatever the entry calls it
-    return Change(item.id, item)
+    return DriveChange(item.id, item)
 
 
 def _name(facts: Mapping[str, Any], item_id: str, odd: list[str]) -> str:

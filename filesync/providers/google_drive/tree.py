@@ -8,18 +8,18 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from filesync.errors import About, FilesyncError, NetworkError, RefusedError, ResponseError, ServiceDownError
-from filesync.model import Batch, FolderListed, KnownFolder, Page, Unreadable
+from filesync.core.errors import About, FilesyncError, NetworkError, RefusedError, ResponseError, ServiceDownError
+from filesync.core.model import Batch, FolderListed, KnownFolder, Page, Unreadable
 from filesync.providers.base import Known
-from filesync.providers.crew import Crew
 from filesync.providers.evidence import Evidence
 from filesync.providers.google_drive.api import Drive, Reach, children_of
 from filesync.providers.google_drive.changes import LIMITED
-from filesync.providers.google_drive.memory import Memory
+from filesync.providers.google_drive.memory import DriveState
 from filesync.providers.google_drive.paging import pages
 from filesync.providers.google_drive.routes import concerns_all
-from filesync.providers.google_drive.scope import Scope, fail_unseen
-from filesync.providers.google_drive.translate import ITEMS_PAGE_FIELDS, Item, ItemsPage
+from filesync.providers.google_drive.scope import DriveScope, fail_unseen
+from filesync.providers.google_drive.translate import ITEMS_PAGE_FIELDS, DriveItem, ItemsPage
+from filesync.providers.worker_pool import WorkerPool
 
 _WORKERS = 8
 _GROUP = 50  # parents in one query, as rclone does
@@ -44,16 +44,16 @@ class _Answer:
     """
 
     folders: Sequence[_Folder]
-    items: dict[str, Item] = field(default_factory=dict)
+    items: dict[str, DriveItem] = field(default_factory=dict)
     refusal: RefusedError | None = None
     failure: FilesyncError | None = None
     lack: str | None = None
 
 
-class Tree:
+class FolderReader:
     """Reads the folders that the store wants read, and the new ones found below them, each once."""
 
-    def __init__(self, drive: Drive, scope: Scope, memory: Memory, known: Known, evidence: Evidence) -> None:
+    def __init__(self, drive: Drive, scope: DriveScope, memory: DriveState, known: Known, evidence: Evidence) -> None:
         self._drive = drive
         self._evidence = evidence
         self._scope = scope
@@ -84,7 +84,7 @@ class Tree:
         return self._work(afresh=True)
 
     def _work(self, *, afresh: bool) -> Iterator[Batch]:
-        with Crew(self._ask, _WORKERS) as crew:
+        with WorkerPool(self._ask, _WORKERS) as crew:
             while self._waiting or self._alone or crew.busy:
                 self._give(crew)
                 if crew.busy:
@@ -100,7 +100,7 @@ class Tree:
                 self._met.add(folder.id)
                 (self._alone if folder.doubted else self._waiting).append(folder)
 
-    def _give(self, crew: Crew[Sequence[_Folder], _Answer]) -> None:
+    def _give(self, crew: WorkerPool[Sequence[_Folder], _Answer]) -> None:
         while self._alone and not crew.is_full:
             crew.give([self._alone.popleft()])
         # A group that is not full waits for company as long as something else is under way: requests are dear.
@@ -208,7 +208,7 @@ class Tree:
         found = (_Folder(child.id, folder.id) for child in children if child.is_folder)
         self._meet(found if afresh else map(_to_folder, self._known.unlisted(below=folder.id)))
 
-    def _listed(self, folder: _Folder, children: Sequence[Item], asked: set[str]) -> Iterator[Batch]:
+    def _listed(self, folder: _Folder, children: Sequence[DriveItem], asked: set[str]) -> Iterator[Batch]:
         """State what a folder holds: Pages for what does not fit into one statement, and FolderListed at the end."""
         cut = max(0, len(children) - _AT_ONCE)
         for start in range(0, cut, _AT_ONCE):
@@ -216,7 +216,7 @@ class Tree:
         files, folders = self._places.entries(children[cut:], asked)
         yield FolderListed(folder.id, files, folders, earlier=frozenset(child.id for child in children[:cut]))
 
-    def _name_limited(self, children: Iterable[Item]) -> Iterator[Unreadable]:
+    def _name_limited(self, children: Iterable[DriveItem]) -> Iterator[Unreadable]:
         for child in children:
             if child.is_limited:
                 self._met.add(child.id)

@@ -6,7 +6,7 @@ https://aps.autodesk.com/en/docs/data/v2/reference/http/ListItems
 import json
 from collections.abc import Collection, Mapping, Sequence
 
-from filesync.simulators.acc import bodies, entries, refusals
+from filesync.simulators.acc import entries, refusals, responses
 from filesync.simulators.acc.accounts import may_open
 from filesync.simulators.acc.records import File, Project, User
 from filesync.simulators.messages import Call, Refused
@@ -72,16 +72,16 @@ def to_answer(
     write = item_with_path if with_path else item
     resources = [f'{{"type":"items","id":"{file.id}","meta":{write(file, base)}}}' for file in files]
     tips = [entries.to_version(file, file.tip, base) for file in reversed(files) if file.id not in but_tips]
-    included = f',"included":{bodies.to_list(tips)}' if tips else ""
+    included = f',"included":{responses.to_list(tips)}' if tips else ""
     data = _ANSWER % {"id": command_id, "resources": ",".join(resources)}
     return f'{{"jsonapi":{{"version":"1.0"}},"data":{data}{included}}}'.encode()
 
 
-def item(file: File, base: str) -> bodies.JsonText:
+def item(file: File, base: str) -> responses.JsonText:
     return entries.to_item(file, file.tip, base)
 
 
-def item_with_path(file: File, base: str) -> bodies.JsonText:
+def item_with_path(file: File, base: str) -> responses.JsonText:
     """Write the item with its folders from the project's root down; the file's own name is not among them."""
     path = "".join(f"/{folder.name}" for folder in reversed(file.parent.chain()[:-1]))
     return entries.to_item_with_path(file, file.tip, base, path)

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from filesync.simulators.acc.bodies import JsonText, extension, parent, refs, related, to_link, to_time
 from filesync.simulators.acc.records import DELETED_TYPE, SHEET_TYPE, File, Version
+from filesync.simulators.acc.responses import JsonText, extension, parent, refs, related, to_link, to_time
 
 
 class Template:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from filesync.clock import Clock, SystemClock
+from filesync.runtime.clock import Clock, SystemClock
 from filesync.simulators.acc import refusals
 from filesync.simulators.acc.authorize import Authorize
 from filesync.simulators.acc.clients import named

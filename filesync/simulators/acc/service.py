@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from filesync.simulators.acc import bodies, commands, entries, listing, refusals
+from filesync.simulators.acc import commands, entries, listing, refusals, responses
 from filesync.simulators.acc.accounts import may_enter, may_open
 from filesync.simulators.acc.gateway import Gateway
 from filesync.simulators.acc.records import App, File, Folder, Hub, Project, User
@@ -40,40 +40,40 @@ class AccSimulator(Gateway):
         with self.lock:
             shown = [hub for hub in self.hubs.values() if self._is_visible(hub, call)]
             up = [hub for hub in shown if hub.region not in self.regions_down]
-            silent = [region for region in bodies.silent_regions(up) if region not in self.regions_down]
-            warnings = bodies.to_warnings(silent, sorted(self.regions_down), self._closed_regions(call))
-            found = [bodies.to_hub(hub, self.base_url) for hub in up]
+            silent = [region for region in responses.silent_regions(up) if region not in self.regions_down]
+            warnings = responses.to_warnings(silent, sorted(self.regions_down), self._closed_regions(call))
+            found = [responses.to_hub(hub, self.base_url) for hub in up]
             page, links = self._cut(found, call)
-            return _answer(bodies.to_document(links, bodies.to_list(page), meta={"warnings": warnings}))
+            return _answer(responses.to_document(links, responses.to_list(page), meta={"warnings": warnings}))
 
     def _hub(self, call: Call) -> Answer:
         hub = self._open_hub(call)
-        return _answer(bodies.to_document(self._self(call), bodies.to_hub(hub, self.base_url)))
+        return _answer(responses.to_document(self._self(call), responses.to_hub(hub, self.base_url)))
 
     def _projects(self, call: Call) -> Answer:
         paging = listing.Paging.of(call, self.largest_page)
         with self.lock:
             hub, user = self._open_hub(call), self.asking_user(call)
             projects = [one for one in self.projects.values() if one.hub is hub and one.active and may_enter(one, user)]
-            found = [bodies.to_project(project, self.base_url) for project in paging.cut(projects)]
+            found = [responses.to_project(project, self.base_url) for project in paging.cut(projects)]
             return self._page(call, paging, found, len(projects))
 
     def _project(self, call: Call) -> Answer:
         with self.lock:
             project = self._open_project(call)
-            return _answer(bodies.to_document(self._self(call), bodies.to_project(project, self.base_url)))
+            return _answer(responses.to_document(self._self(call), responses.to_project(project, self.base_url)))
 
     def _top_folders(self, call: Call) -> Answer:
         with self.lock:
             project, user = self._open_project(call), self.asking_user(call)
             folders = [folder for folder in self._tops(project, user) if _is_asked_for(folder, user, call)]
             page, links = self._cut([self._top_folder(folder) for folder in folders], call)
-            return _answer(bodies.to_document(links, bodies.to_list(page)))
+            return _answer(responses.to_document(links, responses.to_list(page)))
 
     def _folder(self, call: Call) -> Answer:
         with self.lock:
             folder = self._open_folder(call)
-            return _answer(bodies.to_document(self._self(call), bodies.to_folder(folder, self.base_url)))
+            return _answer(responses.to_document(self._self(call), responses.to_folder(folder, self.base_url)))
 
     def _contents(self, call: Call) -> Answer:
         paging, keep = listing.Paging.of(call, self.largest_page), listing.wanted(call.query)
@@ -84,7 +84,7 @@ class AccSimulator(Gateway):
             horizon = self._horizon()
             page = [node for node in paging.cut(children) if keep(node)]
             files = [(node, tip) for node in page if isinstance(node, File) and (tip := listing.tip_at(node, horizon))]
-            data = [bodies.to_folder(node, self.base_url) for node in page if isinstance(node, Folder)]
+            data = [responses.to_folder(node, self.base_url) for node in page if isinstance(node, Folder)]
             base = self.base_url
             texts = [self.texts.write(file, tip, base) for file, tip in files]
             data += [item for item, _ in texts]
@@ -99,7 +99,7 @@ class AccSimulator(Gateway):
             file = commands.open_file(self.files, project, user, call.ids["item"])
             write = commands.item_with_path if _asks_for_path(call) else commands.item
             tip = entries.to_version(file, file.tip, self.base_url)
-            return _answer(bodies.to_document(self._self(call), write(file, self.base_url), included=[tip]))
+            return _answer(responses.to_document(self._self(call), write(file, self.base_url), included=[tip]))
 
     def _versions(self, call: Call) -> Answer:
         paging = listing.Paging.of(call, self.largest_page)
@@ -124,23 +124,23 @@ class AccSimulator(Gateway):
         self,
         call: Call,
         paging: listing.Paging,
-        data: Sequence[bodies.JsonText],
+        data: Sequence[responses.JsonText],
         total: int,
         *,
-        included: Sequence[bodies.JsonText] = (),
+        included: Sequence[responses.JsonText] = (),
     ) -> Answer:
         links = paging.links(call, self.base_url, total)
-        return _answer(bodies.to_document(links, bodies.to_list(data), included=included))
+        return _answer(responses.to_document(links, responses.to_list(data), included=included))
 
-    def _self(self, call: Call) -> bodies.Json:
+    def _self(self, call: Call) -> responses.Json:
         return {"self": {"href": f"{self.base_url}{call.path}"}}
 
     def _app(self, call: Call) -> App:
         return self.apps[call.client]
 
     def _cut(
-        self, found: Sequence[bodies.JsonText], call: Call
-    ) -> tuple[Sequence[bodies.JsonText], dict[str, dict[str, str]]]:
+        self, found: Sequence[responses.JsonText], call: Call
+    ) -> tuple[Sequence[responses.JsonText], dict[str, dict[str, str]]]:
         """Give all of a list that is not paged in the documents; a page of it, and its links, when the rules say so."""
         most = self.rules.tops_on_a_page
         if most is None:
@@ -225,10 +225,10 @@ class AccSimulator(Gateway):
         folders = [self.folders[urn] for urn in sorted(given) if urn in self.folders]
         return [one for one in folders if not any(above.id in given for above in one.chain()[1:])]
 
-    def _top_folder(self, folder: Folder) -> bodies.JsonText:
+    def _top_folder(self, folder: Folder) -> responses.JsonText:
         facts: dict[str, Any] = {"isRoot": False, "folderType": folder.type}
-        parents = bodies.to_folder_parents(folder)
-        return bodies.to_folder(folder, self.base_url, **facts, **({"folderParents": parents} if parents else {}))
+        parents = responses.to_folder_parents(folder)
+        return responses.to_folder(folder, self.base_url, **facts, **({"folderParents": parents} if parents else {}))
 
 
 def _is_asked_for(folder: Folder, user: User | None, call: Call) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from filesync.clock import Clock
+from filesync.runtime.clock import Clock
 from filesync.simulators.acc import refusals
 from filesync.simulators.acc.records import App
 from filesync.simulators.acc.tokens import Login

@@ -3,9 +3,9 @@
 They are some five kilobytes each, and a simulator is not to be what a benchmark measures.
 """
 
-from filesync.simulators.acc.bodies import JsonText
 from filesync.simulators.acc.entries import to_item, to_version
 from filesync.simulators.acc.records import File, Version
+from filesync.simulators.acc.responses import JsonText
 
 _MOST = 120_000  # files that are kept, some 5,500 bytes each
 

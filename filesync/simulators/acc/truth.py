@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from filesync.core.timestamps import to_timestamp
 from filesync.simulators.acc.accounts import may_open
-from filesync.simulators.acc.bodies import to_link
 from filesync.simulators.acc.documents import Documents
 from filesync.simulators.acc.records import File, Folder, User
-from filesync.timestamps import to_timestamp
+from filesync.simulators.acc.responses import to_link
 
 
 def truth(

@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from filesync.core.timestamps import to_timestamp
 from filesync.simulators.drive.discovery import Parameters
 from filesync.simulators.drive.fields import Mask, below, cut
 from filesync.simulators.drive.items import Item, User
@@ -16,7 +17,6 @@ from filesync.simulators.drive.log import ChangeLog, Entry, Subject
 from filesync.simulators.drive.refusals import include_items_required, invalid, refusal, support_required
 from filesync.simulators.drive.resources import FILE_DEFAULT, Viewer, to_drive, to_file
 from filesync.simulators.drive.state import DriveState
-from filesync.timestamps import to_timestamp
 
 CHANGE_DEFAULT: Mask = dict.fromkeys(("kind", "type", "changeType", "time", "removed", "fileId", "driveId")) | {
     "file": FILE_DEFAULT,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from filesync.clock import Clock
+from filesync.runtime.clock import Clock
 from filesync.simulators.drive.refusals import login
 from filesync.simulators.drive.tokens import Tokens
 from filesync.simulators.keys import write_private

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
-from filesync.clock import Clock, SystemClock
+from filesync.runtime.clock import Clock, SystemClock
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.consent import AuthorizationError, Consent, ConsentDesk, ConsentRequest
 from filesync.simulators.drive import refusals

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Collection
 
-from filesync.clock import Clock
+from filesync.runtime.clock import Clock
 from filesync.simulators.drive.items import Item
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from filesync.clock import Clock
+from filesync.runtime.clock import Clock
 from filesync.simulators.drive.items import Ids
 from filesync.simulators.drive.refusals import invalid
 

@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from filesync.clock import Clock
+from filesync.runtime.clock import Clock
 from filesync.simulators.limits import WINDOW, Hit, Limits
 
 PER_USER = 325_000  # units a minute

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from filesync.core.timestamps import to_timestamp
 from filesync.simulators.drive.access import Look, is_trashed
 from filesync.simulators.drive.fields import Mask, cut
 from filesync.simulators.drive.items import FOLDER, Item, SharedDrive, User
 from filesync.simulators.drive.links import export_links, icon_link, web_content_link, web_view_link
 from filesync.simulators.drive.matching import is_shared_with
 from filesync.simulators.drive.state import DriveState
-from filesync.timestamps import to_timestamp
 
 FILE_DEFAULT: Mask = {"kind": None, "id": None, "name": None, "mimeType": None}
 DRIVE_DEFAULT: Mask = {"kind": None, "id": None, "name": None}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from filesync.clock import Clock
+from filesync.runtime.clock import Clock
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import fields, refusals
 from filesync.simulators.drive.changes import CHANGE_DEFAULT, Feed, change_page, log_of

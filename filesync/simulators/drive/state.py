@@ -16,7 +16,7 @@ from filesync.simulators.drive.items import (
     type_of,
 )
 from filesync.simulators.drive.log import Subject
-from filesync.simulators.drive.shelves import Shelves
+from filesync.simulators.drive.storage import Shelves
 
 
 class DriveState(Shelves):

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from filesync.clock import Clock
+from filesync.runtime.clock import Clock
 from filesync.simulators.consent import ConsentRequest
 from filesync.simulators.drive.assertions import ServiceAccount, admit
 from filesync.simulators.drive.clients import Kind, OAuthClient, OAuthClients
+from filesync.simulators.drive.consents import TESTING_LIFE, SignIn, SignIns
 from filesync.simulators.drive.items import Ids
 from filesync.simulators.drive.refusals import login
-from filesync.simulators.drive.sign_ins import TESTING_LIFE, SignIn, SignIns
 from filesync.simulators.keys import JWT_BEARER, make_key, to_pem, write_private
 from filesync.simulators.messages import Answer, Call
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from filesync.core.timestamps import to_timestamp
 from filesync.simulators.drive.items import SHORTCUT, Item
 from filesync.simulators.drive.links import web_view_link
 from filesync.simulators.drive.state import DriveState
-from filesync.timestamps import to_timestamp
 
 STRAYS = "Shared with me"
 OWN_STRAYS = "In no folder"

@@ -1,0 +1,1 @@
+"""The doors to the machine: time, locks, signals, processes, the environment, the log."""

@@ -1,0 +1,1 @@
+"""The change feed: its entries, its readers, and what waits to be sent."""

@@ -1,0 +1,88 @@
+"""What a monitor asks of the database, in one go and without waiting long."""
+
+import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filesync.core.errors import StoreError
+from filesync.store import migrations
+from filesync.store.database import Database, open_for_reading
+from filesync.store.read.queries import ChangeFilter, Row, logs, newest_changes
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The database at one moment; sizes are bytes, `files` counts live files.
+
+    `totals` has one row for each endpoint and outcome: the columns of sync_totals, with the endpoint's name and type.
+    `syncs` are the newest first, `changes` too.
+    """
+
+    schema_version: int
+    files: int
+    size: int
+    wal_size: int
+    last_start_at: str | None
+    last_exit_code: int | None
+    totals: Sequence[Row]
+    syncs: Sequence[Row]
+    changes: Sequence[Row]
+
+
+def read_overview(path: Path, *, busy_seconds: float, rows: int) -> Overview:
+    """Read it, with that many syncs and changes. Raises StoreError, whatever is wrong with the file."""
+    with damage_named(path):
+        database = open_for_reading(path, busy_seconds=busy_seconds)
+        try:
+            return _read(database, rows)
+        finally:
+            database.close()
+
+
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Raise StoreError for what a damaged or foreign file makes of reading it: errors of SQLite, odd values."""
+    try:
+        yield
+    except (sqlite3.Error, ValueError) as exc:
+        raise StoreError(f"{path}: cannot be read, it may be damaged: {exc}") from exc
+
+
+def _read(database: Database, rows: int) -> Overview:
+    start = _first(database, "SELECT last_start_at, last_exit_code FROM scheduler")
+    return Overview(
+        schema_version=migrations.version_of(database.connection),
+        files=_first(database, "SELECT coalesce(sum(live_files), 0) FROM sync_state")[0],
+        size=_size(database.path),
+        wal_size=_size(database.path.with_name(f"{database.path.name}-wal")),
+        last_start_at=start[0] if start else None,
+        last_exit_code=start[1] if start else None,
+        totals=_totals(database),
+        syncs=logs(database, None, limit=rows),
+        changes=newest_changes(database, ChangeFilter(), rows)[::-1],
+    )
+
+
+def _totals(database: Database) -> list[Row]:
+    with database.reading() as connection:
+        cursor = connection.execute(
+            """SELECT e.name AS endpoint, e.endpoint_type, t.* FROM sync_totals AS t
+               JOIN endpoints AS e ON e.id = t.endpoint_id ORDER BY e.name, t.status"""
+        )
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, values, strict=True)) for values in cursor]
+
+
+def _first(database: Database, sql: str) -> Any:
+    with database.reading() as connection:
+        return connection.execute(sql).fetchone()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # no writer is at work: there is no log beside it
+        return 0

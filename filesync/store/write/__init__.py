@@ -1,0 +1,1 @@
+"""What a sync writes: files, folders, changes, removals, its own log and state."""

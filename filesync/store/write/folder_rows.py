@@ -1,0 +1,127 @@
+"""The rows of one endpoint's folders, read when they are asked for and kept for a while."""
+
+import json
+import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from filesync.core.model import KnownFolder
+
+_MOST = 5_000  # folders that are kept in memory when others are met: some megabytes
+_COLUMNS = (
+    "external_folder_id, parent_external_id, folder_name, folder_path, depth, readable, deleted_at,"
+    " listable, excluded, change_stamp, entry_cause, listed_stamp, relist, last_listed_at IS NOT NULL"
+)
+
+
+@dataclass(slots=True)
+class FolderRow:
+    """A row of `folders`, as far as placing needs it."""
+
+    id: str
+    parent_id: str | None
+    name: str
+    path: str | None
+    depth: int | None
+    readable: int
+    deleted_at: str | None
+    listable: int
+    excluded: int
+    change_stamp: str | None
+    entry_cause: str | None
+    listed_stamp: str | None
+    relist: int
+    was_listed: int
+
+    @property
+    def is_placed(self) -> bool:
+        return self.path is not None and self.deleted_at is None
+
+    def as_known(self) -> KnownFolder:
+        return KnownFolder(self.id, self.parent_id, self.name, self.path, self.change_stamp, bool(self.readable))
+
+
+class FolderRows:
+    """The folders of one endpoint, by id."""
+
+    def __init__(self, connection: sqlite3.Connection, endpoint_id: int) -> None:
+        self._connection = connection
+        self._endpoint_id = endpoint_id
+        self._cache: dict[str, FolderRow | None] = {}  # None: there is no such row
+
+    def get(self, folder_id: str | None) -> FolderRow | None:
+        """Find a folder, live or not, placed or not."""
+        if folder_id is None:
+            return None
+        if folder_id not in self._cache:
+            self._load([folder_id])
+        return self._cache.get(folder_id)
+
+    def meet(self, folder_ids: Iterable[str | None]) -> None:
+        """Read at once the folders that are about to be asked for; where many are known by now, forget those first."""
+        self._make_room()
+        unknown = {id_ for id_ in folder_ids if id_ is not None and id_ not in self._cache}
+        if unknown:
+            self._load([*unknown])
+
+    def place_of(self, folder_id: str | None) -> FolderRow | None:
+        """Find a folder that is live and has a path."""
+        folder = self.get(folder_id)
+        return folder if folder and folder.is_placed else None
+
+    def children(self, folder_id: str) -> list[FolderRow]:
+        """List the live direct sub-folders that the store knows."""
+        return self._children([folder_id])
+
+    def subtree(self, folder_id: str) -> list[str]:
+        """List that folder and every live folder below it."""
+        rows = self._connection.execute(
+            """WITH RECURSIVE below (id) AS (
+                   SELECT :folder UNION
+                   SELECT f.external_folder_id FROM folders AS f JOIN below ON f.parent_external_id = below.id
+                   WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL)
+               SELECT id FROM below""",
+            {"endpoint": self._endpoint_id, "folder": folder_id},
+        )
+        return [row[0] for row in rows]
+
+    def alive_among(self, ids: Sequence[str]) -> list[str]:
+        """Pick the ids of live folders."""
+        self._load(ids)
+        return [id_ for id_ in ids if (folder := self._cache.get(id_)) and folder.deleted_at is None]
+
+    def refresh(self, folder_ids: Sequence[str]) -> None:
+        """Read folders' rows again, which somebody else wrote."""
+        self._load(folder_ids)
+
+    def forget_cache(self) -> None:
+        """Drop what was read; to be called when a transaction was rolled back."""
+        self._cache.clear()
+
+    def _children(self, folder_ids: Sequence[str]) -> list[FolderRow]:
+        """List the live direct sub-folders of any of these."""
+        rows = self._connection.execute(
+            f"""SELECT {_COLUMNS} FROM folders WHERE endpoint_id = ? AND deleted_at IS NULL
+                AND parent_external_id IN (SELECT value FROM json_each(?))""",  # noqa: S608
+            (self._endpoint_id, json.dumps(folder_ids)),
+        )
+        return [FolderRow(*row) for row in rows]
+
+    def _make_room(self) -> None:
+        if len(self._cache) > _MOST:  # all that is in there is in the rows, too
+            self._cache.clear()
+
+    def _existing(self, folder_id: str) -> FolderRow:
+        folder = self.get(folder_id)
+        if folder is None:
+            raise KeyError(folder_id)
+        return folder
+
+    def _load(self, ids: Sequence[str]) -> None:
+        rows = self._connection.execute(
+            f"""SELECT {_COLUMNS} FROM folders WHERE endpoint_id = ?
+                AND external_folder_id IN (SELECT value FROM json_each(?))""",  # noqa: S608
+            (self._endpoint_id, json.dumps(list(ids))),
+        )
+        self._cache.update(dict.fromkeys(ids))
+        self._cache.update((row[0], FolderRow(*row)) for row in rows)

@@ -1,0 +1,297 @@
+"""Folders: where each hangs, so that a file's path is its folder's path plus its name.
+
+A folder is PLACED when a chain of known live folders leads from it to the endpoint's root; then it
+has a path. One that is not placed keeps its row and waits (or was moved out of the scope).
+"""
+
+import json
+import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from filesync.core.filters import as_segment
+from filesync.core.model import RemoteFolder
+from filesync.core.timestamps import Timestamp
+from filesync.store.write.folder_rows import FolderRow, FolderRows
+
+# Why a folder is to be read, in `folders.relist`: by itself, whatever else is listed; or because everything is.
+BY_ITSELF = 1
+WITH_ALL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """What putting folders did to the tree."""
+
+    shifted: Sequence[str] = ()  # placed folders whose path, or being excluded, is not what it was
+    lost: Sequence[str] = ()  # folders that had a place and hang nowhere now
+    found: Sequence[str] = ()  # folders that have a place
+
+
+def join(folder_path: str, name: str) -> str:
+    """Append a name to a folder's path; a '/' inside the name becomes U+FF0F."""
+    return f"{folder_path.rstrip('/')}/{as_segment(name)}"
+
+
+class FolderTree(FolderRows):
+    """The places of one endpoint's folders."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, endpoint_id: int, is_wanted: Callable[[str], bool], *, stamped: bool
+    ) -> None:
+        """`is_wanted(path)` tells whether the filters let anything below that folder in.
+
+        `stamped`: nothing tells of removals in a folder but reading it, so one that comes in is read first.
+        """
+        super().__init__(connection, endpoint_id)
+        self._is_wanted = is_wanted
+        self._stamped = stamped
+
+    def home_of(self, parent_id: str | None, adopt_into: str | None) -> FolderRow | None:
+        """Find the folder that a file is shown in: its parent, or the adopting one when nobody knows the parent.
+
+        A parent that is known and waits for a place of its own has its files wait with it.
+        """
+        parent = self.get(parent_id)
+        if parent is not None and parent.deleted_at is None:
+            return parent if parent.is_placed else None
+        return self.place_of(adopt_into)
+
+    def is_adrift(self, folder_id: str | None) -> bool:
+        """Tell whether a live folder lost its place by what another one shows: where it hangs is to be asked."""
+        folder = self.get(folder_id)
+        return self._stamped and folder is not None and folder.deleted_at is None and not folder.is_placed
+
+    def set_root(self, root: RemoteFolder) -> Placing:
+        """Hang the tree at this folder; every folder that is no longer below it loses its place."""
+        row = self.get(root.id)
+        if row and row.is_placed and row.path == "/" and row.change_stamp == root.change_stamp:
+            return Placing()
+        self._connection.execute(
+            "UPDATE folders SET folder_path = NULL, depth = NULL WHERE endpoint_id = ? AND ? IS NOT '/'",
+            (self._endpoint_id, row.path if row else None),
+        )
+        self._cache.clear()
+        self._write([RemoteFolder(root.id, root.name, None, root.change_stamp, root.listable)])
+        shifted: list[str] = []
+        self._descend(self._existing(root.id), "/", 0, shifted)
+        return Placing(shifted=shifted)
+
+    def put(self, folders: Sequence[RemoteFolder], *, keep_strays: bool) -> Placing:
+        """Take folders as the service shows them now, and give each its place where there is one."""
+        ids = [folder.id for folder in folders]
+        self._make_room()
+        self._load([*ids, *(folder.parent_id for folder in folders if folder.parent_id)])
+        had_place = {id_ for id_ in ids if self.place_of(id_)}
+        new = {id_ for id_ in ids if self.get(id_) is None}
+        if not self._write(folders):
+            return Placing(found=[id_ for id_ in ids if id_ in had_place])
+        shifted: list[str] = []
+        homeless = self._settle(ids, shifted)
+        self._clear_places(homeless & had_place)  # with everything below them
+        if not keep_strays:
+            self._drop(homeless & new)  # what is read from the root down shows no folder before its parent
+        return Placing(
+            shifted=[id_ for id_ in shifted if keep_strays or id_ not in new],
+            lost=sorted(homeless & had_place),
+            found=[id_ for id_ in ids if id_ not in homeless],
+        )
+
+    def adopt(self, into: RemoteFolder, *, only_seen: bool) -> Placing:
+        """Hang below `into` the live folders whose parent nobody has ever named.
+
+        `only_seen`: of those that the listing under way has named; what another scope left behind is none of them.
+        """
+        rows = self._connection.execute(
+            """SELECT f.external_folder_id FROM folders AS f WHERE f.endpoint_id = :endpoint AND f.folder_path IS NULL
+               AND f.deleted_at IS NULL AND f.parent_external_id IS NOT :adopter AND NOT EXISTS (
+                   SELECT 1 FROM folders AS p WHERE p.endpoint_id = :endpoint
+                   AND p.external_folder_id = f.parent_external_id AND p.deleted_at IS NULL)
+               AND (NOT :only_seen OR EXISTS (SELECT 1 FROM seen AS s
+                   WHERE s.endpoint_id = :endpoint AND s.external_id = f.external_folder_id))""",
+            {"endpoint": self._endpoint_id, "adopter": into.id, "only_seen": only_seen},
+        ).fetchall()
+        strays = [self._existing(row[0]) for row in rows]
+        return self.put([RemoteFolder(s.id, s.name, into.id, s.change_stamp) for s in strays], keep_strays=True)
+
+    def relist_below(self, folder_ids: Sequence[str]) -> None:
+        """Have those folders, and every folder below them, read afresh."""
+        for folder_id in folder_ids:
+            self._connection.execute(
+                """UPDATE folders SET relist = 1 WHERE endpoint_id = ?
+                   AND external_folder_id IN (SELECT value FROM json_each(?))""",
+                (self._endpoint_id, json.dumps(self.subtree(folder_id))),
+            )
+
+    def displace(self, folder_ids: Sequence[str]) -> None:
+        """Forget the places of folders that are about to be put, so that they are worked out afresh."""
+        self._connection.execute(
+            """UPDATE folders SET folder_path = NULL, depth = NULL
+               WHERE endpoint_id = ? AND external_folder_id IN (SELECT value FROM json_each(?))""",
+            (self._endpoint_id, json.dumps(list(folder_ids))),
+        )
+        self._load(folder_ids)
+
+    def bury(self, folder_ids: Collection[str], now: Timestamp) -> None:
+        """Mark folders as gone."""
+        self._connection.execute(
+            """UPDATE folders SET deleted_at = ?, readable = 1
+               WHERE endpoint_id = ? AND deleted_at IS NULL
+               AND external_folder_id IN (SELECT value FROM json_each(?))""",
+            (now, self._endpoint_id, json.dumps(list(folder_ids))),
+        )
+        self._cache.clear()
+
+    def refilter(self) -> None:
+        """Decide afresh which folders the filters exclude whole."""
+        rows = self._connection.execute(
+            """SELECT external_folder_id, folder_path, excluded FROM folders
+               WHERE endpoint_id = ? AND folder_path IS NOT NULL AND deleted_at IS NULL""",
+            (self._endpoint_id,),
+        )
+        decided = ((id_, int(not self._is_wanted(path)), excluded) for id_, path, excluded in rows)
+        turned = [(id_, excluded) for id_, excluded, before in decided if excluded != before]
+        self._connection.executemany(
+            """UPDATE folders SET excluded = :excluded,
+                   relist = CASE WHEN :comes_in THEN :by_itself ELSE relist END,
+                   entry_cause = CASE WHEN NOT :excluded AND (:comes_in OR last_listed_at IS NULL) THEN 'config'
+                       ELSE entry_cause END
+               WHERE endpoint_id = :endpoint AND external_folder_id = :id""",
+            [
+                {
+                    "excluded": excluded,
+                    "comes_in": self._stamped and not excluded,
+                    "by_itself": BY_ITSELF,
+                    "endpoint": self._endpoint_id,
+                    "id": id_,
+                }
+                for id_, excluded in turned
+            ],
+        )
+        self._cache.clear()
+
+    def _write(self, folders: Sequence[RemoteFolder]) -> bool:
+        """Write what differs from the rows; False when nothing does."""
+        changed = [folder for folder in folders if self._differs(folder)]
+        for folder in changed:
+            row = self.get(folder.id)
+            parent = self.get(folder.parent_id)
+            self._connection.execute(
+                """INSERT INTO folders (endpoint_id, external_folder_id, parent_external_id, folder_name,
+                                        change_stamp, listable, entry_cause) VALUES (?, ?, ?, ?, ?, ?, ?)
+                   ON CONFLICT (endpoint_id, external_folder_id) DO UPDATE SET
+                       parent_external_id = excluded.parent_external_id, folder_name = excluded.folder_name,
+                       change_stamp = excluded.change_stamp, listable = excluded.listable,
+                       relist = CASE WHEN deleted_at IS NULL THEN relist ELSE 1 END,
+                       entry_cause = CASE WHEN deleted_at IS NULL THEN entry_cause ELSE 'folder' END,
+                       folder_path = CASE WHEN deleted_at IS NULL THEN folder_path END,
+                       deleted_at = NULL""",
+                (
+                    self._endpoint_id,
+                    folder.id,
+                    folder.parent_id,
+                    folder.name,
+                    folder.change_stamp,
+                    int(folder.listable),
+                    parent.entry_cause if parent and row is None else None,
+                ),
+            )
+            self._cache.pop(folder.id, None)
+        self._load([folder.id for folder in changed])
+        return any(self._needs_place(folder) for folder in changed)
+
+    def _differs(self, folder: RemoteFolder) -> bool:
+        row = self.get(folder.id)
+        if row and row.path is None and self.place_of(folder.parent_id):
+            return True  # it has no place and could have one
+        return row is None or (row.parent_id, row.name, row.change_stamp, row.listable, row.deleted_at) != (
+            folder.parent_id,
+            folder.name,
+            folder.change_stamp,
+            int(folder.listable),
+            None,
+        )
+
+    def _needs_place(self, folder: RemoteFolder) -> bool:
+        row = self._existing(folder.id)
+        parent = self.place_of(folder.parent_id)
+        return row.path is None or parent is None or row.path != join(str(parent.path), row.name)
+
+    def _settle(self, ids: Iterable[str], shifted: list[str]) -> set[str]:
+        """Place what can be placed, parents before children; return those that hang nowhere."""
+        waiting = set(ids)
+        progress = True
+        while waiting and progress:
+            progress = False
+            for id_ in sorted(waiting):
+                folder = self._existing(id_)
+                if folder.path == "/" and folder.parent_id is None:  # the root itself
+                    waiting.discard(id_)
+                    continue
+                parent = self.place_of(folder.parent_id)
+                if parent is None or parent.id in waiting or self._hangs_below(parent, id_):
+                    continue
+                self._descend(folder, join(str(parent.path), folder.name), (parent.depth or 0) + 1, shifted)
+                waiting.discard(id_)
+                progress = True
+        return waiting
+
+    def _hangs_below(self, folder: FolderRow, ancestor_id: str) -> bool:
+        """Tell whether going up from folder meets ancestor_id: hanging the one below the other would be a circle."""
+        passed: set[str] = set()
+        at: FolderRow | None = folder
+        while at is not None and at.id not in passed:
+            if at.id == ancestor_id:
+                return True
+            passed.add(at.id)
+            at = self.get(at.parent_id)
+        return at is not None
+
+    def _descend(self, folder: FolderRow, path: str, depth: int, shifted: list[str]) -> None:
+        """Give folder its path, and everything below it what follows from that, one level after the other."""
+        level = [(folder, path)]
+        passed: set[str] = set()
+        while level:
+            moved = [at for at, new_path in level if at.id not in passed and self._is_shifted(at, new_path, depth)]
+            passed.update(at.id for at in moved)
+            shifted += [at.id for at in moved]
+            self._connection.executemany(
+                """UPDATE folders SET folder_path = ?, depth = ?, excluded = ?, relist = ?
+                   WHERE endpoint_id = ? AND external_folder_id = ?""",
+                [(at.path, at.depth, at.excluded, at.relist, self._endpoint_id, at.id) for at in moved],
+            )
+            paths = {at.id: str(at.path) for at in moved}
+            level = [(child, join(paths[str(child.parent_id)], child.name)) for child in self._children(list(paths))]
+            depth += 1
+        self._make_room()
+
+    def _is_shifted(self, folder: FolderRow, path: str, depth: int) -> bool:
+        """Note a folder's place in memory; tell whether that changes anything."""
+        excluded = int(not self._is_wanted(path))
+        if (folder.path, folder.depth, folder.excluded) == (path, depth, excluded):
+            return False
+        came_in = self._stamped and folder.excluded and not excluded
+        if folder.was_listed and (folder.path is None or came_in):
+            folder.relist = BY_ITSELF  # what is in it may have changed while nobody looked
+        folder.path, folder.depth, folder.excluded = path, depth, excluded
+        self._cache[folder.id] = folder
+        return True
+
+    def _clear_places(self, folder_ids: Iterable[str]) -> None:
+        for folder_id in folder_ids:
+            below = self.subtree(folder_id)
+            self._connection.execute(
+                """UPDATE folders SET folder_path = NULL, depth = NULL
+                   WHERE endpoint_id = ? AND external_folder_id IN (SELECT value FROM json_each(?))""",
+                (self._endpoint_id, json.dumps(below)),
+            )
+        self._cache.clear()
+
+    def _drop(self, folder_ids: Collection[str]) -> None:
+        """Forget folders that were named for the first time and hang nowhere: they lie outside the scope."""
+        self._connection.execute(
+            "DELETE FROM folders WHERE endpoint_id = ? AND external_folder_id IN (SELECT value FROM json_each(?))",
+            (self._endpoint_id, json.dumps(list(folder_ids))),
+        )
+        for folder_id in folder_ids:
+            self._cache.pop(folder_id, None)
