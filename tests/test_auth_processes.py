@@ -141,7 +141,7 @@ FULL_DISK = """
 import os, random, resource, sys
 from pathlib import Path
 from filesync.auth.autodesk import LoginService, ThreeLegged, app_of
-from filesync.clock import Stop, SystemClock
+from filesync.runtime.clock import Stop, SystemClock
 from filesync.http import Connector, Counters
 
 home, clock = Path(os.environ["FILESYNC_HOME"]), SystemClock()

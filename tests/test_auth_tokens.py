@@ -27,7 +27,7 @@ from datetime import timedelta
 from pathlib import Path
 from filesync.auth.files import TokenFile
 from filesync.auth.tokens import Token, TokenKey, of_bytes
-from filesync.clock import Stop, SystemClock
+from filesync.runtime.clock import Stop, SystemClock
 
 folder = Path(sys.argv[1])
 clock = SystemClock()

@@ -24,7 +24,7 @@ OTHER = Route("others", "GET", "/others", per_minute=LIMIT)
 PROCESS = """
 import random, sys
 from pathlib import Path
-from filesync.clock import Stop, SystemClock
+from filesync.runtime.clock import Stop, SystemClock
 from filesync.core.errors import TimeLimitError
 from filesync.http import Connector, Counters, Refusal, Route
 
