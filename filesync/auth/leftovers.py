@@ -12,8 +12,10 @@ from filesync.auth.tokens import of_bytes
 from filesync.runtime.locks import FileLock
 from filesync.runtime.locks import sweep as sweep_replacements
 
-_FETCHED = ("autodesk-two-legged-*.json", "autodesk-service-account-*.json", "google-service-account-*.json")
-_FETCHED_BY_MACHINES = "google-machine-*.json"
+_FETCHED = (
+    *("autodesk-two-legged-*.json", "autodesk-service-account-*.json", "google-service-account-*.json"),
+    *("google-machine-*.json", "google-workload-identity-*.json", "google-impersonated-*.json"),
+)
 _COPIES = "google-authorized-user-*.json"  # of files that can be copied again
 _IN_VAIN = timedelta(days=7)  # a token lives for an hour, and who uses it puts the next one in its place
 _UNUSED = timedelta(days=400)
@@ -30,7 +32,7 @@ def remove(folder: Path, now: datetime) -> int:
 
 
 def _logins(folder: Path, now: datetime) -> Iterator[Path]:
-    for pattern in (*_FETCHED, _FETCHED_BY_MACHINES, _COPIES):
+    for pattern in (*_FETCHED, _COPIES):
         yield from (path for path in folder.glob(pattern) if _is_over(path, now))
 
 

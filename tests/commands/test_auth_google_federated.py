@@ -1,6 +1,7 @@
 """Workload identities, impersonated accounts and the project that is billed, over whole commands."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +148,16 @@ def test_a_subject_token_that_a_refusal_repeats_is_not_shown(drive: Drive) -> No
     assert ended.code == 77
     assert "invalid_grant" in ended.err
     assert token not in ended.err + ended.out
+
+
+def test_the_token_of_a_file_that_was_replaced_goes_when_old_rows_do(drive: Drive) -> None:
+    for impersonates in (ROBOT, ""):
+        external(drive, "file", impersonates)
+        assert drive.home.run("sync", "--endpoint", "D", "--accept-identity").code == 0
+        drive.service.clock.advance(9 * 86_400)
+    tokens = drive.home.path / "tokens"
+    for path in tokens.glob("google-workload-identity-*.json"):
+        os.utime(path, (0, 0))
+    assert len([*tokens.glob("*.json")]) > 0
+    assert drive.home.run("prune").code == 0
+    assert [*tokens.glob("*.json")] == []
