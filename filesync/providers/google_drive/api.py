@@ -5,6 +5,7 @@ https://developers.google.com/workspace/drive/api/reference/rest/v3
 Its own transport is httplib2, which is not safe between threads (decision 2).
 """
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -144,7 +145,9 @@ class _Methods:
 @cache
 def _methods(address: str) -> _Methods:
     """Make the methods from the discovery document that comes with the library; nobody is asked."""
-    from googleapiclient.discovery import build  # noqa: PLC0415  0.1 s, and only a sync of Drive needs it
+    with warnings.catch_warnings():  # google.api_core says years ahead which Python it will leave; cron would mail it
+        warnings.simplefilter("ignore", FutureWarning)
+        from googleapiclient.discovery import build  # noqa: PLC0415  0.1 s, and only a sync of Drive needs it
 
     options = {"api_endpoint": address}
     unused = object()  # with an `http` of any kind it looks for no credentials of its own
