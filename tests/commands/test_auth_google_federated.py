@@ -1,13 +1,17 @@
 """Workload identities, impersonated accounts and the project that is billed, over whole commands."""
 
+import base64
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from filesync.simulators.drive import METADATA_READONLY
+from filesync.simulators.faults import status
 from tests.support.homes import Drive
 
 ROBOT = "robot@project.iam.gserviceaccount.com"
@@ -105,6 +109,7 @@ REFUSED = [
     ({"credential_source": {}}, "neither a file nor a url"),
     ({"token_url": "https://sts.example.com/v1/token"}, "its token_url leads to sts.example.com, which is no host of"),
     ({"token_url": "https://googleapis.com.example/v1"}, "leads to googleapis.com.example, which is no host of"),
+    ({"token_url": "http://169.254.169.254/v1/token"}, "its token_url leads to 169.254.169.254, which is no host of"),
     ({"token_url": "http://sts.googleapis.com/v1/token"}, "its token_url is neither https nor on this machine"),
     (
         {"service_account_impersonation_url": f"https://evil.example/v1/serviceAccounts/{ROBOT}:generateAccessToken"},
@@ -159,3 +164,35 @@ def test_a_token_that_nobody_uses_any_more_goes_when_old_rows_do(drive: Drive) -
     os.utime(token, (0, 0))
     assert drive.home.run("prune").code == 0
     assert not token.exists()
+
+
+@pytest.mark.parametrize("refuses", ["subject token", "exchange"])
+def test_what_a_file_proves_itself_with_is_not_shown(drive: Drive, refuses: str) -> None:
+    secrets = {"header": f"bearer {'h' * 20}", "client": f"{'c' * 20}"}
+    path = external(drive, "url")
+    source = json.loads(path.read_text())["credential_source"]
+    change(
+        path,
+        credential_source={**source, "headers": {"Authorization": secrets["header"]}},
+        client_id="client",
+        client_secret=secrets["client"],
+    )
+    if refuses == "exchange":
+        secrets["basic"] = base64.b64encode(f"client:{secrets['client']}".encode()).decode()
+    said = json.dumps({"error": "invalid_client", "error_description": " ".join(secrets.values())})
+    drive.service.faults.fail(status(401, said.encode()), route=refuses)
+    ended = drive.home.run("sync", "--endpoint", "D")
+    assert ended.code == 77
+    assert "**redacted**" in ended.err
+    assert not [each for each in (*secrets.values(), "h" * 20) if each in ended.err + ended.out]
+
+
+def test_a_universe_that_is_exported_leaves_drive_where_it_is() -> None:
+    """Google's client reads the environment of the process; the address of Drive is ours to choose."""
+    code = (
+        "from filesync.providers.google_drive.api import _methods\n"
+        "print(_methods('https://www.googleapis.com/drive/v3/').files.list().uri)"
+    )
+    environ = {"GOOGLE_CLOUD_UNIVERSE_DOMAIN": "universe.example"}
+    ended = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False)
+    assert ended.stdout == "https://www.googleapis.com/drive/v3/files?alt=json\n", ended.stderr

@@ -52,6 +52,8 @@ class FederatedAccount(FetchedLogin):
         self._found = found
         self._connector = connector
         self._scopes = tuple(scopes)
+        for secret in _secrets(found):
+            connector.redactor.hide(secret)
         self._ways = {}
         for name, route, url in _addresses(found):
             try:
@@ -113,6 +115,16 @@ def _to_credentials(found: Source, scopes: Sequence[str], now: int) -> Any:
         delegates=list(found.delegates),
         iam_endpoint_override=found.impersonation_url,
     )
+
+
+def _secrets(found: Source) -> Iterator[str]:
+    """Name what its file proves itself with and no request shows as it is."""
+    if isinstance(found, ImpersonatedAccount):
+        yield from _secrets(found.source)
+    elif isinstance(found, ServiceAccountKey):
+        yield found.private_key.reveal()
+    elif isinstance(found, ExternalAccount) and isinstance(secret := found.fields.get("client_secret"), str):
+        yield secret  # it goes out in a header, as Basic
 
 
 def _addresses(found: Source) -> Iterator[tuple[str, Route, str]]:

@@ -14,7 +14,7 @@ from filesync.auth.google.transport import Transport, Way
 from filesync.auth.tokens import Token
 from filesync.core.errors import AuthError, ConfigError
 from filesync.core.url_policy import is_loopback
-from filesync.http import Answer, Connector, Route
+from filesync.http import CLOUD_METADATA, Answer, Connector, Route
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105  an address
 UNIVERSE = "googleapis.com"
@@ -89,8 +89,8 @@ def check_host(url: str, name: str, universe: str = UNIVERSE) -> None:
     """Refuse an address for secrets that is neither Google's nor on this machine. Raises ConfigError, ValueError."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if not host or is_loopback(host) or parts.scheme != "https":
-        return  # whether it may be asked without https is the connection's concern
+    if not host or is_loopback(host) or (parts.scheme != "https" and host != CLOUD_METADATA):
+        return  # the connection refuses http elsewhere, but not to the metadata server, which has no use for a proof
     theirs = host in _OTHER_HOSTS or any(host == one or host.endswith(f".{one}") for one in (UNIVERSE, universe))
     if not theirs:
         raise ForeignHostError(f"its {name} leads to {host[:80]}, which is no host of Google's")

@@ -17,6 +17,7 @@ from filesync.core.errors import AuthError, ResponseError
 from filesync.http import Answer, Connection, Connector, Route
 
 _SECRETS = {"assertion", "client_secret", "refresh_token", "subject_token"}  # of a form
+_NO_SECRETS = {"accept", "content-type", "metadata-flavor", "x-goog-api-client", "x-goog-user-project"}  # headers
 _UNSTATED_LIFE = 600.0  # seconds
 
 
@@ -60,9 +61,7 @@ class Transport:
             way, url = self._ways.get(parts.path), f"{parts.path}?{parts.query}"
         if way is None:
             raise ResponseError(f"{parts.scheme}://{parts.netloc}{parts.path}: no address of this login; not sent")
-        for name, texts in parse_qs((body or b"").decode("latin-1")).items():
-            if name in _SECRETS:
-                self._redactor.hide(texts[0])
+        self._hide(body or b"", headers or {})
         answer = way.connection.log_in(way.route, method, url, body, headers or {})
         if way.route.gives_login:
             self._keep(answer)
@@ -90,6 +89,13 @@ class Transport:
         now = self._clock.now()
         asked = answer.date if answer is not None and answer.date else now
         return Token(credentials.token, now, now + (credentials.expiry.replace(tzinfo=UTC) - asked))
+
+    def _hide(self, body: bytes, headers: Mapping[str, str]) -> None:
+        """Tell the redactor what goes with a request; a credentials file may name headers of any kind."""
+        sent = [texts[0] for name, texts in parse_qs(body.decode("latin-1")).items() if name in _SECRETS]
+        proofs = [value for name, value in headers.items() if name.lower() not in _NO_SECRETS]
+        for secret in (*sent, *proofs, *(proof.partition(" ")[2] for proof in proofs)):  # with and without `Bearer`
+            self._redactor.hide(secret)
 
     def _keep(self, answer: Answer) -> None:
         found = [to_secret(answer, name) for name in ("access_token", "accessToken", "refresh_token")]

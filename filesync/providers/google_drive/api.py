@@ -149,7 +149,8 @@ def _methods(address: str) -> _Methods:
         warnings.simplefilter("ignore", FutureWarning)
         from googleapiclient.discovery import build  # noqa: PLC0415  0.1 s, and only a sync of Drive needs it
 
-    options = {"api_endpoint": address}
+    # Both are named, because it would look for them in the environment of the process.
+    options = {"api_endpoint": address, "universe_domain": "googleapis.com"}
     unused = object()  # with an `http` of any kind it looks for no credentials of its own
     drive = build("drive", "v3", http=unused, client_options=options, static_discovery=True, cache_discovery=False)
     return _Methods(drive.files(), drive.changes(), drive.drives())
