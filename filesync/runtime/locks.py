@@ -49,7 +49,9 @@ class FileLock:
 
         Whoever holds it may remove the file: those who waited for it then take the next one of that name.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(
+            mode=0o755, parents=True, exist_ok=True
+        )  # whatever umask: who can unlink a lock breaks it
         while (fd := self._taken(blocking=blocking)) is not None:
             if is_at(self.path, fd):
                 self._fd = fd

@@ -203,7 +203,8 @@ CREATE INDEX changes_of_removals ON changes (endpoint_id, detected_at) WHERE kin
 -- What filesync remembers of an endpoint between syncs; one row each. identity: JSON of as whom its rows were read.
 -- owed_since: a sync is owed whatever the schedule says, for the endpoint is new, or back, in its set. folders_known_at:
 -- when a full listing by pages had named every folder; marks that are older are served by its other pages.
--- left_out: JSON list of what the last complete sync left out on purpose, in words.
+-- left_out: JSON list of what the last complete sync left out on purpose, in words. full_owed: a full listing is owed that
+-- begins later than the one under way.
 CREATE TABLE sync_state (
     endpoint_id INTEGER PRIMARY KEY REFERENCES endpoints (id),
     scope TEXT NOT NULL,
@@ -211,6 +212,7 @@ CREATE TABLE sync_state (
     root_id TEXT,
     rescoping INTEGER NOT NULL DEFAULT 0,
     full_begun_at TEXT,
+    full_owed INTEGER NOT NULL DEFAULT 0,
     track_seen INTEGER NOT NULL DEFAULT 0,
     selection TEXT,
     selection_after TEXT,

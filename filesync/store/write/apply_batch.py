@@ -158,10 +158,16 @@ class BatchWriter:
 
     def _mark_listed(self, folder_id: str, stamp: str | None) -> None:
         self._connection.execute(
-            """UPDATE folders SET last_listed_at = :now, last_tried_at = :now, listed_stamp = :stamp, relist = 0,
+            """UPDATE folders SET last_listed_at = :now, last_tried_at = :tried, listed_stamp = :stamp, relist = 0,
                readable = 1, unreadable_reason = NULL, failures = 0, entry_cause = NULL
                WHERE endpoint_id = :endpoint AND external_folder_id = :folder""",
-            {"now": self._stamp(), "stamp": stamp, "endpoint": self._endpoint_id, "folder": folder_id},
+            {
+                "now": self._stamp(),
+                "tried": self._memory.tried_at(self._stamp()),
+                "stamp": stamp,
+                "endpoint": self._endpoint_id,
+                "folder": folder_id,
+            },
         )
         self._tree.refresh([folder_id])
 
@@ -229,7 +235,7 @@ class BatchWriter:
         self._connection.execute(
             """UPDATE folders SET readable = 0, unreadable_reason = ?, last_tried_at = ?
                WHERE endpoint_id = ? AND external_folder_id = ?""",
-            (batch.reason, self._stamp(), self._endpoint_id, batch.folder_id),
+            (batch.reason, self._memory.tried_at(self._stamp()), self._endpoint_id, batch.folder_id),
         )
         self._tree.refresh([batch.folder_id])
         if batch.folder_id == self.scope.root_id and not self._is_trial:
@@ -255,7 +261,7 @@ class BatchWriter:
                WHERE endpoint_id = :endpoint AND external_folder_id = :folder
                RETURNING failures""",
             {
-                "now": self._stamp(),
+                "now": self._memory.tried_at(self._stamp()),
                 "reason": reason,
                 "several": _SEVERAL,
                 "endpoint": self._endpoint_id,

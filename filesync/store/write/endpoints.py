@@ -291,6 +291,7 @@ def _change_scope(database: Database, endpoint_id: int, scope: str, now: Timesta
             "provider_state": "{}",
             "root_id": None,
             "full_begun_at": now,
+            "full_owed": 0,
             "track_seen": 1,
             "folders_known_at": None,
             "rescoping": int(known["completed_at"] is not None or known["live_files"] > 0),

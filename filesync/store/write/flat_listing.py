@@ -94,7 +94,7 @@ class PagedListing:
         self._connection.execute(
             """UPDATE folders SET last_tried_at = ?
                WHERE endpoint_id = ? AND readable AND external_folder_id IN (SELECT value FROM json_each(?))""",
-            (now, self._endpoint_id, json.dumps(folder_ids)),
+            (self._memory.tried_at(now), self._endpoint_id, json.dumps(folder_ids)),
         )
         self._tree.refresh(folder_ids)
 

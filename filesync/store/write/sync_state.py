@@ -61,7 +61,7 @@ class SyncState:
             "UPDATE folders SET relist = ? WHERE endpoint_id = ? AND NOT relist", (WITH_ALL, self.endpoint_id)
         )
         # Who knows nothing can miss nothing: a first listing keeps no count of what it shows.
-        self._note(full_begun_at=now, folders_known_at=None, track_seen=int(not self.knows_nothing()))
+        self._note(full_begun_at=now, full_owed=0, folders_known_at=None, track_seen=int(not self.knows_nothing()))
         self._load()
 
     def end_listing(self) -> None:
@@ -71,9 +71,10 @@ class SyncState:
         list everything once more: with many files it would never come further.
         """
         self.track_seen = False
-        begun = self._row()["full_begun_at"]
-        if begun is not None:
-            self._note(full_listed_at=begun, full_begun_at=None, track_seen=0)
+        row = self._row()
+        if row["full_begun_at"] is not None:
+            listed_at = None if row["full_owed"] else row["full_begun_at"]
+            self._note(full_listed_at=listed_at, full_begun_at=None, track_seen=0)
 
     def forget_seen(self, most: int) -> bool:
         """Drop so many of the ids that a listing which came to its end has named; tell whether some are left."""
@@ -104,8 +105,12 @@ class SyncState:
         self._note(folders_known_at=now)
 
     def owe_full(self) -> None:
-        """Have the next sync list everything afresh."""
-        self._note(full_listed_at=None)
+        """Have the next sync list everything afresh; a listing under way does not settle that, for it began before."""
+        self._note(full_listed_at=None, full_owed=1)
+
+    def tried_at(self, now: Timestamp) -> Timestamp:
+        """Return when the listing under way tried a folder: not before it began, even when the clock was set back."""
+        return max(now, self.full_begun_at or now)
 
     def set_state(self, state: State) -> None:
         """Remember the provider's own state; by a plain statement, for it is part of nearly every commit."""
@@ -179,7 +184,8 @@ class SyncState:
                 (to_timestamp(finished_at), self.endpoint_id),
             )
         row, started = self._row(), to_timestamp(started_at)
-        listing = {"full_listed_at": started, "full_begun_at": None} if self.full else {}
+        listed_at = None if row["full_owed"] else started
+        listing = {"full_listed_at": listed_at, "full_begun_at": None} if self.full else {}
         self._note(
             completed_at=row["completed_at"] or to_timestamp(finished_at),
             rescoping=int(row["rescoping"] and not rescoped),

@@ -18,6 +18,7 @@ from filesync.runtime.clock import Stop
 from filesync.simulators.faults import altered
 from filesync.store.database import open_for_writing
 from filesync.store.upkeep.pruning import prune
+from tests.adversarial.model.drive_machine import OurClock
 from tests.support.cli_home import CliHome, file
 from tests.support.homes import READER, Acc, Drive
 from tests.support.truth import assert_acc_truth, assert_drive_truth
@@ -368,3 +369,72 @@ def test_a_folder_that_is_deleted_between_two_changes_of_scope_does_not_keep_the
     drive.settle()
     assert drive.home.sync().status == "success"
     assert_drive_truth(drive.home, state.root_of(READER))
+
+
+def with_what_is_shared(drive: Drive) -> str:
+    """Read My Drive and what is shared, with a folder of five files; give the folder."""
+    state = drive.service.state
+    mine = state.root_of(READER)
+    folder = state.add_folder(mine, "Projects")
+    fill(drive, mine, 30)
+    fill(drive, folder, 5)
+    drive.home.configure({"name": "D", "endpoint_details": {"subject": READER, "shared_with_me": True}})
+    drive.settle()
+    assert drive.home.sync().status == "success"
+    drive.service.clock.advance(600)
+    return folder
+
+
+def assert_soon_true(drive: Drive) -> None:
+    """Within three starts the inventory says what is there: a listing of everything is owed, and comes."""
+    for _ in range(3):
+        assert drive.home.sync().status == "success"
+        drive.service.clock.advance(300)
+    there = {row["id"] for row in drive.service.truth(READER, drive.service.state.root_of(READER))}
+    assert {row["external_file_id"] for row in drive.home.files("D").values()} == there
+
+
+@pytest.mark.parametrize("nth", [2, 3, 4, 5])
+def test_a_folder_that_is_deleted_while_everything_is_listed_leaves_no_file_behind(drive: Drive, nth: int) -> None:
+    """A listing under way does not settle what the log says is owed: it began before."""
+    folder = with_what_is_shared(drive)
+    drive.service.largest_page = 10
+
+    def delete(answer: Any) -> Any:
+        drive.service.state.delete(folder)
+        return answer
+
+    drive.service.faults.fail(altered(delete), nth=nth, route="files.list")
+    drive.home.sync(full=True)
+    drive.service.faults.clear()
+    assert_soon_true(drive)
+
+
+def test_a_file_added_to_a_shared_folder_that_was_away_while_a_listing_was_stopped_is_found(drive: Drive) -> None:
+    folder = with_what_is_shared(drive)
+    state = drive.service.state
+    stop_a_full_listing(drive, after_files=20, seconds=600)
+    state.move(folder, drive.shared)
+    drive.service.clock.advance(900)
+    assert drive.home.sync_stopped(after=2).status == "interrupted"
+    state.add_file(folder, "new.pdf", 7)
+    state.move(folder, state.root_of(READER))
+    drive.service.clock.advance(900)
+    assert_soon_true(drive)
+
+
+def test_a_clock_that_is_set_back_during_a_listing_makes_nothing_readable(drive: Drive) -> None:
+    closed = drive.service.state.add_folder(drive.shared, "closed")
+    fill(drive, closed, 5)
+    fill(drive, drive.service.state.add_folder(drive.shared, "open"), 5)
+    configure(drive)
+    drive.settle()
+    drive.service.state.restrict(closed)
+    assert drive.home.sync().status == "partial"
+    ours = OurClock(drive.service.clock)
+    drive.home.clock, ours.ahead = ours, 200.0
+    drive.service.largest_page = 3
+    assert drive.home.sync_stopped(after=2, full=True).status == "interrupted"
+    ours.ahead = 0.0
+    drive.service.clock.advance(60)
+    assert drive.home.sync().status == "partial"
