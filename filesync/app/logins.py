@@ -20,7 +20,7 @@ from filesync.core.errors import AuthError, FilesyncError, StoppedError, Transie
 from filesync.core.model import Identity
 from filesync.core.timestamps import to_timestamp
 from filesync.http import Connector, Counters
-from filesync.providers.google_drive.routes import explain
+from filesync.providers.google_drive.refusals import explain
 from filesync.runtime.clock import Stop
 from filesync.runtime.settings import Settings
 from filesync.sync.provider_factory import provider_factory

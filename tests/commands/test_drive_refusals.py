@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from filesync.core.errors import About
-from filesync.providers.google_drive.routes import explain
+from filesync.providers.google_drive.refusals import explain
 from filesync.simulators import faults
 from filesync.simulators.faults import Fault
 from tests.support.homes import READER, Drive

@@ -13,8 +13,8 @@ from cronsim import CronSim
 
 from filesync.auth.autodesk import app
 from filesync.auth.google import service_account, user
-from filesync.providers.autodesk import routes as autodesk_routes
-from filesync.providers.google_drive import routes as google_routes
+from filesync.providers.autodesk import refusals as autodesk_refusals
+from filesync.providers.google_drive import refusals as google_refusals
 from filesync.runtime.clock import SystemClock
 from filesync.scheduling import crontab
 from filesync.scheduling.timer import ScheduledCall
@@ -290,12 +290,12 @@ REASONS = [
     *app._OF_APP,
     *service_account._ADVICE,
     *user._ADVICE,
-    *autodesk_routes._MEANINGS,
-    *google_routes._SETUP,
+    *autodesk_refusals._MEANINGS,
+    *google_refusals._SETUP,
 ]
 
 
-@pytest.mark.parametrize("reason", sorted({*REASONS} - {autodesk_routes.PROJECT_NOT_ACTIVE}))
+@pytest.mark.parametrize("reason", sorted({*REASONS} - {autodesk_refusals.PROJECT_NOT_ACTIVE}))
 def test_every_reason_that_a_service_gives_is_in_the_list_of_messages(reason: str) -> None:
     assert f"`{reason}`" in section(SETUP, "Messages")
 

@@ -19,7 +19,7 @@ from filesync.providers.autodesk.details import to_hub_id, to_project_id
 from filesync.providers.autodesk.hub_cache import HubCache, HubRecord, ProjectRecord, ProjectsSeen
 from filesync.providers.autodesk.location import named_hub
 from filesync.providers.autodesk.provider import directory_of, top_folder_query
-from filesync.providers.autodesk.routes import OF_ONE_PROJECT
+from filesync.providers.autodesk.refusals import OF_ONE_PROJECT
 from filesync.providers.autodesk.service import DataManagement, Hubs, connect
 from filesync.providers.autodesk.top_folders import SystemFolders, branch, is_left_out, visible
 from filesync.providers.autodesk.translate import Entry

@@ -17,7 +17,7 @@ from filesync.core.errors import (
 from filesync.core.model import State
 from filesync.providers.autodesk.access_help import not_a_member, told
 from filesync.providers.autodesk.hub_cache import HubCache, HubRecord, HubsSeen, ProjectPlace, to_place
-from filesync.providers.autodesk.routes import NOT_PROVISIONED, OF_ONE_PROJECT, PROJECT_NOT_ACTIVE
+from filesync.providers.autodesk.refusals import NOT_PROVISIONED, OF_ONE_PROJECT, PROJECT_NOT_ACTIVE
 from filesync.providers.autodesk.service import FEWEST_ENTRIES, MOST_ENTRIES
 from filesync.providers.autodesk.translate import text_of
 

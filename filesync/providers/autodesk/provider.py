@@ -11,8 +11,9 @@ from filesync.http import Answer
 from filesync.providers.autodesk.hub_cache import HubCache, ProjectPlace
 from filesync.providers.autodesk.listing import Crawl, without_system
 from filesync.providers.autodesk.location import find, remembered
+from filesync.providers.autodesk.refusals import OF_ONE_PROJECT, PROJECT_NOT_ACTIVE
 from filesync.providers.autodesk.resolving import Resolver
-from filesync.providers.autodesk.routes import LIST_ITEMS, OF_ONE_PROJECT, PROJECT_NOT_ACTIVE
+from filesync.providers.autodesk.routes import LIST_ITEMS
 from filesync.providers.autodesk.service import MOST_ITEMS, Control, DataManagement, connect
 from filesync.providers.autodesk.tip_search import completed
 from filesync.providers.autodesk.top_folders import SystemFolders, to_batches, unusable_in, visible

@@ -10,7 +10,8 @@ from filesync.auth import Login
 from filesync.auth.autodesk import login_of
 from filesync.http import Answer, Connection, Route
 from filesync.providers.autodesk import routes
-from filesync.providers.autodesk.routes import ROUTES, explain
+from filesync.providers.autodesk.refusals import explain
+from filesync.providers.autodesk.routes import ROUTES
 from filesync.providers.autodesk.translate import next_href, to_entries
 from filesync.providers.base import Surroundings
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from filesync.core.errors import ForbiddenError, NotFoundError, ResponseError
 from filesync.providers.google_drive.page_sizes import PageSizes
-from filesync.providers.google_drive.routes import CHANGES, DRIVES, FILE, FILES, START_TOKEN, names_another, with_advice
+from filesync.providers.google_drive.refusals import names_another, with_advice
+from filesync.providers.google_drive.routes import CHANGES, DRIVES, FILE, FILES, START_TOKEN
 from filesync.providers.google_drive.translate import (
     CHANGES_FIELDS,
     DRIVES_FIELDS,

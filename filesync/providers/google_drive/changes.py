@@ -9,7 +9,7 @@ from filesync.core.model import Batch, Changed, Gone, Unreadable
 from filesync.providers.base import Known
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.memory import DriveState
-from filesync.providers.google_drive.routes import is_of_its_kind, may_be_about_token
+from filesync.providers.google_drive.refusals import is_of_its_kind, may_be_about_token
 from filesync.providers.google_drive.scope import DriveScope, fail_unseen, find_root
 from filesync.providers.google_drive.translate import ChangesPage, DriveChange, DriveItem, lost_entries
 from filesync.runtime.background import BackgroundTask

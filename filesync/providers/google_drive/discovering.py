@@ -9,7 +9,7 @@ from filesync.providers.google_drive.api import Drive, Reach, children_of
 from filesync.providers.google_drive.details import to_drive_id
 from filesync.providers.google_drive.opening import connect
 from filesync.providers.google_drive.paging import pages
-from filesync.providers.google_drive.routes import concerns_all
+from filesync.providers.google_drive.refusals import concerns_all
 from filesync.providers.google_drive.sets import LISTING, shared_drives
 from filesync.providers.google_drive.translate import FOLDER_TYPE, FOLDERS_PAGE_FIELDS
 

@@ -3,7 +3,8 @@
 from filesync.auth.google import METADATA_ONLY, Account, login_of
 from filesync.providers.base import Surroundings
 from filesync.providers.google_drive.api import Drive
-from filesync.providers.google_drive.routes import ROUTES, explain
+from filesync.providers.google_drive.refusals import explain
+from filesync.providers.google_drive.routes import ROUTES
 
 _BASE_URL = "https://www.googleapis.com"
 

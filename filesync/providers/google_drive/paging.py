@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
 from filesync.core.errors import RefusedError, ResponseError
-from filesync.providers.google_drive.routes import may_be_about_token
+from filesync.providers.google_drive.refusals import may_be_about_token
 
 
 class TokenPage(Protocol):

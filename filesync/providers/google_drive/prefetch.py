@@ -11,7 +11,7 @@ from filesync.core.errors import RefusedError, ResponseError, ServiceDownError
 from filesync.providers.google_drive.api import Drive, Reach
 from filesync.providers.google_drive.memory import Phase
 from filesync.providers.google_drive.parts import Part, Sample, Tactics, cut
-from filesync.providers.google_drive.routes import is_dead_token, may_be_about_token
+from filesync.providers.google_drive.refusals import is_dead_token, may_be_about_token
 from filesync.providers.google_drive.translate import FILES_PAGE_FIELDS, FOLDER_TYPE, FOLDERS_PAGE_FIELDS, ItemsPage
 from filesync.providers.worker_pool import Done, WorkerPool
 

@@ -16,8 +16,9 @@ from filesync.providers.google_drive.location import IN_NO_FOLDER, in_no_folder
 from filesync.providers.google_drive.looking_up import LookUp
 from filesync.providers.google_drive.memory import DriveState, LeftOut, ListingState, Phase
 from filesync.providers.google_drive.opening import connect
+from filesync.providers.google_drive.refusals import concerns_all
 from filesync.providers.google_drive.resolving import Resolver
-from filesync.providers.google_drive.routes import FILE, concerns_all
+from filesync.providers.google_drive.routes import FILE
 from filesync.providers.google_drive.scope import DriveScope, find_root
 from filesync.providers.google_drive.translate import ChangesPage, DriveItem
 from filesync.providers.google_drive.tree import FolderReader

@@ -8,7 +8,7 @@ from filesync.providers.base import Known
 from filesync.providers.evidence import Evidence
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.location import HEADINGS
-from filesync.providers.google_drive.routes import concerns_all
+from filesync.providers.google_drive.refusals import concerns_all
 from filesync.providers.google_drive.scope import DriveScope
 from filesync.providers.google_drive.translate import DriveItem
 from filesync.providers.worker_pool import WorkerPool

@@ -9,7 +9,7 @@ from filesync.providers.base import Known
 from filesync.providers.google_drive.api import Drive, Reach
 from filesync.providers.google_drive.location import SHARED_WITH_ME, Places
 from filesync.providers.google_drive.memory import DriveState
-from filesync.providers.google_drive.routes import is_of_its_kind
+from filesync.providers.google_drive.refusals import is_of_its_kind
 from filesync.providers.google_drive.translate import DriveItem
 
 # Our own folder; no id of Drive's has this shape.

@@ -16,7 +16,7 @@ from filesync.providers.google_drive.api import Drive, Reach, children_of
 from filesync.providers.google_drive.changes import LIMITED
 from filesync.providers.google_drive.memory import DriveState
 from filesync.providers.google_drive.paging import pages
-from filesync.providers.google_drive.routes import concerns_all
+from filesync.providers.google_drive.refusals import concerns_all
 from filesync.providers.google_drive.scope import DriveScope, fail_unseen
 from filesync.providers.google_drive.translate import ITEMS_PAGE_FIELDS, DriveItem, ItemsPage
 from filesync.providers.worker_pool import WorkerPool

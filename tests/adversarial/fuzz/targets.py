@@ -36,10 +36,10 @@ from filesync.http import Answer, Redactor, Refusal, Route, Secret, printable
 from filesync.http.pace import requested_wait, to_date
 from filesync.http.response_check import to_object
 from filesync.http.types import HttpCall, Reply, RetryableError
-from filesync.providers.autodesk import routes as autodesk_routes
+from filesync.providers.autodesk import refusals as autodesk_refusals
 from filesync.providers.autodesk import translate as autodesk
 from filesync.providers.details import check_id, to_bound, to_extension
-from filesync.providers.google_drive import routes as drive_routes
+from filesync.providers.google_drive import refusals as drive_refusals
 from filesync.providers.google_drive import translate as drive
 from filesync.runtime.clock import Stop, SystemClock
 from filesync.runtime.log import Level, Log
@@ -72,8 +72,8 @@ def refusals(content: bytes) -> None:
     except (ValueError, RecursionError):
         return
     explained: list[Callable[[int, Any], Refusal]] = [
-        autodesk_routes.explain,
-        drive_routes.explain,
+        autodesk_refusals.explain,
+        drive_refusals.explain,
         autodesk_app.explain_login,
         google_refusals.explain_login,
     ]

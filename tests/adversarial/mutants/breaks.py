@@ -31,7 +31,7 @@ _QUICK = "filesync/cli/quick_start.py"
 _ACC = "filesync/providers/autodesk/listing.py"
 _FLAT = "filesync/providers/google_drive/listing.py"
 _LOG = "filesync/providers/google_drive/changes.py"
-_DRIVE_REFUSALS = "filesync/providers/google_drive/routes.py"
+_DRIVE_REFUSALS = "filesync/providers/google_drive/refusals.py"
 
 BREAKS = (
     # --- 1. A listing is complete or it is not called complete ---------------------------------------------------
@@ -497,7 +497,7 @@ BREAKS = (
     Break(
         "drives-403-is-final",
         "Drive's 403 for asking too fast is retried",
-        "filesync/providers/google_drive/routes.py",
+        "filesync/providers/google_drive/refusals.py",
         "retry = status == 403 and _is_too_fast(error, given, reason)",
         "retry = False",
         "unit/providers/test_google_drive_pieces.py",
@@ -505,7 +505,7 @@ BREAKS = (
     Break(
         "every-403-is-retried",
         "a 403 that is no limit is not retried",
-        "filesync/providers/google_drive/routes.py",
+        "filesync/providers/google_drive/refusals.py",
         "retry = status == 403 and _is_too_fast(error, given, reason)",
         "retry = status == 403",
         "unit/providers/test_google_drive_pieces.py",

@@ -12,8 +12,8 @@ from filesync.core.model import RemoteFile, RemoteFolder
 from filesync.core.redaction import LONGEST_TEXT
 from filesync.core.timestamps import Timestamp
 from filesync.http import Answer
-from filesync.providers.autodesk import routes
-from filesync.providers.autodesk.routes import PROJECT_NOT_ACTIVE, explain
+from filesync.providers.autodesk import refusals
+from filesync.providers.autodesk.refusals import PROJECT_NOT_ACTIVE, explain
 from filesync.providers.autodesk.top_folders import SystemFolders, to_batches
 from filesync.providers.autodesk.translate import FolderContents, next_href, to_contents
 
@@ -472,7 +472,7 @@ def test_a_list_that_is_refused_with_warnings_alone_is_read() -> None:
 
 
 def test_what_we_say_about_a_refusal_is_never_cut() -> None:
-    texts = list(routes._MEANINGS.values())
+    texts = list(refusals._MEANINGS.values())
     assert max(map(len, texts)) <= LONGEST_TEXT
 
 

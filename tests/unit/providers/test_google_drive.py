@@ -37,7 +37,8 @@ from filesync.providers.base import Provider
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.location import Places
 from filesync.providers.google_drive.provider import GoogleDrive
-from filesync.providers.google_drive.routes import ROUTES, explain
+from filesync.providers.google_drive.refusals import explain
+from filesync.providers.google_drive.routes import ROUTES
 from filesync.providers.google_drive.scope import DriveScope
 from filesync.providers.google_drive.translate import to_item
 from filesync.runtime.clock import Stop

@@ -17,7 +17,7 @@ from filesync.providers.base import Surroundings
 from filesync.providers.google_drive import KIND
 from filesync.providers.google_drive.memory import DriveState as ProviderMemory
 from filesync.providers.google_drive.memory import ListingState, Phase
-from filesync.providers.google_drive.routes import DEAD_TOKEN, explain
+from filesync.providers.google_drive.refusals import DEAD_TOKEN, explain
 from filesync.providers.google_drive.translate import (
     FOLDER_TYPE,
     to_changes_page,
