@@ -80,7 +80,7 @@ class WorkerPool(Generic[Task, Result]):
             self._tasks.put(None)
 
     def _hire(self) -> None:
-        thread = threading.Thread(target=self._serve, name="crew", daemon=True)
+        thread = threading.Thread(target=self._serve, name="filesync worker", daemon=True)
         self._threads.append(thread)
         thread.start()
 

@@ -69,7 +69,7 @@ def assert_whole(drive: Drive) -> None:
 
 
 def assert_no_thread_is_left() -> None:
-    for thread in [thread for thread in threading.enumerate() if thread.name == "crew"]:
+    for thread in [thread for thread in threading.enumerate() if thread.name == "filesync worker"]:
         thread.join(5)
         assert not thread.is_alive()
 

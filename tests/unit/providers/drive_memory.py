@@ -1,6 +1,7 @@
 """A store in memory that keeps the rules of the real one: what is stated is taken, and nothing else."""
 
 import threading
+from contextlib import suppress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -81,8 +82,7 @@ class Memory:
             self.put(batch)
         if batches is not None:
             reading.close()  # type: ignore[attr-defined]
-            for thread in [thread for thread in threading.enumerate() if thread.name.startswith(("crew", "filesync "))]:
-                thread.join(5)  # so that nothing that was left is under way when requests are counted
+            _wait_for_left_threads()
             return
         for batch in provider.resolve(list(self._undecided()), self):
             self.put(batch)
@@ -237,3 +237,14 @@ class Memory:
     def _file_path(self, file: RemoteFile) -> str | None:
         folder = self.path(file.parent_id or "") or (self.path(self._adopter_id) if self._adopter_id else None)
         return f"{folder.rstrip('/')}/{file.name.replace('/', chr(0xFF0F))}" if folder else None
+
+
+def _wait_for_left_threads() -> None:
+    """Wait until nothing that was left is under way, so that requests can be counted."""
+    for _ in range(100):  # one of them may be just about to start another
+        left = [thread for thread in threading.enumerate() if thread.name.startswith("filesync ")]
+        if not left:
+            return
+        for thread in left:
+            with suppress(RuntimeError):  # it is not started yet: its starter is among them
+                thread.join(5)

@@ -758,7 +758,7 @@ def test_closing_the_generator_abandons_the_workers(sim: Simulator, drive: str, 
             break
     sim.faults.fail(hang(), times=None)
     reading.close()  # type: ignore[attr-defined]
-    ours = [thread for thread in threading.enumerate() if thread.name == "crew"]
+    ours = [thread for thread in threading.enumerate() if thread.name == "filesync worker"]
     for thread in ours:
         thread.join(5)
     assert not any(thread.is_alive() for thread in ours)

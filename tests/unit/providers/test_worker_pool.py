@@ -18,7 +18,7 @@ def double(number: int) -> int:
 
 
 def threads_of_crews() -> Iterator[threading.Thread]:
-    return (thread for thread in threading.enumerate() if thread.name == "crew")
+    return (thread for thread in threading.enumerate() if thread.name == "filesync worker")
 
 
 def assert_all_end() -> None:
