@@ -1,8 +1,8 @@
 """A store in memory that keeps the rules of the real one: what is stated is taken, and nothing else."""
 
 import threading
-from contextlib import suppress
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
