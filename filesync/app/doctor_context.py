@@ -23,10 +23,11 @@ from filesync.runtime.log import nowhere
 from filesync.runtime.settings import KEY_FILES, Settings, inspect_settings
 from filesync.scheduling.systemd import SystemdTimer
 from filesync.scheduling.timer import Timer
-from filesync.store import migrations
-from filesync.store.database import Database, open_as_it_is
+from filesync.store.database import open_as_it_is
+from filesync.store.engine import Database
 from filesync.store.read import diagnostics
 from filesync.store.read.overview import damage_named
+from filesync.store.sqlite import migrations
 from filesync.store.write.endpoints import last_start
 from filesync.sync.endpoint_locks import EndpointLocks
 

@@ -8,7 +8,7 @@ from filesync.core.sanitize import did_you_mean
 
 if TYPE_CHECKING:
     from filesync.config import Endpoint
-    from filesync.store.database import Database
+    from filesync.store.engine import Database
     from filesync.store.read.queries import KnownEndpoint
 
 

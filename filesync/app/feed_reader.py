@@ -8,7 +8,7 @@ from typing import Any
 from filesync.app.home import Home
 from filesync.core.errors import UsageError
 from filesync.core.timestamps import to_timestamp
-from filesync.store.database import Database
+from filesync.store.engine import Database
 from filesync.store.feed import lineage, readers
 from filesync.store.feed.lineage import FeedPlace
 from filesync.store.feed.readers import Span

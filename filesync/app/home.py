@@ -33,8 +33,8 @@ from filesync.sync.endpoint_locks import EndpointLocks
 if TYPE_CHECKING:
     from filesync.config import Config, Endpoint
     from filesync.core.model import Identity, SetSource
-    from filesync.store.database import Database
-    from filesync.store.migrations import Upgrade
+    from filesync.store.engine import Database
+    from filesync.store.sqlite.migrations import Upgrade
     from filesync.store.write.sets import Answered
 
 

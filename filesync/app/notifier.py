@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from filesync.notify.messages import Message
     from filesync.notify.sender import DeliveryContext
     from filesync.notify.stale_watch import StaleWatch
-    from filesync.store.database import Database
+    from filesync.store.engine import Database
     from filesync.store.write.notices import Note
     from filesync.sync.options import SyncOptions
     from filesync.sync.session import SyncReport

@@ -12,7 +12,7 @@ from filesync.cli.output.table import Column
 from filesync.cli.terminal import home_and_terminal
 from filesync.core.durations import minute
 from filesync.core.errors import UsageError
-from filesync.store.database import Database
+from filesync.store.engine import Database
 from filesync.store.feed import lineage, readers
 from filesync.store.feed.lineage import FeedPlace
 

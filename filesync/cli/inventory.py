@@ -17,7 +17,7 @@ from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.core.durations import length, minute, parse_moment
 from filesync.core.errors import UsageError
 from filesync.core.globs import Glob, check_glob
-from filesync.store.database import Database
+from filesync.store.engine import Database
 from filesync.store.feed import lineage
 from filesync.store.feed.lineage import parse_place
 from filesync.store.read import queries

@@ -10,8 +10,8 @@ from filesync.cli.options import AsJson
 from filesync.cli.output.rows import Form, choose, show_document
 from filesync.cli.terminal import Terminal, home_and_terminal
 from filesync.runtime.settings import expanded
-from filesync.store.upkeep import snapshots
-from filesync.store.upkeep.succession import Succession
+from filesync.store.sqlite import snapshots
+from filesync.store.sqlite.succession import Succession
 
 
 def snapshot(

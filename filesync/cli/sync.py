@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from filesync.core.model import Member
     from filesync.http.counters import Counters
     from filesync.providers.base import Provider
-    from filesync.store.migrations import Upgrade
+    from filesync.store.sqlite.migrations import Upgrade
     from filesync.sync.provider_factory import ProviderFactory
 
 

@@ -9,10 +9,11 @@ from filesync.doctor.disks import in_bytes
 from filesync.doctor.findings import CHECKS, Finding, Skipped, counted, fail, named, ok, warn
 from filesync.runtime.clock import Clock
 from filesync.runtime.processes import named as processes_named
-from filesync.store import migrations, wal
-from filesync.store.database import Database, open_as_it_is
+from filesync.store.database import open_as_it_is
+from filesync.store.engine import Database
 from filesync.store.read import diagnostics as examine
 from filesync.store.read.overview import damage_named
+from filesync.store.sqlite import migrations, wal
 
 _BUSY_SECONDS = 5.0  # how long another program's lock is waited for
 _PATIENCE = 20.0  # seconds for each question
@@ -58,7 +59,7 @@ def _examined(database: Database, version: int, clock: Clock, log: wal.LogSize) 
     limit = _Limit(clock)
     checks: Sequence[tuple[str, Callable[[], Finding | Skipped | Iterator[Finding | Skipped]]]] = (
         ("journal", lambda: _journal(database)),
-        ("log", lambda: _log(database.path, log)),
+        ("log", lambda: _log(database.address, log)),
         ("pages", lambda: _pages(database, limit)),
         ("references", lambda: _references(database, limit)),
         ("search", lambda: _search(database, limit)),
@@ -71,7 +72,7 @@ def _examined(database: Database, version: int, clock: Clock, log: wal.LogSize) 
             yield Skipped("database", name, "the database has another schema version")
             continue
         try:
-            with damage_named(database.path):
+            with damage_named(database.address):
                 found = check()
                 yield from [found] if isinstance(found, Finding | Skipped) else [*found]
         except StoreError as error:
@@ -145,7 +146,7 @@ def _references(database: Database, limit: _Limit) -> Finding | Skipped:
 def _search(database: Database, limit: _Limit) -> Finding | Skipped:
     fix = _by_hand(database, examine.INDEX_AGAIN)
     try:
-        with damage_named(database.path):
+        with damage_named(database.address):
             gaps = examine.search_gaps(database, limit.start())
     except StoreError:
         return fail("database", "search", "the search index is damaged", fix)
@@ -207,7 +208,7 @@ def _unknown(check: str, found: str) -> Skipped:
 
 
 def _by_hand(database: Database, sql: str) -> str:
-    return f'sqlite3 {shlex.quote(str(database.path))} "{sql}"'
+    return f'sqlite3 {shlex.quote(str(database.address))} "{sql}"'
 
 
 def _fix(error: StoreError) -> str:

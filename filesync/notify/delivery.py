@@ -14,7 +14,8 @@ from filesync.notify.messages import Message
 from filesync.notify.sender import DeliveryContext, try_once
 from filesync.runtime.locks import FileLock
 from filesync.runtime.log import Level
-from filesync.store.database import Database, open_for_writing
+from filesync.store.database import open_for_writing
+from filesync.store.engine import Database
 from filesync.store.feed import entries, outbox, readers
 
 BUDGET = 30.0  # seconds of one start, after which no further message is begun

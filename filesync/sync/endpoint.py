@@ -15,7 +15,8 @@ from filesync.core.schedule import History, decide, gap_between_starts
 from filesync.http.counters import Counters
 from filesync.providers.base import Known, Provider, identity_in_use
 from filesync.runtime.clock import Stop
-from filesync.store.database import Database, problems_named
+from filesync.store.database import problems_named
+from filesync.store.engine import Database
 from filesync.store.write.endpoints import EndpointRow
 from filesync.store.write.mass_delete_guard import Guard
 from filesync.store.write.provider_view import ReconcilePace
@@ -96,7 +97,7 @@ def sync_endpoint(  # noqa: PLR0913  what one sync adds to its session
 def _read_and_decide(attempt: ActiveSync, provider: Provider, database: Database) -> _Ending:
     choice = attempt.choice
     try:
-        with problems_named(database.path):
+        with problems_named(database.address):
             attempt.run.read_as(identity_in_use(provider), attempt.endpoint.name, accepted=choice.accept_identity)
             attempt.run.apply_filters()
             attempt.run.work_off()

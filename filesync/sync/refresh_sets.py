@@ -14,7 +14,7 @@ from filesync.core.model import Member, Members, SetSource
 from filesync.core.schedule import TEMPORARY, spacing
 from filesync.core.timestamps import Timestamp, to_timestamp
 from filesync.runtime.clock import Clock, Stop
-from filesync.store.database import Database
+from filesync.store.engine import Database
 from filesync.store.write import sets as stored
 from filesync.store.write.sets import Answered
 from filesync.sync.endpoint_locks import EndpointLocks

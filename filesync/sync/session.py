@@ -13,7 +13,7 @@ from filesync.runtime.log import Log, nowhere
 from filesync.sync.options import SyncOptions
 
 if TYPE_CHECKING:
-    from filesync.store.migrations import Upgrade
+    from filesync.store.sqlite.migrations import Upgrade
     from filesync.store.write.sync_log import Outcome
     from filesync.sync.endpoint import ActiveSync, OpenProvider
     from filesync.sync.refresh_sets import FindMembers, SetRefresh

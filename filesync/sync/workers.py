@@ -15,7 +15,8 @@ from filesync.core.timestamps import to_timestamp
 from filesync.runtime.clock import Stop
 from filesync.runtime.locks import FileLock
 from filesync.runtime.malloc import use_one_arena
-from filesync.store.database import Database, open_for_writing, problems_named
+from filesync.store.database import open_for_writing, problems_named
+from filesync.store.engine import Database
 from filesync.store.write import sets as stored_sets
 from filesync.store.write import sync_log
 from filesync.store.write.endpoints import Declared, EndpointRow, bring_in_line, find, load, note_end, note_start

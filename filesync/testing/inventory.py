@@ -17,7 +17,8 @@ from filesync.http import Connector, Counters
 from filesync.providers.base import LooksUp, Provider, ProviderKind, Surroundings
 from filesync.providers.details import FilterDetails
 from filesync.runtime.clock import Stop
-from filesync.store.database import Database, open_for_reading, open_for_writing
+from filesync.store.database import open_for_reading, open_for_writing
+from filesync.store.engine import Database
 from filesync.store.feed.lineage import FeedPlace
 from filesync.store.read import queries
 from filesync.store.read.queries import ChangeFilter, KnownEndpoint, Row

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from filesync.store.migrations import CURRENT
+from filesync.store.sqlite.migrations import CURRENT
 from tests import ROOT as REPOSITORY
 from tests.adversarial.upgrade.schemas.make import A_STEP_MORE
 from tests.support.cli_home import CliHome, file

@@ -475,7 +475,7 @@ writer.execute("BEGIN IMMEDIATE")
 """
     with held_open(GROWN.format(path=str(patient.database), more=reading)) as holder:
         (found,) = patient.see().of("database", "log")
-        monkeypatch.setattr("filesync.store.database.BUSY_SECONDS", 1)
+        monkeypatch.setattr("filesync.store.sqlite.database.BUSY_SECONDS", 1)
         with pytest.raises(StoreError) as raised:
             write_nothing(patient.database)
     assert f"pid {holder.pid})" in found["detail"]

@@ -240,7 +240,7 @@ def test_a_restore_is_refused_while_somebody_writes_and_writers_while_it_runs(ho
     script = """
 import sys
 from pathlib import Path
-from filesync.store.upkeep import snapshots
+from filesync.store.sqlite import snapshots
 def wait(step):
     if step == "kept":
         print("kept", flush=True)
@@ -262,7 +262,7 @@ snapshots.restore(Path(sys.argv[1]), Path(sys.argv[2]), on_step=wait)
 _RESTORE_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
-from filesync.store.upkeep import snapshots
+from filesync.store.sqlite import snapshots
 snapshots._PAGES = 40
 counted = 0
 def count(step):

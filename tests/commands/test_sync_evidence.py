@@ -15,7 +15,8 @@ from filesync.core.schedule import CronSchedule, History, decide
 from filesync.runtime.clock import Clock
 from filesync.simulators import faults
 from filesync.simulators.acc import AccSimulator, refusals
-from filesync.store.database import Database, open_for_writing
+from filesync.store.database import open_for_writing
+from filesync.store.engine import Database, Insert
 from filesync.store.write.provider_view import ReconcilePace
 from filesync.store.write.sync_writer import SyncPlan, SyncWriter
 from filesync.sync.endpoint_locks import EndpointLocks
@@ -341,7 +342,8 @@ def test_a_cron_endpoint_added_while_the_clock_was_ahead_runs() -> None:
 
 def write_much(database: Database) -> None:
     with database.transaction() as connection:
-        connection.executemany("INSERT INTO seen VALUES (1, ?)", ((f"{number}" * 60,) for number in range(100_000)))
+        ids = ((1, f"{number}" * 60) for number in range(100_000))
+        connection.write_many(Insert("seen", ("endpoint_id", "external_id")), ids)
 
 
 def test_a_write_that_the_system_refuses_is_said_in_one_line(tmp_path: Path) -> None:

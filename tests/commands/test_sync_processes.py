@@ -280,7 +280,7 @@ TOO_MUCH = {  # for a start with nothing due: what comes with Python, and what o
         "filesync.store.feed.outbox",
         "filesync.store.read.queries",
         "filesync.store.write.sync_writer",
-        "filesync.store.tables",
+        "filesync.store.sqlite.tables",
         "filesync.sync.endpoint",
         "filesync.sync.refresh_sets",
     ),

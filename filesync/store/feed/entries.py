@@ -1,13 +1,12 @@
 """The change feed as messages tell it: in batches, without what no person did, a folder's rename as one entry."""
 
 import json
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from filesync.core.timestamps import Timestamp
-from filesync.store.database import Database
+from filesync.store.engine import Connection, Database
 from filesync.store.feed import lineage
 from filesync.store.row_codec import from_json, object_of
 
@@ -23,7 +22,7 @@ _ROWS = """
            c.file_name, c.file_path, c.detected_at, c.before, c.after
     FROM changes AS c JOIN endpoints AS e ON e.id = c.endpoint_id
     WHERE c.seq > ? AND c.cause NOT IN ('baseline', 'config')
-        AND c.endpoint_id IN (SELECT value FROM json_each(?)) ORDER BY c.seq
+        AND c.endpoint_id IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) ORDER BY c.seq
 """
 Entry = dict[str, Any]
 _Key = tuple[object, ...]
@@ -44,7 +43,7 @@ def read_batch(database: Database, after_seq: int, endpoint_ids: Collection[int]
         last = connection.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()[0]
         rows = connection.execute(_ROWS, (after_seq, json.dumps([*endpoint_ids])))
         feed = lineage.current(connection)
-        return _Collector(connection, feed, most).collect(rows, after_seq, max(last, after_seq))
+        return _Collector(connection, feed, most).collect(iter(rows), after_seq, max(last, after_seq))
 
 
 def last_before(database: Database, moment: Timestamp) -> int:
@@ -61,7 +60,7 @@ def last_before(database: Database, moment: Timestamp) -> int:
 class _Collector:
     """Puts rows into entries until the batch is full and no folder's change is cut in two."""
 
-    def __init__(self, connection: sqlite3.Connection, feed: str, most: int) -> None:
+    def __init__(self, connection: Connection, feed: str, most: int) -> None:
         self._feed = feed
         self._folders = _Folders(connection)
         self._most = most
@@ -101,7 +100,7 @@ class _Collector:
 class _Folders:
     """Tells which folder's change a row comes from, by the paths and by the tree as it is now."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._is_there: dict[tuple[int, str], bool] = {}
         self._left: dict[_Key, str | None] = {}

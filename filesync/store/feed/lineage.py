@@ -6,12 +6,11 @@ also tells: those that were taken back are in no feed any more.
 """
 
 import re
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from filesync.core.errors import FeedLostError
-from filesync.store.database import Database
+from filesync.store.engine import Connection, Database
 
 _PLACE = re.compile(r"(?:([0-9a-f]{16}):)?([0-9]{1,18})", re.ASCII)
 
@@ -77,13 +76,12 @@ def parse_place(text: str) -> FeedPlace | None:
     return FeedPlace(int(match[2]), match[1]) if match else None
 
 
-def read(connection: sqlite3.Connection) -> Lineage:
+def read(connection: Connection) -> Lineage:
     lives = connection.execute("SELECT feed, shared_seq, next_seq FROM feeds ORDER BY number").fetchall()
-    given = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'changes'").fetchone()[0]
-    return Lineage([Life(*row) for row in lives], given or 0)
+    return Lineage([Life(*row) for row in lives], connection.last_seq())
 
 
-def current(connection: sqlite3.Connection) -> str:
+def current(connection: Connection) -> str:
     """Name the feed."""
     return str(connection.execute("SELECT feed FROM feeds ORDER BY number DESC LIMIT 1").fetchone()[0])
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from filesync.core.timestamps import Timestamp, to_timestamp
-from filesync.store.database import Database
+from filesync.store.engine import Database
 from filesync.store.row_codec import object_of
 
 READER = "notify:"  # before a target's key: its name among the readers of the feed

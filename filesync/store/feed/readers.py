@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from filesync.core.timestamps import Timestamp
-from filesync.store.database import Database
+from filesync.store.engine import Database
 from filesync.store.feed import lineage
 from filesync.store.feed.lineage import Lineage
 

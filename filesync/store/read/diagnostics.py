@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from filesync.core.timestamps import Timestamp
-from filesync.store.database import Database
+from filesync.store.engine import Database
 from filesync.store.feed import lineage
 from filesync.store.feed.lineage import FeedPlace
 from filesync.store.row_codec import from_json
 
-OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
+OLDEST_SQLITE = (3, 39, 0)  # IS DISTINCT FROM
 
-_STEPS = 50_000  # of SQLite's machine between two looks at the time
 _MOST_PROBLEMS = 10
 _SAMPLE = 100  # files whose names are looked up in the search
 IsOver = Callable[[], bool]
@@ -123,9 +122,9 @@ def wrong_totals(database: Database, is_over: IsOver) -> Sequence[Disagreement] 
     """Compare how many live files each endpoint is said to have with how many there are."""
     sql = """SELECT e.name, s.live_files, (
                  SELECT count(*) FROM files AS f WHERE f.endpoint_id = e.id AND f.deleted_at IS NULL) AS live
-             FROM endpoints AS e JOIN sync_state AS s ON s.endpoint_id = e.id WHERE s.live_files <> live ORDER BY 1"""
+             FROM endpoints AS e JOIN sync_state AS s ON s.endpoint_id = e.id ORDER BY 1"""
     rows = _asked(database, sql, is_over)
-    return None if rows is None else [Disagreement(*row) for row in rows]
+    return None if rows is None else [Disagreement(*row) for row in rows if row[1] != row[2]]
 
 
 def wrong_feed(database: Database, is_over: IsOver) -> Sequence[Disagreement] | None:
@@ -133,11 +132,12 @@ def wrong_feed(database: Database, is_over: IsOver) -> Sequence[Disagreement] | 
     sql = """SELECT e.name, coalesce(c.files_left, 0) AS told, (
                  SELECT count(*) FROM files AS f WHERE f.endpoint_id = e.id AND f.deleted_at IS NULL) AS there
              FROM endpoints AS e LEFT JOIN (
-                 SELECT endpoint_id, sum((kind IN ('created', 'restored')) - (kind = 'deleted')) AS files_left
+                 SELECT endpoint_id, sum(CASE WHEN kind IN ('created', 'restored') THEN 1
+                     WHEN kind = 'deleted' THEN -1 ELSE 0 END) AS files_left
                  FROM changes GROUP BY endpoint_id) AS c ON c.endpoint_id = e.id
-             WHERE told <> there AND (SELECT floor_seq FROM retention) = 0 ORDER BY 1"""
+             WHERE (SELECT floor_seq FROM retention) = 0 ORDER BY 1"""
     rows = _asked(database, sql, is_over)
-    return None if rows is None else [Disagreement(*row) for row in rows]
+    return None if rows is None else [Disagreement(*row) for row in rows if row[1] != row[2]]
 
 
 def readers_beyond(database: Database) -> Sequence[Beyond]:
@@ -236,17 +236,8 @@ def left_out(database: Database) -> Mapping[str, Sequence[str]]:
 
 def _asked(database: Database, sql: str, is_over: IsOver, *values: object) -> list[tuple[Any, ...]] | None:
     """Ask one question; None when time was over first."""
-    connection = database.connection
-    connection.set_progress_handler(lambda: int(is_over()), _STEPS)
-    try:
-        with database.reading():
-            return connection.execute(sql, values).fetchall()
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
-            return None
-        raise
-    finally:
-        connection.set_progress_handler(None, 0)
+    with database.reading() as connection:
+        return connection.ask(sql, is_over, values)
 
 
 def _is_found(database: Database, row_id: int, name: str) -> bool:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from filesync.core.errors import StoreError
-from filesync.store import migrations
-from filesync.store.database import Database, open_for_reading
+from filesync.store.database import open_for_reading
+from filesync.store.engine import Database
 from filesync.store.read.queries import ChangeFilter, Row, logs, newest_changes
 
 
@@ -54,10 +54,10 @@ def damage_named(path: Path) -> Iterator[None]:
 def _read(database: Database, rows: int) -> Overview:
     start = _first(database, "SELECT last_start_at, last_exit_code FROM scheduler")
     return Overview(
-        schema_version=migrations.version_of(database.connection),
+        schema_version=database.schema_version(),
         files=_first(database, "SELECT coalesce(sum(live_files), 0) FROM sync_state")[0],
-        size=_size(database.path),
-        wal_size=_size(database.path.with_name(f"{database.path.name}-wal")),
+        size=_size(database.address),
+        wal_size=_size(database.address.with_name(f"{database.address.name}-wal")),
         last_start_at=start[0] if start else None,
         last_exit_code=start[1] if start else None,
         totals=_totals(database),

@@ -4,7 +4,6 @@ Rows are dictionaries with the column names of the schema; JSON columns arrive a
 """
 
 import json
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from filesync.core.errors import FeedCutError, FeedLostError, StoreError
 from filesync.core.timestamps import Timestamp
-from filesync.store.database import Database
+from filesync.store.engine import Connection, Database
 from filesync.store.feed import lineage
 from filesync.store.feed.lineage import FeedPlace
 from filesync.store.row_codec import from_json, identity_of
@@ -99,9 +98,9 @@ def newest_changes(database: Database, wanted: ChangeFilter, count: int) -> list
 
 def logs(database: Database, endpoint_ids: Sequence[int] | None, *, limit: int, only_failed: bool = False) -> list[Row]:
     """Read past and running syncs, the newest first."""
-    where = ["1"]
+    where = ["TRUE"]
     if endpoint_ids is not None:
-        where.append("l.endpoint_id IN (SELECT value FROM json_each(:endpoints))")
+        where.append("l.endpoint_id IN (SELECT CAST(value AS BIGINT) FROM json_each(:endpoints))")
     if only_failed:
         where.append("l.status = 'failed'")
     sql = f"""SELECT e.name AS endpoint, l.* FROM sync_logs AS l JOIN endpoints AS e ON e.id = l.endpoint_id
@@ -158,7 +157,7 @@ def page_size(most: int | None, whole: int = PAGE) -> int:
 def _change_condition(wanted: ChangeFilter) -> tuple[str, dict[str, Any]]:
     conditions, parameters = [_kind_condition(wanted.kinds)], {"kinds": json.dumps(wanted.kinds)}
     if wanted.endpoint_ids is not None:
-        conditions.append("c.endpoint_id IN (SELECT value FROM json_each(:endpoints))")
+        conditions.append("c.endpoint_id IN (SELECT CAST(value AS BIGINT) FROM json_each(:endpoints))")
         parameters["endpoints"] = json.dumps(wanted.endpoint_ids)
     if wanted.detected_since is not None:
         conditions.append("c.detected_at >= :since")
@@ -206,7 +205,7 @@ def _whole_page(database: Database, feed: str, sql: str, parameters: dict[str, A
         return [{"feed": feed, **_change(row)} for row in rows_of(connection, sql, parameters)]
 
 
-def _cut(connection: sqlite3.Connection, floor: int) -> FeedCutError:
+def _cut(connection: Connection, floor: int) -> FeedCutError:
     oldest = connection.execute("SELECT min(seq) FROM changes").fetchone()[0]
     kept = "none is kept" if oldest is None else f"the oldest kept is {oldest}"
     return FeedCutError(
@@ -242,7 +241,7 @@ def _rows(database: Database, sql: str, parameters: dict[str, Any]) -> list[Row]
         return rows_of(connection, sql, parameters)
 
 
-def rows_of(connection: sqlite3.Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
+def rows_of(connection: Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
     cursor = connection.execute(sql, parameters)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, values, strict=True)) for values in cursor]

@@ -8,7 +8,7 @@ from typing import Any
 
 from filesync.core.globs import Glob
 from filesync.core.timestamps import Timestamp
-from filesync.store.database import Database
+from filesync.store.engine import Database
 from filesync.store.read.queries import PAGE, KnownEndpoint, Row, page_size, rows_of
 from filesync.store.row_codec import from_json
 
@@ -37,7 +37,7 @@ _PENDING = """
         GROUP BY endpoint_id, external_file_id)
 """
 _IS_PENDING = "p.endpoint_id = f.endpoint_id AND p.external_file_id = f.external_file_id"
-_CHOSEN = "endpoint_id IN (SELECT value FROM json_each(:endpoints))"
+_CHOSEN = "endpoint_id IN (SELECT CAST(value AS BIGINT) FROM json_each(:endpoints))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def find(
     is wanted comes by often.
     """
     if wanted.name is not None:
-        _offer_glob(database, wanted.name)
+        database.connection.offer_glob(wanted.name)
     query = _Query(wanted, {**_parameters(wanted), "endpoints": json.dumps([endpoint.id for endpoint in chosen])})
     names = {endpoint.id: endpoint.name for endpoint in sorted(chosen, key=lambda endpoint: endpoint.name)}
     rows: Iterable[Row] | None = _few(database, query, most)
@@ -87,8 +87,8 @@ class _Query:
     def among(self, indexed: str) -> str:
         """Ask for what is wanted of the files with these ids, which fulfil the condition of that name."""
         where = [f"f.{_CHOSEN}", *(sql for name, sql in self._conditions().items() if name != indexed)]
-        source = """json_each(:ids) AS h CROSS JOIN files AS f ON f.id = h.value
-                    CROSS JOIN endpoints AS e ON e.id = f.endpoint_id"""
+        where.append("f.id IN (SELECT CAST(value AS BIGINT) FROM json_each(:ids))")
+        source = "files AS f JOIN endpoints AS e ON e.id = f.endpoint_id"
         return f"{self._select(source)} WHERE {' AND '.join(where)} ORDER BY e.name, f.file_path, f.id LIMIT :most"
 
     def indexed(self) -> Iterator[tuple[str, str]]:
@@ -134,7 +134,7 @@ def _few(database: Database, query: _Query, most: int | None) -> list[Row] | Non
         for name, sql in query.indexed():
             ids = [row[0] for row in connection.execute(f"{sql} LIMIT {_FEW + 1}", query.parameters)]
             if len(ids) <= _FEW:
-                limit = {"ids": json.dumps(ids), "most": -1 if most is None else most}
+                limit = {"ids": json.dumps(ids), "most": _FEW if most is None else most}
                 return rows_of(connection, query.among(name), {**query.parameters, **limit})
     return None
 
@@ -152,13 +152,6 @@ def _walk(database: Database, query: _Query, endpoint_id: int, most: int | None)
         if len(page) < size:
             return
         last = (page[-1]["file_path"], page[-1]["id"])
-
-
-def _offer_glob(database: Database, glob: Glob) -> None:
-    """Let SQL ask the glob for the name at the end of a path, which the index has; a `/` in a name is no `/` there."""
-    database.connection.create_function(
-        "glob_matches", 1, lambda path: glob.matches(path[path.rfind("/") + 1 :]), deterministic=True
-    )
 
 
 def fts_words(wanted: FileFilter) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from filesync.core.filters import Selection
 from filesync.core.model import Candidate, Gone, RemoteFile, RemoteFolder, Shown
 from filesync.core.timestamps import Timestamp, to_timestamp
-from filesync.store.database import Database
+from filesync.store.engine import Database
 from filesync.store.write.change_writer import load_states
 from filesync.store.write.endpoints import load
 from filesync.store.write.feed_replay import load_records

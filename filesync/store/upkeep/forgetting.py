@@ -5,7 +5,7 @@ from datetime import datetime
 
 from filesync.core.model import Gone
 from filesync.core.timestamps import to_timestamp
-from filesync.store.database import Database
+from filesync.store.engine import Database
 from filesync.store.write import sync_log
 from filesync.store.write.change_writer import ChangeWriter, FileChange, Tally, load_states
 from filesync.store.write.endpoints import find, former_name
@@ -57,7 +57,7 @@ def forget(database: Database, beginning: Beginning, now: Callable[[], datetime]
         )
         started = datetime.fromisoformat(beginning.started_at)
         outcome = Outcome(row.name, "success", beginning.mode, beginning.trigger, started, now(), tally, Usage())
-        facts = {"is_active": 0, "updated_at": at, "name": former_name(database, row)}
+        facts = {"is_active": False, "updated_at": at, "name": former_name(database, row)}
         database.table("endpoints").update(endpoint_id, facts)
         sync_log.conclude(database, endpoint_id, log_id, outcome, None)
     return tally.files_removed

@@ -5,7 +5,6 @@ told: every kept change has the old values, and the view `file_history` takes th
 """
 
 import json
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,7 @@ from datetime import datetime, timedelta
 
 from filesync.core.retention import Retention
 from filesync.core.timestamps import Timestamp, known_time, to_timestamp
-from filesync.store.database import Database
+from filesync.store.engine import Connection, Database, Delete
 from filesync.store.upkeep.expiry import (
     FORGOTTEN,
     Holder,
@@ -163,8 +162,7 @@ class _Pruning:
         with self._database.transaction() as connection:
             ids = [row[0] for row in connection.execute(_FORGOTTEN_ENDPOINTS, (FORGOTTEN_SCOPE,))]
             for table, key in _OF_AN_ENDPOINT:
-                sql = f"DELETE FROM {table} WHERE {key} = ?"  # noqa: S608  our own words
-                connection.executemany(sql, [(id_,) for id_ in ids])
+                connection.write_many(Delete(table, (key,)), [(id_,) for id_ in ids])
 
     def forget(self, table: str, condition: str, now: datetime) -> None:
         """Drop what nobody asked for or was told since so long that it is forgotten."""
@@ -197,7 +195,7 @@ _OF_AN_ENDPOINT = (  # children first
     ("endpoints", "id"),
 )
 _DROP_LOGS = """
-    DELETE FROM sync_logs WHERE id IN (SELECT value FROM json_each(:ids)) AND status <> 'running'
+    DELETE FROM sync_logs WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(:ids)) AND status <> 'running'
     AND NOT EXISTS (SELECT 1 FROM changes AS c WHERE c.sync_log_id = sync_logs.id)
 """
 # Each is a table with a condition. A member that was archived so long ago is in no answer either: being named by one
@@ -214,21 +212,23 @@ _KEYS = {
 }
 
 
-def _cut(connection: sqlite3.Connection, end: int) -> int:
+def _cut(connection: Connection, end: int) -> int:
     """Drop the oldest changes up to `end`, at most a batch of them, and remember where the feed begins now."""
     last, newest, gone = connection.execute(
         """SELECT max(seq), max(detected_at), count(*) FROM (
-               SELECT seq, detected_at FROM changes WHERE seq <= ? ORDER BY seq LIMIT ?)""",
+               SELECT seq, detected_at FROM changes WHERE seq <= ? ORDER BY seq LIMIT ?) AS oldest""",
         (end, _BATCH),
     ).fetchone()
     if gone:
         connection.execute("DELETE FROM changes WHERE seq <= ?", (last,))
         connection.execute(
-            "UPDATE retention SET floor_seq = ?, floor_at = max(coalesce(floor_at, ''), ?)", (last, newest)
+            """UPDATE retention SET floor_seq = :last,
+               floor_at = CASE WHEN floor_at > :newest THEN floor_at ELSE :newest END""",
+            {"last": last, "newest": newest},
         )
     return int(gone)
 
 
-def _count(connection: sqlite3.Connection, condition: str, now: datetime) -> int:
+def _count(connection: Connection, condition: str, now: datetime) -> int:
     sql = f"SELECT count(*) FROM {condition}"  # noqa: S608  our own words
     return int(connection.execute(sql, {"before": to_timestamp(now - FORGOTTEN)}).fetchone()[0])

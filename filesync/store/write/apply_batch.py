@@ -21,7 +21,7 @@ from filesync.core.model import (
     Unreadable,
 )
 from filesync.core.timestamps import Timestamp
-from filesync.store.database import Database
+from filesync.store.engine import Database
 from filesync.store.write.change_writer import ChangeWriter, Observation, Tally
 from filesync.store.write.feed_replay import FeedReplay
 from filesync.store.write.files import FileWriter
@@ -159,7 +159,7 @@ class BatchWriter:
     def _mark_listed(self, folder_id: str, stamp: str | None) -> None:
         self._connection.execute(
             """UPDATE folders SET last_listed_at = :now, last_tried_at = :tried, listed_stamp = :stamp, relist = 0,
-               readable = 1, unreadable_reason = NULL, failures = 0, entry_cause = NULL
+               readable = TRUE, unreadable_reason = NULL, failures = 0, entry_cause = NULL
                WHERE endpoint_id = :endpoint AND external_folder_id = :folder""",
             {
                 "now": self._stamp(),
@@ -233,7 +233,7 @@ class BatchWriter:
 
     def _unreadable(self, batch: Unreadable) -> None:
         self._connection.execute(
-            """UPDATE folders SET readable = 0, unreadable_reason = ?, last_tried_at = ?
+            """UPDATE folders SET readable = FALSE, unreadable_reason = ?, last_tried_at = ?
                WHERE endpoint_id = ? AND external_folder_id = ?""",
             (batch.reason, self._memory.tried_at(self._stamp()), self._endpoint_id, batch.folder_id),
         )

@@ -1,11 +1,11 @@
 """Writes a file's new state and the change that tells of it, always together, and counts both."""
 
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from filesync.core.timestamps import Timestamp
+from filesync.store.engine import Connection, Insert, Update
 from filesync.store.write.file_state import (
     TRACKED,
     ChangeRow,
@@ -16,24 +16,16 @@ from filesync.store.write.file_state import (
     to_created_row,
 )
 
-_INSERT_FILE = f"""
-    INSERT INTO files (endpoint_id, external_file_id, {", ".join(TRACKED)}, first_seen_at, changed_at)
-    VALUES ({", ".join("?" * (len(TRACKED) + 4))})
-"""  # noqa: S608  column names are ours
-_UPDATE_FILE = f"""
-    UPDATE files SET {", ".join(f"{name} = ?" for name in TRACKED)}, changed_at = ?
-    WHERE endpoint_id = ? AND external_file_id = ?
-"""  # noqa: S608  as above
-_PUT_CHANGE = """
-    INSERT INTO changes (sync_log_id, endpoint_id, external_file_id, kind, cause, content_changed,
-                         file_name, file_path, detected_at, before, after)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-# The search index takes a batch's new files at once: fed by a trigger, it is flushed after each of them, which costs
-# more than everything else that is written of a file. New rows have the highest ids.
-_MAKE_SEARCHABLE = """
-    INSERT INTO files_search (rowid, file_name, file_path) SELECT id, file_name, file_path FROM files WHERE id > ?
-"""
+_KEY = ("endpoint_id", "external_file_id")
+_INSERT_FILE = Insert("files", (*_KEY, *TRACKED, "first_seen_at", "changed_at"))
+_UPDATE_FILE = Update("files", (*TRACKED, "changed_at"), _KEY)
+_PUT_CHANGE = Insert(
+    "changes",
+    (
+        "sync_log_id", "endpoint_id", "external_file_id", "kind", "cause", "content_changed", "file_name", "file_path",
+        "detected_at", "before", "after",
+    ),
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -71,7 +63,7 @@ class FileChange(NamedTuple):
 class ChangeWriter:
     """The one writer of `files` and `changes` for one endpoint in one sync."""
 
-    def __init__(self, connection: sqlite3.Connection, endpoint_id: int, sync_log_id: int, tally: Tally) -> None:
+    def __init__(self, connection: Connection, endpoint_id: int, sync_log_id: int, tally: Tally) -> None:
         self._connection = connection
         self._endpoint_id = endpoint_id
         self._sync_log_id = sync_log_id
@@ -85,7 +77,7 @@ class ChangeWriter:
         self._update([turn for turn in turns if turn.before is not None], now)
         steps = [_to_step(turn) for turn in turns]
         changes = [self._change_row(turn, to, now) for turn, to in zip(turns, steps, strict=True)]
-        self._connection.executemany(_PUT_CHANGE, changes)
+        self._connection.append_changes(_PUT_CHANGE, changes)
         self._count(to.kind for to in steps)
         if reconciled:
             self._tally.found_by_reconcile += len(steps)
@@ -93,14 +85,13 @@ class ChangeWriter:
     def _insert(self, turns: Sequence[FileChange], now: Timestamp) -> None:
         if not turns:
             return
-        newest = self._connection.execute("SELECT coalesce(max(id), 0) FROM files").fetchone()
         rows = [(self._endpoint_id, turn.external_id, *turn.after, now, now) for turn in turns]
-        self._connection.executemany(_INSERT_FILE, rows)
-        self._connection.execute(_MAKE_SEARCHABLE, newest)
+        self._connection.add_files(_INSERT_FILE, rows)
 
     def _update(self, turns: Sequence[FileChange], now: Timestamp) -> None:
         rows = [(*turn.after, now, self._endpoint_id, turn.external_id) for turn in turns]
-        self._connection.executemany(_UPDATE_FILE, rows)
+        if rows:
+            self._connection.write_many(_UPDATE_FILE, rows)
 
     def _change_row(self, turn: FileChange, to: ChangeRow, now: Timestamp) -> tuple[object, ...]:
         return (
@@ -139,7 +130,7 @@ def _to_step(turn: FileChange) -> ChangeRow:
 
 
 def load_states(
-    connection: sqlite3.Connection, endpoint_id: int, where: str, parameters: Sequence[object]
+    connection: Connection, endpoint_id: int, where: str, parameters: Sequence[object]
 ) -> dict[str, FileState]:
     """Read files by a condition on their columns: id -> state."""
     rows = connection.execute(

@@ -1,17 +1,15 @@
 """What of an endpoint could be read, what was left out, and how old the oldest reading is."""
 
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable
 
 from filesync.core.timestamps import Timestamp
+from filesync.store.engine import Connection
 
 
 class Coverage:
     """The folders of one endpoint, as far as they were read."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, endpoint_id: int, is_expected_unreadable: Callable[[str], bool]
-    ) -> None:
+    def __init__(self, connection: Connection, endpoint_id: int, is_expected_unreadable: Callable[[str], bool]) -> None:
         self._connection = connection
         self._endpoint_id = endpoint_id
         self._is_expected_unreadable = is_expected_unreadable

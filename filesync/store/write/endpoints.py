@@ -1,7 +1,6 @@
 """The `endpoints` table, brought in line with connector.yaml: known by type and service ids, not by name."""
 
 import json
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from filesync.core.schedule import History
 from filesync.core.timestamps import LONG_AGO, Timestamp, known_time
-from filesync.store.database import Database
+from filesync.store.engine import Connection, Database
+from filesync.store.row_codec import object_of
 
 if TYPE_CHECKING:
     from filesync.core.model import State
@@ -45,7 +45,7 @@ class Declared:
             _to_json(self.details),
             _to_json(self.schedule),
             self.archived_at,
-            int(self.is_active),
+            self.is_active,
         )
 
 
@@ -123,7 +123,7 @@ def load(database: Database) -> list[EndpointRow]:
         return _read(connection)
 
 
-def _read(connection: sqlite3.Connection) -> list[EndpointRow]:
+def _read(connection: Connection) -> list[EndpointRow]:
     return [_to_stored(row) for row in connection.execute(_SELECT)]
 
 
@@ -208,7 +208,7 @@ def _rewrite(database: Database, declared: Sequence[Declared], stored: Sequence[
         ):  # free for whoever has it now; until then one that nobody can declare: those are printable
             endpoints.update(row.id, {"name": f"\x1f{row.id}"})
         if row.id not in kept and row.is_active:  # it left the file, or another has its name: its rows stay
-            endpoints.update(row.id, {"is_active": 0, "updated_at": now})
+            endpoints.update(row.id, {"is_active": False, "updated_at": now})
     for endpoint in declared:
         old = matches.get(endpoint.name)
         if old is None:
@@ -271,8 +271,8 @@ def _tell_anew(database: Database, old: EndpointRow, endpoint: Declared, now: Ti
     """Let a member's provider know what changed about it; one that is back is owed a sync."""
     states = database.table("sync_state")
     if endpoint.state:
-        patch = {"provider_state": "json_patch(provider_state, ?)"}
-        states.update(old.id, {"provider_state": _to_json(endpoint.state)}, conversions=patch)
+        known = object_of(states.get(old.id)["provider_state"])
+        states.update(old.id, {"provider_state": _to_json({**known, **endpoint.state})})
     if old.archived_at and not endpoint.archived_at:
         states.update(old.id, {"owed_since": now})
 
@@ -291,16 +291,16 @@ def _change_scope(database: Database, endpoint_id: int, scope: str, now: Timesta
             "provider_state": "{}",
             "root_id": None,
             "full_begun_at": now,
-            "full_owed": 0,
-            "track_seen": 1,
+            "full_owed": False,
+            "track_seen": True,
             "folders_known_at": None,
-            "rescoping": int(known["completed_at"] is not None or known["live_files"] > 0),
+            "rescoping": known["completed_at"] is not None or known["live_files"] > 0,
             "last_started_at": None,
             "next_due_at": None,
         },
     )
     database.connection.execute(
-        """UPDATE folders SET folder_path = NULL, depth = NULL, relist = 2, listed_stamp = NULL, readable = 1
+        """UPDATE folders SET folder_path = NULL, depth = NULL, relist = 2, listed_stamp = NULL, readable = TRUE
            WHERE endpoint_id = ? AND deleted_at IS NULL""",
         (endpoint_id,),
     )

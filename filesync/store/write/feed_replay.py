@@ -1,15 +1,16 @@
 """What the feed says of a file: the record that a row is held against, and put back to when somebody else wrote it."""
 
 import json
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from filesync.core.timestamps import Timestamp
+from filesync.store.engine import Connection, Delete
 from filesync.store.write.change_writer import ChangeWriter, FileChange, load_states
 from filesync.store.write.file_state import TRACKED, FileState, Value
 
 _CREATED = dict.fromkeys(TRACKED)
+_FORGET = Delete("files", ("endpoint_id", "external_file_id"))
 
 
 @dataclass(slots=True)
@@ -38,7 +39,7 @@ class FeedRecord:
         return tuple(row[name] for name in TRACKED)
 
 
-def load_records(connection: sqlite3.Connection, endpoint_id: int, ids: Sequence[str]) -> Mapping[str, FeedRecord]:
+def load_records(connection: Connection, endpoint_id: int, ids: Sequence[str]) -> Mapping[str, FeedRecord]:
     """Add up the feed for these files."""
     floor = connection.execute("SELECT floor_seq FROM retention").fetchone()[0]
     told = {id_: FeedRecord(is_cut=floor > 0) for id_ in ids}
@@ -59,7 +60,7 @@ def load_records(connection: sqlite3.Connection, endpoint_id: int, ids: Sequence
 class FeedReplay:
     """Puts rows of one endpoint back to what the feed says, and the count of the live ones to what the rows say."""
 
-    def __init__(self, connection: sqlite3.Connection, endpoint_id: int, ledger: ChangeWriter) -> None:
+    def __init__(self, connection: Connection, endpoint_id: int, ledger: ChangeWriter) -> None:
         self._connection = connection
         self._endpoint_id = endpoint_id
         self._ledger = ledger
@@ -95,7 +96,4 @@ class FeedReplay:
         )
 
     def _forget(self, ids: Iterable[str]) -> None:
-        self._connection.executemany(
-            "DELETE FROM files WHERE endpoint_id = ? AND external_file_id = ?",
-            ((self._endpoint_id, id_) for id_ in ids),
-        )
+        self._connection.write_many(_FORGET, ((self._endpoint_id, id_) for id_ in ids))

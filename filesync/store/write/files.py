@@ -1,12 +1,12 @@
 """Files as the service shows them, turned into rows: shown when they are in scope, withheld when they are not."""
 
 import json
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from filesync.core.model import RemoteFile
 from filesync.core.timestamps import Timestamp
+from filesync.store.engine import Connection, Delete, Insert
 from filesync.store.write.change_writer import ChangeWriter, FileChange, Observation, load_states
 from filesync.store.write.file_state import (
     FACTS,
@@ -26,12 +26,14 @@ from filesync.store.write.folder_rows import FolderRow
 from filesync.store.write.folders import BY_ITSELF, FolderTree, join
 from filesync.store.write.removals import Removals
 
-_WITHHOLD = f"""
-    INSERT INTO withheld_files (endpoint_id, external_file_id, {", ".join(FACTS)})
-    VALUES ({", ".join("?" * (len(FACTS) + 2))})
-    ON CONFLICT (endpoint_id, external_file_id) DO UPDATE SET
-    {", ".join(f"{name} = excluded.{name}" for name in FACTS)}
-"""  # noqa: S608  column names are ours
+_KEY = ("endpoint_id", "external_file_id")
+_WITHHOLD = Insert(
+    "withheld_files",
+    (*_KEY, *FACTS),
+    f"""ON CONFLICT (endpoint_id, external_file_id) DO UPDATE SET
+        {", ".join(f"{name} = excluded.{name}" for name in FACTS)}""",
+)
+_RELEASE = Delete("withheld_files", _KEY)
 
 Matches = Callable[[str, str | None, Timestamp | None], bool]  # path, file_type, updated_at
 
@@ -50,7 +52,7 @@ class FileWriter:
 
     def __init__(  # noqa: PLR0913  the parts of one sync, put together in one place
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         endpoint_id: int,
         tree: FolderTree,
         ledger: ChangeWriter,
@@ -207,10 +209,7 @@ class FileWriter:
         return {row[0] for row in rows}
 
     def _withhold(self, kept: Sequence[tuple[str, Facts]]) -> None:
-        self._connection.executemany(_WITHHOLD, ((self._endpoint_id, id_, *facts) for id_, facts in kept))
+        self._connection.write_many(_WITHHOLD, ((self._endpoint_id, id_, *facts) for id_, facts in kept))
 
     def _release(self, ids: Sequence[str] | set[str]) -> None:
-        self._connection.executemany(
-            "DELETE FROM withheld_files WHERE endpoint_id = ? AND external_file_id = ?",
-            ((self._endpoint_id, id_) for id_ in ids),
-        )
+        self._connection.write_many(_RELEASE, ((self._endpoint_id, id_) for id_ in ids))

@@ -7,7 +7,7 @@ from functools import partial
 
 from filesync.core.model import RemoteFolder
 from filesync.core.timestamps import Timestamp
-from filesync.store.database import Database
+from filesync.store.engine import Database, Insert
 from filesync.store.write.change_writer import Observation
 from filesync.store.write.files import FileWriter
 from filesync.store.write.folders import BY_ITSELF, WITH_ALL, FolderTree
@@ -15,6 +15,7 @@ from filesync.store.write.removals import Removals
 from filesync.store.write.sync_state import SyncState
 
 _AT_ONCE = 5_000  # ids
+_SEEN = Insert("seen", ("endpoint_id", "external_id"), "ON CONFLICT DO NOTHING")
 # A file or folder `f` hangs in a folder that this sync reads by itself, which tells better what is missing from it.
 _READ_NEXT = f"""EXISTS (
     SELECT 1 FROM folders AS p WHERE p.endpoint_id = f.endpoint_id AND p.external_folder_id = f.parent_external_id
@@ -101,10 +102,7 @@ class PagedListing:
     def note_seen(self, scope: TreeScope, ids: Sequence[str]) -> None:
         """Keep count of what is there, shown by a page or by the log."""
         if self.is_under_way(scope) and self._memory.track_seen:
-            self._connection.executemany(
-                "INSERT OR IGNORE INTO seen (endpoint_id, external_id) VALUES (?, ?)",
-                ((self._endpoint_id, id_) for id_ in ids),
-            )
+            self._connection.write_many(_SEEN, ((self._endpoint_id, id_) for id_ in ids))
 
     def note_folders_known(self, scope: TreeScope, now: Timestamp) -> None:
         """Take note that every folder was named."""
@@ -145,7 +143,7 @@ class PagedListing:
         # What only earlier syncs could not read is readable as far as anybody knows; the root is in any case, for all
         # that is in it was listed.
         self._connection.execute(
-            """UPDATE folders SET readable = 1, unreadable_reason = NULL
+            """UPDATE folders SET readable = TRUE, unreadable_reason = NULL
                WHERE endpoint_id = ? AND NOT readable AND (external_folder_id = ? OR last_tried_at < ?)""",
             (self._endpoint_id, root_id, since),
         )

@@ -1,14 +1,14 @@
 """The rows of one endpoint's folders, read when they are asked for and kept for a while."""
 
 import json
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from filesync.core.model import KnownFolder
+from filesync.store.engine import Connection
 
 _MOST = 5_000  # folders that are kept in memory when others are met: some megabytes
-_COLUMNS = (
+COLUMNS = (
     "external_folder_id, parent_external_id, folder_name, folder_path, depth, readable, deleted_at,"
     " listable, excluded, change_stamp, entry_cause, listed_stamp, relist, last_listed_at IS NOT NULL"
 )
@@ -23,19 +23,30 @@ class FolderRow:
     name: str
     path: str | None
     depth: int | None
-    readable: int
+    readable: bool
     deleted_at: str | None
-    listable: int
-    excluded: int
+    listable: bool
+    excluded: bool
     change_stamp: str | None
     entry_cause: str | None
     listed_stamp: str | None
     relist: int
-    was_listed: int
+    was_listed: bool
 
     @property
     def is_placed(self) -> bool:
         return self.path is not None and self.deleted_at is None
+
+    @classmethod
+    def new(  # noqa: PLR0913  what a service tells of a folder
+        cls, id_: str, parent_id: str | None, name: str, stamp: str | None, listable: bool, cause: str | None
+    ) -> "FolderRow":
+        """Make the row of a folder that was never named before."""
+        return cls(id_, parent_id, name, None, None, True, None, listable, False, stamp, cause, None, 0, False)
+
+    def shown_as(self, id_: str, parent_id: str | None, name: str, stamp: str | None, listable: bool) -> "FolderRow":
+        """Make the row of this folder as the service shows it now."""
+        return replace(self, id=id_, parent_id=parent_id, name=name, change_stamp=stamp, listable=listable)
 
     def as_known(self) -> KnownFolder:
         return KnownFolder(self.id, self.parent_id, self.name, self.path, self.change_stamp, bool(self.readable))
@@ -44,7 +55,7 @@ class FolderRow:
 class FolderRows:
     """The folders of one endpoint, by id."""
 
-    def __init__(self, connection: sqlite3.Connection, endpoint_id: int) -> None:
+    def __init__(self, connection: Connection, endpoint_id: int) -> None:
         self._connection = connection
         self._endpoint_id = endpoint_id
         self._cache: dict[str, FolderRow | None] = {}  # None: there is no such row
@@ -101,7 +112,7 @@ class FolderRows:
     def _children(self, folder_ids: Sequence[str]) -> list[FolderRow]:
         """List the live direct sub-folders of any of these."""
         rows = self._connection.execute(
-            f"""SELECT {_COLUMNS} FROM folders WHERE endpoint_id = ? AND deleted_at IS NULL
+            f"""SELECT {COLUMNS} FROM folders WHERE endpoint_id = ? AND deleted_at IS NULL
                 AND parent_external_id IN (SELECT value FROM json_each(?))""",  # noqa: S608
             (self._endpoint_id, json.dumps(folder_ids)),
         )
@@ -119,7 +130,7 @@ class FolderRows:
 
     def _load(self, ids: Sequence[str]) -> None:
         rows = self._connection.execute(
-            f"""SELECT {_COLUMNS} FROM folders WHERE endpoint_id = ?
+            f"""SELECT {COLUMNS} FROM folders WHERE endpoint_id = ?
                 AND external_folder_id IN (SELECT value FROM json_each(?))""",  # noqa: S608
             (self._endpoint_id, json.dumps(list(ids))),
         )

@@ -5,18 +5,32 @@ has a path. One that is not placed keeps its row and waits (or was moved out of 
 """
 
 import json
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from filesync.core.filters import as_segment
 from filesync.core.model import RemoteFolder
 from filesync.core.timestamps import Timestamp
-from filesync.store.write.folder_rows import FolderRow, FolderRows
+from filesync.store.engine import Connection, Insert, Update
+from filesync.store.write.folder_rows import COLUMNS, FolderRow, FolderRows
 
 # Why a folder is to be read, in `folders.relist`: by itself, whatever else is listed; or because everything is.
 BY_ITSELF = 1
 WITH_ALL = 2
+
+_KEY = ("endpoint_id", "external_folder_id")
+_VALUES = (
+    "parent_external_id", "folder_name", "folder_path", "change_stamp", "listable", "relist", "entry_cause",
+    "deleted_at",
+)  # fmt: skip
+_PUT = Insert(
+    "folders",
+    (*_KEY, *_VALUES),
+    f"ON CONFLICT (endpoint_id, external_folder_id) DO UPDATE SET {', '.join(f'{n} = excluded.{n}' for n in _VALUES)}",
+)
+_PLACE = Update("folders", ("folder_path", "depth", "excluded", "relist"), _KEY)
+_REFILTER = Update("folders", ("excluded", "relist", "entry_cause"), _KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +51,7 @@ class FolderTree(FolderRows):
     """The places of one endpoint's folders."""
 
     def __init__(
-        self, connection: sqlite3.Connection, endpoint_id: int, is_wanted: Callable[[str], bool], *, stamped: bool
+        self, connection: Connection, endpoint_id: int, is_wanted: Callable[[str], bool], *, stamped: bool
     ) -> None:
         """`is_wanted(path)` tells whether the filters let anything below that folder in.
 
@@ -67,10 +81,10 @@ class FolderTree(FolderRows):
         row = self.get(root.id)
         if row and row.is_placed and row.path == "/" and row.change_stamp == root.change_stamp:
             return Placing()
-        self._connection.execute(
-            "UPDATE folders SET folder_path = NULL, depth = NULL WHERE endpoint_id = ? AND ? IS NOT '/'",
-            (self._endpoint_id, row.path if row else None),
-        )
+        if row is None or row.path != "/":
+            self._connection.execute(
+                "UPDATE folders SET folder_path = NULL, depth = NULL WHERE endpoint_id = ?", (self._endpoint_id,)
+            )
         self._cache.clear()
         self._write([RemoteFolder(root.id, root.name, None, root.change_stamp, root.listable)])
         shifted: list[str] = []
@@ -104,7 +118,7 @@ class FolderTree(FolderRows):
         """
         rows = self._connection.execute(
             """SELECT f.external_folder_id FROM folders AS f WHERE f.endpoint_id = :endpoint AND f.folder_path IS NULL
-               AND f.deleted_at IS NULL AND f.parent_external_id IS NOT :adopter AND NOT EXISTS (
+               AND f.deleted_at IS NULL AND f.parent_external_id IS DISTINCT FROM :adopter AND NOT EXISTS (
                    SELECT 1 FROM folders AS p WHERE p.endpoint_id = :endpoint
                    AND p.external_folder_id = f.parent_external_id AND p.deleted_at IS NULL)
                AND (NOT :only_seen OR EXISTS (SELECT 1 FROM seen AS s
@@ -135,7 +149,7 @@ class FolderTree(FolderRows):
     def bury(self, folder_ids: Collection[str], now: Timestamp) -> None:
         """Mark folders as gone."""
         self._connection.execute(
-            """UPDATE folders SET deleted_at = ?, readable = 1
+            """UPDATE folders SET deleted_at = ?, readable = TRUE
                WHERE endpoint_id = ? AND deleted_at IS NULL
                AND external_folder_id IN (SELECT value FROM json_each(?))""",
             (now, self._endpoint_id, json.dumps(list(folder_ids))),
@@ -145,60 +159,46 @@ class FolderTree(FolderRows):
     def refilter(self) -> None:
         """Decide afresh which folders the filters exclude whole."""
         rows = self._connection.execute(
-            """SELECT external_folder_id, folder_path, excluded FROM folders
-               WHERE endpoint_id = ? AND folder_path IS NOT NULL AND deleted_at IS NULL""",
+            f"""SELECT {COLUMNS} FROM folders
+                WHERE endpoint_id = ? AND folder_path IS NOT NULL AND deleted_at IS NULL""",  # noqa: S608  our own words
             (self._endpoint_id,),
         )
-        decided = ((id_, int(not self._is_wanted(path)), excluded) for id_, path, excluded in rows)
-        turned = [(id_, excluded) for id_, excluded, before in decided if excluded != before]
-        self._connection.executemany(
-            """UPDATE folders SET excluded = :excluded,
-                   relist = CASE WHEN :comes_in THEN :by_itself ELSE relist END,
-                   entry_cause = CASE WHEN NOT :excluded AND (:comes_in OR last_listed_at IS NULL) THEN 'config'
-                       ELSE entry_cause END
-               WHERE endpoint_id = :endpoint AND external_folder_id = :id""",
-            [
-                {
-                    "excluded": excluded,
-                    "comes_in": self._stamped and not excluded,
-                    "by_itself": BY_ITSELF,
-                    "endpoint": self._endpoint_id,
-                    "id": id_,
-                }
-                for id_, excluded in turned
-            ],
+        turned = [row for row in map(_to_row, rows) if row.excluded == self._is_wanted(str(row.path))]
+        for row in turned:
+            row.excluded = not row.excluded
+            if row.excluded:
+                continue
+            if self._stamped or not row.was_listed:
+                row.entry_cause = "config"  # what is in it shows by the configuration's doing
+            if self._stamped:
+                row.relist = BY_ITSELF
+        self._connection.write_many(
+            _REFILTER,
+            [(row.excluded, row.relist, row.entry_cause, self._endpoint_id, row.id) for row in turned],
         )
         self._cache.clear()
 
     def _write(self, folders: Sequence[RemoteFolder]) -> bool:
         """Write what differs from the rows; False when nothing does."""
-        changed = [folder for folder in folders if self._differs(folder)]
-        for folder in changed:
-            row = self.get(folder.id)
+        changed = {folder.id: folder for folder in folders if self._differs(folder)}  # the last word of each counts
+        for folder in changed.values():
+            self._cache[folder.id] = self._told_by(folder)
+        rows = [self._existing(id_) for id_ in changed]
+        self._connection.write_many(_PUT, [(self._endpoint_id, *_values_of(row)) for row in rows])
+        return any(self._needs_place(folder) for folder in changed.values())
+
+    def _told_by(self, folder: RemoteFolder) -> FolderRow:
+        """Make the row that a folder has from now on."""
+        row = self.get(folder.id)
+        told = (folder.id, folder.parent_id, folder.name, folder.change_stamp, folder.listable)
+        if row is None:
             parent = self.get(folder.parent_id)
-            self._connection.execute(
-                """INSERT INTO folders (endpoint_id, external_folder_id, parent_external_id, folder_name,
-                                        change_stamp, listable, entry_cause) VALUES (?, ?, ?, ?, ?, ?, ?)
-                   ON CONFLICT (endpoint_id, external_folder_id) DO UPDATE SET
-                       parent_external_id = excluded.parent_external_id, folder_name = excluded.folder_name,
-                       change_stamp = excluded.change_stamp, listable = excluded.listable,
-                       relist = CASE WHEN deleted_at IS NULL THEN relist ELSE 1 END,
-                       entry_cause = CASE WHEN deleted_at IS NULL THEN entry_cause ELSE 'folder' END,
-                       folder_path = CASE WHEN deleted_at IS NULL THEN folder_path END,
-                       deleted_at = NULL""",
-                (
-                    self._endpoint_id,
-                    folder.id,
-                    folder.parent_id,
-                    folder.name,
-                    folder.change_stamp,
-                    int(folder.listable),
-                    parent.entry_cause if parent and row is None else None,
-                ),
-            )
-            self._cache.pop(folder.id, None)
-        self._load([folder.id for folder in changed])
-        return any(self._needs_place(folder) for folder in changed)
+            return FolderRow.new(*told, parent.entry_cause if parent else None)
+        if row.deleted_at is None:
+            return row.shown_as(*told)
+        back = row.shown_as(*told)  # its place is worked out, and what is in it is read
+        back.path, back.relist, back.entry_cause, back.deleted_at = None, BY_ITSELF, "folder", None
+        return back
 
     def _differs(self, folder: RemoteFolder) -> bool:
         row = self.get(folder.id)
@@ -208,7 +208,7 @@ class FolderTree(FolderRows):
             folder.parent_id,
             folder.name,
             folder.change_stamp,
-            int(folder.listable),
+            folder.listable,
             None,
         )
 
@@ -255,9 +255,8 @@ class FolderTree(FolderRows):
             moved = [at for at, new_path in level if at.id not in passed and self._is_shifted(at, new_path, depth)]
             passed.update(at.id for at in moved)
             shifted += [at.id for at in moved]
-            self._connection.executemany(
-                """UPDATE folders SET folder_path = ?, depth = ?, excluded = ?, relist = ?
-                   WHERE endpoint_id = ? AND external_folder_id = ?""",
+            self._connection.write_many(
+                _PLACE,
                 [(at.path, at.depth, at.excluded, at.relist, self._endpoint_id, at.id) for at in moved],
             )
             paths = {at.id: str(at.path) for at in moved}
@@ -267,7 +266,7 @@ class FolderTree(FolderRows):
 
     def _is_shifted(self, folder: FolderRow, path: str, depth: int) -> bool:
         """Note a folder's place in memory; tell whether that changes anything."""
-        excluded = int(not self._is_wanted(path))
+        excluded = not self._is_wanted(path)
         if (folder.path, folder.depth, folder.excluded) == (path, depth, excluded):
             return False
         came_in = self._stamped and folder.excluded and not excluded
@@ -295,3 +294,22 @@ class FolderTree(FolderRows):
         )
         for folder_id in folder_ids:
             self._cache.pop(folder_id, None)
+
+
+def _to_row(values: Sequence[Any]) -> FolderRow:
+    return FolderRow(*values)
+
+
+def _values_of(row: FolderRow) -> tuple[object, ...]:
+    """Lay out what `_PUT` writes."""
+    return (
+        row.id,
+        row.parent_id,
+        row.name,
+        row.path,
+        row.change_stamp,
+        row.listable,
+        row.relist,
+        row.entry_cause,
+        row.deleted_at,
+    )

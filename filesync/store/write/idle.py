@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from filesync.core.timestamps import Timestamp
-from filesync.store.database import Database
+from filesync.store.engine import Database
 
 # Whatever decides when an endpoint or a set is due, and whom a start has to notify or forget.
 _STATE = (

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from filesync.core.model import Candidate, Gone
-from filesync.store.database import Database
+from filesync.store.engine import Database
 from filesync.store.write.folders import FolderTree
 
 # Below vanished folders so many are asked about: each less than a minute's worth of requests.
@@ -29,7 +29,7 @@ class LookUps:
         longer than a scheduled sync has time, and would begin anew with each start.
         """
         self._connection.execute(
-            """UPDATE candidates SET fate = NULL, looked_up = 0 WHERE endpoint_id = :endpoint AND looked_up
+            """UPDATE candidates SET fate = NULL, looked_up = FALSE WHERE endpoint_id = :endpoint AND looked_up
                AND NOT ((:tells_all OR (fate = :outside AND cause = 'config')) AND asked_in IN (
                    SELECT id FROM sync_logs WHERE endpoint_id = :endpoint AND status = 'interrupted'))""",
             {"endpoint": self._endpoint_id, "outside": Gone.OUT_OF_SCOPE.value, "tells_all": tells_all},
@@ -38,7 +38,7 @@ class LookUps:
     def undecided_folders(self) -> list[Candidate]:
         """List the folders that this sync is still to look up: topmost first, none below one that is a candidate."""
         rows = self._connection.execute(
-            """SELECT c.external_id, d.parent_external_id, c.fate IS NULL AND c.asked_in IS NOT :sync
+            """SELECT c.external_id, d.parent_external_id, c.fate IS NULL AND c.asked_in IS DISTINCT FROM :sync
                FROM candidates AS c LEFT JOIN folders AS d
                ON d.endpoint_id = c.endpoint_id AND d.external_folder_id = c.external_id
                WHERE c.endpoint_id = :endpoint AND c.is_folder ORDER BY c.external_id""",
@@ -61,7 +61,8 @@ class LookUps:
                    WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL)
                SELECT c.external_id, f.parent_external_id FROM candidates AS c LEFT JOIN files AS f
                ON f.endpoint_id = c.endpoint_id AND f.external_file_id = c.external_id
-               WHERE c.endpoint_id = :endpoint AND NOT c.is_folder AND c.fate IS NULL AND c.asked_in IS NOT :sync
+               WHERE c.endpoint_id = :endpoint AND NOT c.is_folder AND c.fate IS NULL
+               AND c.asked_in IS DISTINCT FROM :sync
                AND (f.parent_external_id IS NULL OR f.parent_external_id NOT IN (SELECT id FROM below))
                ORDER BY c.external_id LIMIT :most""",
             {"endpoint": self._endpoint_id, "sync": self._sync_log_id, "most": most},
@@ -92,15 +93,15 @@ class LookUps:
                    SELECT f.external_folder_id FROM folders AS f JOIN below ON f.parent_external_id = below.id
                    WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL)
                SELECT * FROM (
-                   SELECT external_folder_id, 1, parent_external_id FROM folders
+                   SELECT external_folder_id, TRUE, parent_external_id FROM folders
                    WHERE endpoint_id = :endpoint AND external_folder_id IN (SELECT id FROM below)
                    AND external_folder_id NOT IN (SELECT id FROM gone)
-                   ORDER BY depth, external_folder_id LIMIT :folders)
+                   ORDER BY depth, external_folder_id LIMIT :folders) AS folders_below
                UNION ALL
                SELECT * FROM (
-                   SELECT external_file_id, 0, parent_external_id FROM files
+                   SELECT external_file_id, FALSE, parent_external_id FROM files
                    WHERE endpoint_id = :endpoint AND deleted_at IS NULL
-                   AND parent_external_id IN (SELECT id FROM below) LIMIT :files)""",
+                   AND parent_external_id IN (SELECT id FROM below) LIMIT :files) AS files_below""",
             {
                 "endpoint": self._endpoint_id,
                 "folders": _MOST_FOLDERS_BELOW,
@@ -128,7 +129,7 @@ class LookUps:
                    AND f.endpoint_id = c.endpoint_id AND f.external_file_id = c.external_id
                LEFT JOIN folders AS d ON c.is_folder
                    AND d.endpoint_id = c.endpoint_id AND d.external_folder_id = c.external_id
-               WHERE c.endpoint_id = ? AND c.fate IS NULL AND c.failures ORDER BY 1""",
+               WHERE c.endpoint_id = ? AND c.fate IS NULL AND c.failures > 0 ORDER BY 1""",
             (self._endpoint_id,),
         ).fetchall()
         return [(path, failure) for path, failure in rows]

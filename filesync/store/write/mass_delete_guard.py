@@ -1,9 +1,9 @@
 """The mass-delete guard: how much would be lost because the service no longer shows it, and if that is too much."""
 
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from dataclasses import dataclass
 
 from filesync.core.timestamps import Timestamp
+from filesync.store.engine import Connection
 from filesync.store.write.sync_state import SyncState
 
 _FEWEST_GUARDED = 20  # files; smaller endpoints may lose them all
@@ -33,7 +33,7 @@ class Guard:
     trips: bool
 
 
-def weigh(connection: sqlite3.Connection, memory: SyncState, window_begins: Timestamp, max_percent: float) -> Guard:
+def weigh(connection: Connection, memory: SyncState, window_begins: Timestamp, max_percent: float) -> Guard:
     """Count what would vanish, with what did since the window began; trips above max_percent of at least 20 files."""
     vanishing = _count_vanished(connection, memory.endpoint_id)
     if not vanishing:
@@ -45,13 +45,13 @@ def weigh(connection: sqlite3.Connection, memory: SyncState, window_begins: Time
     return Guard(vanishing + before, total, trips)
 
 
-def _count_vanished(connection: sqlite3.Connection, endpoint_id: int) -> int:
+def _count_vanished(connection: Connection, endpoint_id: int) -> int:
     """Count the live files that the service no longer shows."""
     row = connection.execute(_COUNT_BELOW, {"endpoint": endpoint_id}).fetchone()
     return int(row[0])
 
 
-def _removed_since(connection: sqlite3.Connection, endpoint_id: int, since: Timestamp) -> int:
+def _removed_since(connection: Connection, endpoint_id: int, since: Timestamp) -> int:
     """Count the files that vanished from the service after that moment and are still gone."""
     row = connection.execute(
         """SELECT count(DISTINCT c.external_file_id) FROM changes AS c

@@ -1,7 +1,6 @@
 """What is to be told about a sync, written in the commit that closes it; and who was told what."""
 
 import json
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from filesync.core import alerts
 from filesync.core.alerts import PING, Alert, Audience, Ended, Event, Notified, Ping, Target, payload
 from filesync.core.schedule import TEMPORARY
 from filesync.core.timestamps import Timestamp, known_time, to_timestamp
-from filesync.store.database import Database
+from filesync.store.engine import Connection, Database
 from filesync.store.write.sync_log import Outcome
 
 NO_ENDPOINT = 0  # in notify_told
@@ -127,7 +126,7 @@ def _write(database: Database, note: Note) -> None:
             "cause": note.alert.cause,
             "told_at": note.at,
         }
-        database.table("notify_told").insert(told, replace=True)
+        database.table("notify_told").upsert(told)
 
 
 def _put(database: Database, entry: _Entry) -> None:
@@ -152,7 +151,7 @@ def _forget(database: Database, target: str, endpoint_id: int, over: Iterable[Ev
         database.table("notify_told").delete_where(ended, [target, endpoint_id, event])
 
 
-def _ended(connection: sqlite3.Connection, closed: Closed) -> Ended:
+def _ended(connection: Connection, closed: Closed) -> Ended:
     outcome = closed.outcome
     failures, since = 0, None
     if outcome.status == "failed":

@@ -1,20 +1,20 @@
 """Odd entries: files and folders of which the service said something that cannot be so; each is reported once."""
 
 import json
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from filesync.core.model import RemoteFile, RemoteFolder
+from filesync.store.engine import Connection, Insert
 
 _LONGEST = 500  # characters that are kept of what was odd about one entry
-_NOTE = """
-    INSERT INTO odd_entries (endpoint_id, external_id, odd, said_in, seen_in)
-    VALUES (:endpoint, :id, :odd, :sync, :sync)
-    ON CONFLICT (endpoint_id, external_id) DO UPDATE SET
-        said_in = CASE WHEN odd = excluded.odd THEN said_in ELSE excluded.said_in END,
-        odd = excluded.odd, seen_in = excluded.seen_in
-"""
+_NOTE = Insert(
+    "odd_entries",
+    ("endpoint_id", "external_id", "odd", "said_in", "seen_in"),
+    """ON CONFLICT (endpoint_id, external_id) DO UPDATE SET
+        said_in = CASE WHEN odd_entries.odd = excluded.odd THEN odd_entries.said_in ELSE excluded.said_in END,
+        odd = excluded.odd, seen_in = excluded.seen_in""",
+)
 _PLACED = """
     SELECT o.external_id, coalesce(f.file_path, d.folder_path, w.file_name, d.folder_name) AS path, o.odd
     FROM odd_entries AS o
@@ -39,10 +39,10 @@ class OddEntry:
 class OddEntries:
     """Those of one endpoint, kept by one sync."""
 
-    def __init__(self, connection: sqlite3.Connection, endpoint_id: int, sync_log_id: int) -> None:
+    def __init__(self, connection: Connection, endpoint_id: int, sync_log_id: int) -> None:
         self._connection = connection
         self._of_sync: dict[str, object] = {"endpoint": endpoint_id, "sync": sync_log_id}
-        self._has_any = self._count("1") > 0
+        self._has_any = self._count("TRUE") > 0
 
     def note(self, entries: Sequence[RemoteFile] | Sequence[RemoteFolder]) -> None:
         """Keep those that are odd, and forget that others were."""
@@ -50,10 +50,9 @@ class OddEntries:
         if not odd and not self._has_any:
             return  # the rule: a million files, and nothing odd about any
         self._has_any = True
-        self._connection.executemany(
-            _NOTE,
-            (self._of_sync | {"id": each.id, "odd": "; ".join(each.odd)[:_LONGEST]} for each in odd),
-        )
+        endpoint, sync = self._of_sync["endpoint"], self._of_sync["sync"]
+        latest = {each.id: "; ".join(each.odd)[:_LONGEST] for each in odd}
+        self._connection.write_many(_NOTE, [(endpoint, id_, what, sync, sync) for id_, what in latest.items()])
         sound = [entry.id for entry in entries if not entry.odd]
         self._connection.execute(
             """DELETE FROM odd_entries
@@ -67,7 +66,7 @@ class OddEntries:
             return 0
         self._connection.execute(
             f"""DELETE FROM odd_entries WHERE endpoint_id = :endpoint AND external_id IN (
-                SELECT external_id FROM ({_PLACED}) WHERE path IS NULL)""",  # noqa: S608  our own words
+                SELECT external_id FROM ({_PLACED}) AS placed WHERE path IS NULL)""",  # noqa: S608  our own words
             self._of_sync,
         )
         return self._count("seen_in = :sync")

@@ -6,12 +6,12 @@ killed in between leaves the rest to the next one; the provider's cursor moves w
 """
 
 import json
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from filesync.core.model import Gone
 from filesync.core.timestamps import Timestamp
+from filesync.store.engine import Connection
 from filesync.store.write.change_writer import ChangeWriter, FileChange, Observation
 from filesync.store.write.file_state import FACTS, TRACKED, Facts, FileState, gone
 from filesync.store.write.files import FileWriter
@@ -56,7 +56,7 @@ class Owed:
 
     def __init__(  # noqa: PLR0913  the parts of one sync, put together in one place
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         endpoint_id: int,
         tree: FolderTree,
         contents: FileWriter,
@@ -121,7 +121,7 @@ class Owed:
                    UNION ALL
                    SELECT 1 FROM leaving JOIN files AS f ON f.endpoint_id = :endpoint
                        AND f.parent_external_id = leaving.id AND f.deleted_at IS NULL
-                   LIMIT :most)""",  # noqa: S608  as above
+                   LIMIT :most) AS leaving_files""",  # noqa: S608  as above
             {"endpoint": self._endpoint_id, "most": most},
         ).fetchone()
         return int(row[0])
@@ -204,8 +204,8 @@ class Owed:
 
     def _withheld(self, debt: _OwedStep, most: int) -> list[tuple[int, str, *Facts]]:
         return self._connection.execute(
-            f"""SELECT rowid, external_file_id, {", ".join(FACTS)} FROM withheld_files
-                WHERE endpoint_id = ? AND parent_external_id = ? AND rowid > ? ORDER BY rowid LIMIT ?""",  # noqa: S608  as above
+            f"""SELECT id, external_file_id, {", ".join(FACTS)} FROM withheld_files
+                WHERE endpoint_id = ? AND parent_external_id = ? AND id > ? ORDER BY id LIMIT ?""",  # noqa: S608  as above
             (self._endpoint_id, debt.folder_id, debt.withheld_after, most),
         ).fetchall()
 

@@ -1,12 +1,12 @@
 """What a provider may ask of the store while it reads: its state, and which folders need reading."""
 
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from filesync.core.model import KnownFolder, State
-from filesync.core.timestamps import to_timestamp
+from filesync.core.timestamps import known_time, to_timestamp
+from filesync.store.engine import Connection
 from filesync.store.row_codec import object_of
 from filesync.store.write.folders import FolderTree
 
@@ -40,7 +40,7 @@ class ProviderView:
 
     def __init__(  # noqa: PLR0913  what a provider may ask about
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         endpoint_id: int,
         tree: FolderTree,
         *,
@@ -86,14 +86,14 @@ class ProviderView:
         return folder.as_known() if folder and folder.deleted_at is None else None
 
     def unlisted(self, below: str | None = None) -> Sequence[KnownFolder]:
-        where = "1" if below is None else "parent_external_id = ?"
+        where = "TRUE" if below is None else "parent_external_id = ?"
         order = "ORDER BY depth, external_folder_id"
         parameters = [] if below is None else [below]
         if self._fresh_but_for is not None:
             return [f for f in self._folders(f"{where} {order}", parameters) if f.id not in self._fresh_but_for]
         unsettled = " OR listed_stamp IS NULL" if self._stamped else ""
-        where += f""" AND (relist OR last_listed_at IS NULL OR NOT readable
-                           OR change_stamp IS NOT listed_stamp{unsettled})"""
+        where += f""" AND (relist <> 0 OR last_listed_at IS NULL OR NOT readable
+                           OR change_stamp IS DISTINCT FROM listed_stamp{unsettled})"""
         found = self._folders(f"{where} {order}", parameters)
         return [folder for folder in found if folder.readable or not self._is_expected_gap(folder)]
 
@@ -102,14 +102,15 @@ class ProviderView:
             return []
         now = self._now()
         rows = self._connection.execute(
-            """SELECT (julianday(?) - julianday(coalesce(last_tried_at, last_listed_at))) * 86400 FROM folders
+            """SELECT coalesce(last_tried_at, last_listed_at) FROM folders
                WHERE endpoint_id = ? AND deleted_at IS NULL AND folder_path IS NOT NULL AND listable AND NOT excluded
                AND coalesce(last_tried_at, last_listed_at) IS NOT NULL""",
-            (to_timestamp(now), self._endpoint_id),
+            (self._endpoint_id,),
         )
         every = self._pace.every.total_seconds()
         # a time that is damaged, or that lies ahead because the clock was set back, counts as overdue
-        ages = (every if age is None or age < 0 else age for (age,) in rows)
+        tried_at = (known_time(tried) for (tried,) in rows)
+        ages = (every if at is None or at > now else (now - at).total_seconds() for at in tried_at)
         count = self._pace.overdue(sorted(ages, reverse=True))
         if not count:
             return []

@@ -5,28 +5,28 @@ A candidate without a fate was missing where it should have been; one with a fat
 """
 
 import json
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Iterable, Sequence
 
 from filesync.core.model import Gone
 from filesync.core.timestamps import Timestamp
+from filesync.store.engine import Connection, Insert
 from filesync.store.write.change_writer import ChangeWriter, FileChange, Observation, load_states
 from filesync.store.write.file_state import gone
 from filesync.store.write.folders import FolderTree
 
-_PUT = """
-    INSERT INTO candidates (endpoint_id, external_id, is_folder, fate, cause, vanished, reconciled, found_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (endpoint_id, external_id) DO UPDATE SET
-        fate = coalesce(excluded.fate, fate), cause = excluded.cause, vanished = excluded.vanished
-"""
+_PUT = Insert(
+    "candidates",
+    ("endpoint_id", "external_id", "is_folder", "fate", "cause", "vanished", "reconciled", "found_at"),
+    """ON CONFLICT (endpoint_id, external_id) DO UPDATE SET
+        fate = coalesce(excluded.fate, candidates.fate), cause = excluded.cause, vanished = excluded.vanished""",
+)
 
 
 class Removals:
     """The candidates of one endpoint."""
 
     def __init__(
-        self, connection: sqlite3.Connection, endpoint_id: int, sync_log_id: int, tree: FolderTree, ledger: ChangeWriter
+        self, connection: Connection, endpoint_id: int, sync_log_id: int, tree: FolderTree, ledger: ChangeWriter
     ) -> None:
         self._connection = connection
         self._endpoint_id = endpoint_id
@@ -90,7 +90,7 @@ class Removals:
         """
         if fate is not None:
             self._connection.execute(
-                """UPDATE candidates SET fate = :fate, looked_up = 1, asked_in = :sync,
+                """UPDATE candidates SET fate = :fate, looked_up = TRUE, asked_in = :sync,
                    vanished = vanished AND NOT :left, cause = CASE WHEN :left THEN 'config'
                        WHEN :refused THEN 'access' ELSE cause END
                    WHERE endpoint_id = :endpoint AND external_id = :id""",
@@ -123,13 +123,13 @@ class Removals:
         """
         self._connection.execute(
             """INSERT INTO candidates (endpoint_id, external_id, is_folder, fate, cause, vanished, reconciled, found_at)
-               SELECT f.endpoint_id, f.external_file_id, 0, :fate, 'config', 0, 0, :now
+               SELECT f.endpoint_id, f.external_file_id, FALSE, :fate, 'config', FALSE, FALSE, :now
                FROM files AS f LEFT JOIN folders AS p
                ON p.endpoint_id = f.endpoint_id AND p.external_folder_id = f.parent_external_id
                WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL
                AND (p.folder_path IS NULL OR p.deleted_at IS NOT NULL)
                ON CONFLICT (endpoint_id, external_id) DO UPDATE SET
-                   fate = coalesce(fate, excluded.fate), cause = 'config', vanished = 0""",
+                   fate = coalesce(candidates.fate, excluded.fate), cause = 'config', vanished = FALSE""",
             {"fate": Gone.OUT_OF_SCOPE.value if unasked else None, "now": now, "endpoint": self._endpoint_id},
         )
 
@@ -161,7 +161,7 @@ class Removals:
     def accept(self) -> None:
         """Remember that a person let the decided removals through, until they are written."""
         self._connection.execute(
-            "UPDATE candidates SET accepted = 1 WHERE endpoint_id = ? AND fate IS NOT NULL", (self._endpoint_id,)
+            "UPDATE candidates SET accepted = TRUE WHERE endpoint_id = ? AND fate IS NOT NULL", (self._endpoint_id,)
         )
 
     def are_accepted(self) -> bool:
@@ -181,7 +181,7 @@ class Removals:
                WHERE endpoint_id = ? AND NOT is_folder AND fate IS NOT NULL LIMIT ?""",
             (self._endpoint_id, most),
         ).fetchall()
-        kinds: dict[tuple[str, str, int], list[str]] = {}
+        kinds: dict[tuple[str, str, bool], list[str]] = {}
         for id_, *kind in rows:
             kinds.setdefault((kind[0], kind[1], kind[2]), []).append(id_)
         for (fate, cause, reconciled), ids in kinds.items():
@@ -214,17 +214,17 @@ class Removals:
     def _put(
         self, ids: Iterable[str], sighting: Observation, *, fate: Gone | None, vanished: bool, is_folder: bool
     ) -> None:
-        self._connection.executemany(
+        self._connection.write_many(
             _PUT,
             (
                 (
                     self._endpoint_id,
                     id_,
-                    int(is_folder),
+                    is_folder,
                     fate.value if fate else None,
                     sighting.cause if sighting.cause != "baseline" else "file",  # what was there is no first listing
-                    int(vanished),
-                    int(sighting.reconciled),
+                    vanished,
+                    sighting.reconciled,
                     sighting.now,
                 )
                 for id_ in ids

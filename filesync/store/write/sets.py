@@ -1,7 +1,6 @@
 """What sets of endpoints are made of: the answers of their services, and who was in them."""
 
 import json
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -9,7 +8,7 @@ from typing import Any
 
 from filesync.core.model import Identity, KnownMember, Member, Members, SetSource
 from filesync.core.timestamps import Timestamp, known_time
-from filesync.store.database import Database
+from filesync.store.engine import Connection, Database, Insert
 from filesync.store.row_codec import identity_of, object_of
 
 _ARCHIVED_AFTER = 2  # complete answers in a row that a member was not in
@@ -56,7 +55,8 @@ def note_answer(database: Database, source: SetSource, members: Members, now: Ti
             sources.update(source_id, {"identity": _to_json(asdict(members.identity))})
         if members.whole:
             connection.execute("UPDATE set_members SET missed = missed + 1 WHERE source_id = ?", (source_id,))
-        connection.executemany(_PUT, [_row(source_id, member, now) for member in members])  # thousands, in a large hub
+        latest = {member.id: _row(source_id, member, now) for member in members}
+        connection.write_many(_PUT, [*latest.values()])  # thousands, in a large hub
         connection.execute(
             """UPDATE set_members SET archived_at = ?
                WHERE source_id = ? AND missed >= ? AND archived_at IS NULL""",
@@ -107,14 +107,15 @@ def mark_archived(
 
 
 _IS_SOURCE = "endpoint_type = :endpoint_type AND credentials = :credentials AND question = :question"
-_PUT = """
-    INSERT INTO set_members (source_id, external_id, member_name, details, provider_state, first_seen_at, named_at)
-    VALUES (:source, :id, :name, :details, :state, :now, :now)
-    ON CONFLICT (source_id, external_id) DO UPDATE SET
-        named_at = CASE WHEN member_name = excluded.member_name THEN named_at ELSE excluded.named_at END,
+_PUT = Insert(
+    "set_members",
+    ("source_id", "external_id", "member_name", "details", "provider_state", "first_seen_at", "named_at"),
+    """ON CONFLICT (source_id, external_id) DO UPDATE SET
+        named_at = CASE WHEN set_members.member_name = excluded.member_name THEN set_members.named_at
+            ELSE excluded.named_at END,
         member_name = excluded.member_name, details = excluded.details, provider_state = excluded.provider_state,
-        missed = 0, archived_at = NULL
-"""
+        missed = 0, archived_at = NULL""",
+)
 
 
 def _asked(database: Database, source: SetSource, now: Timestamp) -> int:
@@ -127,12 +128,11 @@ def _asked(database: Database, source: SetSource, now: Timestamp) -> int:
     return int(row["id"])
 
 
-def _row(source_id: int, member: Member, now: Timestamp) -> dict[str, object]:
-    details, state = _to_json(member.details), _to_json(member.state)
-    return {"source": source_id, "id": member.id, "name": member.name, "details": details, "state": state, "now": now}
+def _row(source_id: int, member: Member, now: Timestamp) -> tuple[object, ...]:
+    return (source_id, member.id, member.name, _to_json(member.details), _to_json(member.state), now, now)
 
 
-def _members(connection: sqlite3.Connection) -> dict[int, list[KnownMember]]:
+def _members(connection: Connection) -> dict[int, list[KnownMember]]:
     found: dict[int, list[KnownMember]] = {}
     rows = connection.execute(
         """SELECT source_id, external_id, member_name, details, provider_state, first_seen_at, named_at, archived_at

@@ -8,7 +8,7 @@ from typing import Any
 
 from filesync.core.model import Identity, State
 from filesync.core.timestamps import Timestamp, to_timestamp
-from filesync.store.database import Database
+from filesync.store.engine import Database
 from filesync.store.row_codec import from_json, identity_of
 from filesync.store.write.folders import WITH_ALL
 
@@ -58,10 +58,10 @@ class SyncState:
         self._connection.execute("DELETE FROM seen WHERE endpoint_id = ?", (self.endpoint_id,))
         # One that must be read by itself stays so: the pages of a flat listing need not show all that is in it.
         self._connection.execute(
-            "UPDATE folders SET relist = ? WHERE endpoint_id = ? AND NOT relist", (WITH_ALL, self.endpoint_id)
+            "UPDATE folders SET relist = ? WHERE endpoint_id = ? AND relist = 0", (WITH_ALL, self.endpoint_id)
         )
         # Who knows nothing can miss nothing: a first listing keeps no count of what it shows.
-        self._note(full_begun_at=now, full_owed=0, folders_known_at=None, track_seen=int(not self.knows_nothing()))
+        self._note(full_begun_at=now, full_owed=False, folders_known_at=None, track_seen=not self.knows_nothing())
         self._load()
 
     def end_listing(self) -> None:
@@ -74,7 +74,7 @@ class SyncState:
         row = self._row()
         if row["full_begun_at"] is not None:
             listed_at = None if row["full_owed"] else row["full_begun_at"]
-            self._note(full_listed_at=listed_at, full_begun_at=None, track_seen=0)
+            self._note(full_listed_at=listed_at, full_begun_at=None, track_seen=False)
 
     def forget_seen(self, most: int) -> bool:
         """Drop so many of the ids that a listing which came to its end has named; tell whether some are left."""
@@ -106,7 +106,7 @@ class SyncState:
 
     def owe_full(self) -> None:
         """Have the next sync list everything afresh; a listing under way does not settle that, for it began before."""
-        self._note(full_listed_at=None, full_owed=1)
+        self._note(full_listed_at=None, full_owed=True)
 
     def tried_at(self, now: Timestamp) -> Timestamp:
         """Return when the listing under way tried a folder: not before it began, even when the clock was set back."""
@@ -144,7 +144,7 @@ class SyncState:
         self.begin_full(now, anew=True)
         self._note(provider_state="{}", root_id=None)
         self._connection.execute(
-            "UPDATE folders SET listed_stamp = NULL, readable = 1 WHERE endpoint_id = ?", (self.endpoint_id,)
+            "UPDATE folders SET listed_stamp = NULL, readable = TRUE WHERE endpoint_id = ?", (self.endpoint_id,)
         )
 
     def set_selection(self, fingerprint: str, bounds: tuple[str | None, str | None]) -> None:
@@ -188,7 +188,7 @@ class SyncState:
         listing = {"full_listed_at": listed_at, "full_begun_at": None} if self.full else {}
         self._note(
             completed_at=row["completed_at"] or to_timestamp(finished_at),
-            rescoping=int(row["rescoping"] and not rescoped),
+            rescoping=bool(row["rescoping"]) and not rescoped,
             complete_as_of=complete_as_of or started,
             **listing,
         )

@@ -13,7 +13,7 @@ from filesync.core.filters import Selection, is_within
 from filesync.core.identity import check_identity
 from filesync.core.model import Batch, Candidate, Identity, Resolved, ScopeListed, Unanswered
 from filesync.core.timestamps import Timestamp, to_timestamp
-from filesync.store.database import Database
+from filesync.store.engine import Database
 from filesync.store.row_codec import without_surrogates
 from filesync.store.write import mass_delete_guard as guard
 from filesync.store.write import sync_log

@@ -290,7 +290,7 @@ BREAKS = (
     Break(
         "rows-without-a-transaction",
         "what a reader sees is a whole batch or nothing of it",
-        "filesync/store/database.py",
+        "filesync/store/sqlite/database.py",
         "                self._roll_back()\n                raise\n",
         '                self.connection.execute("COMMIT") if self.connection.in_transaction else None\n'
         "                raise\n",
@@ -677,7 +677,7 @@ BREAKS = (
     Break(
         "a-full-disk-is-a-traceback",
         "a full disk is a clear one-line error",
-        "filesync/store/database.py",
+        "filesync/store/sqlite/database.py",
         '    "SQLITE_FULL": ',
         '    "SQLITE_FILLED": ',
         "unit/store/test_database.py adversarial/faults/test_fail_at_nth_write.py",
@@ -685,7 +685,7 @@ BREAKS = (
     Break(
         "a-busy-database-is-a-failure",
         "a busy database is waited for",
-        "filesync/store/database.py",
+        "filesync/store/sqlite/database.py",
         "        if exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:\n                return False\n",
         "        if exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:\n                raise\n",
         "commands/test_sync_evidence.py commands/test_sync_processes.py unit/store/test_database.py adversarial/stress/test_many_at_once.py",
@@ -936,7 +936,7 @@ BREAKS = (
     Break(
         "everybody-reads-a-new-database",
         "only the user that syncs can read a new database",
-        "filesync/store/database.py",
+        "filesync/store/sqlite/database.py",
         "        os.fchmod(fd, mode)  # whatever the umask",
         "        os.fchmod(fd, 0o644)",
         "adversarial/hostile/test_accounts.py unit/store/test_database.py",
@@ -952,7 +952,7 @@ BREAKS = (
     Break(
         "a-snapshot-for-everybody",
         "a copy of the database is no more open than the settings say",
-        "filesync/store/upkeep/backup.py",
+        "filesync/store/sqlite/backup.py",
         "            copy.chmod(mode)\n",
         "            copy.chmod(0o644)\n",
         "adversarial/hostile/test_accounts.py commands/test_snapshot.py",

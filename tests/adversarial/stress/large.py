@@ -33,7 +33,7 @@ from filesync.core.timestamps import Timestamp
 from filesync.providers.base import Known
 from filesync.runtime.clock import Stop, SystemClock
 from filesync.runtime.signals import stopping
-from filesync.store import database
+from filesync.store.sqlite import database
 from filesync.sync.options import SyncOptions
 from filesync.sync.session import SyncSession
 from filesync.sync.workers import sync_due
@@ -154,7 +154,7 @@ def main(path: Path, *options: str) -> None:
     watch = Watch(int(os.environ.get("KILL_AT_COMMIT", "0")))
     connect = database._connect
 
-    def connect_watched(*args: Any, **named: Any) -> sqlite3.Connection:
+    def connect_watched(*args: Any, **named: Any) -> database.SqliteConnection:
         connection = connect(*args, **named)
         watch.on(connection)
         return connection

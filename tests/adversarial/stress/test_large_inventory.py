@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from benchmarks.inventories import Size, fill
 from filesync.core.globs import Glob
 from filesync.core.timestamps import Timestamp
-from filesync.store.database import Database, open_for_reading
+from filesync.store.database import open_for_reading
+from filesync.store.engine import Database
 from filesync.store.feed.lineage import FeedPlace
 from filesync.store.read import queries
 from filesync.store.read.queries import ChangeFilter

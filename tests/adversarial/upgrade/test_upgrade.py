@@ -16,11 +16,11 @@ import pytest
 
 from filesync.core.errors import StoppedError, StoreError
 from filesync.runtime.locks import FileLock, SharedLock
-from filesync.store import database as door
-from filesync.store import migrations
 from filesync.store.database import open_for_writing
-from filesync.store.lock_paths import migration_lock, use_lock
-from filesync.store.migrations import CURRENT, Upgrade
+from filesync.store.sqlite import database as door
+from filesync.store.sqlite import migrations
+from filesync.store.sqlite.lock_paths import migration_lock, use_lock
+from filesync.store.sqlite.migrations import CURRENT, Upgrade
 from tests.adversarial.upgrade.schemas.make import A_STEP_MORE, load
 from tests.adversarial.upgrade.schemas.scene import Scene, truth_of
 from tests.commands.test_sync_processes import catches, opened, wait_until

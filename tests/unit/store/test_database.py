@@ -13,9 +13,9 @@ import pytest
 
 from filesync.core.errors import StoreError
 from filesync.core.timestamps import Timestamp
-from filesync.store import database as store_database
 from filesync.store.database import copy_to, open_for_reading, open_for_writing
-from filesync.store.migrations import CURRENT
+from filesync.store.sqlite import database as store_database
+from filesync.store.sqlite.migrations import CURRENT
 from filesync.store.write import endpoints
 from filesync.store.write.endpoints import Declared, bring_in_line
 from tests import ROOT
@@ -73,10 +73,10 @@ def test_rows_are_written_in_a_transaction_of_ours_or_not_at_all(tmp_path: Path)
 
         with pytest.raises(ZeroDivisionError):
             write_and_fail()
-        assert readers.count == 0
+        assert readers.count_where() == 0
         with database.transaction():
             readers.upsert(row)
-        assert [each["seq"] for each in readers.rows] == [1]
+        assert [each["seq"] for each in readers.rows_where()] == [1]
 
 
 def test_tables_are_strict_and_every_view_answers(drive: Drive) -> None:

@@ -85,6 +85,7 @@ CREATE INDEX files_by_deletion ON files (deleted_at) WHERE deleted_at IS NOT NUL
 
 -- Listed files that are not in `files`: outside the filters, or in a folder whose place is not known yet.
 CREATE TABLE withheld_files (
+    id INTEGER PRIMARY KEY,
     endpoint_id INTEGER NOT NULL REFERENCES endpoints (id),
     external_file_id TEXT NOT NULL,
     file_name TEXT NOT NULL,
@@ -103,7 +104,7 @@ CREATE TABLE withheld_files (
     created_at TEXT,
     updated_at TEXT,
     extra TEXT,
-    PRIMARY KEY (endpoint_id, external_file_id)
+    UNIQUE (endpoint_id, external_file_id)
 ) STRICT;
 
 CREATE INDEX withheld_files_by_parent ON withheld_files (endpoint_id, parent_external_id);
@@ -266,7 +267,7 @@ CREATE TABLE seen (
 ) STRICT, WITHOUT ROWID;
 
 -- What follows from one statement for any number of files and is not done yet: for each file of these folders a new path
--- and decision, or (with a fate) its removal. Files up to the row ids `files_after` and `withheld_after` have got it.
+-- and decision, or (with a fate) its removal. Files up to the ids `files_after` and `withheld_after` have got it.
 CREATE TABLE owed (
     endpoint_id INTEGER NOT NULL REFERENCES endpoints (id),
     folder_id TEXT NOT NULL,

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from filesync.core.errors import StoppedError, StoreError
 from filesync.runtime.clock import SystemClock
 from filesync.runtime.locks import FileLock, SharedLock
-from filesync.store.lock_paths import migration_lock, use_lock
-from filesync.store.upkeep import backup
+from filesync.store.sqlite import backup
+from filesync.store.sqlite.lock_paths import migration_lock, use_lock
 
 if TYPE_CHECKING:
     from sqlite_utils import Database  # noqa: TID251  the store is the only room that knows SQLite
@@ -30,7 +30,7 @@ CURRENT = len(_STEPS)
 PATIENCE = 30.0  # seconds, for those who still write with an older program
 _SET = "filesync"  # in _sqlite_migrations, which other programs may use, too
 _REWRITES = "-- rewrites:"
-_OLDEST_SQLITE = (3, 37)  # STRICT tables
+_OLDEST_SQLITE = (3, 39)  # IS DISTINCT FROM
 _LOOK = 0.1  # seconds between two looks at a lock
 _STEPS_UNHEARD = 100_000  # of SQLite's machine, some milliseconds: then a request to stop is heard
 
@@ -54,7 +54,7 @@ def upgrade(path: Path, connection: sqlite3.Connection, is_stopped: Callable[[],
     Raises StoreError when others write for too long, or there is no room; StoppedError. Then nothing was changed.
     """
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
-        raise StoreError(f"{path}: needs SQLite 3.37 or newer, this Python has {sqlite3.sqlite_version}")
+        raise StoreError(f"{path}: needs SQLite 3.39 or newer, this Python has {sqlite3.sqlite_version}")
     with _waited_for(FileLock(migration_lock(path)), is_stopped):
         version = version_of(connection)
         if version >= CURRENT:
@@ -151,7 +151,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     """
     from sqlite_utils import Migrations  # noqa: PLC0415, TID251  only a new schema needs it
 
-    from filesync.store.tables import Tables  # noqa: PLC0415  likewise
+    from filesync.store.sqlite.tables import Tables  # noqa: PLC0415  likewise
 
     steps = Migrations(_SET)
     for name in _STEPS:

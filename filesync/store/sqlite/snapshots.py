@@ -15,12 +15,11 @@ from typing import TypeVar
 
 from filesync.core.errors import LocalFileError, StoreError
 from filesync.runtime.locks import FileLock, follow_ours, put_in_place, room_beside
-from filesync.store import migrations
-from filesync.store.database import beside, newer, open_for_reading, problems_named
-from filesync.store.lock_paths import lock_folder, use_lock
-from filesync.store.upkeep import succession
-from filesync.store.upkeep.backup import mode_like, write_copy
-from filesync.store.upkeep.succession import FeedKnowledge, Succession
+from filesync.store.sqlite import migrations, succession
+from filesync.store.sqlite.backup import mode_like, write_copy
+from filesync.store.sqlite.database import SqliteConnection, beside, newer, open_for_reading, problems_named
+from filesync.store.sqlite.lock_paths import lock_folder, use_lock
+from filesync.store.sqlite.succession import FeedKnowledge, Succession
 
 _PAGES = 2000  # of 4 KiB, copied in one step
 _OURS = {"endpoints", "files", "folders", "changes", "sync_logs", "sync_state", "scheduler"}
@@ -126,7 +125,7 @@ def _room(database: Path) -> Iterator[Path]:
         raise StoreError(f"{exc.filename or database}: cannot be written: {exc.strerror}") from exc
 
 
-def _copy(source: sqlite3.Connection, target: Path, *, mode: int) -> Copy:
+def _copy(source: SqliteConnection, target: Path, *, mode: int) -> Copy:
     with problems_named(target):
         write_copy(source, target, mode=mode)
         copied = _on(target, succession.ask)
@@ -203,7 +202,7 @@ def _put(partial: Path, database: Path, before: Path, on_step: OnStep) -> None:
     on_step("put")
 
 
-def _overwrite(present: sqlite3.Connection, partial: Path, on_step: OnStep) -> None:
+def _overwrite(present: SqliteConnection, partial: Path, on_step: OnStep) -> None:
     """Make the database what the copy is, in one transaction: who reads it goes on reading."""
     present.execute("PRAGMA journal_mode = WAL")
     present.execute("PRAGMA synchronous = FULL")
@@ -233,16 +232,18 @@ def _replace(partial: Path, database: Path) -> None:
     put_in_place(partial, database)
 
 
-def _page_size(connection: sqlite3.Connection) -> int:
+def _page_size(connection: SqliteConnection) -> int:
     return int(connection.execute("PRAGMA page_size").fetchone()[0])
 
 
-def _on(path: Path, ask: Callable[[sqlite3.Connection], Answer]) -> Answer:
+def _on(path: Path, ask: Callable[[SqliteConnection], Answer]) -> Answer:
     with _opened(f"{path.as_uri()}?mode=ro") as connection:
         return ask(connection)
 
 
 @contextlib.contextmanager
-def _opened(uri: str) -> Iterator[sqlite3.Connection]:
-    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)) as connection:
+def _opened(uri: str) -> Iterator[SqliteConnection]:
+    with contextlib.closing(
+        sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, factory=SqliteConnection)
+    ) as connection:
         yield connection

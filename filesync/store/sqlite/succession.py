@@ -5,11 +5,11 @@ how far each remembered reader had come. Where it cannot (it is gone, damaged, o
 and consumers are put among the lost ones, so that all of them read afresh.
 """
 
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from filesync.store.feed import lineage
+from filesync.store.sqlite.database import SqliteConnection
 
 _LEAP = 100_000_000  # numbers left out where nobody can tell which were given out
 _Reader = tuple[str, str, int, str]  # as in `feed_positions`
@@ -45,7 +45,7 @@ class Succession:
         return self.next_seq > self.seq + 1
 
 
-def ask(connection: sqlite3.Connection) -> FeedKnowledge:
+def ask(connection: SqliteConnection) -> FeedKnowledge:
     """Ask a database what it can tell of its feed."""
     known = lineage.read(connection)
     return FeedKnowledge(
@@ -53,7 +53,7 @@ def ask(connection: sqlite3.Connection) -> FeedKnowledge:
     )
 
 
-def succeed(copy: sqlite3.Connection, present: FeedKnowledge) -> Succession:
+def succeed(copy: SqliteConnection, present: FeedKnowledge) -> Succession:
     """Make the copy's feed the one that follows what is present."""
     known = ask(copy)
     is_told = known.feed in present.feeds
