@@ -11,6 +11,7 @@ from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from tests.support.homes import READER, Acc, Drive, Home
+from tests.support.postgres import Pooler, Postgres, Server, new_role, pooled, running_server
 
 # The same examples every time, so that a red run is red again; a night's run asks for others (--hypothesis-profile=night).
 _CALM = settings(deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck))
@@ -46,3 +47,22 @@ def drive(tmp_path: Path) -> Iterator[Drive]:
         home = Home(tmp_path, None, service)
         home.configure({"name": "D", "endpoint_details": {"drive_id": shared}})
         yield Drive(home, service, shared)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(postgres_server: Server) -> Iterator[Postgres]:
+    role = new_role(postgres_server)
+    yield role
+    role.drop()
+
+
+@pytest.fixture
+def pooler(postgres: Postgres) -> Iterator[Pooler]:
+    with pooled(postgres) as found:
+        yield found
