@@ -27,24 +27,35 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.fixture
-def acc(tmp_path: Path) -> Iterator[Acc]:
+def engine(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Give the variables of the database that a test's home has: SQLite's file, or a schema of PostgreSQL."""
+    if os.environ.get("FILESYNC_TEST_ENGINE") != "postgresql":
+        return {}
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return {"DATABASE_URL": postgres.url()}
+
+
+@pytest.fixture
+def acc(tmp_path: Path, engine: dict[str, str]) -> Iterator[Acc]:
     service = AccSimulator(SimulatedClock(frozen=True))
     hub = service.add_hub()
     project = service.add_project(hub)
     with service:
         home = Home(tmp_path, service)
+        home.environ |= engine
         home.configure({"name": "P", "endpoint_details": {"project_id": project}})
         yield Acc(home, service, hub, project, service.project_files(project))
 
 
 @pytest.fixture
-def drive(tmp_path: Path) -> Iterator[Drive]:
+def drive(tmp_path: Path, engine: dict[str, str]) -> Iterator[Drive]:
     clock = SimulatedClock(frozen=True)
     service = GoogleDrive(clock, wall=clock)
     service.state.add_user(READER)
     shared = service.state.add_drive("Tower", READER)
     with service:
         home = Home(tmp_path, None, service)
+        home.environ |= engine
         home.configure({"name": "D", "endpoint_details": {"drive_id": shared}})
         yield Drive(home, service, shared)
 

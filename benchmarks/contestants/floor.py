@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.racing import Sample
 from benchmarks.stopwatch import measure_python
-from filesync.store.database import open_for_writing
+from filesync.store.sqlite.database import open_for_writing
 
 NAME = "floor: json.loads and executemany"
 

@@ -61,7 +61,7 @@ def costs(home: Home) -> list[Cost]:
 def _known_sizes(home: Home) -> "Mapping[str, Size]":
     from filesync.store.read import queries  # noqa: PLC0415  only a home that has synced needs SQLite
 
-    if not home.database_path.exists():
+    if not home.has_database():
         return {}
     with home.reading() as database:
         return queries.sizes(database)

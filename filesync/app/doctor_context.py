@@ -17,17 +17,16 @@ from filesync.core.timestamps import to_timestamp
 from filesync.doctor.permissions import Runner, nearest, runner_of
 from filesync.doctor.scheduler import LONGEST_SLOT, Installed, Starts
 from filesync.doctor.syncs import Held
+from filesync.runtime.database_url import Address, beside
 from filesync.runtime.environment import Variables, is_secret, read_variables
 from filesync.runtime.locks import holders
 from filesync.runtime.log import nowhere
 from filesync.runtime.settings import KEY_FILES, Settings, inspect_settings
 from filesync.scheduling.systemd import SystemdTimer
 from filesync.scheduling.timer import Timer
-from filesync.store.database import open_as_it_is
+from filesync.store.database import damage_named, open_for_reading
 from filesync.store.engine import Database
 from filesync.store.read import diagnostics
-from filesync.store.read.overview import damage_named
-from filesync.store.sqlite import migrations
 from filesync.store.write.endpoints import last_start
 from filesync.sync.endpoint_locks import EndpointLocks
 
@@ -55,8 +54,13 @@ class DoctorContext:
         return self.home / "tokens"
 
     @property
+    def address(self) -> Address:
+        return self.settings.database_address
+
+    @property
     def database(self) -> Path:
-        return self.settings.database_path
+        """Return the database's file, or where its locks lie when it is on a server."""
+        return beside(self.address)
 
     @property
     def locks(self) -> Path:
@@ -133,14 +137,18 @@ class DoctorContext:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Database | None]:
         """Open the database, where there is one that this program can read; what is wrong with it is said elsewhere."""
-        opened: tuple[Database, int] | None = None
-        with contextlib.suppress(StoreError, OSError), damage_named(self.database):
-            opened = open_as_it_is(self.database, busy_seconds=_BUSY_SECONDS)
+        opened: Database | None = None
+        with contextlib.suppress(StoreError, OSError), damage_named(self.address):
+            opened = open_for_reading(self.address, busy_seconds=_BUSY_SECONDS)
         try:
-            yield opened[0] if opened and opened[1] == migrations.CURRENT else None
+            yield opened
         finally:
             if opened:
-                opened[0].close()
+                opened.close()
+
+    def may_have_database(self) -> bool:
+        """Return whether there is an inventory, or may be: where nobody can look, nobody knows."""
+        return not isinstance(self.address, Path) or may_be_there(self.address)
 
     @cached_property
     def open_syncs(self) -> Sequence[diagnostics.Open]:
@@ -166,7 +174,7 @@ class DoctorContext:
         last: tuple[str | None, int | None] = (None, None)
         scheduled, now = 0, self.given.clock.now()
         with self.reading() as found:
-            is_known = found is not None or not may_be_there(self.database)
+            is_known = found is not None or not self.may_have_database()
             if found:
                 since = to_timestamp(now - LONGEST_SLOT)
                 last, scheduled = last_start(found), diagnostics.scheduled_starts(found, since)

@@ -3,9 +3,10 @@
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filesync.app.doctor_context import DoctorContext, may_be_there
+from filesync.app.doctor_context import DoctorContext
 from filesync.app.endpoint_check import EndpointCheck, proofs
 from filesync.app.endpoint_names import check_names
 from filesync.app.endpoint_status import endpoint_statuses
@@ -33,8 +34,8 @@ from filesync.http import HttpAttempt
 from filesync.runtime.environment import is_secret
 from filesync.runtime.log import nowhere
 from filesync.runtime.settings import DEFAULTS, LOG_FILE
+from filesync.store.database import damage_named
 from filesync.store.read import diagnostics
-from filesync.store.read.overview import damage_named
 from filesync.sync.provider_factory import ProviderFactory
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _secrets(context: DoctorContext, _: DoctorOptions) -> Iterator[Result]:
 def _leftovers(context: DoctorContext) -> Iterator[Result]:
     """Look for keys that were written down, in rows and then in files; what else the database has is said later."""
     clock, rows = context.given.clock, []
-    with contextlib.suppress(StoreError), damage_named(context.database), context.reading() as found:
+    with contextlib.suppress(StoreError), damage_named(context.address), context.reading() as found:
         rows = [*leftovers.check_rows(found, clock)] if found else []
     yield from rows
     logs, are_clean = (context.home / LOG_FILE).parent, leftovers.is_clean(rows)
@@ -124,7 +125,10 @@ def _leftovers(context: DoctorContext) -> Iterator[Result]:
 
 
 def _database(context: DoctorContext, _: DoctorOptions) -> Iterator[Result]:
-    yield from database.check_database(context.database, context.given.clock)
+    if isinstance(context.address, Path):
+        yield from database.check_database(context.address, context.given.clock)
+    else:
+        yield from database.check_server(context.address, context.given.clock)
 
 
 def _logins(context: DoctorContext, _: DoctorOptions) -> Iterator[Result]:
@@ -170,7 +174,7 @@ def _syncs(context: DoctorContext, _: DoctorOptions) -> Iterator[Result]:
 
 def _notify(context: DoctorContext, _: DoctorOptions) -> Iterator[Result]:
     with context.reading() as found:
-        is_readable = found is not None or not may_be_there(context.database)
+        is_readable = found is not None or not context.may_have_database()
     if context.config is None or not is_readable:
         yield Skipped("notify", "target", _NO_CONFIG if context.config is None else "there is no database to look at")
         return

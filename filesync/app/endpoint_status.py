@@ -18,7 +18,7 @@ def status_documents(home: Home) -> list[Mapping[str, Any]]:
 def endpoint_statuses(home: Home) -> list[Status]:
     """Describe every endpoint as of now; without a database none has run yet."""
     endpoints, now = home.endpoints(), home.clock.now()
-    if not home.database_path.exists():
+    if not home.has_database():
         home.messages.note("no sync has run in this home yet; start one with: filesync sync")
         return [*describe(endpoints, [], frozenset(), now), *_set_statuses(home)]
     with home.reading() as database:

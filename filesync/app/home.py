@@ -14,6 +14,7 @@ from filesync.core.errors import ConfigError, NotOwnerError, StoreError, UsageEr
 from filesync.core.key_material import forms_of, is_key_material, passwords_of
 from filesync.core.redaction import Redactor
 from filesync.runtime.clock import Clock
+from filesync.runtime.database_url import Address, beside
 from filesync.runtime.environment import PATHS, read_variables, secrets_by_look
 from filesync.runtime.log import Level, Log
 from filesync.runtime.ownership import Exposure, as_user, exposure, user_name
@@ -142,7 +143,8 @@ class Home:
         if home is None:
             home = self.path
             with contextlib.suppress(ConfigError):  # what is wrong with the variables is said later
-                places = (self.database_path, self.database_path.parent)
+                place = beside(self.database_address)
+                places = (place, place.parent)
         owner = self.foreign_owner(home, *places)
         if owner:
             words = shlex.join(_without_home(self.arguments))
@@ -216,7 +218,7 @@ class Home:
 
     def answered(self) -> "Mapping[SetSource, Answered]":
         """Return what was last answered for each set; nothing before the first sync."""
-        if not self.config.sets or not self.database_path.exists():
+        if not self.config.sets or not self.has_database():
             return {}
         from filesync.store.write import sets  # noqa: PLC0415  not every command needs SQLite
 
@@ -233,7 +235,7 @@ class Home:
     def _identities(self) -> "Sequence[tuple[str, Mapping[str, Any], Identity]]":
         from filesync.store.read import queries  # noqa: PLC0415  not every command needs SQLite
 
-        if not self.database_path.exists():
+        if not self.has_database():
             return []
         try:
             with self.reading() as database:
@@ -244,7 +246,7 @@ class Home:
     @contextlib.contextmanager
     def locked(self, endpoint_id: int) -> Iterator[None]:
         """Keep every sync of that endpoint away. Raises UsageError while one runs."""
-        lock = EndpointLocks(self.database_path, slots=1).endpoint(endpoint_id)
+        lock = EndpointLocks(self.database_address, slots=1).endpoint(endpoint_id)
         if not lock.acquire(blocking=False):
             raise UsageError("a sync of it is running: wait until it has ended")
         try:
@@ -257,22 +259,30 @@ class Home:
         from filesync.store.write import sets  # noqa: PLC0415  as above
         from filesync.store.write.endpoints import wake  # noqa: PLC0415  as above
 
-        if not self.database_path.exists():
+        if not self.has_database():
             return
         with self.writing() as database:
             wake(database, [(each.endpoint_type, each.scope) for each in endpoints])
             sets.wake(database)
 
     @property
-    def database_path(self) -> Path:
-        return self.settings.database_path
+    def database_address(self) -> Address:
+        return self.settings.database_address
+
+    def has_database(self) -> bool:
+        """Return whether there is an inventory. Raises StoreError when its server cannot be asked."""
+        if isinstance(self.database_address, Path):
+            return self.database_address.exists()  # so that a start without one imports no store
+        from filesync.store.database import exists  # noqa: PLC0415  as above
+
+        return exists(self.database_address)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator["Database"]:
         """Open the database for queries; nothing is ever written."""
         from filesync.store.database import open_for_reading  # noqa: PLC0415  not every command needs SQLite
 
-        database = open_for_reading(self.database_path, busy_seconds=self.busy_seconds)
+        database = open_for_reading(self.database_address, busy_seconds=self.busy_seconds)
         try:
             yield database
         finally:
@@ -284,7 +294,7 @@ class Home:
         from filesync.store.database import open_for_writing  # noqa: PLC0415  as above
 
         self.keep_others_out()
-        database = open_for_writing(self.database_path, is_stopped, self.tell_upgrade)
+        database = open_for_writing(self.database_address, is_stopped, self.tell_upgrade)
         try:
             yield database
         finally:
@@ -292,15 +302,17 @@ class Home:
 
     def keep_others_out(self) -> None:
         """Let nobody read the database but whom the settings let, one that was made before they did so, too."""
-        from filesync.store.database import keep_closed, make_file  # noqa: PLC0415  as above
+        from filesync.store.sqlite.database import keep_closed, make_file  # noqa: PLC0415  as above
 
-        make_file(self.database_path, self.settings.file_mode)
-        before = keep_closed(self.database_path, self.settings.file_mode)
+        if not isinstance(self.database_address, Path):
+            return  # who may read is the server's business
+        make_file(self.database_address, self.settings.file_mode)
+        before = keep_closed(self.database_address, self.settings.file_mode)
         if before is not None and before & ~self.settings.file_mode & 0o077:
             group = "; FILESYNC_GROUP_READABLE=yes lets its group read it"
             hint = "" if self.settings.file_mode & 0o040 else group
             self.messages.note(
-                f"{self.database_path}: others could read it (mode {before:04o}), and no longer can{hint}"
+                f"{self.database_address}: others could read it (mode {before:04o}), and no longer can{hint}"
             )
 
     def tell_upgrade(self, upgrade: "Upgrade") -> None:
@@ -313,7 +325,7 @@ class Home:
 
     def is_running(self, endpoint_id: int) -> bool:
         """Return whether a process that lives syncs that endpoint now, whatever its row says."""
-        return EndpointLocks(self.database_path, slots=1).is_running(endpoint_id)
+        return EndpointLocks(self.database_address, slots=1).is_running(endpoint_id)
 
     def _hide(self, secrets: Iterable[str]) -> None:
         for secret in secrets:

@@ -89,7 +89,7 @@ class Notifier:
         from filesync.store.feed import outbox  # noqa: PLC0415  as everywhere
 
         try:
-            database = open_for_reading(self._home.database_path, busy_seconds=_GLANCE)
+            database = open_for_reading(self._home.database_address, busy_seconds=_GLANCE)
         except StoreError:  # of the first start, or of an older version
             return frozenset()
         try:
@@ -132,7 +132,7 @@ class Notifier:
         from filesync.store.database import open_for_writing  # noqa: PLC0415  as above
         from filesync.store.write import notices  # noqa: PLC0415  as above
 
-        database = open_for_writing(self._home.database_path, lambda: stop.requested)
+        database = open_for_writing(self._home.database_address, lambda: stop.requested)
         try:
             found = [*self._notes(database, report, endpoints)]
             if found:

@@ -28,7 +28,7 @@ def desk(home: Home, stop: Stop, began_at: datetime) -> "DeliveryContext":
     from filesync.notify.sender import DeliveryContext  # noqa: PLC0415  as above
 
     return DeliveryContext(
-        database_path=home.database_path,
+        database_address=home.database_address,
         home=home.path,
         clock=home.clock,
         stop=stop,
@@ -63,7 +63,7 @@ def addressees(home: Home, endpoints: "Sequence[Endpoint]") -> "list[Recipient]"
 def endpoint_ids(home: Home) -> Mapping[str, int]:
     from filesync.store.read import queries  # noqa: PLC0415  not every command needs SQLite
 
-    if not home.database_path.exists():
+    if not home.has_database():
         return {}
     with home.reading() as database:
         return {each.name: each.id for each in queries.endpoints(database)}
@@ -80,7 +80,7 @@ def target_rows(home: Home) -> Iterator[Mapping[str, Any]]:
     from filesync.store.feed import outbox, readers  # noqa: PLC0415  not every command needs SQLite
 
     targets = addressees(home, home.endpoints())
-    if not home.database_path.exists():  # then nothing was told yet
+    if not home.has_database():  # then nothing was told yet
         yield from (_row(each, outbox.TargetState(), 0, None) for each in targets)
         return
     with home.reading() as database:

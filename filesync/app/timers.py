@@ -8,6 +8,7 @@ from pathlib import Path
 
 from filesync.app.home import Home
 from filesync.core.errors import ConfigError, SchedulerError
+from filesync.runtime.database_url import beside
 from filesync.runtime.ownership import user_name
 from filesync.runtime.settings import DEFAULTS, Settings, expanded
 from filesync.scheduling.commands import Crontab, Systemctl
@@ -60,8 +61,8 @@ def _service(home: Home) -> ServiceUnit:
     user = user_name(owner_of(home.path).st_uid)
     writes, reads = [home.path / name for name in WRITTEN], [home.config_path]
     with contextlib.suppress(ConfigError):  # `install` has said it; what is there can be looked at and removed
-        beside = home.settings.database_path.parent
-        writes += [] if any(beside.is_relative_to(folder) for folder in writes) else [beside]
+        place = beside(home.settings.database_address).parent
+        writes += [] if any(place.is_relative_to(folder) for folder in writes) else [place]
         reads += _named_files(home.settings)
     interpreter = Path(sys.executable)
     program = (Path(home.program[0]), interpreter, interpreter.resolve(), Path(sys.base_prefix))

@@ -13,7 +13,8 @@ from filesync.core.errors import FilesyncError, LocalFileError, StoreError, Usag
 from filesync.health.facts import Facts
 from filesync.runtime.locks import write_file
 from filesync.runtime.signals import stopping
-from filesync.store.read.overview import damage_named, read_overview
+from filesync.store.database import damage_named
+from filesync.store.read.overview import read_overview
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -96,7 +97,8 @@ class _Look:
 
     def __init__(self, home: Home) -> None:
         self._given = home
-        self._database_path = home.database_path
+        self._database_address = home.database_address
+        self._has_database = home.has_database
         self._good: Home | None = None
         self._config_problem: str | None = None
         self._stamps: Sequence[object] = ()
@@ -105,11 +107,11 @@ class _Look:
         self._follow_the_files()
         now, overview, endpoints, problem = self._given.clock.now(), None, self._nothing, None
         try:
-            overview = read_overview(self._database_path, busy_seconds=_BUSY_SECONDS, rows=_ROWS)
+            overview = read_overview(self._database_address, busy_seconds=_BUSY_SECONDS, rows=_ROWS)
         except StoreError as error:
             problem = self._scrub(error)
         try:
-            if overview is not None or not self._database_path.exists():  # nothing was synced yet
+            if overview is not None or not self._has_database():  # nothing was synced yet
                 endpoints = self._endpoints()
         except FilesyncError as error:  # it was replaced, or broke, while we looked
             overview, problem = None, self._scrub(error)
@@ -119,7 +121,7 @@ class _Look:
         if self._good is None:
             return self._nothing
         try:
-            with damage_named(self._database_path):
+            with damage_named(self._database_address):
                 return status_documents(self._good)
         except OSError as exc:  # locks or logins that this user may not open
             raise LocalFileError(f"{exc.filename}: {exc.strerror}") from exc

@@ -72,7 +72,7 @@ def _is_idle(home: Home, stop: Stop) -> bool:
     from filesync.store.write import idle  # noqa: PLC0415  not every command needs SQLite
 
     home.check_owner()
-    if home.settings.log_level == "DEBUG" or not home.database_path.exists() or idle_logins(home):
+    if home.settings.log_level == "DEBUG" or not home.has_database() or idle_logins(home):
         return False  # at DEBUG a start leaves a line in the log
     with home.writing(lambda: stop.requested) as database:
         found, now = idle.load(database), to_timestamp(home.clock.now())

@@ -196,7 +196,7 @@ def _last_start(home: Home) -> tuple[str | None, int | None]:
     """Return when `filesync sync` was last started here, and its exit code (None while it runs, or when it died)."""
     from filesync.store.write.endpoints import last_start  # noqa: PLC0415  only `show` needs SQLite
 
-    if home.database_path.exists():
+    if home.has_database():
         with contextlib.suppress(StoreError), home.reading() as database:  # `sync` says what is wrong with it
             return last_start(database)
     return None, None

@@ -151,7 +151,7 @@ def _effective(home: Home) -> Mapping[str, Any]:
     return {
         "home": str(home.path),
         "config": str(home.config_path),
-        "database": str(settings.database_path),
+        "database": str(settings.database_address),
         "environment": {name: _shown(name, settings.variables.get(name) or DEFAULTS[name]) for name in DEFAULTS},
         "rate_limit_percent": home.config.rate_limit_percent,
         "retention": in_words(home.config.retention),

@@ -9,6 +9,7 @@ from filesync.app.home import Home
 from filesync.cli.options import AsJson
 from filesync.cli.output.rows import Form, choose, show_document
 from filesync.cli.terminal import Terminal, home_and_terminal
+from filesync.core.errors import UsageError
 from filesync.runtime.settings import expanded
 from filesync.store.sqlite import snapshots
 from filesync.store.sqlite.succession import Succession
@@ -43,24 +44,31 @@ def snapshot(
 
 
 def _take(home: Home, terminal: Terminal, file: Path, form: Form, *, force: bool) -> None:
-    copy = snapshots.take(home.database_path, file, mode=home.settings.file_mode, replace=force)
+    copy = snapshots.take(_file_of(home), file, mode=home.settings.file_mode, replace=force)
     if form is Form.JSON:
         show_document(terminal, {"path": str(copy.path), "feed": copy.feed, "seq": copy.seq, "bytes": copy.size})
     else:
         terminal.write(f"{copy.path}: {copy.size:,} bytes, the feed up to seq {copy.seq}\n")
 
 
+def _file_of(home: Home) -> Path:
+    """Return the database's file. Raises UsageError for one on a server."""
+    if isinstance(home.database_address, Path):
+        return home.database_address
+    raise UsageError(f"{home.database_address}: a server's backups are its own: use pg_dump, or filesync db copy")
+
+
 def _restore(home: Home, terminal: Terminal, file: Path, form: Form, *, force: bool) -> None:
-    done = snapshots.restore(file, home.database_path, replace=force)
+    done = snapshots.restore(file, _file_of(home), replace=force)
     home.keep_others_out()  # the copy may have been anybody's
     feed, before = done.feed, str(done.before) if done.before else None
     facts = {"feed": feed.feed, "seq": feed.seq, "next_seq": feed.next_seq, "before": before}
     home.log.info("restore", **facts)
     if form is Form.JSON:
-        shown = {"path": str(home.database_path), **facts}
+        shown = {"path": str(home.database_address), **facts}
         show_document(terminal, {**shown, "is_shorter": feed.is_shorter, "must_reload": feed.astray})
         return
-    terminal.write(f"{home.database_path}: restored, the feed up to seq {feed.seq}; the next is {feed.next_seq}\n")
+    terminal.write(f"{home.database_address}: restored, the feed up to seq {feed.seq}; the next is {feed.next_seq}\n")
     if done.before:
         terminal.note(f"what was there is in {done.before}")
     if feed.is_shorter:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from filesync.core.model import Member
     from filesync.http.counters import Counters
     from filesync.providers.base import Provider
+    from filesync.runtime.database_url import Address
     from filesync.store.sqlite.migrations import Upgrade
     from filesync.sync.provider_factory import ProviderFactory
 
@@ -160,19 +161,18 @@ def _check(choice: SyncOptions) -> None:
 
 
 @contextmanager
-def _database_for(home: Home, *, dry_run: bool) -> "Iterator[Path]":
+def _database_for(home: Home, *, dry_run: bool) -> "Iterator[Address]":
     """Name the database to work on; a dry run gets a private copy."""
-    path = home.database_path
     if not dry_run:
         home.keep_others_out()
-        yield path
+        yield home.database_address
         return
     import tempfile  # noqa: PLC0415  only a dry run needs it
 
     with tempfile.TemporaryDirectory(prefix="filesync-dry-run-") as folder:
-        copy = Path(folder) / path.name
-        if path.exists():
-            copy_to(path, copy)
+        copy = Path(folder) / "connector.db"
+        if home.has_database():
+            copy_to(home.database_address, copy)
         yield copy
 
 
@@ -209,13 +209,15 @@ class _Watcher(SyncWatcher):
         return exit_code(report) if self.caught.exit_code is None else self.caught.exit_code
 
 
-def _run(home: Home, terminal: Terminal, choice: SyncOptions, path: Path, watcher: _Watcher) -> tuple[SyncReport, int]:
+def _run(
+    home: Home, terminal: Terminal, choice: SyncOptions, path: "Address", watcher: _Watcher
+) -> tuple[SyncReport, int]:
     stop, opener = Stop(home.clock), _LazyOpener(home, watcher.began)
     with stopping(stop.request) as watcher.caught, _progress(home, terminal) as watcher.display:
         session = SyncSession(
             endpoints=home.config.endpoints,
             sets=home.config.sets,
-            database_path=path,
+            database_address=path,
             choice=choice,
             clock=home.clock,
             stop=stop,

@@ -138,7 +138,7 @@ def _verifier(home: "Home", terminal: "Terminal", stop: Stop, tick: Callable[[st
 
     return Verifier(
         config=home.config,
-        database_path=home.database_path,
+        database_address=home.database_address,
         clock=home.clock,
         stop=stop,
         open_provider=provider_factory(home.config, home.clock, home.random, home.redactor, home.log),

@@ -45,6 +45,11 @@ class Glob:
     def matches(self, path: str) -> bool:
         return self._whole.fullmatch(_composed(path)) is not None
 
+    @property
+    def expression(self) -> str:
+        """Return it as a regular expression for engines that never give up what they took by themselves."""
+        return self._whole.pattern.replace("(?>", "(?:")
+
     def words(self) -> Iterator[tuple[str, bool]]:
         """Give words that stand in whatever the last segment matches, each with whether it is whole there.
 

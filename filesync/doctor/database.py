@@ -8,12 +8,13 @@ from filesync.core.errors import StoreError
 from filesync.doctor.disks import in_bytes
 from filesync.doctor.findings import CHECKS, Finding, Skipped, counted, fail, named, ok, warn
 from filesync.runtime.clock import Clock
+from filesync.runtime.database_url import PostgresAddress, beside
 from filesync.runtime.processes import named as processes_named
-from filesync.store.database import open_as_it_is
+from filesync.store.database import damage_named, open_for_reading
 from filesync.store.engine import Database
 from filesync.store.read import diagnostics as examine
-from filesync.store.read.overview import damage_named
 from filesync.store.sqlite import migrations, wal
+from filesync.store.sqlite.database import open_as_it_is
 
 _BUSY_SECONDS = 5.0  # how long another program's lock is waited for
 _PATIENCE = 20.0  # seconds for each question
@@ -53,13 +54,36 @@ def check_database(path: Path, clock: Clock) -> Iterator[Finding | Skipped]:
         database.close()
 
 
+def check_server(address: PostgresAddress, clock: Clock) -> Iterator[Finding | Skipped]:
+    """Make the checks of an inventory on a server that are not the server's own business."""
+    try:
+        database = open_for_reading(address)
+    except StoreError as error:
+        yield fail("database", "opens", str(error), _fix(error))
+        return
+    yield ok("database", "opens", f"{address}, {in_bytes(database.sizes()[0])}")
+    yield ok("database", "schema", f"version {database.schema_version()}")
+    limit = _Limit(clock)
+    try:
+        for name in ("journal", "log", "pages", "references", "search"):
+            yield Skipped("database", name, "that is the server's business")
+        for check in (_totals, _feed, _growth):
+            try:
+                found = check(database, limit)
+                yield from [found] if isinstance(found, Finding | Skipped) else [*found]
+            except StoreError as error:
+                yield fail("database", check.__name__.strip("_"), str(error), _fix(error))
+    finally:
+        database.close()
+
+
 def _examined(database: Database, version: int, clock: Clock, log: wal.LogSize) -> Iterator[Finding | Skipped]:
     schema = _schema(version)
     yield schema
     limit = _Limit(clock)
     checks: Sequence[tuple[str, Callable[[], Finding | Skipped | Iterator[Finding | Skipped]]]] = (
         ("journal", lambda: _journal(database)),
-        ("log", lambda: _log(database.address, log)),
+        ("log", lambda: _log(beside(database.address), log)),
         ("pages", lambda: _pages(database, limit)),
         ("references", lambda: _references(database, limit)),
         ("search", lambda: _search(database, limit)),

@@ -13,6 +13,7 @@ from typing import IO, cast
 from filesync.core.key_material import traces
 from filesync.doctor.findings import Finding, Skipped, counted, fail, named, ok
 from filesync.runtime.clock import Clock
+from filesync.runtime.database_url import beside
 from filesync.store.engine import Database
 from filesync.store.upkeep.leftovers import Leftover, leftovers
 
@@ -52,7 +53,7 @@ def check_rows(database: Database, clock: Clock) -> Iterator[Finding | Skipped]:
     found, is_whole = leftovers(database, _limit(clock))
     if found:
         said = named([f"{each.table}.{each.column} ({counted(each.rows, 'row')})" for each in found])
-        fix = f"{_FIRST}, while no sync runs: {_command(database.address, found)}"
+        fix = f"{_FIRST}, while no sync runs: {_command(beside(database.address), found)}"
         yield fail("secrets", "leftovers", f"parts of a private key stand in {said}", fix, "rows")
     if not is_whole:
         yield Skipped("secrets", "leftovers", f"{_PATIENCE:.0f} s were not enough for all rows of the database")

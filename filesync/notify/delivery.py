@@ -12,6 +12,7 @@ from filesync.core.errors import DeliveryError, StoppedError, StoreError
 from filesync.core.timestamps import to_timestamp
 from filesync.notify.messages import Message
 from filesync.notify.sender import DeliveryContext, try_once
+from filesync.runtime.database_url import lock_folder
 from filesync.runtime.locks import FileLock
 from filesync.runtime.log import Level
 from filesync.store.database import open_for_writing
@@ -62,8 +63,8 @@ class Result:
 
 def deliver(desk: DeliveryContext, addressees: Sequence[Recipient]) -> Result:
     """Deliver what waits, unless another start does it just now; what does not arrive waits for the next start."""
-    database = open_for_writing(desk.database_path, lambda: desk.stop.requested)
-    lock = FileLock(desk.database_path.with_name(f"{desk.database_path.name}.locks") / "notify.lock")
+    database = open_for_writing(desk.database_address, lambda: desk.stop.requested)
+    lock = FileLock(lock_folder(desk.database_address) / "notify.lock")
     try:
         result = Result()
         if not _has_work(desk, database, addressees) or not lock.acquire(blocking=False):
@@ -131,7 +132,7 @@ class _Worker:
 
     def _run(self) -> None:
         try:
-            database = open_for_writing(self._desk.database_path, lambda: self._desk.stop.requested)
+            database = open_for_writing(self._desk.database_address, lambda: self._desk.stop.requested)
             try:
                 self._deliver(database)
             finally:

@@ -13,6 +13,7 @@ from filesync.core.url_policy import without_path
 from filesync.notify.messages import Message, ping_address, signed
 from filesync.runtime.background import BackgroundTask
 from filesync.runtime.clock import Clock, Stop
+from filesync.runtime.database_url import Address
 from filesync.runtime.log import Log
 
 _GRACE = 1.0  # seconds that a stopped delivery has to kill its program
@@ -25,7 +26,7 @@ _GLANCE = 0.05  # seconds between two looks at the delivery
 class DeliveryContext:
     """Everything that deliveries of one start are given; `began_at`: what changed before is no news to a new target."""
 
-    database_path: Path
+    database_address: Address
     home: Path
     clock: Clock
     stop: Stop

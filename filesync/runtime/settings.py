@@ -4,12 +4,14 @@ import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from filesync.core.errors import ConfigError, FilesyncError, UsageError
-from filesync.core.key_material import has_password, is_key_material, is_no_path, quotable
+from filesync.core.key_material import is_no_path, quotable
+from filesync.runtime.database_url import Address, parse_database_url
 from filesync.runtime.environment import PATHS, Variables, read_variables
 from filesync.runtime.ownership import Exposure, exposure
 
@@ -47,7 +49,7 @@ class Settings:
 
     home: Path
     variables: Variables
-    database_path: Path
+    database_address: Address
     sync_interval_minutes: int
     max_concurrent_syncs: int
     log_level: str
@@ -128,7 +130,7 @@ def inspect_settings(home: Path, variables: Variables) -> tuple[Settings, Sequen
     settings = Settings(
         home=home,
         variables=reader.variables,
-        database_path=home / reader.read("DATABASE_URL", _database_file),
+        database_address=reader.read("DATABASE_URL", partial(_address, home=home, environ=variables)),
         sync_interval_minutes=reader.read("SYNC_INTERVAL_MINUTES", _minutes),
         max_concurrent_syncs=reader.read("MAX_CONCURRENT_SYNCS", _at_once),
         log_level=reader.read("CONNECTOR_LOG_LEVEL", _log_level),
@@ -206,25 +208,11 @@ def _steering(folder: Path) -> list[Path]:
     return [each for each in (file.parent, file, folder / ".env") if os.path.lexists(each)]
 
 
-def _database_file(url: str) -> str:
-    """Find the file in sqlite:///relative or sqlite:////absolute; other databases' addresses may hold passwords."""
-    scheme, colon, _ = url.partition(":")
-    example = "write sqlite:///./data/connector.db"
-    if not colon or scheme.lower() != "sqlite":
-        raise ValueError(f"only sqlite is supported{_named(scheme, colon)}; {example}")
-    address = url[len("sqlite:") :]
-    path = unquote(address[3:])
-    if has_password(path) or is_key_material(path):
-        raise ValueError(f"a path without user and password is needed; {example}")
-    if not address.startswith("///") or path in {"", ":memory:"} or "\0" in path:
-        raise ValueError(f"no path of a file after sqlite:///; {example}")
-    if "?" in address:
-        raise ValueError("options after ? are not supported; a ? that belongs to the name is written %3F")
-    return path
-
-
-def _named(scheme: str, colon: str) -> str:
-    return f", not {scheme}" if colon and scheme.isascii() and scheme.replace("+", "").isalnum() else ""
+def _address(url: str, home: Path, environ: Mapping[str, str]) -> Address:
+    try:
+        return parse_database_url(url, home, environ)
+    except ConfigError as exc:
+        raise ValueError(str(exc).removeprefix("DATABASE_URL: ")) from None  # the cause may quote the address
 
 
 def _base_url(url: str) -> str:

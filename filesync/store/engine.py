@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Protocol
 
 from filesync.core.globs import Glob
+from filesync.runtime.database_url import Address
 
 Parameters = Sequence[Any] | Mapping[str, Any]
-Address = Path  # of an inventory: the file that it is in
 
 
 class Cursor(Protocol):
@@ -72,6 +71,27 @@ class Delete:
 Bulk = Insert | Update | Delete
 
 
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """How files `f` are found by words and by the pattern of a name: conditions, '' where nothing was asked for.
+
+    `ids` asks for the ids of all files with those words, by an index.
+    """
+
+    ids: str
+    words: str
+    name: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PathOrder:
+    """How files `f` of one endpoint are walked along their paths by an index, behind `:path` and `:id`."""
+
+    behind: str
+    order: str
+
+
 class Connection(Protocol):
     """One connection, for one thread at a time."""
 
@@ -91,12 +111,19 @@ class Connection(Protocol):
         """Add rows to the feed, numbered in the order of commits and without a gap."""
         ...
 
-    def offer_glob(self, glob: Glob, /) -> None:
-        """Let SQL ask `glob_matches(path)` for the name at the end of a path."""
+    @property
+    def path_order(self) -> PathOrder: ...
+
+    def matching(self, search: str | None, name: Glob | None, /) -> Matching:
+        """Return the conditions that find files by words, each a word's beginning, and by the pattern of a name."""
         ...
 
     def ask(self, sql: str, is_over: Callable[[], bool], parameters: Sequence[Any] = ..., /) -> list[Any] | None:
         """Read what takes long to find out; None when time was over first."""
+        ...
+
+    def numbers_given(self, last_seq: int, /) -> None:
+        """Take it that rows were written with their numbers: new ones get higher numbers, and changes one after that."""
         ...
 
     def last_seq(self) -> int:
@@ -155,6 +182,10 @@ class Database(Protocol):
     @property
     def connection(self) -> Connection: ...
     def close(self) -> None: ...
+
+    def sizes(self) -> tuple[int, int]:
+        """Return how many bytes it takes, and how many a log of writes beside it does."""
+        ...
 
     def schema_version(self) -> int:
         """Return the version of its schema."""

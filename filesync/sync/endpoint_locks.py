@@ -1,8 +1,8 @@
 """Locks beside the database: one per endpoint, and as many slots as syncs may run at once in this home."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filesync.runtime.database_url import Address, lock_folder
 from filesync.runtime.locks import FileLock, is_held
 
 if TYPE_CHECKING:
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 class EndpointLocks:
     """The lock files of one database; every process of the home uses the same ones."""
 
-    def __init__(self, database: Path, slots: int) -> None:
-        self.folder = database.with_name(f"{database.name}.locks")
+    def __init__(self, database: Address, slots: int) -> None:
+        self.folder = lock_folder(database)
         self._slots = slots
 
     def endpoint(self, endpoint_id: int) -> FileLock:

@@ -11,6 +11,7 @@ from filesync.core.model import Member
 from filesync.http import Connector, Counters, HttpAttempt, Redactor
 from filesync.providers.base import Provider, Shared, Surroundings
 from filesync.runtime.clock import Clock, Stop
+from filesync.runtime.database_url import beside
 from filesync.runtime.log import Log, nowhere
 from filesync.sync.event_log import RequestLog
 
@@ -85,7 +86,7 @@ class ProviderFactory:
             clock=self._clock,
             stop=stop,
             counters=counters,
-            limits_folder=settings.database_path.with_name("limits"),
+            limits_folder=beside(settings.database_address).with_name("limits"),
             percent=self._config.rate_limit_percent,
             random=self._random,
             redactor=self._redactor,

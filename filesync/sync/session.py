@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filesync.config import Endpoint, EndpointSet
 from filesync.core.errors import ConfigError, TimeLimitError
 from filesync.core.schedule import TEMPORARY
 from filesync.runtime.clock import Clock, Stop
+from filesync.runtime.database_url import Address
 from filesync.runtime.log import Log, nowhere
 from filesync.sync.options import SyncOptions
 
@@ -68,7 +68,7 @@ class SyncSession:
     """What a session is given; `endpoints` are those that the file names one by one."""
 
     endpoints: Sequence[Endpoint]
-    database_path: Path
+    database_address: Address
     choice: SyncOptions
     clock: Clock
     stop: Stop

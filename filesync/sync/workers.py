@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filesync.config import Endpoint, EndpointSet
@@ -13,9 +12,10 @@ from filesync.core.errors import FilesyncError, LocalFileError, StoppedError, St
 from filesync.core.schedule import CronSchedule, IntervalSchedule, Schedule, decide
 from filesync.core.timestamps import to_timestamp
 from filesync.runtime.clock import Stop
+from filesync.runtime.database_url import Address
 from filesync.runtime.locks import FileLock
 from filesync.runtime.malloc import use_one_arena
-from filesync.store.database import open_for_writing, problems_named
+from filesync.store.database import open_for_writing, problems_named, shared
 from filesync.store.engine import Database
 from filesync.store.write import sets as stored_sets
 from filesync.store.write import sync_log
@@ -25,6 +25,7 @@ from filesync.sync.refresh_sets import SetRefresh, SetRefresher, next_due_at, re
 from filesync.sync.session import RunningEndpoint, SyncReport, SyncSession
 
 if TYPE_CHECKING:
+    from filesync.store.postgres.database import Pool
     from filesync.store.write.sync_log import Outcome
     from filesync.sync.endpoint import ActiveSync
 
@@ -39,13 +40,15 @@ def sync_due(session: SyncSession) -> SyncReport:
 
     Raises StoreError when the database cannot be used at all.
     """
-    turn = threading.Lock()
-    database = open_for_writing(session.database_path, lambda: session.stop.requested, session.watcher.upgrading, turn)
+    turn = shared(session.database_address)
+    database = open_for_writing(
+        session.database_address, lambda: session.stop.requested, session.watcher.upgrading, turn
+    )
     try:
         began = to_timestamp(session.clock.now())
         note_start(database, began)
         try:
-            with _problems_named(session.database_path):
+            with _problems_named(session.database_address):
                 report = SyncWorkers(session, database, turn).work()
         except FilesyncError as exc:
             note_end(database, began, exc.exit_code)
@@ -59,11 +62,11 @@ def sync_due(session: SyncSession) -> SyncReport:
 class SyncWorkers:
     """The threads of one session."""
 
-    def __init__(self, session: SyncSession, database: Database, turn: threading.Lock) -> None:
+    def __init__(self, session: SyncSession, database: Database, turn: "threading.Lock | Pool") -> None:
         self._session = session
         self._database = database
         self._turn = turn
-        self._locks = EndpointLocks(session.database_path, session.concurrency)
+        self._locks = EndpointLocks(session.database_address, session.concurrency)
         self._queue: list[tuple[Endpoint, EndpointRow, RunningEndpoint]] = []
         self._queue_lock = threading.Lock()
         self._all: list[RunningEndpoint] = []
@@ -123,7 +126,7 @@ class SyncWorkers:
                         return
                     endpoint, stored, running = self._queue.pop(0)
                 try:
-                    with _problems_named(self._session.database_path):
+                    with _problems_named(self._session.database_address):
                         self._run_one(endpoint, stored, running, database)
                 except BaseException as exc:  # noqa: BLE001  a bug is raised by the main thread, after the others ended
                     self._note_bug(running, exc)
@@ -132,7 +135,7 @@ class SyncWorkers:
 
     def _open_database(self) -> Database:
         session = self._session
-        return open_for_writing(session.database_path, lambda: session.stop.requested, turn=self._turn)
+        return open_for_writing(session.database_address, lambda: session.stop.requested, turn=self._turn)
 
     def _note_bug(self, running: RunningEndpoint, bug: BaseException) -> None:
         running.bug = bug
@@ -296,10 +299,10 @@ def _kept(opened: Callable[[], Database]) -> Iterator[Callable[[], Database]]:
 
 
 @contextmanager
-def _problems_named(database_path: Path) -> Iterator[None]:
+def _problems_named(database_address: Address) -> Iterator[None]:
     """Turn what the system says of the database or of a lock into one line about that file."""
     try:
-        with problems_named(database_path):
+        with problems_named(database_address):
             yield
     except OSError as exc:
         if exc.filename is None:

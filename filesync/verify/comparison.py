@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from filesync.config import Endpoint
 from filesync.core.identity import check_identity
@@ -12,6 +11,7 @@ from filesync.core.timestamps import Timestamp
 from filesync.http.counters import Counters
 from filesync.providers.base import LooksUp, identity_in_use
 from filesync.runtime.clock import Clock, Stop
+from filesync.runtime.database_url import Address
 from filesync.store.database import open_for_reading
 from filesync.store.read.verification import Compared, Verification, find
 from filesync.sync.endpoint import OpenProvider
@@ -72,10 +72,10 @@ class Comparison:
 
 
 @contextmanager
-def comparing(doors: Doors, database_path: Path) -> Iterator[Comparison]:
+def comparing(doors: Doors, database_address: Address) -> Iterator[Comparison]:
     """Open both sides. Raises AuthError when the login is not the one that the rows were read with."""
     endpoint = doors.endpoint
-    database = open_for_reading(database_path)
+    database = open_for_reading(database_address)
     try:
         endpoint_id = find(database, endpoint.endpoint_type, endpoint.scope)
         if endpoint_id is None:

@@ -17,6 +17,7 @@ from filesync.core.model import Candidate, Identity
 from filesync.http.counters import Counters
 from filesync.providers.base import Provider
 from filesync.runtime.clock import Clock, Stop
+from filesync.runtime.database_url import Address
 from filesync.store.database import copy_to, open_for_writing
 from filesync.store.read.verification import Compared, Pick, RowKind, find, forget_filters, read_only_changes
 from filesync.store.write.sync_log import Outcome
@@ -106,7 +107,7 @@ class Verifier:
     """Verifies endpoints, one after the other; `say` hears what it will cost, `tick` how far it is (name, done, of)."""
 
     config: Config
-    database_path: Path
+    database_address: Address
     clock: Clock
     stop: Stop
     open_provider: OpenProvider
@@ -120,7 +121,7 @@ class Verifier:
         verified = Verified(endpoint.name)
         doors = self._doors(endpoint, read_as)
         with _noting(verified, doors.counters):
-            with comparing(doors, self.database_path) as comparison:
+            with comparing(doors, self.database_address) as comparison:
                 verified.unanswered = comparison.unanswered
                 differing = list(self._compare_drawn(comparison, share, verified))
                 withheld = comparison.rows.wrongly_withheld()
@@ -133,14 +134,14 @@ class Verifier:
         doors = self._doors(endpoint, read_as)
         drifted = verified.drifted()
         with _noting(verified, doors.counters):
-            with comparing(doors, self.database_path) as comparison:
+            with comparing(doors, self.database_address) as comparison:
                 items = comparison.rows.again(drifted)
                 has_withheld = bool(comparison.rows.wrongly_withheld())
             if has_withheld:
                 self._decide_anew(endpoint)
             outcome = self._mend(endpoint, items)
             verified.api_requests += outcome.usage.api_requests
-            with comparing(doors, self.database_path) as comparison:
+            with comparing(doors, self.database_address) as comparison:
                 wrong = {each.id for each in comparison.compare_again(drifted)} | comparison.unanswered.keys()
                 wrong |= {each.id for each in comparison.rows.wrongly_withheld()}
             verified.findings = [
@@ -177,8 +178,8 @@ class Verifier:
     ) -> None:
         """Sync a copy as usual, and compare again: what is right there was only behind."""
         with tempfile.TemporaryDirectory(prefix="filesync-verify-") as folder:
-            copy = Path(folder) / self.database_path.name
-            copy_to(self.database_path, copy)
+            copy = Path(folder) / "connector.db"
+            copy_to(self.database_address, copy)
             outcome = self._sync_copy(doors.endpoint, copy, differing)
             verified.api_requests += outcome.usage.api_requests
             if outcome.error_type != _GUARD:
@@ -217,7 +218,7 @@ class Verifier:
         return report.outcomes[0]
 
     def _decide_anew(self, endpoint: Endpoint) -> None:
-        database = open_for_writing(self.database_path)
+        database = open_for_writing(self.database_address)
         try:
             endpoint_id = find(database, endpoint.endpoint_type, endpoint.scope)
             if endpoint_id is not None:
@@ -241,7 +242,7 @@ class Verifier:
         choice = SyncOptions(names=(endpoint.name,))
         start = SyncSession(
             self.config.endpoints,
-            self.database_path,
+            self.database_address,
             choice,
             self.clock,
             self.stop,

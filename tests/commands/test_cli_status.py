@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from filesync.core.errors import AuthError, NetworkError, ResponseError
 from filesync.core.model import RemoteFolder
 from filesync.core.sanitize import harmless
-from filesync.store.database import open_for_reading
+from filesync.store.sqlite.database import open_for_reading
 from filesync.sync.endpoint_locks import EndpointLocks
 from tests.support.cli_home import CliHome, file
 

@@ -24,7 +24,7 @@ from filesync.scheduling.commands import Systemctl
 from filesync.scheduling.systemd import SystemdTimer
 from filesync.scheduling.timer import ScheduledCall
 from filesync.simulators.clock import SimulatedClock
-from filesync.store.database import open_for_writing
+from filesync.store.sqlite.database import open_for_writing
 from tests import ROOT
 from tests.adversarial.upgrade.schemas.make import A_STEP_MORE
 from tests.support.homes import READER

@@ -15,9 +15,9 @@ import pytest
 
 from filesync.core.errors import FeedLostError
 from filesync.simulators import faults
-from filesync.store.database import open_for_reading, open_for_writing
 from filesync.store.read import queries
 from filesync.store.read.queries import ChangeFilter
+from filesync.store.sqlite.database import open_for_reading, open_for_writing
 from tests import ROOT
 from tests.adversarial.upgrade.schemas.make import A_STEP_MORE
 from tests.support.cli_home import CliHome, file

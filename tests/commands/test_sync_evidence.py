@@ -15,8 +15,8 @@ from filesync.core.schedule import CronSchedule, History, decide
 from filesync.runtime.clock import Clock
 from filesync.simulators import faults
 from filesync.simulators.acc import AccSimulator, refusals
-from filesync.store.database import open_for_writing
 from filesync.store.engine import Database, Insert
+from filesync.store.sqlite.database import open_for_writing
 from filesync.store.write.provider_view import ReconcilePace
 from filesync.store.write.sync_writer import SyncPlan, SyncWriter
 from filesync.sync.endpoint_locks import EndpointLocks

@@ -14,8 +14,8 @@ from filesync.core.filters import Selection
 from filesync.simulators import faults
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.drive import GoogleDrive
-from filesync.store.database import open_for_reading
 from filesync.store.read.verification import RowKind, Verification
+from filesync.store.sqlite.database import open_for_reading
 from filesync.store.write.file_state import TRACKED
 from filesync.sync.endpoint_locks import EndpointLocks
 from filesync.sync.options import SyncOptions

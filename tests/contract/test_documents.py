@@ -18,7 +18,7 @@ from filesync.providers.google_drive import refusals as google_refusals
 from filesync.runtime.clock import SystemClock
 from filesync.scheduling import crontab
 from filesync.scheduling.timer import ScheduledCall
-from filesync.store.database import open_for_writing
+from filesync.store.sqlite.database import open_for_writing
 from filesync.testing import ProviderConformance
 from tests import ROOT
 from tests.contract import reference

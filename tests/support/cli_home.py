@@ -133,7 +133,7 @@ class CliHome:
         return sync_due(
             SyncSession(
                 home.config.endpoints,
-                home.database_path,
+                home.database_address,
                 choice or SyncOptions(),
                 self.clock,
                 Stop(self.clock),

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from filesync.core.errors import StoppedError, StoreError
 from filesync.core.globs import Glob
 from filesync.runtime.database_url import PostgresAddress
-from filesync.store.engine import Bulk, Cursor, Insert, Parameters, Rows, Update
+from filesync.store.engine import Bulk, Cursor, Insert, Matching, Parameters, PathOrder, Rows, Update
 from filesync.store.postgres.connection import connect
 from filesync.store.postgres.dialect import bulk_sql, changes_sql, rows_json, translate
 from filesync.store.postgres.errors import problems_named
 from filesync.store.postgres.rows import PostgresRows
-from filesync.store.postgres.words import searchable
+from filesync.store.postgres.words import matching, searchable
 
 if TYPE_CHECKING:
     import psycopg
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 MOST_CONNECTIONS = 2  # of one process: a pooler in session mode has few
 _WAIT = 0.5  # seconds between two looks whether a connection is free, or somebody said stop
 _BEGIN = "BEGIN; SET LOCAL lock_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '60s'"
+_NUMBERED = {
+    **dict.fromkeys(
+        ("endpoints", "folders", "files", "withheld_files", "sync_logs", "set_sources", "notifications"), "id"
+    ),
+    "feeds": "number",
+}
 _PATIENCE = "20s"  # for what a diagnosis asks
 
 
@@ -39,6 +45,7 @@ class Pool:
         self._free: list[Raw] = []
         self._room = threading.Semaphore(most)
         self._lock = threading.Lock()
+        self._users = 0
 
     @contextlib.contextmanager
     def borrowed(self, is_stopped: Callable[[], bool]) -> "Iterator[Raw]":
@@ -54,6 +61,18 @@ class Pool:
                 self._give_back(raw)
         finally:
             self._room.release()
+
+    def joined(self) -> None:
+        """Take note that one more uses it."""
+        with self._lock:
+            self._users += 1
+
+    def left(self) -> None:
+        """Take note that one fewer uses it; with the last one the connections are closed."""
+        with self._lock:
+            self._users -= 1
+        if not self._users:
+            self.close()
 
     def close(self) -> None:
         while (raw := self._taken()) is not None:
@@ -73,6 +92,12 @@ class Pool:
 
 class PostgresConnection:
     """What one thread says to the database: in the transaction that it has open, or else each statement by itself."""
+
+    # An index holds the beginnings of paths, for an entry must stay below 2.7 kB.
+    path_order = PathOrder(
+        "left(f.file_path, 500) >= left(:path, 500) AND (f.file_path, f.id) > (:path, :id)",
+        "left(f.file_path, 500), f.file_path, f.id",
+    )
 
     def __init__(self, pool: Pool, is_stopped: Callable[[], bool]) -> None:
         self._pool = pool
@@ -108,8 +133,9 @@ class PostgresConnection:
         """Add rows to the feed when the transaction ends, so that no later number is visible before them."""
         self._changes.append((bulk, rows))
 
-    def offer_glob(self, glob: Glob, /) -> None:
-        """Leave names to whoever reads the rows: this server knows no globs."""
+    def matching(self, search: str | None, name: Glob | None, /) -> Matching:
+        """Return the conditions that find files by words, each a word's beginning, and by the pattern of a name."""
+        return matching(search, name)
 
     def ask(self, sql: str, is_over: Callable[[], bool], parameters: Sequence[Any] = (), /) -> list[Any] | None:
         """Read what takes long to find out; None when time was over first."""
@@ -122,6 +148,16 @@ class PostgresConnection:
             return self.execute(sql, parameters).fetchall()
         except QueryCanceled:
             return None
+
+    def numbers_given(self, last_seq: int, /) -> None:
+        """Take it that rows were written with their numbers: new ones get higher numbers, and changes one after that."""
+        self.execute("UPDATE feed_counter SET last_seq = ?", (last_seq,))
+        for table, key in _NUMBERED.items():
+            name = f'"{self._schema}".{table}'
+            self._write(
+                f"SELECT setval(pg_get_serial_sequence(%s, %s), greatest(1, (SELECT max({key}) FROM {name})))",  # noqa: S608  our own words
+                (name, key),
+            )
 
     def last_seq(self) -> int:
         """Return the last number that the feed gave out; 0 for none."""
@@ -155,7 +191,7 @@ class PostgresConnection:
         self._raw.execute(sql, parameters)
 
     def _write_changes(self) -> None:
-        """Number the changes and add them, as the last statement: until the commit, nobody else gets a number."""
+        """Give the changes their numbers and add them, as the last statement: until the commit, nobody else gets a number."""
         rows = [row for _, each in self._changes for row in each]
         if rows:
             listed, count = rows_json(rows)
@@ -193,15 +229,20 @@ class _Pending:
 class PostgresDatabase:
     """The database as one thread has it open; `pool` is closed with the last one that uses it."""
 
-    def __init__(self, pool: Pool, *, owns_pool: bool, is_stopped: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, pool: Pool, is_stopped: Callable[[], bool] = lambda: False) -> None:
         self.address = pool.address
         self._pool = pool
-        self._owns_pool = owns_pool
+        pool.joined()
         self.connection = PostgresConnection(pool, is_stopped)
 
     def close(self) -> None:
-        if self._owns_pool:
-            self._pool.close()
+        self._pool.left()
+
+    def sizes(self) -> tuple[int, int]:
+        """Return how many bytes its tables and indexes take; there is no log of its own."""
+        sql = """SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class AS c
+                 JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relkind = 'r'"""
+        return int(self.connection.execute(sql, (self.address.schema,)).fetchone()[0]), 0
 
     def schema_version(self) -> int:
         """Return the version of its schema."""

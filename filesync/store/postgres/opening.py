@@ -34,7 +34,7 @@ def open_for_writing(
         if pool is None:
             used.close()
         raise
-    return PostgresDatabase(used, owns_pool=pool is None, is_stopped=is_stopped)
+    return PostgresDatabase(used, is_stopped)
 
 
 def open_for_reading(address: PostgresAddress) -> PostgresDatabase:
@@ -47,11 +47,13 @@ def open_for_reading(address: PostgresAddress) -> PostgresDatabase:
             raise StoreError(f"{address.label}: there is no inventory yet; run: filesync sync")
         _refuse_newer(address, version)
         if version < CURRENT:
-            raise StoreError(f"{address.label}: has schema version {version}, older than this filesync; run: filesync sync")
+            raise StoreError(
+                f"{address.label}: has schema version {version}, older than this filesync; run: filesync sync"
+            )
     except BaseException:
         pool.close()
         raise
-    return PostgresDatabase(pool, owns_pool=True)
+    return PostgresDatabase(pool)
 
 
 def exists(address: PostgresAddress) -> bool:

@@ -1,14 +1,11 @@
 """What a monitor asks of the database, in one go and without waiting long."""
 
-import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from filesync.core.errors import StoreError
-from filesync.store.database import open_for_reading
+from filesync.runtime.database_url import Address
+from filesync.store.database import damage_named, open_for_reading
 from filesync.store.engine import Database
 from filesync.store.read.queries import ChangeFilter, Row, logs, newest_changes
 
@@ -32,32 +29,24 @@ class Overview:
     changes: Sequence[Row]
 
 
-def read_overview(path: Path, *, busy_seconds: float, rows: int) -> Overview:
+def read_overview(address: Address, *, busy_seconds: float, rows: int) -> Overview:
     """Read it, with that many syncs and changes. Raises StoreError, whatever is wrong with the file."""
-    with damage_named(path):
-        database = open_for_reading(path, busy_seconds=busy_seconds)
+    with damage_named(address):
+        database = open_for_reading(address, busy_seconds=busy_seconds)
         try:
             return _read(database, rows)
         finally:
             database.close()
 
 
-@contextmanager
-def damage_named(path: Path) -> Iterator[None]:
-    """Raise StoreError for what a damaged or foreign file makes of reading it: errors of SQLite, odd values."""
-    try:
-        yield
-    except (sqlite3.Error, ValueError) as exc:
-        raise StoreError(f"{path}: cannot be read, it may be damaged: {exc}") from exc
-
-
 def _read(database: Database, rows: int) -> Overview:
+    size, wal_size = database.sizes()
     start = _first(database, "SELECT last_start_at, last_exit_code FROM scheduler")
     return Overview(
         schema_version=database.schema_version(),
         files=_first(database, "SELECT coalesce(sum(live_files), 0) FROM sync_state")[0],
-        size=_size(database.address),
-        wal_size=_size(database.address.with_name(f"{database.address.name}-wal")),
+        size=size,
+        wal_size=wal_size,
         last_start_at=start[0] if start else None,
         last_exit_code=start[1] if start else None,
         totals=_totals(database),
@@ -79,10 +68,3 @@ def _totals(database: Database) -> list[Row]:
 def _first(database: Database, sql: str) -> Any:
     with database.reading() as connection:
         return connection.execute(sql).fetchone()
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:  # no writer is at work: there is no log beside it
-        return 0

@@ -8,7 +8,7 @@ from typing import Any
 
 from filesync.core.globs import Glob
 from filesync.core.timestamps import Timestamp
-from filesync.store.engine import Database
+from filesync.store.engine import Database, Matching, PathOrder
 from filesync.store.read.queries import PAGE, KnownEndpoint, Row, page_size, rows_of
 from filesync.store.row_codec import from_json
 
@@ -60,9 +60,10 @@ def find(
     Where an index tells that only a few can match, those are read and sorted. Else the paths are walked, and what
     is wanted comes by often.
     """
-    if wanted.name is not None:
-        database.connection.offer_glob(wanted.name)
-    query = _Query(wanted, {**_parameters(wanted), "endpoints": json.dumps([endpoint.id for endpoint in chosen])})
+    matching = database.connection.matching(wanted.search, wanted.name)
+    values = {**matching.parameters, "types": json.dumps(wanted.file_types), "since": wanted.modified_since}
+    values["endpoints"] = json.dumps([endpoint.id for endpoint in chosen])
+    query = _Query(wanted, matching, database.connection.path_order, values)
     names = {endpoint.id: endpoint.name for endpoint in sorted(chosen, key=lambda endpoint: endpoint.name)}
     rows: Iterable[Row] | None = _few(database, query, most)
     if rows is None:
@@ -77,12 +78,14 @@ class _Query:
     """The SQL of one question, in either way to answer it."""
 
     wanted: FileFilter
+    matching: Matching
+    path_order: PathOrder
     parameters: Mapping[str, Any]
 
     def walking(self) -> str:
         """Ask for a page of an endpoint's files, behind the last one."""
-        where = ["f.endpoint_id = :endpoint_id", "(f.file_path, f.id) > (:path, :id)", *self._conditions().values()]
-        return f"{self._select('files AS f')} WHERE {' AND '.join(where)} ORDER BY f.file_path, f.id LIMIT :most"
+        where = ["f.endpoint_id = :endpoint_id", self.path_order.behind, *self._conditions().values()]
+        return f"{self._select('files AS f')} WHERE {' AND '.join(where)} ORDER BY {self.path_order.order} LIMIT :most"
 
     def among(self, indexed: str) -> str:
         """Ask for what is wanted of the files with these ids, which fulfil the condition of that name."""
@@ -96,8 +99,8 @@ class _Query:
         wanted = self.wanted
         if wanted.pending_removal:
             yield "pending", f"{_PENDING} SELECT f.id FROM pending AS p CROSS JOIN files AS f ON {_IS_PENDING}"  # noqa: S608
-        if self.parameters["words"]:
-            yield "search", "SELECT rowid FROM files_search WHERE files_search MATCH :words"
+        if self.matching.ids:
+            yield "search", self.matching.ids
         if wanted.deleted:
             yield "deleted", "SELECT id FROM files WHERE deleted_at IS NOT NULL"
         if wanted.modified_since is not None:
@@ -106,10 +109,10 @@ class _Query:
     def _conditions(self) -> dict[str, str]:
         wanted = self.wanted
         conditions = {"deleted": f"f.deleted_at IS {'NOT ' if wanted.deleted else ''}NULL"}
-        if wanted.name is not None:
-            conditions["name"] = "glob_matches(f.file_path)"
-        if wanted.search is not None:
-            conditions["search"] = "f.id IN (SELECT rowid FROM files_search WHERE files_search MATCH :words)"
+        if self.matching.name:
+            conditions["name"] = self.matching.name
+        if self.matching.words:
+            conditions["search"] = self.matching.words
         if wanted.file_types:
             conditions["types"] = "f.file_type IN (SELECT value FROM json_each(:types))"
         if wanted.modified_since is not None:
@@ -122,10 +125,6 @@ class _Query:
             return f"SELECT {', '.join(columns)} FROM {source}"  # noqa: S608  our own words
         columns += ["p.pending_reason", "p.missing_since"]
         return f"{_PENDING} SELECT {', '.join(columns)} FROM {source} JOIN pending AS p ON {_IS_PENDING}"  # noqa: S608
-
-
-def _parameters(wanted: FileFilter) -> dict[str, Any]:
-    return {"words": fts_words(wanted), "types": json.dumps(wanted.file_types), "since": wanted.modified_since}
 
 
 def _few(database: Database, query: _Query, most: int | None) -> list[Row] | None:
@@ -152,24 +151,3 @@ def _walk(database: Database, query: _Query, endpoint_id: int, most: int | None)
         if len(page) < size:
             return
         last = (page[-1]["file_path"], page[-1]["id"])
-
-
-def fts_words(wanted: FileFilter) -> str:
-    """Write what names and paths must hold in the language of FTS5; '' for nothing."""
-    parts = []
-    if wanted.search is not None:
-        parts.append(f"({beginnings(wanted.search)})")
-    if wanted.name is not None and (words := [*wanted.name.words()]):
-        parts.append(
-            f"file_name : ({' '.join(_quoted(text) if whole else f'{_quoted(text)}*' for text, whole in words)})"
-        )
-    return " AND ".join(parts)
-
-
-def beginnings(text: str) -> str:
-    """Quote words for FTS5, so that none of its operators is one; each also finds what it begins."""
-    return " ".join(f"{_quoted(word)}*" for word in text.replace("\0", " ").split())
-
-
-def _quoted(word: str) -> str:
-    return '"{}"'.format(word.replace('"', '""'))

@@ -14,9 +14,10 @@ from filesync.core.errors import StoppedError, StoreError
 from filesync.core.globs import Glob
 from filesync.runtime import processes
 from filesync.runtime.locks import NO_LINK, FileLock, SharedLock, is_held, narrowed, refuse_foreign_link
-from filesync.store.engine import Bulk, Insert, Rows
+from filesync.store.engine import Bulk, Insert, Matching, PathOrder, Rows
 from filesync.store.sqlite import migrations, wal
 from filesync.store.sqlite.lock_paths import migration_lock, use_lock
+from filesync.store.sqlite.matching import matching
 from filesync.store.sqlite.migrations import OnUpgrade, restoring, stoppable, upgrade, version_of, wait_for_another
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ _MAKE_SEARCHABLE = """
 class SqliteConnection(sqlite3.Connection):
     """A connection as the store wants it; each statement is SQLite's own."""
 
+    path_order = PathOrder("(f.file_path, f.id) > (:path, :id)", "f.file_path, f.id")
+
     def write_many(self, bulk: Bulk, rows: Iterable[Sequence[Any]], /) -> None:
         """Write many rows by one statement, in their order."""
         self.executemany(bulk.sql, rows)
@@ -69,11 +72,13 @@ class SqliteConnection(sqlite3.Connection):
         """Add rows to the feed: SQLite has one writer at a time, so numbers have the order of commits."""
         self.executemany(bulk.sql, rows)
 
-    def offer_glob(self, glob: Glob, /) -> None:
-        """Let SQL ask for the name at the end of a path, which the index has; a `/` in a name is no `/` there."""
-        self.create_function(
-            "glob_matches", 1, lambda path: glob.matches(path[path.rfind("/") + 1 :]), deterministic=True
-        )
+    def matching(self, search: str | None, name: Glob | None, /) -> Matching:
+        """Return the conditions that find files by words, each a word's beginning, and by the pattern of a name."""
+        if name is not None:  # at the end of a path, which the index has; a `/` in a name is no `/` there
+            self.create_function(
+                "glob_matches", 1, lambda path: name.matches(path[path.rfind("/") + 1 :]), deterministic=True
+            )
+        return matching(search, name)
 
     def ask(self, sql: str, is_over: Callable[[], bool], parameters: Sequence[Any] = (), /) -> list[Any] | None:
         """Read what takes long to find out; None when time was over first."""
@@ -86,6 +91,11 @@ class SqliteConnection(sqlite3.Connection):
             raise
         finally:
             self.set_progress_handler(None, 0)
+
+    def numbers_given(self, last_seq: int, /) -> None:
+        """Take it that rows were written with their numbers: SQLite looks at the rows, but for those of the feed."""
+        self.execute("DELETE FROM sqlite_sequence WHERE name = 'changes'")
+        self.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('changes', ?)", (last_seq,))
 
     def last_seq(self) -> int:
         """Return the last number that the feed gave out; 0 for none."""
@@ -118,6 +128,10 @@ class Database:
         self.connection.close()
         if self._lock is not None:
             self._lock.release()
+
+    def sizes(self) -> tuple[int, int]:
+        """Return how many bytes the file and its log take."""
+        return _size(self.address), _size(self.address.with_name(f"{self.address.name}-wal"))
 
     def schema_version(self) -> int:
         """Return the version of its schema."""
@@ -377,6 +391,15 @@ def copy_to(source: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Raise StoreError for what a damaged or foreign file makes of reading it: errors of SQLite, odd values."""
+    try:
+        yield
+    except (sqlite3.Error, ValueError) as exc:
+        raise StoreError(f"{path}: cannot be read, it may be damaged: {exc}") from exc
+
+
+@contextlib.contextmanager
 def problems_named(path: Path) -> Iterator[None]:
     """Turn SQLite's errors about the file into one line that says what to do; let bugs pass."""
     try:
@@ -395,6 +418,13 @@ def problems_named(path: Path) -> Iterator[None]:
         if path.is_dir():  # SQLite speaks of the disk then
             problem = "is a folder; set DATABASE_URL to a file in it, or move it away"
         raise StoreError(f"{path}: {problem}") from exc
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # no writer is at work: there is no log beside it
+        return 0
 
 
 def _connect(uri: str, busy_seconds: float = BUSY_SECONDS) -> SqliteConnection:

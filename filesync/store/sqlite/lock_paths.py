@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-
-def lock_folder(path: Path) -> Path:
-    return path.with_name(f"{path.name}.locks")
+from filesync.runtime.database_url import lock_folder as lock_folder
 
 
 def use_lock(path: Path) -> Path:

@@ -88,7 +88,9 @@ class FolderRows:
         """List that folder and every live folder below it."""
         rows = self._connection.execute(
             """WITH RECURSIVE below (id) AS (
-                   SELECT :folder UNION
+                   SELECT external_folder_id FROM folders
+                   WHERE endpoint_id = :endpoint AND external_folder_id = :folder
+                   UNION
                    SELECT f.external_folder_id FROM folders AS f JOIN below ON f.parent_external_id = below.id
                    WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL)
                SELECT id FROM below""",

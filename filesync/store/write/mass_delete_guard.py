@@ -20,7 +20,8 @@ _COUNT_BELOW = """
         UNION
         SELECT f.external_file_id FROM candidates AS c
         JOIN files AS f ON f.endpoint_id = c.endpoint_id AND f.external_file_id = c.external_id
-        WHERE c.endpoint_id = :endpoint AND NOT c.is_folder AND c.vanished AND NOT c.accepted AND f.deleted_at IS NULL)
+        WHERE c.endpoint_id = :endpoint AND NOT c.is_folder AND c.vanished AND NOT c.accepted
+        AND f.deleted_at IS NULL) AS vanishing
 """
 
 

@@ -95,7 +95,7 @@ class Owed:
                 SELECT :endpoint, parent_external_id, :cause FROM (
                     SELECT parent_external_id FROM files WHERE {span} AND deleted_at IS NULL
                     UNION SELECT parent_external_id FROM withheld_files WHERE {span})
-                WHERE parent_external_id IS NOT NULL {_OWE}""",  # noqa: S608  as above
+                AS found WHERE parent_external_id IS NOT NULL {_OWE}""",  # noqa: S608  as above
             {"endpoint": self._endpoint_id, "cause": cause, "since": since, "until": until},
         )
 

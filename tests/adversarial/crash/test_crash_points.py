@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from filesync.runtime.rotating_file import append
-from filesync.store.database import open_for_writing
+from filesync.store.sqlite.database import open_for_writing
 from tests.adversarial.crash.self_killing import COMMITS, EXCHANGES, FILES, STATEMENTS, Mortals
 from tests.adversarial.faults import scenes
 from tests.adversarial.faults.scenes import Scene

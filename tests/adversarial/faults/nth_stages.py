@@ -7,7 +7,7 @@ from pathlib import Path
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
-from filesync.store.database import open_for_writing
+from filesync.store.sqlite.database import open_for_writing
 from tests.adversarial.faults.nth import Stage
 from tests.support.homes import READER, Home
 

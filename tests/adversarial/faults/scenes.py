@@ -10,7 +10,7 @@ from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from filesync.simulators.trees import grow
-from filesync.store.database import open_for_writing
+from filesync.store.sqlite.database import open_for_writing
 from tests.support.homes import READER, Ended, Home
 from tests.support.truth import assert_acc_truth, assert_drive_truth
 

@@ -45,7 +45,7 @@ from filesync.runtime.clock import Stop, SystemClock
 from filesync.runtime.log import Level, Log
 from filesync.runtime.settings import load_settings
 from filesync.scheduling import crontab
-from filesync.store.read.search import beginnings
+from filesync.store.sqlite.matching import beginnings
 from tests.adversarial.fuzz.matching import matches
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

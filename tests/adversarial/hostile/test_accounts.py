@@ -21,7 +21,7 @@ from filesync.scheduling.commands import Systemctl
 from filesync.scheduling.systemd import SystemdTimer
 from filesync.scheduling.timer import ScheduledCall
 from filesync.simulators.clock import SimulatedClock
-from filesync.store.database import open_for_writing
+from filesync.store.sqlite.database import open_for_writing
 from tests.contract.test_documents import CALLABLE
 from tests.support.homes import Drive, Ended, Home
 from tests.support.in_process import in_memory

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from filesync.runtime.clock import Clock
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
-from filesync.store.database import open_for_writing
+from filesync.store.sqlite.database import open_for_writing
 from filesync.store.write.sync_log import Outcome
 from filesync.sync.options import SyncOptions
 from tests.adversarial.model.drive import ADOPTER, Part

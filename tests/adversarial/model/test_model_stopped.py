@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
 from filesync.simulators import faults
-from filesync.store.database import open_for_writing
+from filesync.store.sqlite.database import open_for_writing
 from filesync.sync.options import SyncOptions
 from tests.adversarial.model.drive_machine import FILTERS, SCOPES, N, PeopleAtWork
 from tests.adversarial.model.filters import Filters

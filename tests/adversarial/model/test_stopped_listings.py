@@ -16,7 +16,7 @@ from filesync.core.model import RemoteFile
 from filesync.core.retention import Keep, Retention
 from filesync.runtime.clock import Stop
 from filesync.simulators.faults import altered
-from filesync.store.database import open_for_writing
+from filesync.store.sqlite.database import open_for_writing
 from filesync.store.upkeep.pruning import prune
 from tests.adversarial.model.drive_machine import OurClock
 from tests.support.cli_home import CliHome, file

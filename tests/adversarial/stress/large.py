@@ -168,7 +168,7 @@ def main(path: Path, *options: str) -> None:
     with stopping(stop.request):
         report = sync_due(
             SyncSession(
-                given.config.endpoints, given.database_path, choice, clock, stop, lambda *_: Service(Plan.read(path))
+                given.config.endpoints, given.database_address, choice, clock, stop, lambda *_: Service(Plan.read(path))
             )
         )
     outcome = report.outcomes[0]

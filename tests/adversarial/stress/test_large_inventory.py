@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from benchmarks.inventories import Size, fill
 from filesync.core.globs import Glob
 from filesync.core.timestamps import Timestamp
-from filesync.store.database import open_for_reading
 from filesync.store.engine import Database
 from filesync.store.feed.lineage import FeedPlace
 from filesync.store.read import queries
 from filesync.store.read.queries import ChangeFilter
-from filesync.store.read.search import FileFilter, find, fts_words
+from filesync.store.read.search import FileFilter, find
+from filesync.store.sqlite.database import open_for_reading
+from filesync.store.sqlite.matching import fts_words
 from tests.support.cli_home import CliHome
 
 _FEW = 20
@@ -118,7 +119,7 @@ def test_the_words_of_a_pattern_are_found_in_every_name_that_it_matches(characte
     name = "".join(character for character, _ in characters)
     glob = Glob("".join(wild or glob_of(character) for character, wild in characters))
     assume(glob.matches(name.replace("/", "\uff0f")))
-    words = fts_words(FileFilter(name=glob))
+    words = fts_words(None, glob)
     with closing(sqlite3.connect(":memory:")) as names:
         names.execute("CREATE VIRTUAL TABLE t USING fts5 (file_name, tokenize = 'unicode61 remove_diacritics 2')")
         names.execute("INSERT INTO t VALUES (?)", (name,))

@@ -16,9 +16,9 @@ import pytest
 
 from filesync.core.errors import StoppedError, StoreError
 from filesync.runtime.locks import FileLock, SharedLock
-from filesync.store.database import open_for_writing
 from filesync.store.sqlite import database as door
 from filesync.store.sqlite import migrations
+from filesync.store.sqlite.database import open_for_writing
 from filesync.store.sqlite.lock_paths import migration_lock, use_lock
 from filesync.store.sqlite.migrations import CURRENT, Upgrade
 from tests.adversarial.upgrade.schemas.make import A_STEP_MORE, load

@@ -66,7 +66,7 @@ def test_the_example_with_every_option_switched_on_still_loads(load: Load) -> No
 def test_env_example_holds_the_defaults(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes((REPOSITORY / "env.example").read_bytes())
     written, unset = load_settings(tmp_path, {}), load_settings(tmp_path / "empty", {})
-    assert written.database_path == tmp_path / "data" / "connector.db"
+    assert written.database_address == tmp_path / "data" / "connector.db"
     assert written.sync_interval_minutes == unset.sync_interval_minutes
     assert written.google_base_url == unset.google_base_url
 

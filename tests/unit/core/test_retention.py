@@ -20,8 +20,8 @@ import pytest
 from filesync.core.retention import Keep, Retention
 from filesync.core.timestamps import to_timestamp
 from filesync.runtime.locks import FileLock
-from filesync.store.database import open_for_writing
 from filesync.store.feed import readers
+from filesync.store.sqlite.database import open_for_writing
 from filesync.store.upkeep import pruning
 from tests import ROOT
 from tests.support.cli_home import NOON, CliHome, file
@@ -397,7 +397,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from filesync.core.retention import Keep, Retention
 from filesync.store.upkeep import pruning
-from filesync.store.database import open_for_writing
+from filesync.store.sqlite.database import open_for_writing
 path, moment, statement = Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2]), int(sys.argv[3])
 database, counted = open_for_writing(path), 0
 def count(sql):

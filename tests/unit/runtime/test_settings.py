@@ -200,7 +200,7 @@ def test_a_group_of_one_user_is_that_user_so_umask_002_locks_nobody_out(
 
 def test_defaults_are_those_of_the_manual(tmp_path: Path) -> None:
     settings = load(tmp_path)
-    assert settings.database_path == tmp_path / "data" / "connector.db"
+    assert settings.database_address == tmp_path / "data" / "connector.db"
     assert (settings.sync_interval_minutes, settings.max_concurrent_syncs, settings.log_level) == (5, 5, "INFO")
     assert settings.google_base_url == "https://www.googleapis.com"
 
@@ -221,7 +221,7 @@ def test_paths_count_from_home(tmp_path: Path) -> None:
     ],
 )
 def test_the_database_is_a_file_below_home_or_an_absolute_one(tmp_path: Path, url: str, path: str) -> None:
-    assert load(tmp_path, DATABASE_URL=url).database_path == Path(path.format(home=tmp_path))
+    assert load(tmp_path, DATABASE_URL=url).database_address == Path(path.format(home=tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ import pytest
 
 from filesync.core.errors import StoreError
 from filesync.core.timestamps import Timestamp
-from filesync.store.database import copy_to, open_for_reading, open_for_writing
 from filesync.store.sqlite import database as store_database
+from filesync.store.sqlite.database import copy_to, open_for_reading, open_for_writing
 from filesync.store.sqlite.migrations import CURRENT
 from filesync.store.write import endpoints
 from filesync.store.write.endpoints import Declared, bring_in_line
@@ -24,7 +24,7 @@ from tests.support.homes import Drive
 
 def test_ten_processes_that_start_at_once_migrate_a_new_database_once(tmp_path: Path) -> None:
     path = tmp_path / "data" / "new.db"
-    code = f"from pathlib import Path; from filesync.store.database import open_for_writing as o; o(Path({str(path)!r})).close()"
+    code = f"from pathlib import Path; from filesync.store.sqlite.database import open_for_writing as o; o(Path({str(path)!r})).close()"
     processes = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE) for _ in range(10)]
     for process in processes:
         _, err = process.communicate(timeout=60)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from filesync.core.timestamps import Timestamp
-from filesync.store.database import open_for_writing
 from filesync.store.feed import readers
+from filesync.store.sqlite.database import open_for_writing
 
 NOW = Timestamp("2026-01-01T00:00:00.000Z")
 

@@ -1,6 +1,6 @@
 """The totals of syncs: what counters are made of, whatever becomes of the log's old rows."""
 
-from filesync.store.database import open_for_writing
+from filesync.store.sqlite.database import open_for_writing
 from tests.support.homes import Acc
 
 

@@ -1,0 +1,8 @@
+"""stand-in"""
+
+import contextlib
+
+
+@contextlib.contextmanager
+def problems_named(address):
+    yield
