@@ -169,7 +169,7 @@ class BatchWriter:
                 "folder": folder_id,
             },
         )
-        self._tree.refresh([folder_id])
+        self._tree.note_listed(folder_id, stamp)
 
     def _folders_known(self) -> None:
         self._listing.note_folders_known(self.scope, self._stamp())

@@ -107,6 +107,15 @@ class FolderRows:
         """Read folders' rows again, which somebody else wrote."""
         self._load(folder_ids)
 
+    def note_listed(self, folder_id: str, stamp: str | None) -> None:
+        """Keep the row of a folder in step that was read and marked so."""
+        folder = self._cache.get(folder_id)
+        if folder is None:
+            self._cache.pop(folder_id, None)  # it is read when somebody asks
+            return
+        folder.listed_stamp, folder.relist, folder.readable = stamp, 0, True
+        folder.entry_cause, folder.was_listed = None, True
+
     def forget_cache(self) -> None:
         """Drop what was read; to be called when a transaction was rolled back."""
         self._cache.clear()

@@ -88,7 +88,7 @@ class FolderTree(FolderRows):
         self._cache.clear()
         self._write([RemoteFolder(root.id, root.name, None, root.change_stamp, root.listable)])
         shifted: list[str] = []
-        self._descend(self._existing(root.id), "/", 0, shifted)
+        self._descend([(self._existing(root.id), "/", 0)], shifted)
         return Placing(shifted=shifted)
 
     def put(self, folders: Sequence[RemoteFolder], *, keep_strays: bool) -> Placing:
@@ -136,6 +136,7 @@ class FolderTree(FolderRows):
                    AND external_folder_id IN (SELECT value FROM json_each(?))""",
                 (self._endpoint_id, json.dumps(self.subtree(folder_id))),
             )
+            self._cache.clear()
 
     def displace(self, folder_ids: Sequence[str]) -> None:
         """Forget the places of folders that are about to be put, so that they are worked out afresh."""
@@ -223,6 +224,7 @@ class FolderTree(FolderRows):
         progress = True
         while waiting and progress:
             progress = False
+            placed: list[tuple[FolderRow, str, int]] = []
             for id_ in sorted(waiting):
                 folder = self._existing(id_)
                 if folder.path == "/" and folder.parent_id is None:  # the root itself
@@ -231,9 +233,10 @@ class FolderTree(FolderRows):
                 parent = self.place_of(folder.parent_id)
                 if parent is None or parent.id in waiting or self._hangs_below(parent, id_):
                     continue
-                self._descend(folder, join(str(parent.path), folder.name), (parent.depth or 0) + 1, shifted)
-                waiting.discard(id_)
+                placed.append((folder, join(str(parent.path), folder.name), (parent.depth or 0) + 1))
                 progress = True
+            waiting.difference_update(folder.id for folder, _, _ in placed)
+            self._descend(placed, shifted)
         return waiting
 
     def _hangs_below(self, folder: FolderRow, ancestor_id: str) -> bool:
@@ -247,21 +250,28 @@ class FolderTree(FolderRows):
             at = self.get(at.parent_id)
         return at is not None
 
-    def _descend(self, folder: FolderRow, path: str, depth: int, shifted: list[str]) -> None:
-        """Give folder its path, and everything below it what follows from that, one level after the other."""
-        level = [(folder, path)]
+    def _descend(self, level: Sequence[tuple[FolderRow, str, int]], shifted: list[str]) -> None:
+        """Give folders their path and depth, and everything below what follows from that, one level after the other."""
         passed: set[str] = set()
         while level:
-            moved = [at for at, new_path in level if at.id not in passed and self._is_shifted(at, new_path, depth)]
+            moved = [at for at, path, depth in level if at.id not in passed and self._is_shifted(at, path, depth)]
             passed.update(at.id for at in moved)
             shifted += [at.id for at in moved]
             self._connection.write_many(
                 _PLACE,
                 [(at.path, at.depth, at.excluded, at.relist, self._endpoint_id, at.id) for at in moved],
             )
-            paths = {at.id: str(at.path) for at in moved}
-            level = [(child, join(paths[str(child.parent_id)], child.name)) for child in self._children(list(paths))]
-            depth += 1
+            if not moved:
+                break
+            above = {at.id: at for at in moved}
+            level = [
+                (
+                    child,
+                    join(str(above[str(child.parent_id)].path), child.name),
+                    (above[str(child.parent_id)].depth or 0) + 1,
+                )
+                for child in self._children(list(above))
+            ]
         self._make_room()
 
     def _is_shifted(self, folder: FolderRow, path: str, depth: int) -> bool:

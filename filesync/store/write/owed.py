@@ -69,9 +69,15 @@ class Owed:
         self._contents = contents
         self._removals = removals
         self._ledger = ledger
+        self._is_clear = False  # known to be; nobody else writes what this endpoint owes
+
+    def forget_cache(self) -> None:
+        """Drop what is known of the rows; to be called when a transaction was rolled back."""
+        self._is_clear = False
 
     def owe(self, folder_ids: Sequence[str], cause: str) -> None:
         """Owe the files of these folders, which moved, came in or went out, a new path and decision."""
+        self._is_clear = False
         self._connection.execute(
             f"""INSERT INTO owed (endpoint_id, folder_id, cause)
                 SELECT :endpoint, value, :cause FROM json_each(:folders) WHERE true {_OWE}""",  # noqa: S608  our own words
@@ -80,6 +86,7 @@ class Owed:
 
     def owe_all(self, cause: str) -> None:
         """Owe every file of a folder with a place a new decision: the filters changed."""
+        self._is_clear = False
         self._connection.execute(
             f"""INSERT INTO owed (endpoint_id, folder_id, cause)
                 SELECT endpoint_id, external_folder_id, :cause FROM folders
@@ -89,6 +96,7 @@ class Owed:
 
     def owe_between(self, since: str, until: str, cause: str) -> None:
         """Owe the folders of files that were updated in that span a new decision: an age passed them."""
+        self._is_clear = False
         span = "endpoint_id = :endpoint AND updated_at >= :since AND updated_at < :until"
         self._connection.execute(
             f"""INSERT INTO owed (endpoint_id, folder_id, cause)
@@ -101,6 +109,9 @@ class Owed:
 
     def owe_removals(self) -> None:
         """Owe what decided removals of folders mean for all that is below them."""
+        if not self._removals.are_waiting():
+            return
+        self._is_clear = False
         self._connection.execute(
             f"""WITH RECURSIVE {_LEAVING}
                 INSERT INTO owed (endpoint_id, folder_id, fate, cause, reconciled)
@@ -114,6 +125,8 @@ class Owed:
 
     def count_removals(self, most: int) -> int:
         """Count the files that decided removals take away, up to `most`."""
+        if not self._removals.are_waiting():
+            return 0
         row = self._connection.execute(
             f"""WITH RECURSIVE {_LEAVING}
                SELECT count(*) FROM (
@@ -128,17 +141,20 @@ class Owed:
 
     def is_clear(self) -> bool:
         """Tell whether no folder owes its files anything."""
-        row = self._connection.execute(
-            "SELECT EXISTS (SELECT 1 FROM owed WHERE endpoint_id = ?)", (self._endpoint_id,)
-        ).fetchone()
-        return not row[0]
+        if not self._is_clear:
+            sql = "SELECT EXISTS (SELECT 1 FROM owed WHERE endpoint_id = ?)"
+            self._is_clear = not self._connection.execute(sql, (self._endpoint_id,)).fetchone()[0]
+        return self._is_clear
 
     def step(self, now: Timestamp) -> int:
         """Do one commit's worth of what is owed; tell how much could be done besides."""
         left = STEP
+        if self._is_clear:
+            return left
         paid: list[str] = []
         debts = self._debts()
         if not debts:
+            self._is_clear = True
             return left
         self._tree.meet(debt.folder_id for debt in debts)
         for debt in debts:

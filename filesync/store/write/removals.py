@@ -33,6 +33,11 @@ class Removals:
         self._sync_log_id = sync_log_id
         self._tree = tree
         self._ledger = ledger
+        self._may_wait: bool | None = None  # whether there may be a candidate; None: nobody has looked yet
+
+    def forget_cache(self) -> None:
+        """Drop what is known of the rows; to be called when a transaction was rolled back."""
+        self._may_wait = None
 
     def suspect(self, ids: Iterable[str], sighting: Observation, *, is_folder: bool) -> None:
         """Note what a complete listing should have shown and did not."""
@@ -48,6 +53,8 @@ class Removals:
 
     def seen_again(self, ids: str) -> None:
         """Drop candidates that the service shows; `ids` is a JSON list."""
+        if not self.are_waiting():
+            return
         self._connection.execute(
             "DELETE FROM candidates WHERE endpoint_id = ? AND external_id IN (SELECT value FROM json_each(?))",
             (self._endpoint_id, ids),
@@ -55,6 +62,8 @@ class Removals:
 
     def announced_among(self, folder_ids: Sequence[str]) -> list[str]:
         """Pick the folders that were said to be gone and are not: what is below may have changed unseen."""
+        if not folder_ids or not self.are_waiting():
+            return []
         rows = self._connection.execute(
             """SELECT external_id FROM candidates WHERE endpoint_id = ? AND is_folder AND fate IS NOT NULL
                AND external_id IN (SELECT value FROM json_each(?))""",
@@ -64,6 +73,8 @@ class Removals:
 
     def placed_again(self, folder_ids: Sequence[str]) -> None:
         """Drop the folders that had lost their place in this scope and hang in it again."""
+        if not self.are_waiting():
+            return
         self._connection.execute(
             """DELETE FROM candidates WHERE endpoint_id = ? AND is_folder AND fate = 'out_of_scope'
                AND external_id IN (SELECT value FROM json_each(?))""",
@@ -72,6 +83,8 @@ class Removals:
 
     def waiting(self, file_ids: Sequence[str]) -> None:
         """Drop the files that hung in no known folder and hang in one again that is yet to be read."""
+        if not file_ids or not self.are_waiting():
+            return
         self._connection.execute(
             """DELETE FROM candidates WHERE endpoint_id = ? AND NOT is_folder AND fate = 'out_of_scope' AND vanished
                AND external_id IN (SELECT value FROM json_each(?))""",
@@ -113,6 +126,7 @@ class Removals:
                    WHERE endpoint_id = :endpoint AND external_folder_id = :id)""",
             {"endpoint": self._endpoint_id, "id": id_},
         )
+        self._tree.forget_cache()
         self.seen_again(json.dumps([id_]))
 
     def leave_old_scope(self, now: Timestamp, *, unasked: bool) -> None:
@@ -121,6 +135,7 @@ class Removals:
         `unasked`: they are outside it without a look-up. That holds where a change log tells of whatever came in while
         the scope was listed; elsewhere a file may have come into a folder that was read before.
         """
+        self._may_wait = True
         self._connection.execute(
             """INSERT INTO candidates (endpoint_id, external_id, is_folder, fate, cause, vanished, reconciled, found_at)
                SELECT f.endpoint_id, f.external_file_id, FALSE, :fate, 'config', FALSE, FALSE, :now
@@ -152,11 +167,15 @@ class Removals:
         )
 
     def are_waiting(self) -> bool:
-        """Tell whether there is any candidate."""
-        row = self._connection.execute(
-            "SELECT EXISTS (SELECT 1 FROM candidates WHERE endpoint_id = ?)", (self._endpoint_id,)
-        ).fetchone()
-        return bool(row[0])
+        """Tell whether there is any candidate.
+
+        Nobody else writes candidates of this endpoint, so that "none" stays true until this one does: most syncs have
+        none, and ask no more about them.
+        """
+        if self._may_wait is not False:
+            sql = "SELECT EXISTS (SELECT 1 FROM candidates WHERE endpoint_id = ?)"
+            self._may_wait = bool(self._connection.execute(sql, (self._endpoint_id,)).fetchone()[0])
+        return self._may_wait
 
     def accept(self) -> None:
         """Remember that a person let the decided removals through, until they are written."""
@@ -166,6 +185,8 @@ class Removals:
 
     def are_accepted(self) -> bool:
         """Tell whether removals that a person let through are not written yet."""
+        if not self.are_waiting():
+            return False
         row = self._connection.execute(
             "SELECT EXISTS (SELECT 1 FROM candidates WHERE endpoint_id = ? AND accepted)", (self._endpoint_id,)
         ).fetchone()
@@ -176,6 +197,8 @@ class Removals:
 
         A folder stays a candidate until everything below it is written: who is stopped before asks about it again.
         """
+        if not self.are_waiting():
+            return True
         rows = self._connection.execute(
             """SELECT external_id, fate, cause, reconciled FROM candidates
                WHERE endpoint_id = ? AND NOT is_folder AND fate IS NOT NULL LIMIT ?""",
@@ -214,6 +237,10 @@ class Removals:
     def _put(
         self, ids: Iterable[str], sighting: Observation, *, fate: Gone | None, vanished: bool, is_folder: bool
     ) -> None:
+        found = list(ids)
+        if not found:
+            return
+        self._may_wait = True
         self._connection.write_many(
             _PUT,
             (
@@ -227,6 +254,6 @@ class Removals:
                     sighting.reconciled,
                     sighting.now,
                 )
-                for id_ in ids
+                for id_ in found
             ),
         )

@@ -24,7 +24,12 @@ class SyncState:
         self._database = database
         self._connection = database.connection
         self.full = False
+        self._known: dict[str, Any] | None = None  # the row, but for what others of this sync write
         self._load()
+
+    def forget_cache(self) -> None:
+        """Drop what is known of the row; to be called when a transaction was rolled back."""
+        self._known = None
 
     def _load(self) -> None:
         row = self._row()
@@ -160,7 +165,8 @@ class SyncState:
         self._note(root_id=root_id)
 
     def live_files(self) -> int:
-        return int(self._row()["live_files"])
+        """Count the live files, as they are counted when they are written."""
+        return int(self._database.table("sync_state").get(self.endpoint_id)["live_files"])
 
     def guarded_since(self, window_begins: Timestamp) -> Timestamp:
         """Tell from when on removals count for the guard: what a person accepted before does not."""
@@ -194,7 +200,10 @@ class SyncState:
         )
 
     def _row(self) -> dict[str, Any]:
-        return self._database.table("sync_state").get(self.endpoint_id)
+        if self._known is None:
+            self._known = self._database.table("sync_state").get(self.endpoint_id)
+        return self._known
 
     def _note(self, **columns: object) -> None:
         self._database.table("sync_state").update(self.endpoint_id, columns)
+        self._row().update(columns)

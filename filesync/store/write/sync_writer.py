@@ -215,6 +215,8 @@ class SyncWriter:
 
     def undecided(self, *, folders_only: bool = False) -> list[Candidate]:
         """List candidates that this sync is still to look up: all folders, then some files; empty: there is none."""
+        if not self._removals.are_waiting():
+            return []
         folders = self._lookups.undecided_folders()
         return folders if folders or folders_only else self._lookups.undecided_files(_ASKED_AT_ONCE)
 
@@ -229,12 +231,14 @@ class SyncWriter:
         Where the service tells of moves, there is nothing to ask about. Where this sync lists everything afresh, only
         what is below a refusal: who may not open a folder may have been given one below it.
         """
-        if not self.plan.stamped or self._memory.rescoping:
+        if not self.plan.stamped or self._memory.rescoping or not self._removals.are_waiting():
             return []
         return self._lookups.below_gone(only_refused=self.plan.full)
 
     def guard(self, max_percent: float) -> Guard:
         """Count what would vanish within `reconcile_every`; trips above max_percent of at least 20 files."""
+        if not self._removals.are_waiting():
+            return Guard(0, 0, trips=False)
         window_begins = to_timestamp(self._now() - self.plan.pace.every)
         return guard.weigh(self._connection, self._memory, window_begins, max_percent)
 
@@ -253,7 +257,7 @@ class SyncWriter:
 
     def unanswered(self) -> list[tuple[str, str]]:
         """List the candidates that could not be looked up, and wait for the next sync: (path, reason)."""
-        return self._lookups.unanswered()
+        return self._lookups.unanswered() if self._removals.are_waiting() else []
 
     def newly_odd(self, most: int) -> list[OddEntry]:
         """List the entries with something odd in them that no sync before has reported."""
@@ -385,7 +389,8 @@ class SyncWriter:
             with self._database.transaction():
                 yield
         except BaseException:
-            self._tree.forget_cache()
+            for part in (self._tree, self._removals, self._owed, self._memory):
+                part.forget_cache()
             for name in fields(Tally):
                 setattr(self.tally, name.name, getattr(kept, name.name))
             raise
