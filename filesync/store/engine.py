@@ -14,6 +14,7 @@ from filesync.core.globs import Glob
 from filesync.runtime.database_url import Address
 
 Parameters = Sequence[Any] | Mapping[str, Any]
+Question = tuple[str, Parameters]
 
 
 class Cursor(Protocol):
@@ -97,6 +98,15 @@ class Connection(Protocol):
 
     def execute(self, sql: str, parameters: Parameters = ..., /) -> Cursor:
         """Run one statement."""
+        ...
+
+    @property
+    def asks_ahead(self) -> bool:
+        """Tell whether each wait for an answer costs, so that `ask_ahead` saves something."""
+        ...
+
+    def ask_ahead(self, questions: Iterable[Question], /) -> None:
+        """Send questions at once that `execute` is about to ask: it then gives the answer as of now."""
         ...
 
     def write_many(self, bulk: Bulk, rows: Iterable[Sequence[Any]], /) -> None:

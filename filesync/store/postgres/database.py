@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from filesync.core.errors import StoppedError, StoreError
 from filesync.core.globs import Glob
 from filesync.runtime.database_url import PostgresAddress
-from filesync.store.engine import Bulk, Cursor, Insert, Matching, Parameters, PathOrder, Rows, Update
+from filesync.store.engine import Bulk, Cursor, Insert, Matching, Parameters, PathOrder, Question, Rows, Update
 from filesync.store.postgres.connection import connect
 from filesync.store.postgres.dialect import bulk_sql, changes_sql, rows_json, translate
 from filesync.store.postgres.errors import problems_named
@@ -105,14 +105,24 @@ class PostgresConnection:
         self._is_stopped = is_stopped
         self._raw: Raw | None = None
         self._changes: list[tuple[Insert, Sequence[Sequence[Any]]]] = []
+        self._ahead: dict[tuple[str, object], Cursor] = {}
 
     def execute(self, sql: str, parameters: Parameters = (), /) -> Cursor:
         """Run one statement."""
+        if self._ahead and (answer := self._ahead.pop((sql, _key(parameters)), None)) is not None:
+            return answer
         text = translate(sql, self._schema)
         if self._raw is not None:
             return _Pending(self._raw, self._raw.execute(text, parameters))
         with problems_named(self._pool.address), self._pool.borrowed(self._is_stopped) as raw:
             return raw.execute(text, parameters)
+
+    asks_ahead = True
+
+    def ask_ahead(self, questions: Iterable[Question], /) -> None:
+        """Send questions at once that `execute` is about to ask: it then gives the answer as of now."""
+        for sql, parameters in questions:
+            self._ahead[sql, _key(parameters)] = self.execute(sql, parameters)
 
     def write_many(self, bulk: Bulk, rows: Iterable[Sequence[Any]], /) -> None:
         """Write many rows by one statement, in their order."""
@@ -169,7 +179,7 @@ class PostgresConnection:
         if self._raw is not None:
             raise RuntimeError("a transaction is open already")
         with self._pool.borrowed(self._is_stopped) as raw:
-            self._raw, self._changes = raw, []
+            self._raw, self._changes, self._ahead = raw, [], {}
             try:
                 with raw.pipeline():
                     for statement in begin.split("; "):
@@ -180,7 +190,7 @@ class PostgresConnection:
                 if ended.statusmessage != end:  # COMMIT of a transaction that failed says ROLLBACK, and raises nothing
                     raise StoreError(f"{self._pool.address.label}: the transaction was not committed; nothing was lost")
             finally:
-                self._raw, self._changes = None, []
+                self._raw, self._changes, self._ahead = None, [], {}
                 if not raw.closed and raw.info.transaction_status != 0:
                     with contextlib.suppress(Exception):
                         raw.execute("ROLLBACK")
@@ -275,6 +285,10 @@ class PostgresDatabase:
     @cached_property
     def _tables(self) -> dict[str, PostgresRows]:
         return {}
+
+
+def _key(parameters: Parameters) -> object:
+    return tuple(parameters.items()) if isinstance(parameters, Mapping) else tuple(parameters)
 
 
 def _with_words(bulk: Update, rows: Iterable[Sequence[Any]]) -> tuple[Update, list[Sequence[Any]]]:

@@ -14,7 +14,7 @@ from filesync.core.errors import StoppedError, StoreError
 from filesync.core.globs import Glob
 from filesync.runtime import processes
 from filesync.runtime.locks import NO_LINK, FileLock, SharedLock, is_held, narrowed, refuse_foreign_link
-from filesync.store.engine import Bulk, Insert, Matching, PathOrder, Rows
+from filesync.store.engine import Bulk, Insert, Matching, PathOrder, Question, Rows
 from filesync.store.sqlite import migrations, wal
 from filesync.store.sqlite.lock_paths import migration_lock, use_lock
 from filesync.store.sqlite.matching import matching
@@ -57,6 +57,11 @@ class SqliteConnection(sqlite3.Connection):
     """A connection as the store wants it; each statement is SQLite's own."""
 
     path_order = PathOrder("(f.file_path, f.id) > (:path, :id)", "f.file_path, f.id")
+
+    asks_ahead = False  # there is nobody to wait for
+
+    def ask_ahead(self, questions: Iterable[Question], /) -> None:
+        """Leave it to `execute`."""
 
     def write_many(self, bulk: Bulk, rows: Iterable[Sequence[Any]], /) -> None:
         """Write many rows by one statement, in their order."""

@@ -21,7 +21,7 @@ from filesync.core.model import (
     Unreadable,
 )
 from filesync.core.timestamps import Timestamp
-from filesync.store.engine import Database
+from filesync.store.engine import Database, Question
 from filesync.store.write.change_writer import ChangeWriter, Observation, Tally
 from filesync.store.write.feed_replay import FeedReplay
 from filesync.store.write.files import FileWriter
@@ -87,6 +87,9 @@ class BatchWriter:
         )
 
     def take(self, batch: Batch) -> None:
+        """Write a statement. What it is known to ask is asked at once, where each wait for an answer costs."""
+        if self._connection.asks_ahead:
+            self._connection.ask_ahead(self._questions(batch))
         match batch:
             case Rooted():
                 self._root(batch)
@@ -106,6 +109,18 @@ class BatchWriter:
                 self._removals.decide(batch.id, batch.gone, rescoped=self._memory.rescoping)
             case Corrected():
                 self._corrected(batch)
+
+    def _questions(self, batch: Batch) -> Iterator[Question]:
+        """Give what a page or a folder asks before it writes anything, or what its own writes do not change."""
+        if not isinstance(batch, Page | FolderListed):
+            return
+        folders = [folder for folder in batch.folders if folder.id != self.scope.root_id]
+        yield from self._tree.questions(folders)
+        yield from self._contents.questions(batch.files)
+        if isinstance(batch, FolderListed):
+            yield self._tree.rows_question([batch.folder_id])
+            yield from self._contents.folder_questions(batch.folder_id)
+            yield self._tree.children_question([batch.folder_id])
 
     def _root(self, batch: Rooted) -> None:
         self.scope = TreeScope(batch.root.id, batch.keep_strays, batch.adopt_into)

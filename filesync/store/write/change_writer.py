@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from filesync.core.timestamps import Timestamp
-from filesync.store.engine import Connection, Insert, Update
+from filesync.store.engine import Connection, Insert, Question, Update
 from filesync.store.write.file_state import (
     TRACKED,
     ChangeRow,
@@ -129,12 +129,15 @@ def _to_step(turn: FileChange) -> ChangeRow:
     return to_created_row(turn.after) if turn.before is None else to_change_row(turn.before, turn.after)
 
 
+def states_question(endpoint_id: int, where: str, parameters: Sequence[object]) -> Question:
+    """Ask for files by a condition on their columns."""
+    sql = f"SELECT external_file_id, {', '.join(TRACKED)} FROM files WHERE endpoint_id = ? AND {where}"  # noqa: S608
+    return sql, (endpoint_id, *parameters)
+
+
 def load_states(
     connection: Connection, endpoint_id: int, where: str, parameters: Sequence[object]
 ) -> dict[str, FileState]:
     """Read files by a condition on their columns: id -> state."""
-    rows = connection.execute(
-        f"SELECT external_file_id, {', '.join(TRACKED)} FROM files WHERE endpoint_id = ? AND {where}",  # noqa: S608
-        (endpoint_id, *parameters),
-    )
+    rows = connection.execute(*states_question(endpoint_id, where, parameters))
     return {row[0]: row[1:] for row in rows}

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from filesync.core.model import RemoteFile
 from filesync.core.timestamps import Timestamp
-from filesync.store.engine import Connection, Delete, Insert
-from filesync.store.write.change_writer import ChangeWriter, FileChange, Observation, load_states
+from filesync.store.engine import Connection, Delete, Insert, Question
+from filesync.store.write.change_writer import ChangeWriter, FileChange, Observation, load_states, states_question
 from filesync.store.write.file_state import (
     FACTS,
     Facts,
@@ -34,6 +34,11 @@ _WITHHOLD = Insert(
         {", ".join(f"{name} = excluded.{name}" for name in FACTS)}""",
 )
 _RELEASE = Delete("withheld_files", _KEY)
+_AMONG = "external_file_id IN (SELECT value FROM json_each(?))"
+_WITHHELD_AMONG = f"SELECT external_file_id FROM withheld_files WHERE endpoint_id = ? AND {_AMONG}"  # noqa: S608  our own words
+_IN_FOLDER = """
+    SELECT external_file_id FROM files WHERE endpoint_id = ? AND parent_external_id = ? AND deleted_at IS NULL"""
+_WITHHELD_IN_FOLDER = "SELECT external_file_id FROM withheld_files WHERE endpoint_id = ? AND parent_external_id = ?"
 
 Matches = Callable[[str, str | None, Timestamp | None], bool]  # path, file_type, updated_at
 
@@ -65,6 +70,17 @@ class FileWriter:
         self._ledger = ledger
         self._removals = removals
         self._matches = matches
+
+    def questions(self, files: Sequence[RemoteFile]) -> list[Question]:
+        """Give what `put` is about to ask."""
+        if not files:
+            return []
+        ids = json.dumps(list({file.id: file for file in files}))
+        return [states_question(self._endpoint_id, _AMONG, [ids]), (_WITHHELD_AMONG, (self._endpoint_id, ids))]
+
+    def folder_questions(self, folder_id: str) -> list[Question]:
+        """Give what `missing_from` and `forget_withheld` are about to ask."""
+        return [(sql, (self._endpoint_id, folder_id)) for sql in (_IN_FOLDER, _WITHHELD_IN_FOLDER)]
 
     def put(
         self, files: Sequence[RemoteFile], sighting: Observation, *, keep_strays: bool, adopt_into: str | None
@@ -138,19 +154,12 @@ class FileWriter:
 
     def missing_from(self, folder_id: str, present: frozenset[str]) -> list[str]:
         """List the live files that the store has in a folder and that are not among `present`."""
-        rows = self._connection.execute(
-            """SELECT external_file_id FROM files
-               WHERE endpoint_id = ? AND parent_external_id = ? AND deleted_at IS NULL""",
-            (self._endpoint_id, folder_id),
-        )
+        rows = self._connection.execute(_IN_FOLDER, (self._endpoint_id, folder_id))
         return [row[0] for row in rows if row[0] not in present]
 
     def forget_withheld(self, folder_id: str, present: frozenset[str]) -> None:
         """Drop withheld files that a folder no longer shows: they were never reported."""
-        rows = self._connection.execute(
-            "SELECT external_file_id FROM withheld_files WHERE endpoint_id = ? AND parent_external_id = ?",
-            (self._endpoint_id, folder_id),
-        )
+        rows = self._connection.execute(_WITHHELD_IN_FOLDER, (self._endpoint_id, folder_id))
         self._release({row[0] for row in rows}.difference(present))
 
     def reconsider_shown(self, states: Mapping[str, FileState], sighting: Observation) -> None:
@@ -197,15 +206,10 @@ class FileWriter:
         self._release(shown)
 
     def _rows_of(self, ids: str) -> dict[str, FileState]:
-        condition = "external_file_id IN (SELECT value FROM json_each(?))"
-        return load_states(self._connection, self._endpoint_id, condition, [ids])
+        return load_states(self._connection, self._endpoint_id, _AMONG, [ids])
 
     def _withheld_among(self, ids: str) -> set[str]:
-        rows = self._connection.execute(
-            """SELECT external_file_id FROM withheld_files
-               WHERE endpoint_id = ? AND external_file_id IN (SELECT value FROM json_each(?))""",
-            (self._endpoint_id, ids),
-        )
+        rows = self._connection.execute(_WITHHELD_AMONG, (self._endpoint_id, ids))
         return {row[0] for row in rows}
 
     def _withhold(self, kept: Sequence[tuple[str, Facts]]) -> None:

@@ -97,7 +97,6 @@ class PagedListing:
                WHERE endpoint_id = ? AND readable AND external_folder_id IN (SELECT value FROM json_each(?))""",
             (self._memory.tried_at(now), self._endpoint_id, json.dumps(folder_ids)),
         )
-        self._tree.refresh(folder_ids)
 
     def note_seen(self, scope: TreeScope, ids: Sequence[str]) -> None:
         """Keep count of what is there, shown by a page or by the log."""

@@ -5,13 +5,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from filesync.core.model import KnownFolder
-from filesync.store.engine import Connection
+from filesync.store.engine import Connection, Question
 
 _MOST = 5_000  # folders that are kept in memory when others are met: some megabytes
 COLUMNS = (
     "external_folder_id, parent_external_id, folder_name, folder_path, depth, readable, deleted_at,"
     " listable, excluded, change_stamp, entry_cause, listed_stamp, relist, last_listed_at IS NOT NULL"
 )
+
+_ROWS = f"""SELECT {COLUMNS} FROM folders
+    WHERE endpoint_id = ? AND external_folder_id IN (SELECT value FROM json_each(?))"""  # noqa: S608  our own words
+_CHILDREN = f"""SELECT {COLUMNS} FROM folders
+    WHERE endpoint_id = ? AND deleted_at IS NULL
+    AND parent_external_id IN (SELECT value FROM json_each(?))"""  # noqa: S608  as above
 
 
 @dataclass(slots=True)
@@ -122,12 +128,16 @@ class FolderRows:
 
     def _children(self, folder_ids: Sequence[str]) -> list[FolderRow]:
         """List the live direct sub-folders of any of these."""
-        rows = self._connection.execute(
-            f"""SELECT {COLUMNS} FROM folders WHERE endpoint_id = ? AND deleted_at IS NULL
-                AND parent_external_id IN (SELECT value FROM json_each(?))""",  # noqa: S608
-            (self._endpoint_id, json.dumps(folder_ids)),
-        )
+        rows = self._connection.execute(*self.children_question(folder_ids))
         return [FolderRow(*row) for row in rows]
+
+    def children_question(self, folder_ids: Sequence[str]) -> Question:
+        """Ask for the live direct sub-folders of any of these."""
+        return _CHILDREN, (self._endpoint_id, json.dumps(list(folder_ids)))
+
+    def rows_question(self, folder_ids: Sequence[str]) -> Question:
+        """Ask for the rows of these."""
+        return _ROWS, (self._endpoint_id, json.dumps(list(folder_ids)))
 
     def _make_room(self) -> None:
         if len(self._cache) > _MOST:  # all that is in there is in the rows, too
@@ -140,10 +150,6 @@ class FolderRows:
         return folder
 
     def _load(self, ids: Sequence[str]) -> None:
-        rows = self._connection.execute(
-            f"""SELECT {COLUMNS} FROM folders WHERE endpoint_id = ?
-                AND external_folder_id IN (SELECT value FROM json_each(?))""",  # noqa: S608
-            (self._endpoint_id, json.dumps(list(ids))),
-        )
+        rows = self._connection.execute(*self.rows_question(ids))
         self._cache.update(dict.fromkeys(ids))
         self._cache.update((row[0], FolderRow(*row)) for row in rows)

@@ -12,7 +12,7 @@ from typing import Any
 from filesync.core.filters import as_segment
 from filesync.core.model import RemoteFolder
 from filesync.core.timestamps import Timestamp
-from filesync.store.engine import Connection, Insert, Update
+from filesync.store.engine import Connection, Insert, Question, Update
 from filesync.store.write.folder_rows import COLUMNS, FolderRow, FolderRows
 
 # Why a folder is to be read, in `folders.relist`: by itself, whatever else is listed; or because everything is.
@@ -58,6 +58,7 @@ class FolderTree(FolderRows):
         `stamped`: nothing tells of removals in a folder but reading it, so one that comes in is read first.
         """
         super().__init__(connection, endpoint_id)
+        self._below: dict[str, list[FolderRow]] = {}  # of the folders that are being put
         self._is_wanted = is_wanted
         self._stamped = stamped
 
@@ -91,17 +92,27 @@ class FolderTree(FolderRows):
         self._descend([(self._existing(root.id), "/", 0)], shifted)
         return Placing(shifted=shifted)
 
+    def questions(self, folders: Sequence[RemoteFolder]) -> list[Question]:
+        """Give what `put` is about to ask."""
+        if not folders:
+            return []
+        return [self.rows_question(_named(folders)), self.children_question([folder.id for folder in folders])]
+
     def put(self, folders: Sequence[RemoteFolder], *, keep_strays: bool) -> Placing:
         """Take folders as the service shows them now, and give each its place where there is one."""
         ids = [folder.id for folder in folders]
         self._make_room()
-        self._load([*ids, *(folder.parent_id for folder in folders if folder.parent_id)])
+        self._load(_named(folders))
         had_place = {id_ for id_ in ids if self.place_of(id_)}
         new = {id_ for id_ in ids if self.get(id_) is None}
         if not self._write(folders):
             return Placing(found=[id_ for id_ in ids if id_ in had_place])
         shifted: list[str] = []
+        self._below = {id_: [] for id_ in ids}
+        for child in self._children(ids):
+            self._below[str(child.parent_id)].append(child)
         homeless = self._settle(ids, shifted)
+        self._below = {}
         self._clear_places(homeless & had_place)  # with everything below them
         if not keep_strays:
             self._drop(homeless & new)  # what is read from the root down shows no folder before its parent
@@ -270,9 +281,19 @@ class FolderTree(FolderRows):
                     join(str(above[str(child.parent_id)].path), child.name),
                     (above[str(child.parent_id)].depth or 0) + 1,
                 )
-                for child in self._children(list(above))
+                for child in self._children_now(list(above))
             ]
         self._make_room()
+
+    def _children_now(self, folder_ids: Sequence[str]) -> list[FolderRow]:
+        """List the live direct sub-folders; those of folders that are being put were asked for at once.
+
+        Some of them may have been put elsewhere since, which is what memory says of them.
+        """
+        if not self._below.keys() >= set(folder_ids):
+            return self._children(folder_ids)
+        found = (self._cache.get(child.id) or child for id_ in folder_ids for child in self._below[id_])
+        return [child for child in found if child.deleted_at is None and child.parent_id in folder_ids]
 
     def _is_shifted(self, folder: FolderRow, path: str, depth: int) -> bool:
         """Note a folder's place in memory; tell whether that changes anything."""
@@ -304,6 +325,10 @@ class FolderTree(FolderRows):
         )
         for folder_id in folder_ids:
             self._cache.pop(folder_id, None)
+
+
+def _named(folders: Sequence[RemoteFolder]) -> list[str]:
+    return [*(folder.id for folder in folders), *(folder.parent_id for folder in folders if folder.parent_id)]
 
 
 def _to_row(values: Sequence[Any]) -> FolderRow:
