@@ -209,6 +209,10 @@ class Database(Protocol):
         """Read one consistent state of the database."""
         ...
 
+    def fetch(self, sql: str, parameters: Parameters = ..., /) -> list[Any]:
+        """Read all rows of one question."""
+        ...
+
     def table(self, name: str) -> Rows:
         """Give a table whose rows are read, and inside of `transaction` written, one by one."""
         ...

@@ -258,6 +258,10 @@ class PostgresDatabase:
         """Return the version of its schema."""
         return int(self.connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()[0])
 
+    def fetch(self, sql: str, parameters: Parameters = (), /) -> list[Any]:
+        """Read all rows of one question, in no transaction, which would cost round trips of its own."""
+        return self.connection.execute(sql, parameters).fetchall()
+
     def table(self, name: str) -> Rows:
         """Give a table whose rows are read, and inside of `transaction` written, one by one."""
         return self._rows(name)

@@ -14,7 +14,7 @@ from filesync.core.errors import StoppedError, StoreError
 from filesync.core.globs import Glob
 from filesync.runtime import processes
 from filesync.runtime.locks import NO_LINK, FileLock, SharedLock, is_held, narrowed, refuse_foreign_link
-from filesync.store.engine import Bulk, Insert, Matching, PathOrder, Question, Rows
+from filesync.store.engine import Bulk, Insert, Matching, Parameters, PathOrder, Question, Rows
 from filesync.store.sqlite import migrations, wal
 from filesync.store.sqlite.lock_paths import migration_lock, use_lock
 from filesync.store.sqlite.matching import matching
@@ -141,6 +141,11 @@ class Database:
     def schema_version(self) -> int:
         """Return the version of its schema."""
         return version_of(self.connection)
+
+    def fetch(self, sql: str, parameters: Parameters = (), /) -> list[Any]:
+        """Read all rows of one question."""
+        with problems_named(self.address):
+            return self.connection.execute(sql, parameters).fetchall()
 
     def table(self, name: str) -> Rows:
         """Give a table whose rows are read, and inside of `transaction` written, one by one."""

@@ -34,6 +34,14 @@ from filesync.store.write.owed import Owed
 from filesync.store.write.removals import Removals
 from filesync.store.write.sync_state import SyncState
 
+# Nothing is written when nothing differs: else updated_at would move with every sync.
+_WHERE_IT_IS = """
+    UPDATE endpoints SET external_project_id = :external_project_id, external_project_name = :external_project_name,
+        hub_name = :hub_name, region = :region, updated_at = :now
+    WHERE id = :endpoint AND (external_project_id IS DISTINCT FROM :external_project_id
+        OR external_project_name IS DISTINCT FROM :external_project_name
+        OR hub_name IS DISTINCT FROM :hub_name OR region IS DISTINCT FROM :region)
+"""
 _SEVERAL = 3  # syncs in a row in which something failed by itself: then it is taken to be its own fault
 
 
@@ -63,7 +71,6 @@ class BatchWriter:
         self.unsettled: list[Unanswered] = []  # what failed by itself, and not often enough to be called unreadable
         self._memory = memory
         self._connection = parts.database.connection
-        self._endpoints = parts.database.table("endpoints")
         self._tree = parts.tree
         self._contents = parts.contents
         self._recall = FeedReplay(self._connection, memory.endpoint_id, parts.ledger)
@@ -134,9 +141,7 @@ class BatchWriter:
             "hub_name": batch.hub_name,
             "region": batch.region,
         }
-        known = self._endpoints.get(self._endpoint_id)
-        if any(known[name] != value for name, value in where.items()):  # else updated_at would move with every sync
-            self._endpoints.update(self._endpoint_id, {**where, "updated_at": self._stamp()})
+        self._connection.execute(_WHERE_IT_IS, {**where, "now": self._stamp(), "endpoint": self._endpoint_id})
 
     def _page(self, batch: Page) -> None:
         if batch.anew and not self._is_trial:  # the log was lost: everything is listed, from this page on

@@ -119,8 +119,7 @@ _SELECT = f"""
 
 def load(database: Database) -> list[EndpointRow]:
     """Read every endpoint, active or not."""
-    with database.reading() as connection:
-        return _read(connection)
+    return [_to_stored(row) for row in database.fetch(_SELECT)]
 
 
 def _read(connection: Connection) -> list[EndpointRow]:
@@ -133,9 +132,7 @@ def _to_stored(row: Sequence[Any]) -> EndpointRow:
 
 def find(database: Database, endpoint_id: int) -> EndpointRow:
     """Read one endpoint as it stands now."""
-    with database.reading() as connection:
-        row = connection.execute(f"{_SELECT} WHERE e.id = ?", (endpoint_id,)).fetchone()
-    return _to_stored(row)
+    return _to_stored(database.fetch(f"{_SELECT} WHERE e.id = ?", (endpoint_id,))[0])
 
 
 def bring_in_line(database: Database, declared: Sequence[Declared], now: Timestamp) -> dict[str, EndpointRow]:

@@ -66,20 +66,20 @@ class ProviderView:
     def state(self) -> State:
         if self._fresh_but_for is not None:
             return {}
-        row = self._connection.execute(
-            "SELECT provider_state FROM sync_state WHERE endpoint_id = ?", (self._endpoint_id,)
-        ).fetchone()
-        return object_of(row[0])
+        return object_of(self._memory()[0])
 
     @property
     def full(self) -> bool:
         return self._full
 
     def root(self) -> KnownFolder | None:
-        row = self._connection.execute(
-            "SELECT root_id FROM sync_state WHERE endpoint_id = ?", (self._endpoint_id,)
-        ).fetchone()
-        return self.folder(row[0])
+        return self.folder(self._memory()[1])
+
+    def _memory(self) -> tuple[str, str | None]:
+        """Read the provider's state and the root's id."""
+        sql = "SELECT provider_state, root_id FROM sync_state WHERE endpoint_id = ?"
+        row = self._connection.execute(sql, (self._endpoint_id,)).fetchone()
+        return row[0], row[1]
 
     def folder(self, folder_id: str | None) -> KnownFolder | None:
         folder = self._tree.get(folder_id)

@@ -126,15 +126,17 @@ def conclude(database: Database, endpoint_id: int, log_id: int, outcome: Outcome
     if outcome.status == "success":
         state["last_success_at"] = to_timestamp(outcome.started_at)
     if outcome.status != "interrupted":  # which is no failure, and proves none to be over
-        failures = database.table("sync_state").get(endpoint_id)["failures_in_a_row"]
-        state["failures_in_a_row"] = failures + 1 if outcome.status == "failed" else 0
+        database.connection.execute(
+            """UPDATE sync_state SET failures_in_a_row = CASE WHEN :failed THEN failures_in_a_row + 1 ELSE 0 END
+               WHERE endpoint_id = :endpoint""",
+            {"failed": outcome.status == "failed", "endpoint": endpoint_id},
+        )
     database.table("sync_state").update(endpoint_id, state)
 
 
 def close_stale(database: Database, is_running: Callable[[int], bool], now: datetime) -> int:
     """Close the rows that dead processes left `running`; `is_running` asks the endpoint's lock. Returns how many."""
-    with database.reading() as connection:
-        rows = connection.execute("SELECT id, endpoint_id FROM sync_logs WHERE status = 'running'").fetchall()
+    rows = database.fetch("SELECT id, endpoint_id FROM sync_logs WHERE status = 'running'")
     dead = [log_id for log_id, endpoint_id in rows if not is_running(endpoint_id)]
     for log_id in dead:
         _close(database, log_id, "died", "the process ended without a word; the next sync goes on from there", now)

@@ -87,7 +87,7 @@ class SyncWriter:
             beginning = Beginning(plan.endpoint_id, self.mode, plan.trigger, self._stamp(), host, pid)
             self.log_id = sync_log.begin(database, beginning)
         self._assemble()
-        if not self._is_trial:
+        if not self._is_trial and (self._removals.are_waiting() or not self._owed.is_clear()):
             with self._writing():
                 self._owed.forget_removals()
                 self._lookups.forget_answers(tells_all=not plan.stamped)
