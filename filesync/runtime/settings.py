@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from filesync.core.errors import ConfigError, FilesyncError, UsageError
-from filesync.core.key_material import has_password, is_key_material, is_no_path, quotable
+from filesync.core.key_material import is_no_path, quotable
+from filesync.runtime.database_url import sqlite_file
 from filesync.runtime.environment import PATHS, Variables, read_variables
 from filesync.runtime.ownership import Exposure, exposure
 
@@ -128,7 +129,7 @@ def inspect_settings(home: Path, variables: Variables) -> tuple[Settings, Sequen
     settings = Settings(
         home=home,
         variables=reader.variables,
-        database_path=home / reader.read("DATABASE_URL", _database_file),
+        database_path=home / reader.read("DATABASE_URL", sqlite_file),
         sync_interval_minutes=reader.read("SYNC_INTERVAL_MINUTES", _minutes),
         max_concurrent_syncs=reader.read("MAX_CONCURRENT_SYNCS", _at_once),
         log_level=reader.read("CONNECTOR_LOG_LEVEL", _log_level),
@@ -204,27 +205,6 @@ def _steering(folder: Path) -> list[Path]:
     """Name what is there of the files that decide who is asked, with which login, and which programs run."""
     file = folder / CONFIG_FILE
     return [each for each in (file.parent, file, folder / ".env") if os.path.lexists(each)]
-
-
-def _database_file(url: str) -> str:
-    """Find the file in sqlite:///relative or sqlite:////absolute; other databases' addresses may hold passwords."""
-    scheme, colon, _ = url.partition(":")
-    example = "write sqlite:///./data/connector.db"
-    if not colon or scheme.lower() != "sqlite":
-        raise ValueError(f"only sqlite is supported{_named(scheme, colon)}; {example}")
-    address = url[len("sqlite:") :]
-    path = unquote(address[3:])
-    if has_password(path) or is_key_material(path):
-        raise ValueError(f"a path without user and password is needed; {example}")
-    if not address.startswith("///") or path in {"", ":memory:"} or "\0" in path:
-        raise ValueError(f"no path of a file after sqlite:///; {example}")
-    if "?" in address:
-        raise ValueError("options after ? are not supported; a ? that belongs to the name is written %3F")
-    return path
-
-
-def _named(scheme: str, colon: str) -> str:
-    return f", not {scheme}" if colon and scheme.isascii() and scheme.replace("+", "").isalnum() else ""
 
 
 def _base_url(url: str) -> str:
