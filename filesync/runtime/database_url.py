@@ -1,5 +1,6 @@
 """DATABASE_URL: which database is meant, and what of its address may be shown."""
 
+import hashlib
 import itertools
 import re
 from collections.abc import Iterator, Mapping
@@ -68,31 +69,35 @@ _PASSWORDS = ("password", "sslpassword")
 
 
 @dataclass(frozen=True, slots=True)
-class SqliteAddress:
-    """A file."""
-
-    path: Path
-
-    @property
-    def label(self) -> str:
-        return str(self.path)
-
-
-@dataclass(frozen=True, slots=True)
 class PostgresAddress:
     """A schema of a database on a server.
 
     `conninfo` is what libpq takes (keys and values), perhaps with a password, which is also among `secrets`; `label` is
-    for people, without it.
+    for people, without it. Beside the path `beside` lies what this host keeps for it, such as locks.
     """
 
     conninfo: str = field(repr=False)
     schema: str
     label: str
+    beside: Path = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False, default=())
 
+    def __str__(self) -> str:
+        return self.label
 
-Address = SqliteAddress | PostgresAddress
+
+Address = Path | PostgresAddress  # a path is the file of a SQLite database
+
+
+def beside(address: Address) -> Path:
+    """Name the path beside which locks and the like of an inventory lie on this host."""
+    return address if isinstance(address, Path) else address.beside
+
+
+def lock_folder(address: Address) -> Path:
+    """Name the folder of an inventory's locks on this host."""
+    place = beside(address)
+    return place.with_name(f"{place.name}.locks")
 
 
 def parse_database_url(text: str, home: Path, environ: Mapping[str, str]) -> Address:
@@ -128,7 +133,7 @@ def _parsed(text: str, home: Path, environ: Mapping[str, str]) -> Address:
     scheme, colon, rest = text.partition(":")
     scheme = scheme.lower()
     if colon and scheme == "sqlite":
-        return SqliteAddress(home / sqlite_file(text))
+        return home / sqlite_file(text)
     if colon and scheme in _POSTGRES and rest.startswith("//"):
         return _postgres(rest[2:], home, environ)
     raise ValueError(_right_spelling(text, scheme, colon))
@@ -165,7 +170,9 @@ def _postgres(rest: str, home: Path, environ: Mapping[str, str]) -> PostgresAddr
         raise ValueError("a %00 cannot be meant")
     parameters = {name: _absolute(home, name, value) for name, value in named.items() if value}
     secrets = tuple(parameters[name] for name in _PASSWORDS if name in parameters)
-    return PostgresAddress(_conninfo(parameters), schema, f"{_label(parameters)} (schema {schema})", secrets)
+    label = f"{_label(parameters)} (schema {schema})"
+    digest = hashlib.sha256(label.encode()).hexdigest()[:12]
+    return PostgresAddress(_conninfo(parameters), schema, label, home / "data" / f"postgresql-{digest}", secrets)
 
 
 def _split(rest: str) -> tuple[str, str, str]:

@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from filesync.cli.setup import _shown
 from filesync.core.errors import ConfigError
-from filesync.runtime.database_url import Address, PostgresAddress, SqliteAddress, parse_database_url
+from filesync.runtime.database_url import Address, PostgresAddress, beside, lock_folder, parse_database_url
 from filesync.runtime.environment import Variables, read_variables
 
 HOME = Path("/srv/home")
@@ -44,8 +44,8 @@ def parameters(text: str, **environ: str) -> dict[str, str]:
     ],
 )
 def test_sqlite_is_a_file_below_home_or_an_absolute_one(url: str, path: str) -> None:
-    assert parsed(url) == SqliteAddress(Path(path))
-    assert parsed(url).label == path
+    assert parsed(url) == Path(path)
+    assert lock_folder(parsed(url)) == Path(f"{path}.locks")
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "PostgreSQL"])
@@ -61,6 +61,13 @@ def test_an_address_of_postgresql_is_taken_apart(scheme: str) -> None:
     }
     assert postgres(url).schema == "filesync"
     assert postgres(url).label == "postgresql://ann@db.example.com:6543/inventory (schema filesync)"
+
+
+def test_what_this_host_keeps_lies_in_data_whatever_the_password_is() -> None:
+    place = beside(parsed(f"postgresql://ann:{WORD}@db/x"))
+    assert place.parent == HOME / "data"
+    assert place == beside(parsed("postgresql://ann:another@db/x"))
+    assert place != beside(parsed(f"postgresql://ann:{WORD}@db/x?schema=other"))
 
 
 @pytest.mark.parametrize(
