@@ -221,6 +221,7 @@ def test_the_whole_address_can_come_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "url").write_text(f"postgresql://ann:{WORD}@db/x\n")
     variables = read_variables(tmp_path, {"DATABASE_URL_FILE": "url"})
     address = parse_database_url(variables["DATABASE_URL"], tmp_path, variables)
+    assert isinstance(address, PostgresAddress)
     assert address.label == "postgresql://ann@db:5432/x (schema filesync)"
     assert WORD in variables.secrets()
 
