@@ -14,6 +14,7 @@ from filesync.cli.options import AsJson
 from filesync.cli.output.rows import show_document
 from filesync.cli.terminal import home_and_terminal
 from filesync.core.errors import LocalFileError
+from filesync.core.key_material import without_passwords
 from filesync.runtime.environment import is_secret
 from filesync.runtime.settings import DEFAULTS, find_home
 
@@ -172,7 +173,7 @@ def _told(home: Home) -> Iterator[Mapping[str, Any]]:
 def _shown(name: str, value: str) -> str | None:
     if not value:
         return None
-    return _MASK if is_secret(name) else value
+    return _MASK if is_secret(name) else without_passwords(value)
 
 
 def _said(cost: Cost) -> str:

@@ -7,6 +7,9 @@ FilesyncError
 │   ├── NotAdmittedError       403: the service does not let this app or login in
 │   └── NotOwnerError          root in the home of another account: it is for that one to run
 ├── StoreError             1   the operator: the database cannot be used
+│   ├── StoreAddressError  78      DATABASE_URL does not lead to it: host, login, name, TLS
+│   ├── UnavailableError   75      for now it cannot be reached, or not written: the next start tries again
+│   │   └── CommitUnknownError     the connection was lost in a commit, which may have happened
 │   ├── FeedCutError           the change feed no longer begins where a reader wants to go on
 │   └── FeedLostError          the change feed is not the one that a reader has read
 ├── LocalFileError         1   the operator: a path cannot be read or written
@@ -84,6 +87,26 @@ class About(StrEnum):
 
 class StoreError(FilesyncError):
     error_type = "database"
+
+
+class UnstorableTextError(StoreError):
+    """A text holds what the database cannot: it is written without that."""
+
+
+class StoreAddressError(StoreError):
+    exit_code = 78
+    error_type = "config"
+
+
+class UnavailableError(StoreError):
+    """A database on a server is not to be had for now."""
+
+    exit_code = 75
+    error_type = "database_unavailable"
+
+
+class CommitUnknownError(UnavailableError):
+    """Nobody can tell whether the last transaction was committed: look before it is repeated."""
 
 
 class FeedCutError(StoreError):

@@ -10,7 +10,7 @@ _LAST_RETRY = timedelta(hours=1)
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 
 # what the next start may simply try again
-TEMPORARY = frozenset({"temporary", "network", "rate_limited", "service_down", "stalled"})
+TEMPORARY = frozenset({"temporary", "network", "rate_limited", "service_down", "stalled", "database_unavailable"})
 
 
 @dataclass(frozen=True, slots=True)

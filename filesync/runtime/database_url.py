@@ -1,6 +1,7 @@
 """DATABASE_URL: which database is meant, and what of its address may be shown."""
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -34,9 +35,9 @@ _KEYWORDS = (
     *("sslcompression", "sslcert", "sslkey", "sslkeylogfile", "sslpassword", "sslcertmode", "sslrootcert", "sslcrl"),
     *("sslcrldir", "sslsni", "requirepeer", "ssl_min_protocol_version", "ssl_max_protocol_version"),
     *("min_protocol_version", "max_protocol_version", "krbsrvname", "gsslib", "gssdelegation", "scram_client_key"),
-    *("scram_server_key", "service", "servicefile", "target_session_attrs", "load_balance_hosts"),
+    *("scram_server_key", "service", "target_session_attrs", "load_balance_hosts"),
 )
-_PATHS = ("passfile", "servicefile", "sslcert", "sslkey", "sslkeylogfile", "sslrootcert", "sslcrl", "sslcrldir")
+_PATHS = ("passfile", "sslcert", "sslkey", "sslkeylogfile", "sslrootcert", "sslcrl", "sslcrldir")
 _IS_NO_PATH = {("sslrootcert", "system")}  # a word of libpq's
 _NOT_TAKEN = {
     "options": "options is refused, for poolers drop it; the schema is named by ?schema=",
@@ -51,7 +52,6 @@ _NOT_TAKEN = {
 # What libpq reads from the environment by itself, which is not where `.env` and NAME_FILE are.
 _FROM_ENVIRONMENT = {
     "PGPASSFILE": "passfile",
-    "PGSERVICEFILE": "servicefile",
     "PGHOST": "host",
     "PGHOSTADDR": "hostaddr",
     "PGPORT": "port",
@@ -64,21 +64,23 @@ _FROM_ENVIRONMENT = {
     "PGSSLKEY": "sslkey",
     "PGCONNECT_TIMEOUT": "connect_timeout",
 }
-_BESIDE_A_SERVICE = ("passfile", "servicefile")  # the rest counts less than what the service says
+_SERVICES = "PGSERVICEFILE"
+_PASSWORDS = ("password", "sslpassword")
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresAddress:
     """A schema of a database on a server.
 
-    `conninfo` is what libpq takes (keys and values), perhaps with the password; `label` is for people, without it.
-    Beside the path `beside` lies what this host keeps for it, such as locks.
+    `conninfo` is what libpq takes (keys and values), perhaps with a password, which is also among `secrets`; `label` is
+    for people, without it. Beside the path `beside` lies what this host keeps for it, such as locks.
     """
 
     conninfo: str = field(repr=False)
     schema: str
     label: str
     beside: Path = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False, default=())
 
     def __str__(self) -> str:
         return self.label
@@ -145,9 +147,8 @@ def _right_spelling(text: str, scheme: str, colon: str) -> str:
         return f"the address of a driver is not taken; write {POSTGRES_EXAMPLE}"
     if _KEY_AND_VALUE.match(text):
         return f"an address is needed, not keys and values; write {POSTGRES_EXAMPLE}"
-    return (
-        f"only sqlite and postgresql are supported{_named(scheme, colon)}; write {SQLITE_EXAMPLE} or {POSTGRES_EXAMPLE}"
-    )
+    found = _named(scheme, colon)
+    return f"only sqlite and postgresql are supported{found}; write {SQLITE_EXAMPLE} or {POSTGRES_EXAMPLE}"
 
 
 def _named(scheme: str, colon: str) -> str:
@@ -163,13 +164,15 @@ def _postgres(rest: str, home: Path, environ: Mapping[str, str]) -> PostgresAddr
     if path:
         given["dbname"] = unquote(path)
     found = {name: value for name, value in {**given, **asked}.items() if value}
-    named = {**_from_environment(environ, only=_BESIDE_A_SERVICE if "service" in found else ()), **found}
+    said = _from_service(found.pop("service"), home, environ) if "service" in found else {}
+    named = {**_from_environment(environ), **said, **found}
     if any("\0" in value for value in named.values()):
         raise ValueError("a %00 cannot be meant")
-    parameters = {name: _absolute(home, name, value) for name, value in named.items()}
+    parameters = {name: _absolute(home, name, value) for name, value in named.items() if value}
+    secrets = tuple(parameters[name] for name in _PASSWORDS if name in parameters)
     label = f"{_label(parameters)} (schema {schema})"
     digest = hashlib.sha256(label.encode()).hexdigest()[:12]
-    return PostgresAddress(_conninfo(parameters), schema, label, home / "data" / f"postgresql-{digest}")
+    return PostgresAddress(_conninfo(parameters), schema, label, home / "data" / f"postgresql-{digest}", secrets)
 
 
 def _split(rest: str) -> tuple[str, str, str]:
@@ -199,9 +202,8 @@ def _hosts(text: str) -> dict[str, str]:
     found = [re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(?::(\d*))?", each, re.ASCII) for each in text.split(",")]
     ports = [each[2] or "" for each in found if each]
     if not all(found) or any(port and not 1 <= int(port[:6]) <= 65_535 for port in ports):
-        raise ValueError(
-            f"host or host:port is needed, the port a number up to 65535; an IPv6 address as [::1]; {_ESCAPES}"
-        )
+        needed = "host or host:port is needed, the port a number up to 65535, an IPv6 address as [::1]"
+        raise ValueError(f"{needed}; {_ESCAPES}")
     names = [unquote(each[1]).strip("[]") for each in found if each]
     return {"host": ",".join(names) if any(names) else "", "port": ",".join(ports) if any(ports) else ""}
 
@@ -241,9 +243,34 @@ def _schema(name: str) -> str:
     return name
 
 
-def _from_environment(environ: Mapping[str, str], only: tuple[str, ...]) -> dict[str, str]:
-    found = {key: environ.get(name) or "" for name, key in _FROM_ENVIRONMENT.items() if not only or key in only}
-    return {key: value for key, value in found.items() if value}
+def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    return {key: environ.get(name) or "" for name, key in _FROM_ENVIRONMENT.items()}
+
+
+def _from_service(name: str, home: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Read a section of PGSERVICEFILE, which libpq does not see when `.env` names it, as it would.
+
+    Without that variable libpq looks for the service in its own places, and what the service says there counts more
+    than the variables: they are left out. https://www.postgresql.org/docs/current/libpq-pgservice.html
+    """
+    if not environ.get(_SERVICES):
+        unsaid = dict.fromkeys(_FROM_ENVIRONMENT.values(), "")
+        return {**unsaid, "passfile": environ.get("PGPASSFILE") or "", "service": name}
+    lines = _lines_of(home / environ[_SERVICES])
+    if f"[{name}]" not in lines:
+        raise ValueError(f"service: {_SERVICES}: {home / environ[_SERVICES]} has no section of that name")
+    section = itertools.takewhile(lambda each: not each.startswith("["), lines[lines.index(f"[{name}]") + 1 :])
+    pairs = (each.partition("=") for each in section if "=" in each and not each.startswith("#"))
+    return {key.strip(): value.strip() for key, _, value in pairs if key.strip() in _KEYWORDS}
+
+
+def _lines_of(path: Path) -> list[str]:
+    try:
+        return [each.strip() for each in path.read_text(encoding="utf-8").splitlines()]
+    except OSError as exc:
+        raise ValueError(f"service: {_SERVICES}: cannot read {path}: {exc.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"service: {_SERVICES}: {path} is not UTF-8 text") from None
 
 
 def _absolute(home: Path, name: str, value: str) -> str:

@@ -1,4 +1,4 @@
-"""Copying an inventory from one engine to another: every row with its number, so that readers and cursors go on.
+"""Copying an inventory from one engine to another: every row with its number, so readers go on.
 
 A copy is in an empty inventory, table after table and page after page; each page is one commit, and one that was stopped
 goes on behind the last row that is there. What an engine cannot hold (NUL in a text) is replaced, and counted.

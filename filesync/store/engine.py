@@ -133,7 +133,7 @@ class Connection(Protocol):
         ...
 
     def numbers_given(self, last_seq: int, /) -> None:
-        """Take it that rows were written with their numbers: new ones get higher numbers, and changes one after that."""
+        """Take note that rows were written with their numbers: new ones, and new changes, get higher ones."""
         ...
 
     def last_seq(self) -> int:

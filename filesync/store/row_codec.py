@@ -10,7 +10,8 @@ from filesync.core.errors import StoreError
 if TYPE_CHECKING:
     from filesync.core.model import Identity
 
-_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON may carry them alone, SQLite holds UTF-8 only
+_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON may carry them alone, databases hold UTF-8 only
+_NOT_IN_POSTGRES = re.compile("[\0\ud800-\udfff]")
 
 
 def from_json(text: str) -> Any:
@@ -41,14 +42,23 @@ def identity_of(text: str) -> "Identity":
 
 def without_surrogates(value: Any) -> Any:
     """Copy a batch with every lone surrogate replaced by U+FFFD."""
+    return _without(_SURROGATE, value)
+
+
+def without_surrogates_and_nul(value: Any) -> Any:
+    """Copy a batch with every lone surrogate and every NUL replaced by U+FFFD."""
+    return _without(_NOT_IN_POSTGRES, value)
+
+
+def _without(characters: re.Pattern[str], value: Any) -> Any:
     if isinstance(value, str):
-        return _SURROGATE.sub("\ufffd", value)
+        return characters.sub("\ufffd", value)
     if isinstance(value, list | tuple | frozenset):
-        return type(value)(without_surrogates(item) for item in value)
+        return type(value)(_without(characters, item) for item in value)
     if isinstance(value, dict):
-        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
+        return {_without(characters, key): _without(characters, item) for key, item in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{f.name: without_surrogates(getattr(value, f.name)) for f in fields(value)})
+        return replace(value, **{f.name: _without(characters, getattr(value, f.name)) for f in fields(value)})
     return value
 
 

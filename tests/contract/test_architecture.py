@@ -42,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 DOORS = {
     "sqlite3": ("store",),
     "sqlite_utils": ("store",),
+    "psycopg": ("store.postgres",),
     "fcntl": ("runtime.locks",),
     "ctypes": ("runtime.malloc",),
     "typer": ("cli",),

@@ -39,6 +39,7 @@ class CuttingProxy:
     messages: int = 0
     sends: int = 0
     cuts: int = 0
+    is_silent: bool = False  # what clients send is swallowed, and nothing is answered
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Self:
@@ -101,6 +102,10 @@ class _Forwarding(socketserver.BaseRequestHandler):
     request: socket.socket
 
     def handle(self) -> None:
+        if self.server.proxy.is_silent:
+            while self.request.recv(65_536):
+                pass
+            return
         self._is_muted = False  # the server's answers no longer reach the client
         self._committed = threading.Event()
         with socket.create_connection(self.server.proxy.target()) as backend:

@@ -1,1 +1,1 @@
-"""The inventory in PostgreSQL: the connection, its SQL, its schema, and its errors in the user's words."""
+"""An inventory in PostgreSQL: the only rooms that know its driver, and what its errors mean."""

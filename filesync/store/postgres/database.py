@@ -16,12 +16,12 @@ from filesync.runtime.database_url import PostgresAddress
 from filesync.store.engine import Bulk, Cursor, Insert, Matching, Parameters, PathOrder, Question, Rows, Update
 from filesync.store.postgres.connection import connect
 from filesync.store.postgres.dialect import bulk_sql, changes_sql, rows_json, translate
-from filesync.store.postgres.errors import problems_named
+from filesync.store.postgres.errors import commit_named, problems_named
 from filesync.store.postgres.rows import PostgresRows
 from filesync.store.postgres.words import matching, searchable
 
 if TYPE_CHECKING:
-    import psycopg
+    import psycopg  # noqa: TID251  for its types
 
     Raw = psycopg.Connection[tuple[Any, ...]]
 
@@ -149,7 +149,7 @@ class PostgresConnection:
 
     def ask(self, sql: str, is_over: Callable[[], bool], parameters: Sequence[Any] = (), /) -> list[Any] | None:
         """Read what takes long to find out; None when time was over first."""
-        from psycopg.errors import QueryCanceled  # noqa: PLC0415  imported by whoever has a connection
+        from psycopg.errors import QueryCanceled  # noqa: PLC0415, TID251  imported by whoever has a connection
 
         if is_over():
             return None
@@ -160,7 +160,7 @@ class PostgresConnection:
             return None
 
     def numbers_given(self, last_seq: int, /) -> None:
-        """Take it that rows were written with their numbers: new ones get higher numbers, and changes one after that."""
+        """Take note that rows were written with their numbers: new ones, and new changes, get higher ones."""
         self.execute("UPDATE feed_counter SET last_seq = ?", (last_seq,))
         for table, key in _NUMBERED.items():
             name = f'"{self._schema}".{table}'
@@ -181,12 +181,14 @@ class PostgresConnection:
         with self._pool.borrowed(self._is_stopped) as raw:
             self._raw, self._changes, self._ahead = raw, [], {}
             try:
-                with raw.pipeline():
+                with raw.pipeline() as pipeline:
                     for statement in begin.split("; "):
                         raw.execute(statement)
                     yield self
                     self._write_changes()
-                    ended = raw.execute(end)
+                    with commit_named(self._pool.address):
+                        ended = raw.execute(end)
+                        pipeline.sync()
                 if ended.statusmessage != end:  # COMMIT of a transaction that failed says ROLLBACK, and raises nothing
                     raise StoreError(f"{self._pool.address.label}: the transaction was not committed; nothing was lost")
             finally:
@@ -201,7 +203,7 @@ class PostgresConnection:
         self._raw.execute(sql, parameters)
 
     def _write_changes(self) -> None:
-        """Give the changes their numbers and add them, as the last statement: until the commit, nobody else gets a number."""
+        """Add the changes as the last statement: from their numbers to the commit nobody else gets one."""
         rows = [row for _, each in self._changes for row in each]
         if rows:
             listed, count = rows_json(rows)

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from filesync.core.errors import UnstorableTextError
 from filesync.store.engine import Bulk, Delete, Insert, Update
 
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|(?<!:):([a-z_]+)|\?|%")
@@ -82,7 +83,10 @@ def changes_sql(bulk: Insert, schema: str) -> str:
 def rows_json(rows: Iterable[Sequence[Any]]) -> tuple[str, int]:
     """Write rows as JSON, and count them."""
     listed = list(rows)
-    return orjson.dumps(listed).decode(), len(listed)
+    try:
+        return orjson.dumps(listed).decode(), len(listed)
+    except orjson.JSONEncodeError as exc:  # a surrogate by itself, which is no UTF-8
+        raise UnstorableTextError(f"a text cannot be written: {exc}") from exc
 
 
 def _placeholder(match: re.Match[str]) -> str:

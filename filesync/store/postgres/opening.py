@@ -73,7 +73,7 @@ def _refuse_newer(address: PostgresAddress, version: int) -> None:
 
 def _version(raw: "Raw", schema: str) -> int:
     """Return the schema's version; 0 where there is none."""
-    from psycopg.errors import InvalidSchemaName, UndefinedTable  # noqa: PLC0415  imported by whoever has a connection
+    from psycopg.errors import InvalidSchemaName, UndefinedTable  # noqa: PLC0415, TID251  imported by whoever has a connection
 
     try:
         row = raw.execute(f'SELECT coalesce(max(version), 0) FROM "{schema}".schema_migrations').fetchone()  # noqa: S608  a checked name

@@ -94,9 +94,6 @@ class BatchWriter:
         )
 
     def take(self, batch: Batch) -> None:
-        """Write a statement. What it is known to ask is asked at once, where each wait for an answer costs."""
-        if self._connection.asks_ahead:
-            self._connection.ask_ahead(self._questions(batch))
         match batch:
             case Rooted():
                 self._root(batch)
@@ -117,10 +114,13 @@ class BatchWriter:
             case Corrected():
                 self._corrected(batch)
 
-    def _questions(self, batch: Batch) -> Iterator[Question]:
-        """Give what a page or a folder asks before it writes anything, or what its own writes do not change."""
-        if not isinstance(batch, Page | FolderListed):
-            return
+    def _ask_ahead(self, batch: Page | FolderListed) -> None:
+        """Ask at once what a page or a folder is known to ask, where each wait for an answer costs."""
+        if self._connection.asks_ahead:
+            self._connection.ask_ahead(self._questions(batch))
+
+    def _questions(self, batch: Page | FolderListed) -> Iterator[Question]:
+        """Give what is asked before anything is written, or what these writes do not change."""
         folders = [folder for folder in batch.folders if folder.id != self.scope.root_id]
         yield from self._tree.questions(folders)
         yield from self._contents.questions(batch.files)
@@ -147,12 +147,14 @@ class BatchWriter:
         if batch.anew and not self._is_trial:  # the log was lost: everything is listed, from this page on
             self._memory.begin_full(self._stamp(), anew=True)
             self._tree.forget_cache()
+        self._ask_ahead(batch)
         sighting = self.sighting(reconciled=self._is_relisting())
         self._put_folders(batch.folders, sighting)
         self._put_files(batch.files, sighting)
         self._listing.note_named(self.scope, [f.id for f in batch.folders], self._stamp())
 
     def _folder_listed(self, batch: FolderListed) -> None:
+        self._ask_ahead(batch)
         folder = self._tree.get(batch.folder_id)
         if folder is None or self._is_trial:
             self.tried.add(batch.folder_id)

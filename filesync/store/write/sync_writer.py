@@ -9,12 +9,13 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from filesync.core.errors import UnstorableTextError
 from filesync.core.filters import Selection, is_within
 from filesync.core.identity import check_identity
 from filesync.core.model import Batch, Candidate, Identity, Resolved, ScopeListed, Unanswered
 from filesync.core.timestamps import Timestamp, to_timestamp
 from filesync.store.engine import Database
-from filesync.store.row_codec import without_surrogates
+from filesync.store.row_codec import without_surrogates, without_surrogates_and_nul
 from filesync.store.write import mass_delete_guard as guard
 from filesync.store.write import sync_log
 from filesync.store.write.apply_batch import BatchWriter, Parts
@@ -156,6 +157,8 @@ class SyncWriter:
             self._put(batch)
         except UnicodeEncodeError:
             self._put(without_surrogates(batch))
+        except UnstorableTextError:
+            self._put(without_surrogates_and_nul(batch))
 
     def resolve(self, answers: Sequence[Resolved]) -> None:
         """Store what look-ups said, in one commit."""
