@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from filesync.runtime.database_url import lock_folder as lock_folder
+from filesync.runtime.database_url import lock_folder
 
 
 def use_lock(path: Path) -> Path:

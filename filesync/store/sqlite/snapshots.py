@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from filesync.core.errors import LocalFileError, StoreError
+from filesync.runtime.database_url import lock_folder
 from filesync.runtime.locks import FileLock, follow_ours, put_in_place, room_beside
 from filesync.store.sqlite import migrations, succession
 from filesync.store.sqlite.backup import mode_like, write_copy
 from filesync.store.sqlite.database import SqliteConnection, beside, newer, open_for_reading, problems_named
-from filesync.store.sqlite.lock_paths import lock_folder, use_lock
+from filesync.store.sqlite.lock_paths import use_lock
 from filesync.store.sqlite.succession import FeedKnowledge, Succession
 
 _PAGES = 2000  # of 4 KiB, copied in one step
