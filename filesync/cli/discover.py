@@ -67,10 +67,13 @@ def discover(  # noqa: PLR0913  one parameter for each option
     for sight in sights:
         if sight.kind == _OUTAGE:
             terminal.complain(f"{service}: {sight.problem}")
-    if any(sight.error_type == "login" for sight in sights):
-        raise typer.Exit(AuthError.exit_code)
-    if any(sight.error_type in TEMPORARY for sight in sights):
-        raise typer.Exit(_TEMPORARY_CODE)
+    raise typer.Exit(_exit_code({sight.error_type for sight in sights}))
+
+
+def _exit_code(error_types: "set[str | None]") -> int:
+    if "login" in error_types:
+        return AuthError.exit_code
+    return 0 if TEMPORARY.isdisjoint(error_types) else _TEMPORARY_CODE
 
 
 def _kind(service: str) -> "tuple[str, Discovers]":
@@ -157,31 +160,32 @@ class _Paste:
 def _write_yaml(terminal: "Terminal", paste: _Paste, sights: "Sequence[Sight]") -> None:
     """Write an endpoint for each project or drive, its top folders as comments to choose from."""
     taken = {endpoint.name for endpoint in paste.config.endpoints}
-    is_there = False
+    there_as: str | None = None
     for sight in sights:
         if sight.details is None:
             continue
-        if sight.kind == "folder" and is_there:
-            continue
         if sight.kind == "folder":
-            terminal.write(f"      # folder_id: {_quoted(sight.id)}  # {_quoted(sight.name)}\n")
+            if there_as is None:
+                terminal.write(f"      # folder_id: {_quoted(sight.id)}  # {_quoted(sight.name)}\n")
             continue
         there_as = paste.there_as(sight.details)
-        is_there = there_as is not None
         if there_as is not None:
             terminal.write(f"  # {_quoted(sight.name)} is there already, as {_quoted(there_as)}\n")
             continue
-        name = _free_name(sight, taken)
-        terminal.write(f"  - name: {_quoted(name)}\n    endpoint_type: {paste.endpoint_type}\n")
-        if paste.credentials is not None:
-            terminal.write(f"    credentials: {_quoted(paste.credentials)}\n")
-        if sight.problem:
-            terminal.write(f"    # {_quoted(sight.problem)}\n")
-        terminal.write("    endpoint_details:\n")
-        for key, value in sight.details.items():
-            terminal.write(f"      {key}: {_quoted(str(value))}\n")
+        _write_endpoint(terminal, paste, sight, _free_name(sight, taken))
     if not any(sight.details is not None for sight in sights):
         terminal.note(_VIEW.nothing)
+
+
+def _write_endpoint(terminal: "Terminal", paste: _Paste, sight: "Sight", name: str) -> None:
+    terminal.write(f"  - name: {_quoted(name)}\n    endpoint_type: {paste.endpoint_type}\n")
+    if paste.credentials is not None:
+        terminal.write(f"    credentials: {_quoted(paste.credentials)}\n")
+    if sight.problem:
+        terminal.write(f"    # {_quoted(sight.problem)}\n")
+    terminal.write("    endpoint_details:\n")
+    for key, value in (sight.details or {}).items():
+        terminal.write(f"      {key}: {_quoted(str(value))}\n")
 
 
 def _free_name(sight: "Sight", taken: set[str]) -> str:

@@ -79,6 +79,11 @@ def sync(  # noqa: PLR0913  one parameter for each option
         accept_identity=accept_identity,
     )
     _check(choice)
+    raise typer.Exit(_start(home, terminal, choice, dry_run=dry_run, as_json=json))
+
+
+def _start(home: Home, terminal: Terminal, choice: SyncOptions, *, dry_run: bool, as_json: bool) -> int:
+    """Sync what was chosen, and do what follows a sync. Return the exit code."""
     source = read_source(home)
     with StartLog(home, by_hand=choice.by_hand, dry_run=dry_run) as start_log:
         if not home.config.sets:  # else more names are known once the sets were asked for
@@ -93,15 +98,15 @@ def sync(  # noqa: PLR0913  one parameter for each option
         code = notifier.finish(report, code)
         if not dry_run and code < SIGNALLED:
             _settle_idle(home, choice, source)
-        if not dry_run and code < SIGNALLED and report.outcomes:
-            _prune(home, terminal)
-        if json:  # at the very end: whatever becomes of the output, the work is done, and people were told
+            if report.outcomes:
+                _prune(home, terminal)
+        if as_json:  # at the very end: whatever becomes of the output, the work is done, and people were told
             code = show_json(terminal, report, code, dry_run=dry_run)
         start_log.ended(report, code)
     if report.abandoned or notifier.abandoned:
         settle()
         os._exit(code)  # a thread hangs in a request; everything is committed and closed
-    raise typer.Exit(code)
+    return code
 
 
 class _NullNotifier:

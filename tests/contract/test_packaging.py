@@ -7,7 +7,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from filesync.cli.setup import _EXAMPLES
+from filesync.cli.init import _EXAMPLES
 from tests import ROOT
 
 NEEDED = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", *_EXAMPLES)

@@ -1,69 +1,22 @@
-"""Setting up: a new home, the configuration checked and shown, its JSON Schema."""
+"""`filesync config`: the configuration, checked or shown."""
 
-import json as json_module
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer  # noqa: TID251  the command layer
 
-import filesync
 from filesync.app.costs import Cost, costs
 from filesync.app.home import Home
 from filesync.cli.options import AsJson
 from filesync.cli.output.rows import show_document
 from filesync.cli.terminal import home_and_terminal
-from filesync.core.errors import LocalFileError
 from filesync.core.key_material import without_passwords
 from filesync.runtime.environment import is_secret
-from filesync.runtime.settings import DEFAULTS, find_home
+from filesync.runtime.settings import DEFAULTS
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Check or show the configuration.")
 
 _MASK = "********"
-_FOLDERS = {"config": 0o755, "data": 0o755, "logs": 0o755, "tokens": 0o700, "credentials": 0o700}
-_EXAMPLES = (
-    "OAUTH_SETUP.md",
-    "config/connector.example.yaml",
-    "config/connector.schema.json",
-    "crontab.example",
-    "env.example",
-)
-_PACKAGE = Path(filesync.__file__).parent
-_NEXT = """next:
-  cd {home}
-  cp env.example .env && chmod 600 .env                   # then put your client id and secret in
-  cp config/connector.example.yaml config/connector.yaml  # then put your endpoints in
-  filesync config check"""
-
-
-def init(
-    ctx: typer.Context,
-    folder: Annotated[
-        str | None, typer.Argument(metavar="[DIR]", help="The new home; else --home, else the current folder.")
-    ] = None,
-) -> None:
-    """Start a home: its folders, and the examples to copy from. Nothing that exists is overwritten.
-
-    \b
-    Examples:
-      filesync init
-      filesync init /srv/filesync
-    """  # noqa: D301  \b is Typer's mark
-    home, terminal = home_and_terminal(ctx)
-    given = folder or home.options.home or home.environ.get("FILESYNC_HOME") or str(home.cwd)
-    path = find_home(given, home.environ, home.cwd)
-    home.check_owner(path)
-    try:
-        written = [*_make_folders(path), *_write_examples(path)]
-    except OSError as exc:
-        raise LocalFileError(f"{exc.filename or path}: cannot be created: {exc.strerror}") from exc
-    for each in written:
-        terminal.write(f"{each}\n")
-    if not written:
-        terminal.note(f"{path}: everything is there already")
-    if not (path / "config" / "connector.yaml").exists():
-        terminal.note(_NEXT.format(home=path))
 
 
 @app.command("check")
@@ -108,36 +61,6 @@ def show(ctx: typer.Context, *, json: AsJson = False) -> None:
 
     text = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=1000)
     terminal.write(home.redactor.scrub(text))
-
-
-def schema(ctx: typer.Context) -> None:
-    """Print the JSON Schema of connector.yaml, for editors and other checkers."""
-    from filesync.config.schema import schema as make_schema  # noqa: PLC0415  pydantic only where it is needed
-
-    _, terminal = home_and_terminal(ctx)
-    terminal.write(json_module.dumps(make_schema(), ensure_ascii=False, indent=2) + "\n")
-
-
-def _make_folders(home: Path) -> Iterator[Path]:
-    for name, mode in _FOLDERS.items():
-        folder = home / name
-        if folder.is_dir():
-            continue
-        home.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=mode)  # at once: opened for others first, it could be entered before it is closed
-        yield folder
-
-
-def _write_examples(home: Path) -> Iterator[Path]:
-    packaged = _PACKAGE / "examples"
-    folder = packaged if packaged.is_dir() else _PACKAGE.parent  # a checkout has them at its top level only
-    for name in _EXAMPLES:
-        try:
-            with (home / name).open("xb") as file:
-                file.write((folder / name).read_bytes())
-        except FileExistsError:
-            continue
-        yield home / name
 
 
 def _effective(home: Home) -> Mapping[str, Any]:
