@@ -54,7 +54,7 @@ def facts_of(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-class RequestLog:
+class SyncRequestLog:
     """Tells the log of one sync's requests and waits; of every request at DEBUG, of slow and failed ones at WARNING."""
 
     def __init__(self, log: Log, counters: Counters) -> None:

@@ -12,7 +12,7 @@ from filesync.http import Connector, Counters, HttpAttempt, Redactor
 from filesync.providers.base import Provider, Shared, Surroundings
 from filesync.runtime.clock import Clock, Stop
 from filesync.runtime.log import Log, nowhere
-from filesync.sync.event_log import RequestLog
+from filesync.sync.event_log import SyncRequestLog
 
 AttemptWatch = Callable[
     [Mapping[str, str], HttpAttempt], None
@@ -75,7 +75,7 @@ class ProviderFactory:
         `facts` are said of each of its requests in the log.
         """
         settings = self._config.settings_for(credentials)
-        teller = RequestLog(self._log.about(**facts), counters)
+        teller = SyncRequestLog(self._log.about(**facts), counters)
 
         def tell(attempt: HttpAttempt) -> None:
             teller.tell_request(attempt)

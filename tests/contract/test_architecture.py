@@ -248,6 +248,16 @@ def test_every_module_says_what_it_knows_and_has_a_name_of_its_own() -> None:
         assert not text.strip() or ast.get_docstring(ast.parse(text)), f"{module}: open it with one sentence"
 
 
+def test_a_class_has_its_name_alone() -> None:
+    """Whoever searches for a name finds one thing."""
+    places: dict[str, list[str]] = {}
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(module)
+    assert not {name: modules for name, modules in places.items() if len(modules) > 1}
+
+
 def files_of_the_repository() -> Iterator[Path]:
     waiting = [ROOT]
     while waiting:

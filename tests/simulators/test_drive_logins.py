@@ -15,7 +15,7 @@ import requests
 
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import METADATA_READONLY, READONLY, GoogleDrive
-from filesync.simulators.drive.clients import OAuthClient
+from filesync.simulators.drive.clients import RegisteredClient
 from tests.support.drive_client import ANNA, BEN
 
 CALLBACK = "http://localhost:50123/"
@@ -33,7 +33,7 @@ CHALLENGE = {"code_challenge": challenge_of(VERIFIER), "code_challenge_method": 
 class Browser:
     """A person with a browser, and the app he signs in to."""
 
-    def __init__(self, drive: GoogleDrive, client: OAuthClient, session: requests.Session) -> None:
+    def __init__(self, drive: GoogleDrive, client: RegisteredClient, session: requests.Session) -> None:
         self.drive = drive
         self.client = client
         self.session = session

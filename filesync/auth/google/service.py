@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from filesync.auth import Login
 from filesync.auth.google.refusals import explain_login
-from filesync.auth.google.transport import Transport, Way
+from filesync.auth.google.transport import GoogleAuthTransport, Way
 from filesync.auth.tokens import Token
 from filesync.core.errors import AuthError, ConfigError
 from filesync.core.url_policy import is_loopback
@@ -81,8 +81,8 @@ class TokenService:
         """Have Google forget a refresh token and all that came from it. Raises RefusedError."""
         self._connection.post_form(self._revoke, self._revoke_uri, {"token": token})
 
-    def _transport(self) -> Transport:
-        return Transport(self._connector, {self._token_uri: Way(self._token, self._connection)})
+    def _transport(self) -> GoogleAuthTransport:
+        return GoogleAuthTransport(self._connector, {self._token_uri: Way(self._token, self._connection)})
 
 
 def check_host(url: str, name: str, universe: str = UNIVERSE) -> None:

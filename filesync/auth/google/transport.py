@@ -38,7 +38,7 @@ class Response:
     data: bytes = field(repr=False)
 
 
-class Transport:
+class GoogleAuthTransport:
     """A `google.auth.transport.Request` for these ways, by address or by path; serves one refresh."""
 
     def __init__(self, connector: Connector, ways: Mapping[str, Way]) -> None:

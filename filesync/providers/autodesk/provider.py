@@ -12,7 +12,7 @@ from filesync.providers.autodesk.hub_cache import HubCache, ProjectPlace
 from filesync.providers.autodesk.listing import Crawl, without_system
 from filesync.providers.autodesk.location import find, remembered
 from filesync.providers.autodesk.refusals import OF_ONE_PROJECT, PROJECT_NOT_ACTIVE
-from filesync.providers.autodesk.resolving import Resolver
+from filesync.providers.autodesk.resolving import AccResolver
 from filesync.providers.autodesk.routes import LIST_ITEMS
 from filesync.providers.autodesk.service import MOST_ITEMS, Control, DataManagement, connect
 from filesync.providers.autodesk.tip_search import completed
@@ -118,7 +118,7 @@ class AutodeskProvider:
         yield place.rooted(root)
         yield from self._crawl(place).run(known)
 
-    def _read_unlisted(self, known: Known, resolver: Resolver) -> Iterator[Batch]:
+    def _read_unlisted(self, known: Known, resolver: AccResolver) -> Iterator[Batch]:
         """Read folders that are where they were although topFolders lacks them: else they would never be read again."""
         folders = [
             folder
@@ -170,10 +170,10 @@ class AutodeskProvider:
     def _crawl(self, place: ProjectPlace) -> Crawl:
         return Crawl(self._service, place, self._system, self._evidence, self._control)
 
-    def _resolver(self, known: Known) -> Resolver:
+    def _resolver(self, known: Known) -> AccResolver:
         place = self._placed(known)
         root_id = self._folder_id or place.root_id
-        return Resolver(self._service, known, root_id, place.root_id, self._system, self._evidence, self._closed)
+        return AccResolver(self._service, known, root_id, place.root_id, self._system, self._evidence, self._closed)
 
     def _find_readable(self) -> str | None:
         """Find something that this login may read, where nothing was read yet; None when it is shown nothing."""

@@ -38,7 +38,7 @@ Way = Sequence[RemoteFolder]  # folders that the store does not know yet, each h
 
 
 @dataclass(frozen=True, slots=True)
-class Resolver:
+class AccResolver:
     """Looks candidates up. `root_id` is the endpoint's root, `project_root_id` its project's: often the same.
 
     What cannot be looked up, though others can, is left out, and told by `evidence` in the end.

@@ -9,7 +9,7 @@ from filesync.providers.base import Known
 from filesync.providers.evidence import Evidence
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.changes import LIMITED
-from filesync.providers.google_drive.memory import DriveState, LeftOut, ListingState, Phase
+from filesync.providers.google_drive.memory import DriveMemory, LeftOut, ListingState, Phase
 from filesync.providers.google_drive.parts import Part
 from filesync.providers.google_drive.prefetch import TACTICS, Ahead, PartsRefusedError, Turn
 from filesync.providers.google_drive.resolving import look_up_all
@@ -26,7 +26,7 @@ class FlatListing:
     listing are read in parts, several at once, when there are many of them.
     """
 
-    def __init__(self, drive: Drive, scope: DriveScope, memory: DriveState, known: Known, now: datetime) -> None:
+    def __init__(self, drive: Drive, scope: DriveScope, memory: DriveMemory, known: Known, now: datetime) -> None:
         self._drive = drive
         self._scope = scope
         self._places = scope.places(known)

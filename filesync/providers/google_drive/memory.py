@@ -85,7 +85,7 @@ class ListingState:
 
 
 @dataclass(frozen=True, slots=True)
-class DriveState:
+class DriveMemory:
     """`cursor` is the change token; `drive_id` the shared drive whose log is followed, None for the account's own.
 
     `root_drive` is the drive that the root lay in when the log was begun, '' for none, None where nobody noted it:
@@ -110,7 +110,7 @@ class DriveState:
     left_out: LeftOut = LeftOut()
 
     @classmethod
-    def of(cls, state: State) -> "DriveState":
+    def of(cls, state: State) -> "DriveMemory":
         keys = ("root_id", "root_name", "drive_id", "root_drive", "cursor", "page_size", "sized_at")
         known = {key: state[key] for key in keys if key in state}
         trail = tuple((at, cursor) for at, cursor in state.get("trail", ()))
@@ -133,10 +133,10 @@ class DriveState:
             state["listing"] = _to_json(self.listing)
         return state
 
-    def at(self, cursor: str | None) -> "DriveState":
+    def at(self, cursor: str | None) -> "DriveMemory":
         return replace(self, cursor=cursor)
 
-    def sized(self, most: int | None, now: datetime) -> "DriveState":
+    def sized(self, most: int | None, now: datetime) -> "DriveMemory":
         """Note the largest page that Drive could make, where that is news."""
         if most == self.page_size:
             return self
@@ -151,7 +151,7 @@ class DriveState:
         """Tell whether the root lies in another drive than the one whose log was begun."""
         return self.root_drive is not None and self.root_drive != (drive_id or "")
 
-    def marked(self, now: datetime) -> "DriveState":
+    def marked(self, now: datetime) -> "DriveMemory":
         """Add the cursor to the trail when it moved and the last mark is some minutes old; drop what is needless."""
         if self.cursor is None or (self.trail and self.trail[-1][1] == self.cursor):
             return self
@@ -161,7 +161,7 @@ class DriveState:
         kept = [*older[-1:], *self.trail[len(older) :], (now.isoformat(timespec="seconds"), self.cursor)]
         return replace(self, trail=tuple(kept))
 
-    def reading(self, listing: ListingState | None) -> "DriveState":
+    def reading(self, listing: ListingState | None) -> "DriveMemory":
         return replace(self, listing=listing)
 
 

@@ -8,7 +8,7 @@ from filesync.core.model import RemoteFolder
 from filesync.providers.base import Known
 from filesync.providers.google_drive.api import Drive, Reach
 from filesync.providers.google_drive.location import SHARED_WITH_ME, Places
-from filesync.providers.google_drive.memory import DriveState
+from filesync.providers.google_drive.memory import DriveMemory
 from filesync.providers.google_drive.refusals import is_of_its_kind
 from filesync.providers.google_drive.translate import DriveItem
 
@@ -41,14 +41,14 @@ class DriveScope:
         """Tell an item of another drive, which no tree of this one can hold; in a subtree the folders alone decide."""
         return self.is_subtree or item.drive_id == self.drive_id
 
-    def reach(self, memory: DriveState) -> Reach:
+    def reach(self, memory: DriveMemory) -> Reach:
         """Tell which collection is asked.
 
         A folder that is shared out of a drive of which the account is no member is only found everywhere.
         """
         return Reach(memory.drive_id, everywhere=self.is_subtree)
 
-    def root(self, memory: DriveState) -> RemoteFolder:
+    def root(self, memory: DriveMemory) -> RemoteFolder:
         return RemoteFolder(memory.root_id, "", None, listable=self.is_subtree)
 
     def places(self, known: Known) -> Places:
@@ -64,7 +64,7 @@ class DriveScope:
         """Tell whether its listing shows what hangs in no visible folder, and nobody wants it."""
         return self.is_my_drive and not self.shared_with_me
 
-    def adopter(self, memory: DriveState) -> RemoteFolder | None:
+    def adopter(self, memory: DriveMemory) -> RemoteFolder | None:
         """Give the folder for what is shared with the account and hangs in no visible folder."""
         if not self.adopts:
             return None

@@ -139,7 +139,7 @@ class ChangesPage:
 
 
 @dataclass(frozen=True, slots=True)
-class SharedDrive:
+class NamedDrive:
     """A shared drive by its name, which only this list tells."""
 
     id: str
@@ -150,7 +150,7 @@ class SharedDrive:
 class DrivesPage:
     """One page of `drives.list`; `lost` counts its entries without an id."""
 
-    drives: tuple[SharedDrive, ...]
+    drives: tuple[NamedDrive, ...]
     next_token: str | None
     where: str
     lost: int = 0
@@ -173,7 +173,7 @@ def to_drives_page(answer: Mapping[str, Any], where: str) -> DrivesPage:
         raise ResponseError(f"{where}: the answer is no list of shared drives")
     entries = _entries(answer, "drives", where)
     ids = [(entry, _sound_id(entry.get("id"))) for entry in entries if isinstance(entry, dict)]
-    drives = tuple(SharedDrive(id_, _text(entry, "name", []) or id_) for entry, id_ in ids if id_)
+    drives = tuple(NamedDrive(id_, _text(entry, "name", []) or id_) for entry, id_ in ids if id_)
     return DrivesPage(drives, _token(answer, "nextPageToken", where), where, len(entries) - len(drives))
 
 

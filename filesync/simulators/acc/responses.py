@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NewType
 
-from filesync.simulators.acc.records import REGIONS, File, Folder, Hub, Project, User
+from filesync.simulators.acc.records import REGIONS, AccUser, File, Folder, Hub, Project
 
 Json = dict[str, Any]
 JsonText = NewType("JsonText", str)
@@ -154,7 +154,7 @@ def _stamps(folder: Folder) -> Json:
     }
 
 
-def _user(prefix: str, user: User) -> Json:
+def _user(prefix: str, user: AccUser) -> Json:
     return {f"{prefix}UserId": user.id, f"{prefix}UserName": user.name}
 
 

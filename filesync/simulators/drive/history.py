@@ -7,7 +7,7 @@ from filesync.runtime.clock import Clock
 from filesync.simulators.drive.items import Item
 
 
-class History:
+class ItemHistory:
     """Earlier states of items, kept for `lag` seconds; with no lag nothing is kept."""
 
     def __init__(self, clock: Clock, lag: float) -> None:

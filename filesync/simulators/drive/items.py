@@ -23,7 +23,7 @@ EXTENSION_TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class DriveUser:
     """`shows_email` False: the others' answers name the user without an address."""
 
     email: str
@@ -92,7 +92,7 @@ class Item:
         return self.id == self.home
 
 
-class Ids:
+class DriveIds:
     """Ids that look like Drive's and follow from a seed alone."""
 
     def __init__(self, seed: int) -> None:

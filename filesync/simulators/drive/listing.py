@@ -12,7 +12,7 @@ from typing import Any
 from filesync.simulators.drive import query
 from filesync.simulators.drive.discovery import Parameters
 from filesync.simulators.drive.fields import Mask, names
-from filesync.simulators.drive.items import Item, User
+from filesync.simulators.drive.items import DriveUser, Item
 from filesync.simulators.drive.matching import Reader, Test, compile_query
 from filesync.simulators.drive.order import Order
 from filesync.simulators.drive.refusals import (
@@ -66,7 +66,7 @@ class Listing:
     """
 
     def __init__(
-        self, state: DriveState, user: User, parameters: Parameters, drops: Callable[[list[str]], frozenset[str]]
+        self, state: DriveState, user: DriveUser, parameters: Parameters, drops: Callable[[list[str]], frozenset[str]]
     ) -> None:
         self._state = state
         self._user = user
@@ -191,7 +191,7 @@ def page_size(asked: int, mask: Mask | None) -> int:
     return min(asked, PAGE_WITH_PARENTS) if names(mask, "parents") else asked
 
 
-def check_member(state: DriveState, user: User, drive_id: str | None) -> None:
+def check_member(state: DriveState, user: DriveUser, drive_id: str | None) -> None:
     """Refuse a shared drive that is not there for this user."""
     drive = state.drives.get(drive_id) if drive_id else None
     if drive_id and (drive is None or user.email not in drive.members):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from filesync.simulators.drive.access import Look, is_trashed
-from filesync.simulators.drive.items import Item, User
+from filesync.simulators.drive.items import DriveUser, Item
 from filesync.simulators.drive.query import And, Node, Not, Or, Term
 
 Test = Callable[[Item], bool]
@@ -26,7 +26,7 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 class Reader:
     """Who asks, and what they are shown: `look` finds an item, `dropped` parents lose their children on the way."""
 
-    user: User
+    user: DriveUser
     look: Look
     dropped: frozenset[str] = field(default_factory=frozenset)
 

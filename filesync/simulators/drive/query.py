@@ -71,7 +71,7 @@ Node = Term | Not | And | Or
 @lru_cache(256)
 def parse(text: str) -> Node:
     """Read a query, or refuse it as the service does."""
-    parser = _Parser(text)
+    parser = _QueryParser(text)
     node = parser.expression()
     if parser.peek:
         raise invalid("q")
@@ -111,7 +111,7 @@ class _Token:
     text: str
 
 
-class _Parser:
+class _QueryParser:
     def __init__(self, text: str) -> None:
         self._tokens = _tokens(text)
         self.peek = next(self._tokens, None)

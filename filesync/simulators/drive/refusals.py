@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from filesync.simulators.messages import Answer, Refused
+from filesync.simulators.messages import HttpResponse, Refused
 
 
 def refusal(
@@ -19,7 +19,7 @@ def refusal(
     if location:
         error |= {"location": location, "locationType": location_type}
     body = {"error": {"code": code, "message": message, "errors": [error]}}
-    return Refused(Answer.of_json(body, status=code, content_type="application/json; charset=UTF-8"))
+    return Refused(HttpResponse.of_json(body, status=code, content_type="application/json; charset=UTF-8"))
 
 
 def invalid(location: str, message: str = "Invalid Value") -> Refused:
@@ -86,10 +86,10 @@ def access_not_configured() -> Refused:
     facts = {"service": "drive.googleapis.com", "consumer": "projects/123456789012"}
     detail = {"@type": kind, "reason": "SERVICE_DISABLED", "domain": "googleapis.com", "metadata": facts}
     told = {"code": 403, "message": message, "errors": [error], "status": "PERMISSION_DENIED", "details": [detail]}
-    return Refused(Answer.of_json({"error": told}, status=403, content_type="application/json; charset=UTF-8"))
+    return Refused(HttpResponse.of_json({"error": told}, status=403, content_type="application/json; charset=UTF-8"))
 
 
 def login(status: int, error: str, description: str) -> Refused:
     """Refuse as the token endpoint does: https://www.rfc-editor.org/rfc/rfc6749#section-5.2."""
     body = {"error": error, "error_description": description}
-    return Refused(Answer.of_json(body, status=status, content_type="application/json; charset=utf-8"))
+    return Refused(HttpResponse.of_json(body, status=status, content_type="application/json; charset=utf-8"))

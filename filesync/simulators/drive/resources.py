@@ -11,7 +11,7 @@ from typing import Any
 from filesync.core.timestamps import to_timestamp
 from filesync.simulators.drive.access import Look, is_trashed
 from filesync.simulators.drive.fields import Mask, cut
-from filesync.simulators.drive.items import FOLDER, Item, SharedDrive, User
+from filesync.simulators.drive.items import FOLDER, DriveUser, Item, SharedDrive
 from filesync.simulators.drive.links import export_links, icon_link, web_content_link, web_view_link
 from filesync.simulators.drive.matching import is_shared_with
 from filesync.simulators.drive.state import DriveState
@@ -30,7 +30,7 @@ class Viewer:
     """
 
     state: DriveState
-    user: User
+    user: DriveUser
     look: Look
     unseen_parents: bool = False
 
@@ -69,7 +69,7 @@ def to_drive(drive: SharedDrive) -> dict[str, Any]:
     }
 
 
-def to_user(user: User | None, *, me: bool = False) -> dict[str, Any]:
+def to_user(user: DriveUser | None, *, me: bool = False) -> dict[str, Any]:
     """Name a user; nobody is a user without a name, as recorded in google-drive-to-sqlite's utils.py."""
     if user is None:
         return {"displayName": "", "kind": "drive#user", "me": False}
@@ -119,7 +119,7 @@ def _permissions(item: Item, viewer: Viewer) -> list[dict[str, Any]] | None:
     return [_permission(user, "owner" if user.email == item.owner else "reader") for user in seen]
 
 
-def _permission(user: User, role: str) -> dict[str, Any]:
+def _permission(user: DriveUser, role: str) -> dict[str, Any]:
     named = {"id": user.permission_id, "displayName": user.name, "emailAddress": user.email}
     return {"kind": "drive#permission", "type": "user", "role": role, "deleted": False, **named}
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from filesync.runtime.clock import Clock
 from filesync.simulators.drive.access import Access, Look, is_trashed
-from filesync.simulators.drive.history import History
-from filesync.simulators.drive.items import Ids, Item, SharedDrive, User
+from filesync.simulators.drive.history import ItemHistory
+from filesync.simulators.drive.items import DriveIds, DriveUser, Item, SharedDrive
 from filesync.simulators.drive.log import ChangeLog, Subject
 from filesync.simulators.drive.order import Order
 
@@ -28,11 +28,11 @@ class Shelves:
         self.lock = threading.RLock()
         self.seed = seed
         self.descendant_entries = descendant_entries
-        self.users: dict[str, User] = {}
+        self.users: dict[str, DriveUser] = {}
         self.drives: dict[str, SharedDrive] = {}
         self.items: dict[str, Item] = {}
-        self.ids = Ids(seed)
-        self.history = History(clock, list_lag)
+        self.ids = DriveIds(seed)
+        self.history = ItemHistory(clock, list_lag)
         self.access = Access(self.items, self.drives)
         self.children: dict[str, Order] = defaultdict(Order)
         self.in_drive: dict[str, Order] = defaultdict(Order)

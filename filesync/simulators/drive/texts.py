@@ -17,7 +17,7 @@ _Key = tuple[str, bool, str]  # who asks, whether unseen parents are told, and f
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class FileTexts:
+class DriveFileTexts:
     """Hold the state's lock while you write."""
 
     def __init__(self) -> None:
