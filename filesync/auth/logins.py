@@ -68,6 +68,7 @@ class StoredLogin:
 
     def is_settled(self, now: datetime) -> bool:
         if self.refused:
+            # decision 55: never sent again, or asked about once an hour
             return self.refused_at is None or self.refused_at <= now < self.refused_at + ASK_AGAIN
         return self.access.is_settled(now)
 

@@ -88,7 +88,8 @@ class KnownMember:
     archived_at: Timestamp | None = None
 
 
-@dataclass(slots=True)  # not frozen: that takes three times as long to make, and there is one for each file listed
+# decision 6: not frozen, that takes three times as long to make, and there is one for each file listed
+@dataclass(slots=True)
 class RemoteFile:
     """A file as its service describes it; None is 'the service does not know', never 0 or ''.
 

@@ -140,7 +140,7 @@ def _decide_retry(history: History, started: datetime, now: datetime) -> Decisio
 def _slot_after(schedule: IntervalSchedule | CronSchedule, started: datetime) -> datetime | None:
     """Tell the first slot that the sync started then did not serve."""
     if isinstance(schedule, IntervalSchedule):
-        return _EPOCH + ((started - _EPOCH) // schedule.every + 1) * schedule.every
+        return _EPOCH + ((started - _EPOCH) // schedule.every + 1) * schedule.every  # decision 49
     return next(_slots(schedule, started), None)
 
 

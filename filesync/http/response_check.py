@@ -104,7 +104,7 @@ def to_object(call: HttpCall, content: bytes) -> Mapping[str, Any]:
     """Parse an answer that must be a JSON object. A lone surrogate is let through: it is its reader's concern."""
     _check_count(call, content)
     try:
-        body = orjson.loads(content)
+        body = orjson.loads(content)  # decision 6
     except orjson.JSONDecodeError:
         body = _parse_slowly(call, content)
     if not isinstance(body, dict):

@@ -166,7 +166,7 @@ class _Wire:
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-        self._ways: dict[str, Mapping[str, Any]] = {}
+        self._ways: dict[str, Mapping[str, Any]] = {}  # decision 6: looked up once per host
 
     def open(self, call: HttpCall) -> requests.Response:
         request = requests.PreparedRequest()
@@ -184,6 +184,7 @@ class _Wire:
 
     def meaning(self, error: Exception, call: HttpCall) -> Exception:
         """Tell what is to be raised for a failure of the libraries: Again for what may pass."""
+        # decision 58
         if tls.is_final(error):
             if problem := self.trusted.problem():  # a wrong variable, whatever OpenSSL made of it
                 return ConfigError(f"{call.where}: {problem}")

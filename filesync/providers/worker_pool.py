@@ -75,7 +75,7 @@ class WorkerPool(Generic[Task, Result]):
             yield done
 
     def dismiss(self) -> None:
-        self._over.set()
+        self._over.set()  # decision 15: stopped, not waited for
         for _ in self._threads:
             self._tasks.put(None)
 

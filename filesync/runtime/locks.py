@@ -143,7 +143,7 @@ def check_private(path: Path) -> None:
         advice = _as_owner(path, found.st_uid)
         raise AuthError(f"{path}: belongs to user {found.st_uid}, and filesync runs as user {os.geteuid()}; {advice}")
     mode = stat.S_IMODE(found.st_mode)
-    if mode & 0o077:
+    if mode & 0o077:  # decision 56: checked and not corrected
         wanted = "700" if stat.S_ISDIR(found.st_mode) else "600"
         raise AuthError(
             f"{path}: can be used by others than its owner (mode {mode:04o}), so the login in it is not safe; "
@@ -240,7 +240,7 @@ def refuse_foreign_link(path: Path) -> None:
 
 def narrowed(found: int, mode: int) -> int:
     """Tell the mode of a file that has one and is to be open to those of another only; its owner gets no more."""
-    return found & mode | mode & ~0o700
+    return found & mode | mode & ~0o700  # decision 63: an old installation is closed by upgrading
 
 
 def sweep(path: Path) -> None:

@@ -60,6 +60,7 @@ def user_name(uid: int) -> str:
 def as_user(uid: int) -> str:
     """Write how sudo starts a program as that account."""
     name = user_name(uid)
+    # decision 64: root does not become the owner by itself
     return f"sudo -u {shlex.quote(f'#{uid}' if name == str(uid) else name)}"
 
 
@@ -72,6 +73,7 @@ def writers(path: Path, uid: int) -> Exposure | None:
     mode, name = stat.S_IMODE(found.st_mode), shlex.quote(str(path))
     if mode & 0o002 and not _is_read_only(path):
         return Exposure(path, f"everybody can write it (mode {mode:04o})", f"chmod o-w {name}")
+    # decision 62: a private group counts as its user
     if mode & 0o020 and not _is_private_group(path, found.st_gid, {0, uid}) and not _is_read_only(path):
         who = f"its group {_group_name(found.st_gid)} can write it (mode {mode:04o})"
         return Exposure(path, who, f"chmod g-w {name}")

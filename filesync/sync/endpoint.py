@@ -133,7 +133,7 @@ def _pull(batches: Iterator[Batch], attempt: ActiveSync, max_files: int | None) 
 
 def _decide_removals(attempt: ActiveSync, provider: Provider) -> None:
     run, endpoint = attempt.run, attempt.endpoint
-    run.weigh()
+    run.weigh()  # decision 22: the guard counts before files are looked up
     if not attempt.choice.accept_deletions and run.guard(endpoint.max_delete_percent).trips:
         # what hangs in a folder that only moved is not vanishing: folders are few, and asking tells
         _look_up(attempt, provider, folders_only=True)

@@ -153,13 +153,14 @@ class SetRefresher:
             stored.note_failure(self._database, source, exc.error_type, message, to_timestamp(self._now()))
         except StoppedError:
             raise
-        except FilesyncError as exc:
+        except FilesyncError as exc:  # decision 42: half an answer would archive the rest
             stored.note_failure(self._database, source, exc.error_type, str(exc), to_timestamp(self._now()))
         else:
             stored.note_answer(self._database, source, members, to_timestamp(self._now()))
 
     def _check_emptiness(self, wish: "_Wish", members: Members) -> None:
         """Raise MassDeleteError when all members are gone at once, unless a person said that this is right."""
+        # decision 43
         gone = 0 if members or wish.accepts_emptiness else stored.present(self._database, wish.wanted.source)
         if gone:
             raise MassDeleteError(

@@ -23,7 +23,7 @@ class Mending:
         batches = self._provider.read(known)
         try:
             yield next(batches)  # the root
-            yield from self._corrections(known)
+            yield from self._corrections(known)  # decision 37: then a sync like any other
             yield from batches
         finally:
             close = getattr(batches, "close", None)

@@ -98,6 +98,7 @@ class Verified:
 
     def exit_codes(self) -> set[int]:
         failed = {failure_code(self.error_type)} if self.error_type else set()
+        # decision 37: 1 also after a repair
         return failed | ({1} if self.drifted() else set()) | ({3} if self.unanswered else set())
 
 
@@ -179,7 +180,7 @@ class Verifier:
         with tempfile.TemporaryDirectory(prefix="filesync-verify-") as folder:
             copy = Path(folder) / self.database_path.name
             copy_to(self.database_path, copy)
-            outcome = self._sync_copy(doors.endpoint, copy, differing)
+            outcome = self._sync_copy(doors.endpoint, copy, differing)  # decision 35
             verified.api_requests += outcome.usage.api_requests
             if outcome.error_type != _GUARD:
                 _raise_failure(outcome)

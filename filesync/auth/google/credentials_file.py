@@ -151,7 +151,7 @@ def _to_external(file: HandedOver, fields: Mapping[str, Any], universe: str) -> 
     domain = _universe(file, fields, universe)
     source = fields.get("credential_source")
     source = source if isinstance(source, Mapping) else {}
-    if "executable" in source:
+    if "executable" in source:  # decision 3
         raise file.unusable("its credential_source runs a program (executable), which filesync never does")
     if ("file" in source) == ("url" in source) or "environment_id" in source:
         raise file.unusable("its credential_source is neither a file nor a url, which are all that filesync reads")

@@ -92,7 +92,7 @@ def check_host(url: str, name: str, universe: str = UNIVERSE) -> None:
     if not host or is_loopback(host) or (parts.scheme != "https" and host != CLOUD_METADATA):
         return  # the connection refuses http elsewhere, but not to the metadata server, which has no use for a proof
     theirs = host in _OTHER_HOSTS or any(host == one or host.endswith(f".{one}") for one in (UNIVERSE, universe))
-    if not theirs:
+    if not theirs:  # decision 3: secrets go to listed hosts only
         raise ForeignHostError(f"its {name} leads to {host[:80]}, which is no host of Google's")
 
 

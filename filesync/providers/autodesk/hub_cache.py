@@ -130,7 +130,7 @@ class HubCache:
     def is_busy(self) -> bool:
         """Tell whether somebody was here before: then a hub's whole list is cheaper than each project by its id."""
         with self._lock:
-            before, self._visited = self._visited, True
+            before, self._visited = self._visited, True  # decision 18
             return before
 
     def _once(self, key: Hashable, ask: Callable[[], T]) -> T:

@@ -16,7 +16,7 @@ from filesync.providers.base import Known
 from filesync.providers.evidence import Evidence
 from filesync.providers.worker_pool import Done, WorkerPool
 
-WORKERS = 16  # at 300 ms an answer a minute's budget is spent in six seconds, and not in eleven
+WORKERS = 16  # at 300 ms an answer a minute's budget is spent in six seconds, and not in eleven; decision 7
 IN_FLIGHT = 2 * WORKERS  # asked for or waiting to be taken: what bounds the memory
 
 

@@ -34,7 +34,7 @@ class AutodeskProvider:
     and renames may not move a rollup: reading the stalest folders afresh finds those.
     """
 
-    continuous = True
+    continuous = True  # decision 11: stamps say nothing reliable of removals and renames
     files_per_look_up = MOST_ITEMS
     look_ups_per_minute = LIST_ITEMS.per_minute
 

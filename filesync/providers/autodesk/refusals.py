@@ -86,7 +86,7 @@ class _Rule:
 
 
 # The list of what is known; the first that fits counts. Whatever is new is added here, with its source; what is not
-# here fails a sync, and removes nothing.
+# here fails a sync, and removes nothing. see decision 16.
 _RULES = (
     # recorded on topFolders of an archived project (a public crawler's test)
     _Rule(About.SCOPE, (400, 403, 404), says=("project is not active",), reason=PROJECT_NOT_ACTIVE),

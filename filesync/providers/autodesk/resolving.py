@@ -127,7 +127,7 @@ class AccResolver:
         except RefusedError as error:
             if error.status not in (400, 403, 404) or error.about is About.SCOPE:
                 raise
-            yield from self._files(batch[: len(batch) // 2])
+            yield from self._files(batch[: len(batch) // 2])  # decision 19
             yield from self._files(batch[len(batch) // 2 :])
             return
         except (ServiceDownError, ResponseError):

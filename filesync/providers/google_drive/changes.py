@@ -98,7 +98,7 @@ class ChangeLogReader:
         latest = {change.id: change for change in changes if change.id != self.memory.root_id}
         fates = {change.id: self._fate(change.item) for change in latest.values()}
         present = [change.item for change in latest.values() if change.item and not fates[change.id]]
-        removed = {file_id: gone for file_id, gone in fates.items() if gone}
+        removed = {file_id: gone for file_id, gone in fates.items() if gone}  # decision 21: only announced
         self._places.note(gone=removed, present=[item.id for item in present])
         files, folders = self._places.entries(present)
         if any(change.id == self.memory.root_id and change.item for change in changes):

@@ -16,7 +16,7 @@ from filesync.providers.google_drive.resolving import look_up_all
 from filesync.providers.google_drive.scope import DriveScope
 from filesync.providers.google_drive.translate import DriveItem
 
-_NEXT = {Phase.FOLDERS: Phase.FILES, Phase.FILES: Phase.READ}
+_NEXT = {Phase.FOLDERS: Phase.FILES, Phase.FILES: Phase.READ}  # decision 12: folders first
 
 
 class FlatListing:
@@ -63,7 +63,7 @@ class FlatListing:
 
     def _begin(self, ahead: Ahead) -> None:
         listing = self._listing
-        limit = TACTICS.probe if listing.first else 0
+        limit = TACTICS.probe if listing.first else 0  # decision 14: only a first listing is cut
         if listing.phase is Phase.FOLDERS:
             ahead.begin(Phase.FOLDERS, [Part(token=listing.token)])
             ahead.begin(Phase.FILES, [Part(limit=limit)])

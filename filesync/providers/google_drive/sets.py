@@ -18,7 +18,8 @@ from filesync.providers.google_drive.translate import NamedDrive
 if TYPE_CHECKING:
     from filesync.providers.google_drive.details import DriveSetDetails
 
-LISTING = ("https://www.googleapis.com/auth/drive.readonly",)  # the smallest scope that drives.list accepts
+# decision 17: the smallest scope that drives.list accepts
+LISTING = ("https://www.googleapis.com/auth/drive.readonly",)
 
 
 def open_set(details: "DriveSetDetails", surroundings: Surroundings) -> Callable[[], Sequence[Member]]:

@@ -95,7 +95,7 @@ class ChangeWriter:
             return
         newest = self._connection.execute("SELECT coalesce(max(id), 0) FROM files").fetchone()
         rows = [(self._endpoint_id, turn.external_id, *turn.after, now, now) for turn in turns]
-        self._connection.executemany(_INSERT_FILE, rows)
+        self._connection.executemany(_INSERT_FILE, rows)  # decision 4: not through `insert_all`
         self._connection.execute(_MAKE_SEARCHABLE, newest)
 
     def _update(self, turns: Sequence[FileChange], now: Timestamp) -> None:

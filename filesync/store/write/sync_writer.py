@@ -382,7 +382,7 @@ class SyncWriter:
     def _writing(self) -> Iterator[None]:
         kept = replace(self.tally)
         try:
-            with self._database.transaction():
+            with self._database.transaction():  # decision 20: a statement, its rows and the cursor
                 yield
         except BaseException:
             self._tree.forget_cache()
