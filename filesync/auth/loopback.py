@@ -123,7 +123,7 @@ class Listener:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for server in self._servers:
-            with server.replying:  # whoever brought the answer is told so
+            with server.replying:  # whoever brought the answer sees so
                 server.shutdown()
             server.server_close()
 

@@ -65,7 +65,7 @@ class WorkerPool(Generic[Task, Result]):
         return done
 
     def ready(self) -> Iterator[Done[Task, Result]]:
-        """Give what is done by now, without waiting."""
+        """Yield what is done by now, without waiting."""
         while True:
             try:
                 done = self._done.get_nowait()

@@ -165,7 +165,7 @@ def _hurried(text: str) -> SimulatedClock:
 
 
 def _count(wanted: argparse.Namespace) -> float:
-    """Tell how many files and folders a tree is."""
+    """Return how many files and folders a tree is."""
     if not wanted.even:
         return float(wanted.files + (wanted.folders or wanted.files // 25)) or 1.0
     even: tuple[int, int, int] = wanted.even

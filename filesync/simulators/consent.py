@@ -51,7 +51,7 @@ class ConsentRequest:
 class ConsentDesk:
     """Asks the person who is signed in, and sends the browser back to the app with the answer.
 
-    `consent` tells how to decide; `approve` makes what the app gets when it is let in, or raises
+    `consent` decides; `approve` makes what the app gets when it is let in, or raises
     AuthorizationError. A page can be answered once.
     """
 
@@ -102,7 +102,7 @@ def challenge_of(query: Mapping[str, str], *, required: bool) -> str | None:
 
 
 def is_proof(challenge: str, verifier: str) -> bool:
-    """Tell whether the challenge was made from this verifier."""
+    """Return whether the challenge was made from this verifier."""
     digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
     return _PROOF.fullmatch(verifier) is not None and hmac.compare_digest(digest, challenge.encode())
 
@@ -114,7 +114,7 @@ def redirect(uri: str, state: str | None, **answer: str) -> HttpResponse:
 
 
 def refused_page(status: int, code: str, description: str) -> Refused:
-    """Tell the person, and not the app: there is no address yet that is known to be the app's."""
+    """Inform the person, not the app: no address is known to be the app's yet."""
     return Refused(page(status, f"Error {status}: {code}", f"<p>{escape(description)}</p>"))
 
 

@@ -66,7 +66,7 @@ class ServedRoute:
         self._pattern = re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path)))
 
     def match(self, path: str) -> dict[str, str] | None:
-        """Give the decoded ids when the path is this route's, else None."""
+        """Return the decoded ids when the path is this route's, else None."""
         found = self._pattern.fullmatch(path)
         return {name: unquote(text) for name, text in found.groupdict().items()} if found else None
 

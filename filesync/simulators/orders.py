@@ -1,4 +1,4 @@
-"""What a simulator in its own process is told while it serves: one JSON object a line in, one out.
+"""Orders to a simulator in its own process while it serves: one JSON object a line in, one out.
 
 {"do": "count"}                     the requests since the last count, by route
 {"do": "latency", "seconds": 0.1}   real time before every answer from now on

@@ -65,7 +65,7 @@ class Loopback(ABC):
 
     @abstractmethod
     def repeat_page(self, answer: HttpResponse, call: Call) -> HttpResponse:
-        """Give the page a next link or token that leads back to it, for the fault ENDLESS."""
+        """Add to the page a next link or token that leads back to it, for the fault ENDLESS."""
 
     @property
     def base_url(self) -> str:
@@ -98,7 +98,7 @@ class Loopback(ABC):
 
     @property
     def limit_hits(self) -> int:
-        """How many requests were over a limit."""
+        """Return the number of requests over a limit."""
         return len(self.limits.hits)
 
     def count(self, route: str | None = None, *, exclude_token: bool = True) -> int:
@@ -212,7 +212,7 @@ class _Connection(BaseHTTPRequestHandler):
     def _answer(
         self, found: ServedRoute | HttpResponse, call: Call, fault: Fault | None
     ) -> tuple[HttpResponse | None, Call]:
-        """Give the answer as the fault leaves it; None: the connection ends without one."""
+        """Return the answer as the fault leaves it; None: the connection ends without one."""
         if fault is not None and fault.kind in _INSTEAD:
             return self._instead(found, fault), call
         if fault is not None and fault.kind is Kind.HANG and self.server.service.stopping.wait(fault.seconds):

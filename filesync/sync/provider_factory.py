@@ -16,7 +16,7 @@ from filesync.sync.event_log import SyncRequestLog
 
 AttemptWatch = Callable[
     [Mapping[str, str], HttpAttempt], None
-]  # told for whom (`endpoint` or `set`) each attempt was made
+]  # called with the owner (`endpoint` or `set`) of each attempt
 
 
 class ProviderFactory:

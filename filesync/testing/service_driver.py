@@ -52,7 +52,7 @@ class ServiceDriver(ABC):
     @property
     @abstractmethod
     def details(self) -> Mapping[str, Any]:
-        """The `endpoint_details` of this scope, as connector.yaml would have them."""
+        """Return the `endpoint_details` of this scope, as connector.yaml would have them."""
 
     @abstractmethod
     def add_folder(self, parent: str, name: str) -> str:
@@ -64,7 +64,7 @@ class ServiceDriver(ABC):
 
     @abstractmethod
     def new_version(self, file: str, size: int) -> None:
-        """Give a file other content, of that size."""
+        """Upload other content of that size to a file."""
 
     @abstractmethod
     def rename(self, item: str, name: str) -> None:

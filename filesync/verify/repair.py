@@ -37,7 +37,7 @@ class Mending:
         return self._provider.left_out()
 
     def _corrections(self, known: Known) -> Iterator[Batch]:
-        """Folders first, upper ones before those below, so that every file finds its place."""
+        """Yield folders first, upper ones before those below, so that every file finds its place."""
         if not isinstance(self._provider, LooksUp):
             return
         folders = [item for item in self._items if item.is_folder]

@@ -1,7 +1,7 @@
 """Verifying: rows of an endpoint, drawn at random, held against what its service shows of the same items by id.
 
 What differs is asked once more after an ordinary sync of a private copy of the database, so that what merely happened
-since the last sync is told apart from what the inventory should have known. Nothing is written; `repair` does that.
+since the last sync is separated from what the inventory should have known. Nothing is written; `repair` does that.
 """
 
 import tempfile
@@ -51,7 +51,7 @@ class Share:
     count: int | None = None
 
     def of(self, kind: RowKind, live: int) -> tuple[float, int]:
-        """Give the part of a kind's rows, and how many there are to be at least."""
+        """Return the part of a kind's rows, and how many there are to be at least."""
         if self.count is None:
             return self.fraction, _LEAST[kind]
         return min(1.0, self.count / live) if live else 1.0, 0 if kind is RowKind.LIVE else _LEAST[kind]
@@ -104,7 +104,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Verifies endpoints, one after the other; `say` hears what it will cost, `tick` how far it is (name, done, of)."""
+    """Verifies endpoints, one after the other; `say` gets the cost, `tick` the progress (name, done, of)."""
 
     config: Config
     database_path: Path

@@ -295,3 +295,10 @@ def test_no_test_asserts_that_something_took_less_than_so_long() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Assert):
                 assert not TAKES_LESS.search(ast.unparse(node.test)), f"{path.name}:{node.lineno}"
+
+
+def test_a_test_has_a_name_of_at_most_90_characters() -> None:
+    """Longer ones are cut in the reports of most terminals."""
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        names = re.findall(r"^ *(?:async )?def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert not [name for name in names if len(name) > 90], path.name

@@ -39,7 +39,7 @@ def flow_of(variables: Mapping[str, str], tokens: Path, credentials: str, act_as
 
 
 def preferred_to_person(variables: Mapping[str, str], credentials: str = "") -> str:
-    """Say which setting chooses another login than a person's; '' for none."""
+    """Return which setting chooses another login than a person's; '' for none."""
     of_set = f" of credentials {credentials!r}" if credentials else ""
     asked = variables.get("CONNECTOR_AUTODESK_AUTH", "").strip() or "auto"
     if asked not in ("auto", Flow.THREE_LEGGED):

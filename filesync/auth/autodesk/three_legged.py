@@ -59,7 +59,7 @@ class ThreeLegged:
         self._client = Client(service.app.client_id, Secret(""), service.app.token_address)
 
     def person(self) -> Person:
-        """Give the login as what authorises requests."""
+        """Return the login as what authorises requests."""
         missing = f"nobody is logged in to Autodesk ({self.file.path} is missing): run: {self._command}; {_GUIDE}"
         service = self._service
         return Person("three_legged", self.file, self._refresh, self._who, missing, service.redactor, service.clock)
@@ -112,7 +112,7 @@ class ThreeLegged:
         return to_refreshed(login, answer, self._service.clock, refresh_life=REFRESH_LIFE)
 
     def _who(self, access_token: str) -> str:
-        """Tell the user's id, by asking, else by what the token says of itself.
+        """Return the user's id, by asking, else by what the token says of itself.
 
         https://aps.autodesk.com/en/docs/oauth/v2/reference/http/introspecttoken-POST/
         """

@@ -64,7 +64,7 @@ def source_of(variables: Mapping[str, str], path: Callable[[str], Path], credent
 def preferred_to_person(
     variables: Mapping[str, str], path: Callable[[str], Path], credentials: str = ""
 ) -> Source | None:
-    """Give what comes before the login made with `filesync auth google login`, if anything does."""
+    """Return what comes before the login made with `filesync auth google login`, if anything does."""
     named = variables.get(VARIABLE, "").strip()
     if named == APPLICATION_DEFAULT:
         return _application_default(variables, path) or Source(CredentialKind.MACHINE)

@@ -1,4 +1,4 @@
-"""The service account of a virtual machine in Google's cloud, as the machine's metadata server tells it.
+"""The service account of a virtual machine in Google's cloud, from the machine's metadata server.
 
 https://cloud.google.com/compute/docs/metadata/predefined-metadata-keys (service-accounts)
 """

@@ -120,7 +120,7 @@ def lacking(granted: tuple[str, ...], needed: tuple[str, ...]) -> str | None:
 
 
 def why_not(error: Exception, name: str) -> str:
-    """Say why an address of a credentials file is not used."""
+    """Return why an address of a credentials file is not used."""
     return str(error) if isinstance(error, ForeignHostError) else f"its {name} is neither https nor on this machine"
 
 
@@ -130,5 +130,5 @@ def _origin(url: str) -> str:
 
 
 def path_of(address: str) -> str:
-    """Give the pattern of an address's path."""
+    """Return the pattern of an address's path."""
     return re.escape(urlsplit(address).path)

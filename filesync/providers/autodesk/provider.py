@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class AutodeskProvider:
     """Reads one project, or one folder of it, and what changed in it since.
 
-    One request tells what changed: a folder's rollup differs once anything below it was added or
+    One request shows what changed: a folder's rollup differs once anything below it was added or
     versioned. The store keeps each folder's rollup as its parent last showed it, and as it was when the
     folder's own contents were read; where both agree, nothing below has changed. Removals, moves away
     and renames may not move a rollup: reading the stalest folders afresh finds those.
@@ -50,7 +50,7 @@ class AutodeskProvider:
         self._control = Control(lambda folder_id: to_entry(service.folder(folder_id)), self._find_readable)
         self._evidence = Evidence(self._control)
         self._place: ProjectPlace | None = None  # once it is known
-        self._listed_at_the_top: set[str] = set()  # folders whose children topFolders told
+        self._listed_at_the_top: set[str] = set()  # folders whose children topFolders showed
         self._closed: set[str] = set()  # folders that this login was refused
 
     def read(self, known: Known) -> Iterator[Batch]:
@@ -213,13 +213,13 @@ def open_provider(details: "AutodeskDetails", surroundings: Surroundings) -> Aut
 
 
 def directory_of(surroundings: Surroundings, act_as_user: str | None) -> HubCache:
-    """Give the directory that all endpoints with this login share."""
+    """Return the directory that all endpoints with this login share."""
     return surroundings.shared.get(("autodesk", surroundings.credentials, act_as_user), HubCache)
 
 
 @contextmanager
 def _archived_named() -> Iterator[None]:
-    """Say of a project that is closed or archived that it is, wherever that shows."""
+    """Raise ArchivedError for a closed or archived project, whichever request shows it."""
     try:
         yield
     except RefusedError as error:

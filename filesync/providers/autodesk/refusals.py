@@ -57,7 +57,7 @@ class _BodyError:
         return words in self.text.casefold().replace("\u2019", "'")
 
     def is_about_an_item(self) -> bool:
-        """Tell whether the sentence names a file or folder, and nothing above it; an id is no word."""
+        """Return whether the sentence names a file or folder, and nothing above it; an id is no word."""
         return bool(_ITEM_WORDS.search(self.text)) and not _PROJECT_WORDS.search(_URN.sub("", self.text))
 
 
@@ -141,7 +141,7 @@ def _is_code(code: str, wanted: str) -> bool:
 
 
 def _detail(status: int, about: About, said: _BodyError) -> str:
-    """Say what it means, and what to do, with the service's own sentence where that leaves room."""
+    """Return what it means, and what to do, with the service's own sentence where that leaves room."""
     own = printable(said.text or said.code)
     meaning = _MEANINGS.get(said.code)
     if meaning is not None and said.code in {NOT_A_MEMBER, "USER_NOT_AUTHENTICATED"}:
@@ -159,7 +159,7 @@ def _with_own(meaning: str, own: str) -> str:
 
 
 def _read(body: Any) -> Iterator[_BodyError]:
-    """Give every error that a body holds."""
+    """Yield every error that a body holds."""
     if not isinstance(body, Mapping):
         return
     errors = _mappings(body.get("errors"))
@@ -178,6 +178,6 @@ def _mappings(entries: Any) -> list[Mapping[str, Any]]:
 
 
 def _pick(fields: Mapping[str, Any], *names: str) -> str:
-    """Give the first of these that is text."""
+    """Return the first of these that is text."""
     texts = (fields.get(name) for name in names)
     return next((text for text in texts if isinstance(text, str) and text.strip()), "")

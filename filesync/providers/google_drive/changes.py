@@ -45,7 +45,7 @@ class ChangeLogReader:
         self.memory = memory
 
     def follow(self) -> Iterator[Batch]:
-        """Yield a Changed for every page that tells something or moves the cursor.
+        """Yield a Changed for every page that has changes or moves the cursor.
 
         Raises DeadCursorError when the log has to be started anew.
         """

@@ -95,7 +95,7 @@ class FlatListing:
         return Page(files, folders, self.memory.state())
 
     def _is_news(self, item: DriveItem) -> bool:
-        """Tell what is to be stated: parts show again, and as it was, what was shown before the listing was cut."""
+        """Return whether the item is to be stated: parts show items again from before the listing was cut."""
         return not item.is_trashed and item.id != self.memory.root_id and self._stated.get(item.id) != item
 
     def _after_whole(self, turn: Turn) -> ListingState:
@@ -115,7 +115,7 @@ class FlatListing:
 
     @property
     def _is_to_be_proved(self) -> bool:
-        """Tell whether all parts were read, and did not show everything that was shown before they were cut."""
+        """Return whether all parts were read, and did not show everything that was shown before they were cut."""
         return bool(self._listing.witnesses) and not self._listing.parts
 
     def _prove(self) -> None:

@@ -24,7 +24,7 @@ class LeftOut:
     shared: int = 0
 
     def headings(self) -> Sequence[str]:
-        """Say it, for people; nothing where nothing is left out."""
+        """Return the counts in words; empty where nothing is left out."""
         told = {
             "of this account's own in no folder (orphans, computers)": self.own,
             "shared with this account in no folder that it sees": self.shared,
@@ -75,7 +75,7 @@ class ListingState:
 
     @property
     def lack(self) -> str | None:
-        """Say why what was listed may not be everything."""
+        """Return why what was listed may not be everything."""
         return INCOMPLETE if self.incomplete else lost_entries(self.lost, "the listing")
 
     def replaced(self, part: Part, by: Sequence[Part]) -> "ListingState":
@@ -143,12 +143,12 @@ class DriveMemory:
         return replace(self, page_size=most, sized_at=now.isoformat(timespec="seconds") if most else None)
 
     def page_size_at(self, now: datetime) -> int | None:
-        """Tell the page size to begin with; now and then the usual one again."""
+        """Return the page size to begin with; now and then the usual one again."""
         found_at = datetime.fromisoformat(self.sized_at) if self.sized_at else now
         return self.page_size if abs(now - found_at) < _SMALL_PAGES else None
 
     def has_root_elsewhere(self, drive_id: str | None) -> bool:
-        """Tell whether the root lies in another drive than the one whose log was begun."""
+        """Return whether the root lies in another drive than the one whose log was begun."""
         return self.root_drive is not None and self.root_drive != (drive_id or "")
 
     def marked(self, now: datetime) -> "DriveMemory":

@@ -114,7 +114,7 @@ class Ahead:
 
     @property
     def is_through(self) -> bool:
-        """Tell whether every page was read, if not taken, and the parts have shown every witness."""
+        """Return whether every page was read, if not taken, and the parts have shown every witness."""
         return not (self._crew.busy or self._waiting or self._unshown)
 
     def _give(self) -> None:

@@ -1,4 +1,4 @@
-"""Google Drive: follows the change log, and lists what the log cannot tell."""
+"""Google Drive: follows the change log, and lists what the log does not show."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -64,7 +64,7 @@ class _Reading:
     """One sync: `memory` is where it stands, and goes with every batch that advances.
 
     The cursor is taken before a listing and committed before its first batch, so that whatever happens
-    meanwhile is told by the log.
+    meanwhile is in the log.
     """
 
     def __init__(self, drive: Drive, scope: DriveScope, known: Known, evidence: Evidence, now: datetime) -> None:
@@ -85,7 +85,7 @@ class _Reading:
 
     @property
     def left_out(self) -> LeftOut:
-        """Tell what the listing that is under way leaves out, else what the last one did."""
+        """Return what the listing that is under way leaves out, else what the last one did."""
         listing = self._flat.memory.listing if self._flat else None
         return listing.left_out if listing else (self._flat.memory if self._flat else self._memory).left_out
 
@@ -108,7 +108,7 @@ class _Reading:
             yield from self._follow_again()
 
     def _follow_again(self) -> Iterator[Batch]:
-        """Hear what happened while things were listed: what went to a new folder meanwhile would seem to hang nowhere.
+        """Follow the log once more after a listing: what moved to a new folder meanwhile would seem to hang nowhere.
 
         After a full listing, which may lag behind the log, from an hour ago: every entry is the present state.
         """

@@ -34,7 +34,7 @@ def open_set(details: "DriveSetDetails", surroundings: Surroundings) -> Callable
 
 
 def shared_drives(drive: Drive) -> tuple[Sequence[NamedDrive], bool]:
-    """Read every page of the list; tell whether each of its entries could be read."""
+    """Read every page of the list; return whether each of its entries could be read, too."""
     found: dict[str, NamedDrive] = {}
     whole = True
     for page in pages(drive.drives):

@@ -70,7 +70,7 @@ class FolderReader:
 
     @property
     def has_read(self) -> bool:
-        """Tell whether any folder was listed."""
+        """Return whether any folder was listed."""
         return bool(self._subfolders)
 
     def read(self) -> Iterator[Batch]:
@@ -223,7 +223,7 @@ class FolderReader:
                 yield Unreadable(child.id, LIMITED)
 
     def _has_vanished(self, folder: _Folder) -> bool:
-        """Tell whether something above was read since without what leads here: then that is looked up, not listed."""
+        """Return whether something above was read since without what leads here: then that is looked up, not listed."""
         at, parent_id = folder.id, folder.parent_id
         while parent_id is not None:
             if at not in self._subfolders.get(parent_id, (at,)):

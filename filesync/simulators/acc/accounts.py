@@ -115,7 +115,7 @@ class Accounts:
         return folder
 
     def seconds(self) -> int:
-        """Tell the time as the service stamps it."""
+        """Return the time as the service stamps it."""
         return int(self.clock.now().timestamp())
 
     def user(self, user: str | None) -> AccUser:
@@ -135,12 +135,12 @@ def _is_internal(folder: Folder) -> bool:
 
 
 def may_enter(project: Project, user: AccUser | None) -> bool:
-    """Tell whether the project exists for this user; None is the app itself, which sees them all."""
+    """Return whether the project exists for this user; None is the app itself, which sees them all."""
     return user is None or user.id in project.members
 
 
 def may_open(folder: Folder, user: AccUser | None) -> bool:
-    """Tell whether the folder can be read: nothing on the way up was revoked, and it or something above was given."""
+    """Return whether the folder can be read: nothing on the way up was revoked, and it or something above was given."""
     chain = folder.chain()
     if any(one.revoked for one in chain):
         return False

@@ -37,7 +37,7 @@ def authenticate(call: Call, form: Mapping[str, str], apps: Mapping[str, Registe
 
 
 def named(call: Call) -> str:
-    """Give the client id that the call names, proven or not: whose budget a login spends."""
+    """Return the client id that the call names, proven or not: whose budget a login spends."""
     kind, _, text = call.headers.get("authorization", "").partition(" ")
     if kind == "Basic":
         return _pair(text)[0]

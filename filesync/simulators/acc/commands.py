@@ -41,7 +41,7 @@ def read_list_items(call: Call) -> tuple[list[str], bool]:
 
 
 def open_file(files: Mapping[str, File], project: Project, user: AccUser | None, urn: str) -> File:
-    """Give the file with that id, deleted or not, or refuse."""
+    """Return the file with that id, deleted or not, or refuse."""
     if not urn.startswith("urn:adsk."):
         raise refusals.bad_input("The item id is invalid.")
     file = files.get(urn)

@@ -60,7 +60,7 @@ class AutodeskGateway(Documents, Loopback):
         self._desk = ConsentDesk(lambda: self.consent, f"{_LOGIN}/authorize/decision", self._approve)
 
     def add_service_account(self, client_id: str, name: str = "filesync") -> dict[str, str]:
-        """Give an app a Secure Service Account: a user who sees what he is made a member of, and at first nothing.
+        """Add a Secure Service Account to an app: a user who sees nothing until he is a member of something.
 
         Returns what his key file holds, and his e-mail address.
         """
@@ -127,7 +127,7 @@ class AutodeskGateway(Documents, Loopback):
         return replace(answer, body=json.dumps(page).encode())
 
     def asking_user(self, call: Call) -> AccUser | None:
-        """Tell on whose behalf the call asks: the token's user, or the one in x-user-id; None: the app itself."""
+        """Return on whose behalf the call asks: the token's user, or the one in x-user-id; None: the app itself."""
         user, name = self.tokens.check(call).user, call.headers.get("x-user-id")
         if user is not None or name is None:
             return user

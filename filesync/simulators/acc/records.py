@@ -142,5 +142,5 @@ class File:
 
     @property
     def key(self) -> str:
-        """What lineage and version ids have in common."""
+        """Return the common part of lineage and version ids."""
         return self.id.rpartition(":")[2]

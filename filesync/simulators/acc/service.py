@@ -141,7 +141,7 @@ class AccSimulator(AutodeskGateway):
     def _cut(
         self, found: Sequence[responses.JsonText], call: Call
     ) -> tuple[Sequence[responses.JsonText], dict[str, dict[str, str]]]:
-        """Give all of a list that is not paged in the documents; a page of it, and its links, when the rules say so."""
+        """Return all of a list without documented pages; or one page and its links, where the rules say so."""
         most = self.rules.tops_on_a_page
         if most is None:
             return found, self._self(call)

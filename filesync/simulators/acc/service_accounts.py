@@ -35,7 +35,7 @@ class ServiceAccounts:
         self._accounts: dict[str, SecureServiceAccount] = {}
 
     def add(self, login: AutodeskSignIn, key_id: str) -> dict[str, str]:
-        """Give the account a key of its own, and tell what Autodesk shows once."""
+        """Add an account with a key, and return what Autodesk shows once."""
         account = SecureServiceAccount(login, key_id, make_key("service account", len(self._accounts)))
         self._accounts[login.user.id] = account
         name = f"{login.user.name}@{login.app.client_id}"

@@ -25,7 +25,7 @@ class AutodeskSignIn:
     alive: bool = True
 
     def is_of(self, app: RegisteredApp) -> bool:
-        """Tell whether it is this app's; one that is registered anew is the same by its id."""
+        """Return whether it is this app's; one that is registered anew is the same by its id."""
         return self.app.client_id == app.client_id
 
 
@@ -106,7 +106,7 @@ class AutodeskTokens:
         return self._codes.get(text)
 
     def check(self, call: Call) -> IssuedToken:
-        """Give the token that the call carries, or refuse as the gateway does."""
+        """Return the token that the call carries, or refuse as the gateway does."""
         kind, _, text = call.headers.get("authorization", "").partition(" ")
         if kind != "Bearer" or not text:
             raise refusals.gateway(401, "AUTH-008", "Token is not provided in the request.")
@@ -119,7 +119,7 @@ class AutodeskTokens:
         return expires <= self._clock.monotonic()
 
     def to_timestamp(self, expires: float) -> int:
-        """Give a moment of the monotonic clock as seconds since the epoch."""
+        """Return a moment of the monotonic clock as seconds since the epoch."""
         return int(self._clock.now().timestamp() + expires - self._clock.monotonic())
 
     def revoke(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""changes.list: a page of a change log, told as things are now.
+"""changes.list: a page of a change log, with the items as they are now.
 
 https://developers.google.com/workspace/drive/api/guides/about-changes
 """
@@ -26,7 +26,7 @@ CHANGE_DEFAULT: Mask = dict.fromkeys(("kind", "type", "changeType", "time", "rem
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """How the service tells of changes.
+    """How the service shows changes.
 
     `hidden_after`: younger entries do not show yet. `empty_pages`: a page may hold nothing and
     still have a nextPageToken. `dead_token_status`: what a token that was disowned is answered with.

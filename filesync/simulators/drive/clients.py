@@ -27,7 +27,7 @@ class RegisteredClient:
     redirect_uris: tuple[str, ...] = ("http://localhost",)
 
     def accepts(self, uri: str) -> bool:
-        """Tell whether a browser may be sent there: for an installed app to any port and path of this machine."""
+        """Return whether a browser may be sent there: for an installed app to any port and path of this machine."""
         if self.kind == "web":
             return uri in self.redirect_uris
         try:
@@ -38,7 +38,7 @@ class RegisteredClient:
         return plain and to.scheme == "http" and to.hostname in _LOOPBACK
 
     def to_file(self, base: str) -> dict[str, Any]:
-        """Give the client secrets file that the console offers."""
+        """Return the client secrets file that the console offers."""
         about = {
             "client_id": self.client_id,
             "project_id": "simulated",

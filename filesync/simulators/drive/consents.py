@@ -85,7 +85,7 @@ class SignIns:
         return sign_in
 
     def issue_refresh(self, sign_in: GoogleSignIn) -> str:
-        """Give a refresh token; the first of a client in Testing starts its seven days."""
+        """Return a refresh token; the first of a client in Testing starts its seven days."""
         if sign_in.client.testing and sign_in.expires_at is None:
             sign_in.expires_at = self._clock.now() + TESTING_LIFE
         token = f"1//{self._ids.revision()}"

@@ -40,7 +40,7 @@ class Workload:
 class Federation:
     """The pool's workloads, and who may impersonate which account.
 
-    Tokens age by `clock`, but when they end is told by `wall`, because their readers know no simulated time.
+    Tokens age by `clock`, but their ends are written by `wall`, because their readers know no simulated time.
     """
 
     def __init__(self, tokens: GoogleTokens, wall: Clock) -> None:

@@ -39,12 +39,12 @@ def cut(value: Any, mask: Mask | None) -> Any:
 
 
 def names(mask: Mask | None, field: str) -> bool:
-    """Tell whether the mask wants the field."""
+    """Return whether the mask wants the field."""
     return mask is None or field in mask
 
 
 def below(mask: Mask | None, field: str) -> Mask | None:
-    """Give the part of the mask that speaks of a field's own parts."""
+    """Return the part of the mask that speaks of a field's own parts."""
     return None if mask is None else mask.get(field)
 
 

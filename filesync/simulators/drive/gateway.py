@@ -84,7 +84,7 @@ class GoogleGateway(Loopback):
         return self.tokens.make_client_file(path, kind=kind, testing=testing, redirect_uris=redirect_uris)
 
     def token_for(self, email: str, *scopes: str) -> str:
-        """Give a user an access token without a login; without scopes: drive.readonly."""
+        """Issue an access token to a user without a login; without scopes: drive.readonly."""
         return self.tokens.issue(email, scopes or (READONLY,))
 
     def revoke_tokens(self) -> None:

@@ -21,7 +21,7 @@ class ItemHistory:
             self._earlier.setdefault(item_id, deque()).append((self._clock.monotonic(), was))
 
     def before(self, item_id: str, now: Item | None) -> Item | None:
-        """Give the item as it was `lag` seconds ago, or as it is now."""
+        """Return the item as it was `lag` seconds ago, or as it is now."""
         earlier = self._earlier.get(item_id)
         return earlier[0][1] if earlier else now
 

@@ -124,7 +124,7 @@ class DriveIds:
 
 
 def make_content(seed: object, size: int, revision_id: str) -> Content:
-    """Give the digests of an imagined blob: the same seed and size, the same digests."""
+    """Return the digests of an imagined blob: the same seed and size, the same digests."""
     blob = f"{seed}:{size}".encode()
     md5 = hashlib.md5(blob, usedforsecurity=False).hexdigest()
     sha1 = hashlib.sha1(blob, usedforsecurity=False).hexdigest()

@@ -62,7 +62,7 @@ class Corpus:
 class Listing:
     """One files.list request, checked; `page` reads it from a position.
 
-    `drops` (parent ids) tells what a grouped query loses.
+    `drops` (parent ids): what a grouped query loses.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Listing:
         return (drive for drive in self._state.drives.values() if self._user.email in drive.members)
 
     def _belongs(self) -> Test:
-        """Tell what this corpus and these switches let through."""
+        """Return a test for the items in this corpus, under these switches."""
         state, email, drives = self._state, self._user.email, self._state.drives
         if self._given["corpora"] == "domain":
             return lambda _item: False  # nothing here is shared with a whole domain
@@ -162,7 +162,7 @@ class Listing:
         check_member(self._state, self._user, given.get("driveId"))
 
     def _parents_asked(self) -> list[str]:
-        """Give the real ids of the folders asked for; one that cannot be seen is refused, as recorded, without its id.
+        """Return the real ids of the folders asked for; an invisible one is refused, as recorded, without its id.
 
         The recording: ivanvermeyen/laravel-google-drive-demo#49, "File not found: .". Whether one such parent refuses a
         whole group is unconfirmed.
@@ -199,7 +199,7 @@ def check_member(state: DriveState, user: DriveUser, drive_id: str | None) -> No
 
 
 def _needs_a_parent(node: query.Node | None) -> bool:
-    """Tell whether nothing outside the asked folders can match."""
+    """Return whether nothing outside the asked folders can match."""
     if isinstance(node, query.Term):
         return node.field == "parents"
     if isinstance(node, query.And):

@@ -48,7 +48,7 @@ def compile_query(node: Node, reader: Reader) -> Test:
 
 
 def is_shared_with(item: Item, email: str) -> bool:
-    """Tell whether the item itself was shared with them: what hangs below a shared folder was not."""
+    """Return whether the item itself was shared with them: what hangs below a shared folder was not."""
     return email in item.shared_with and item.owner != email
 
 
@@ -118,12 +118,12 @@ def _flag(read: Callable[[Item, Reader], bool]) -> Callable[[Term, Reader], Test
 
 
 def _pair(term: Term, _reader: Reader) -> Test:
-    """Nothing here carries properties."""
+    """Match nothing: no item here carries properties."""
     return lambda _item: bool(term.field) and False
 
 
 def _visibility(term: Term, _reader: Reader) -> Test:
-    """Everything here is shared with named people only."""
+    """Match the one visibility there is: everything is shared with named people only."""
     return lambda _item: (term.value == "limited") == (term.operator == "=")
 
 

@@ -37,7 +37,7 @@ class PageTokens:
             return token
 
     def position(self, token: str, question: str) -> int:
-        """Say where the token's page begins, or refuse a token that is unknown, old, or from another question."""
+        """Return where the token's page begins, or refuse a token that is unknown, old, or from another query."""
         with self._lock:
             place = self._places.get(token)
         if place is None or place.question != question or place.expires_at <= self._clock.now():

@@ -79,7 +79,7 @@ def parse(text: str) -> Node:
 
 
 def terms(node: Node) -> Iterator[Term]:
-    """Give every term of the tree."""
+    """Yield every term of the tree."""
     waiting = [node]
     while waiting:
         at = waiting.pop()
@@ -90,7 +90,7 @@ def terms(node: Node) -> Iterator[Term]:
 
 
 def span(node: Node | None, field: str) -> tuple[datetime | None, datetime | None]:
-    """Tell within which times whatever matches must lie: from the first on, before the second; None: no bound."""
+    """Return within which times whatever matches must lie: from the first on, before the second; None: no bound."""
     since = until = None
     waiting = [node] if node else []
     while waiting:

@@ -26,7 +26,7 @@ _written = lru_cache(maxsize=1024)(to_timestamp)  # an item's times are often on
 class Viewer:
     """Who is shown a file, and by which `look` (a listing may lag).
 
-    `unseen_parents`: the id of a parent that they may not see is told all the same.
+    `unseen_parents`: the id of a parent that they may not see is shown all the same.
     """
 
     state: DriveState
@@ -36,12 +36,12 @@ class Viewer:
 
 
 def to_file(item: Item, viewer: Viewer, mask: Mask | None) -> dict[str, Any]:
-    """Give the file's wanted fields; those it does not have are absent."""
+    """Return the file's wanted fields; those it does not have are absent."""
     return translator(mask)(item, viewer)
 
 
 def translator(mask: Mask | None) -> Callable[[Item, Viewer], dict[str, Any]]:
-    """Give `to_file` for one mask, which is read once for many files."""
+    """Return `to_file` for one mask, which is read once for many files."""
     fields: Mapping[str, Mask | None] = _EVERYTHING if mask is None else mask
     wanted = [(name, part, _FILE[name]) for name, part in fields.items() if name in _FILE]
 
@@ -93,7 +93,7 @@ def _parents(item: Item, viewer: Viewer) -> list[str] | None:
 
 
 def _extension(item: Item, _viewer: Viewer) -> str | None:
-    """Give the last part of a blob's name, as it is written: recorded as "PNG"; '' for a blob without one."""
+    """Return the last part of a blob's name, as it is written: recorded as "PNG"; '' for a blob without one."""
     if item.content is None:
         return None
     stem, dot, extension = item.name.rpartition(".")

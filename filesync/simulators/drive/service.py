@@ -180,7 +180,7 @@ class GoogleDrive(GoogleGateway):
         return item
 
     def _no_media(self, call: Call) -> Refused:
-        """Content needs a content scope: docs/content/drive.md of rclone. There is none in here, even then."""
+        """Refuse content: it needs a content scope (docs/content/drive.md of rclone), and no item here has any."""
         if READONLY not in self.grant_of(call).scopes:
             return refusals.insufficient_scope()
         return refusals.refusal(403, "fileNotDownloadable", "Only files with binary content can be downloaded.")

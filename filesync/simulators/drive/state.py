@@ -112,7 +112,7 @@ class DriveState(Shelves):
         self._change(item_id, name=name)
 
     def move(self, item_id: str, parent_id: str) -> None:
-        """Move within a drive, or to another one: then the user's log says removed and the drive's log tells of it."""
+        """Move within a drive, or to another one: then the user's log says removed and the drive's log shows it."""
         with self.lock:
             if item_id == parent_id or item_id in {above.id for above in self.ancestors(parent_id)}:
                 raise ValueError(f"{item_id}: a folder cannot lie below itself")

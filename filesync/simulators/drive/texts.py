@@ -12,7 +12,7 @@ from filesync.simulators.drive.resources import Viewer, translator
 
 _MOST = 600_000  # texts that are kept, some 700 bytes each
 
-_Key = tuple[str, bool, str]  # who asks, whether unseen parents are told, and for which fields
+_Key = tuple[str, bool, str]  # who asks, whether unseen parents are shown, and for which fields
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 

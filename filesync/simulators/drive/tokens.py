@@ -107,7 +107,7 @@ class GoogleTokens:
             return self._sign_ins.approve(client, request, email, scopes)
 
     def issue(self, email: str, scopes: Iterable[str], sign_in: GoogleSignIn | None = None) -> str:
-        """Give an access token without asking for proof."""
+        """Return an access token without asking for proof."""
         token = "ya29." + self._ids.revision()
         with self._lock:
             expires_at = self._clock.now() + timedelta(seconds=self.lifetime)
