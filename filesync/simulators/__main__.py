@@ -145,7 +145,7 @@ def _drive(wanted: argparse.Namespace) -> _Site:
         if wanted.key_file:
             drive.make_key_file(wanted.key_file, _READER)
         if wanted.client_file:
-            drive.make_client_file(wanted.client_file)
+            drive.tokens.make_client_file(wanted.client_file)
         if wanted.user_file:
             drive.tokens.make_user_file(wanted.user_file, _READER, [METADATA_READONLY])
 

@@ -1,5 +1,5 @@
 # ruff: noqa: ARG002  the arguments are for those who can do it
-"""Ground: what the suite must be able to do in a service, and what the service cannot do at all."""
+"""The driver of a service: what the suite must be able to do in a service, and what the service cannot do at all."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence

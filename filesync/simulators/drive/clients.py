@@ -56,7 +56,10 @@ class RegisteredClients:
         self._ids = ids
         self._clients: dict[str, RegisteredClient] = {}
 
-    def add(self, kind: Kind, redirect_uris: Iterable[str], *, testing: bool) -> RegisteredClient:
+    def add(
+        self, *, kind: Kind = "installed", testing: bool = False, redirect_uris: Iterable[str] = ("http://localhost",)
+    ) -> RegisteredClient:
+        """Register an OAuth client; `testing` is its publishing status."""
         client_id = f"{self._ids.permission()[:12]}-{self._ids.file()}.apps.googleusercontent.com"
         client = RegisteredClient(client_id, f"GOCSPX-{self._ids.file()}", kind, testing, tuple(redirect_uris))
         self._clients[client_id] = client

@@ -14,7 +14,6 @@ from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.consent import AuthorizationError, Consent, ConsentDesk, ConsentRequest
 from filesync.simulators.drive import refusals
 from filesync.simulators.drive.authorize import GoogleAuthorize
-from filesync.simulators.drive.clients import Kind
 from filesync.simulators.drive.discovery import method
 from filesync.simulators.drive.federation import Federation
 from filesync.simulators.drive.quota import Quota
@@ -71,17 +70,6 @@ class GoogleGateway(Loopback):
         if email not in self.state.users:
             self.state.add_user(email)
         return self.tokens.make_key_file(path, email, subjects)
-
-    def make_client_file(
-        self,
-        path: Path,
-        *,
-        kind: Kind = "installed",
-        testing: bool = False,
-        redirect_uris: Iterable[str] = ("http://localhost",),
-    ) -> Path:
-        """Register an OAuth client through which people sign in, and write its client secrets file (mode 0600)."""
-        return self.tokens.make_client_file(path, kind=kind, testing=testing, redirect_uris=redirect_uris)
 
     def token_for(self, email: str, *scopes: str) -> str:
         """Issue an access token to a user without a login; without scopes: drive.readonly."""

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 from filesync.runtime.clock import Clock
 from filesync.simulators.consent import ConsentRequest
 from filesync.simulators.drive.assertions import ServiceAccount, admit
-from filesync.simulators.drive.clients import Kind, RegisteredClient, RegisteredClients
+from filesync.simulators.drive.clients import Kind, RegisteredClients
 from filesync.simulators.drive.consents import TESTING_LIFE, GoogleSignIn, SignIns
 from filesync.simulators.drive.items import DriveIds
 from filesync.simulators.drive.refusals import login
@@ -66,16 +66,6 @@ class GoogleTokens:
         write_private(path, {**about, **key, "token_uri": self.address})
         return path
 
-    def add_client(
-        self,
-        *,
-        kind: Kind = "installed",
-        testing: bool = False,
-        redirect_uris: Iterable[str] = ("http://localhost",),
-    ) -> RegisteredClient:
-        """Register an OAuth client; `testing` is its publishing status."""
-        return self.clients.add(kind, redirect_uris, testing=testing)
-
     def make_client_file(
         self,
         path: Path,
@@ -85,13 +75,13 @@ class GoogleTokens:
         redirect_uris: Iterable[str] = ("http://localhost",),
     ) -> Path:
         """Register an OAuth client and write its client secrets JSON, readable by its owner only."""
-        client = self.add_client(kind=kind, testing=testing, redirect_uris=redirect_uris)
+        client = self.clients.add(kind=kind, testing=testing, redirect_uris=redirect_uris)
         write_private(path, client.to_file(self.address.removesuffix("/token")))
         return path
 
     def make_user_file(self, path: Path, email: str, scopes: Iterable[str], *, testing: bool = False) -> Path:
         """Register a sign-in of the user, in a client of its own, and write it as an authorised-user JSON."""
-        client = self.add_client(testing=testing)
+        client = self.clients.add(testing=testing)
         refresh_token = self._sign_ins.issue_refresh(GoogleSignIn(client, email, frozenset(scopes)))
         about = {"client_id": client.client_id, "client_secret": client.client_secret}
         file = {"type": "authorized_user", "refresh_token": refresh_token, **about, "token_uri": self.address}
