@@ -33,7 +33,7 @@ ENV PATH=/opt/filesync/bin:$PATH \
 WORKDIR /srv/filesync
 USER 10001:10001
 # Healthy: the configuration is right and the database answers. That an endpoint fails makes no container unhealthy, for
-# no restart mends it; `status --check`, /metrics and notify: tell of that.
+# no restart mends it (decision 66); `status --check`, /metrics and notify: tell of that.
 HEALTHCHECK --interval=2m --timeout=20s --start-period=1m --retries=3 CMD ["filesync", "status"]
 ENTRYPOINT ["tini", "--", "filesync"]
 CMD ["loop", "--serve-health", "--host", "0.0.0.0"]

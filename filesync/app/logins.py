@@ -179,10 +179,10 @@ def three_legged(settings: Settings, connector: Connector) -> autodesk.ThreeLegg
     return autodesk.ThreeLegged(service, settings.path("tokens"), settings.credentials)
 
 
-def google_user(settings: Settings, connector: Connector) -> google.User:
+def google_user(settings: Settings, connector: Connector) -> google.GoogleUser:
     """Return the login that `filesync auth google login` makes."""
     sources = google.stored(settings.path("tokens"), connector, settings.credentials)
-    return google.User(sources, connector, google.Drive(settings.google_base_url, explain), ())
+    return google.GoogleUser(sources, connector, google.DriveAddress(settings.google_base_url, explain), ())
 
 
 def _person(service: str, settings: Settings, connector: Connector) -> Person:
@@ -213,9 +213,9 @@ def _google_state(state: LoginState, settings: Settings, connector: Connector, *
     source = google.source_of(settings.variables, settings.path, settings.credentials)
     login = google.login_of(settings.variables, connector, settings.path, settings.credentials, explain=explain)
     state = replace(state, file=source.path, flow=source.kind.value)
-    if isinstance(login, google.User):
+    if isinstance(login, google.GoogleUser):
         return replace(_person_state(state, login.person, needed), file=source.path)
-    if isinstance(login, google.ServiceAccount):
+    if isinstance(login, google.GoogleServiceAccount):
         state = replace(state, flow="service_account", identity=login.identity(), scopes=google.METADATA_ONLY)
     return replace(state, access_expires_at=_access_end(login))
 

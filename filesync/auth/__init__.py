@@ -14,4 +14,4 @@ class Login(Authoriser, Protocol):
         """Name the kind of login, as identities do."""
 
     def identity(self) -> Identity:
-        """Tell as whom requests are made; may cost a request once per login."""
+        """Return the identity that requests are made with; may cost a request once per login."""

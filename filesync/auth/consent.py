@@ -32,7 +32,7 @@ def ask(
     authorize_url: str, client_id: str, redirect: str, scopes: Sequence[str], more: Mapping[str, str] | None = None
 ) -> Consent:
     """Write the address to open; `more` are parameters of the service's own."""
-    verifier = secrets.token_urlsafe(_VERIFIER_BYTES)
+    verifier = secrets.token_urlsafe(_VERIFIER_BYTES)  # decision 5: our own code flow
     state = secrets.token_hex(16)  # Autodesk takes letters, digits and , . _ - only
     digest = hashlib.sha256(verifier.encode()).digest()
     query = {

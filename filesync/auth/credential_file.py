@@ -37,7 +37,7 @@ class HandedOver:
         return fields
 
     def texts(self, fields: Mapping[str, Any], *names: str) -> list[str]:
-        """Give these fields. Raises AuthError that names the first one that is missing."""
+        """Return these fields. Raises AuthError that names the first one that is missing."""
         for name in names:
             if not isinstance(fields.get(name), str) or not fields[name].strip():
                 raise self.unusable(f"it has no {name}")

@@ -24,16 +24,16 @@ class Kept(Protocol):
     """What a token file holds."""
 
     def usable(self) -> str:
-        """Give the access token. Raises AuthError when there will be none without a person."""
+        """Return the access token. Raises AuthError when there will be none without a person."""
 
     def is_settled(self, now: datetime) -> bool:
-        """Tell whether nothing is to be fetched: the access token is good, or none can be had."""
+        """Return whether nothing is to be fetched: the access token is good, or none can be had."""
 
     def carries(self, access_token: str) -> bool:
-        """Tell whether this is its access token."""
+        """Return whether this is its access token."""
 
     def without_access(self) -> Self | None:
-        """Give what is left once the access token is worthless; None: nothing worth keeping."""
+        """Return what is left once the access token is worthless; None: nothing worth keeping."""
 
     def to_bytes(self) -> bytes:
         """Write it down."""
@@ -60,7 +60,7 @@ class TokenFile(Generic[K]):
         self._failure: FilesyncError | None = None
 
     def current(self, fetch: Callable[[K | None], K]) -> K:
-        """Give what is kept, fetching only when neither memory nor file has anything that is settled.
+        """Return what is kept, fetching only when neither memory nor file has anything that is settled.
 
         `fetch` is given what the file held. Raises what it raises, in every thread that waited for it.
         """

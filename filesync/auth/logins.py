@@ -40,7 +40,7 @@ class StoredLogin:
     `user` is the service's name for the person, '' until it was asked. `refresh_expires_at` is None where the
     service names no end. `refused` is why the service no longer takes the refresh token, '' while it does; `refused_at`
     is when it last said so, None where it will never take it again: what an administrator can mend is asked again now
-    and then, for nobody tells us.
+    and then, for nothing notifies us.
     """
 
     client: Client
@@ -61,13 +61,14 @@ class StoredLogin:
 
     @property
     def problem(self) -> str:
-        """Say why it is refused, and when it is tried again; '' while it is not."""
+        """Return why it is refused, and when it is tried again; '' while it is not."""
         if self.refused_at is None:
             return self.refused
         return f"{self.refused}; filesync asks again after {self.refused_at + ASK_AGAIN:%Y-%m-%d %H:%M} UTC"
 
     def is_settled(self, now: datetime) -> bool:
         if self.refused:
+            # decision 55: never sent again, or asked about once an hour
             return self.refused_at is None or self.refused_at <= now < self.refused_at + ASK_AGAIN
         return self.access.is_settled(now)
 
@@ -78,7 +79,7 @@ class StoredLogin:
         return replace(self, access=self.access.spent())
 
     def is_idle(self, since: datetime, now: datetime) -> bool:
-        """Tell whether it was not refreshed since then, although it could be now."""
+        """Return whether it was not refreshed since then, although it could be now."""
         return not (self.refused and self.is_settled(now)) and self.access.obtained_at <= since
 
     def to_bytes(self) -> bytes:
@@ -136,7 +137,7 @@ def to_login(answer: Answer, client: Client, clock: Clock, *, refresh_life: time
 
 
 def moment(clock: Clock) -> datetime:
-    """Tell the time as a file keeps it, so that a login read back is the same one."""
+    """Return the time as a file keeps it, so that a login read back is the same one."""
     return from_timestamp(to_timestamp(clock.now()))
 
 
@@ -167,7 +168,7 @@ def _scopes(answer: Answer) -> tuple[str, ...]:
 
 
 def _refresh_end(answer: Answer, clock: Clock, life: timedelta | None) -> datetime | None:
-    """Tell when the refresh token dies: as the answer says, else as the service documents."""
+    """Return when the refresh token dies: as the answer says, else as the service documents."""
     if "refresh_token_expires_in" in answer.body:
         life = to_life(answer, "refresh_token_expires_in", 0)
     return clock.now() + life if life else None

@@ -49,7 +49,7 @@ class CallbackVerdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _Callback:
     """What came back: a code, or (with an error) none."""
 
     code: str
@@ -64,7 +64,7 @@ class Reception:
         self._consent = consent
         self._redactor = redactor
         self._lock = threading.Lock()
-        self._answer: _Answer | None = None
+        self._answer: _Callback | None = None
         self._arrived = threading.Event()
 
     def offer(self, address: str) -> CallbackVerdict:
@@ -123,7 +123,7 @@ class Listener:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for server in self._servers:
-            with server.replying:  # whoever brought the answer is told so
+            with server.replying:  # whoever brought the answer sees so
                 server.shutdown()
             server.server_close()
 
@@ -150,7 +150,7 @@ _PASTE_ADVICE: Mapping[CallbackVerdict, str] = {
 }
 
 
-class _Server(ThreadingHTTPServer):
+class _CallbackServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
@@ -181,7 +181,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     timeout = _PATIENCE
-    server: _Server
+    server: _CallbackServer
 
     def do_GET(self) -> None:
         with self.server.replying:
@@ -221,13 +221,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Stay silent: the request holds the code."""
 
 
-def _servers(port: int, reception: Reception, tell: Callable[[str], None]) -> Iterable[_Server]:
+def _servers(port: int, reception: Reception, tell: Callable[[str], None]) -> Iterable[_CallbackServer]:
     """Bind both loopback addresses; raises AuthError when somebody else listens on the port."""
     places = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
-    bound: list[_Server] = []
+    bound: list[_CallbackServer] = []
     for family, host in places:
         try:
-            bound.append(_Server(family, (host, port), reception, tell))
+            bound.append(_CallbackServer(family, (host, port), reception, tell))
         except OSError as error:
             if family == socket.AF_INET6 and error.errno not in _TAKEN:
                 continue  # no IPv6 here
@@ -246,5 +246,5 @@ def _port_problem(port: int, error: OSError) -> str:
     return f"port {port} cannot be listened on: {error.strerror}; give another one with --port"
 
 
-def _to_answer(fields: Mapping[str, str]) -> _Answer:
-    return _Answer(fields.get("code", ""), fields.get("error", ""), fields.get("error_description", ""))
+def _to_answer(fields: Mapping[str, str]) -> _Callback:
+    return _Callback(fields.get("code", ""), fields.get("error", ""), fields.get("error_description", ""))

@@ -31,7 +31,7 @@ class FetchedLogin(ABC):
         self._file.forget(bearer_token(rejected))
 
     def good_until(self) -> datetime | None:
-        """Tell until when the token at hand is good; None when there is none. Nothing is asked."""
+        """Return until when the token at hand is good; None when there is none. Nothing is asked."""
         kept = self._file.read()
         return kept.expires_at if kept else None
 

@@ -20,7 +20,7 @@ _UNSTATED_LIFE = 600.0  # seconds: expires_in is only recommended, RFC 6749, 5.1
 
 
 def fingerprint(secret: str) -> str:
-    """Tell secrets apart without keeping them."""
+    """Return a text that differs for different secrets, from which no secret can be read."""
     return hashlib.sha256(secret.encode()).hexdigest()[:16]
 
 
@@ -49,7 +49,7 @@ class Token:
     expires_at: datetime
 
     def is_settled(self, now: datetime) -> bool:
-        """Tell whether it may still be used; never for one from a clock that was ahead."""
+        """Return whether it may still be used; never for one from a clock that was ahead."""
         margin = min(_MARGIN, (self.expires_at - self.obtained_at) / 10)
         return self.obtained_at <= now < self.expires_at - margin
 
@@ -63,7 +63,7 @@ class Token:
         """Leave nothing: there is no more to it."""
 
     def spent(self) -> "Token":
-        """Give the same token as one that is not to be used any more."""
+        """Return the same token as one that is not to be used any more."""
         return replace(self, expires_at=self.obtained_at)
 
     def to_fields(self) -> dict[str, str]:
@@ -106,7 +106,7 @@ def to_token(answer: Answer, clock: Clock) -> Token:
 
 
 def to_secret(answer: Answer, name: str) -> str | None:
-    """Give a token of the answer; None when there is none that a header or a form could carry."""
+    """Return a token of the answer; None when there is none that a header or a form could carry."""
     text = answer.body.get(name)
     if not isinstance(text, str) or not text.isascii() or not text.isprintable() or not text.strip():
         return None

@@ -38,7 +38,7 @@ class Person:
         return bearer(self._access_token(self.kept()))
 
     def kept(self) -> StoredLogin:
-        """Give the login with an access token that is good, or with the reason why there is none.
+        """Return the login with an access token that is good, or with the reason why there is none.
 
         Raises AuthError when somebody else logged in meanwhile: what this one cannot see would look as if it were
         gone. ResponseError when a refresh brought no access token.
@@ -90,7 +90,7 @@ class Person:
 
 
 def _is_another(first: StoredLogin, now: StoredLogin) -> bool:
-    """Tell a new login from a refreshed one; one by the same person is none."""
+    """Return whether this is a new login by somebody else, not a refreshed one."""
     if first.logged_in_at == now.logged_in_at and first.client.client_id == now.client.client_id:
         return False
     return not first.user or first.user != now.user or first.client.client_id != now.client.client_id

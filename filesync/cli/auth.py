@@ -109,7 +109,7 @@ def log_in_to_google(  # noqa: PLR0913  one parameter for each option
     finds_drives = discover or has_sets(home, "google", settings.credentials)
     scopes = google_logins.READ_ONLY if finds_drives else google_logins.METADATA_ONLY
     user = google_user(settings, connector)
-    sign_in = google_logins.SignIn(user.sources, connector)
+    sign_in = google_logins.BrowserLogin(user.sources, connector)
     sign_in.file.check_writable()
     preferred = google_logins.preferred_to_person(settings.variables, settings.path, settings.credentials)
     if preferred:
@@ -150,7 +150,7 @@ def log_out_of_google(ctx: typer.Context, *, credentials: CredentialsName = None
     home, terminal = home_and_terminal(ctx)
     connector = connector_of(home)
     user = google_user(_settings(home, credentials), connector)
-    _log_out(terminal, "google", google_logins.SignIn(user.sources, connector))
+    _log_out(terminal, "google", google_logins.BrowserLogin(user.sources, connector))
 
 
 def _settings(home: Home, credentials: str | None) -> Settings:
@@ -256,7 +256,7 @@ def _show(home: Home, terminal: Terminal, service: str, *, json: bool) -> None:
         raise typer.Exit(_LOGIN_NEEDED)
 
 
-def _log_out(terminal: Terminal, service: str, login: autodesk_logins.ThreeLegged | google_logins.SignIn) -> None:
+def _log_out(terminal: Terminal, service: str, login: autodesk_logins.ThreeLegged | google_logins.BrowserLogin) -> None:
     path, said = login.file.path, SERVICES[service]
     if not path.exists():
         terminal.note(f"nobody is logged in to {said}: there is no {path}")
@@ -286,7 +286,10 @@ def _say_what_follows(terminal: Terminal, settings: Settings) -> None:
 
 
 def _remove_untold(
-    terminal: Terminal, service: str, login: autodesk_logins.ThreeLegged | google_logins.SignIn, problem: FilesyncError
+    terminal: Terminal,
+    service: str,
+    login: autodesk_logins.ThreeLegged | google_logins.BrowserLogin,
+    problem: FilesyncError,
 ) -> NoReturn:
     login.file.remove_unseen()
     terminal.complain(

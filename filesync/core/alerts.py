@@ -1,4 +1,4 @@
-"""What is worth telling somebody, and who is told: pure rules over how syncs ended and what was told before."""
+"""What is worth a notification, and for whom: pure rules over ended syncs and earlier notifications."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,13 +9,13 @@ from typing import Any
 from filesync.core.redaction import Secret
 
 VERSION = 1  # of the payload: fields may be added under the same number, none renamed or removed
-PATIENCE = timedelta(minutes=15)  # of failing, before anybody is told
-FAILURES = 3  # in a row, before anybody is told
-MOST_CAUSES = 20  # of one row of failures, or of partial syncs, that are told
+PATIENCE = timedelta(minutes=15)  # of failing, before anybody is notified
+FAILURES = 3  # in a row, before anybody is notified
+MOST_CAUSES = 20  # of one row of failures, or of partial syncs, that are notified
 
 
 class Event(StrEnum):
-    """What a target can ask to be told."""
+    """What a target can ask to be notified of."""
 
     FAILURE = "failure"
     RECOVERED = "recovered"
@@ -57,7 +57,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Who is told; `own`: only about the endpoint that names it.
+    """Who is notified; `own`: only about the endpoint that names it.
 
     `timeout` is that of one delivery, in seconds; `keep` is how long a message is tried again.
     """
@@ -76,7 +76,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Who is told about one endpoint's sync, and of which run it is."""
+    """Who is notified of one endpoint's sync, and the run it belongs to."""
 
     targets: tuple[Target, ...] = ()
     run_id: str = ""
@@ -95,14 +95,14 @@ class Ended:
 
     @property
     def is_lasting(self) -> bool:
-        """Tell whether a failure is more than a hiccup."""
+        """Return whether a failure is more than a hiccup."""
         since = self.failing_since or self.at
         return self.failures >= FAILURES or self.at - since >= PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
 class Notified:
-    """What a target was told and nothing has ended yet."""
+    """A notification whose trouble has not ended yet."""
 
     event: Event
     cause: str
@@ -119,16 +119,16 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to tell one target, and of which events it need not be remembered any more that they were told."""
+    """The notifications for one target, and the events whose earlier notification may be forgotten."""
 
     alerts: tuple[Alert, ...] = ()
     over: frozenset[Event] = frozenset()
 
 
 def judge(ended: Ended, told: Collection[Notified], events: Collection[Event]) -> Verdict:
-    """Decide what a target that wants these events is told about a sync that ended.
+    """Decide what a target that wants these events is notified of after a sync.
 
-    Each cause is told once in a row of failures (or of partial syncs), and the end of what was told once.
+    Each cause is notified once in a row of failures (or of partial syncs), and the end of a notified row once.
     """
     match ended.status:
         case "failed" if ended.is_lasting:
@@ -145,7 +145,7 @@ def judge(ended: Ended, told: Collection[Notified], events: Collection[Event]) -
 
 
 def recovery(told: Collection[Notified], over: Collection[Event], events: Collection[Event]) -> Iterator[Alert]:
-    """Tell once that troubles are over, to who was told of them."""
+    """Yield an alert that the trouble is over, once, for those who were notified of it."""
     known = {each.event for each in told}
     ended = tuple(event for event in TROUBLES if event in over and event in known)
     if ended and Event.RECOVERED in events:
@@ -153,7 +153,7 @@ def recovery(told: Collection[Notified], over: Collection[Event], events: Collec
 
 
 def ping_result(status: str, error_type: str | None, *, is_temporary: bool) -> str | None:
-    """Tell what a dead-man switch hears of an end: `success`, `fail`, or nothing.
+    """Return what a dead-man switch hears of an end: `success`, `fail`, or nothing.
 
     A temporary failure and a stop are silence: the switch's own grace time tells a hiccup from an outage.
     """
@@ -173,7 +173,7 @@ def payload(event: str, at: str, text: str, run_id: str, **facts: Any) -> Mappin
 
 
 def sentence(alert: Alert, endpoint: str, ended: Ended) -> str:
-    """Say an alert about a sync in one line."""
+    """Return an alert about a sync in one line."""
     match alert.event:
         case Event.FAILURE:
             since = f"{ended.failing_since or ended.at:%Y-%m-%d %H:%M} UTC"

@@ -35,7 +35,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400  # seconds
 
 
 def ago(moment: str | None, now: datetime) -> str:
-    """Say how long ago a stored time is; '' when there is none."""
+    """Return how long ago a stored time is; '' when there is none."""
     if moment is None:
         return ""
     then = known_time(moment)
@@ -46,7 +46,7 @@ def ago(moment: str | None, now: datetime) -> str:
 
 
 def until(moment: str | None, now: datetime) -> str:
-    """Say how soon a stored time comes; one that has passed is now."""
+    """Return how soon a stored time comes; one that has passed is now."""
     if moment is None:
         return ""
     then = known_time(moment)
@@ -54,7 +54,7 @@ def until(moment: str | None, now: datetime) -> str:
 
 
 def length(seconds: float) -> str:
-    """Say a length of time in its two largest units at most, in few characters."""
+    """Return a length of time in its two largest units at most, in few characters."""
     if seconds < _MINUTE:
         return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s".replace(".0 ", " ")
     if seconds < _HOUR:

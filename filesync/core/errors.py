@@ -17,7 +17,7 @@ FilesyncError
 ├── TlsError               1   the operator: a certificate, this machine's clock, a proxy
 ├── DeliveryError          1   a message did not arrive; it is sent again
 │   └── NoAnswerError          it took all its time
-├── RefusedError           1   the service said no to this request; `about` tells what that is known to concern
+├── RefusedError           1   the service said no to this request; `about` is what that is known to concern
 │   ├── ForbiddenError         403
 │   │   └── ArchivedError      the project was archived or closed
 │   └── NotFoundError          404
@@ -140,7 +140,7 @@ class DeliveryError(FilesyncError):
 
 
 class NoAnswerError(DeliveryError):
-    """Whoever was told took the whole time that one delivery has, and gave no answer."""
+    """A target took the whole time of one delivery, and gave no answer."""
 
 
 class RefusedError(FilesyncError):

@@ -35,7 +35,7 @@ class Selection:
 
     @property
     def fingerprint(self) -> str:
-        """Text that differs as soon as any filter differs; an age counts as written, not as the day it means."""
+        """Return a text that differs whenever a filter differs; an age counts as written, not as the day it means."""
         parts = [
             sorted(self.file_types),
             sorted(set(self.include)),
@@ -48,7 +48,7 @@ class Selection:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
     def may_contain(self, folder_path: str) -> bool:
-        """Tell whether anything below the folder could be selected; False means it need not be listed."""
+        """Return whether anything below the folder could be selected; False means it need not be listed."""
         folder = [name for name in folder_path.split("/") if name]
         if any(_glob(pattern).matches_all_below(folder) for pattern in self.exclude):
             return False
@@ -63,7 +63,7 @@ class NameGlobs:
     exclude: tuple[str, ...] = ()
 
     def match(self, name: str) -> bool:
-        """Tell whether a name is meant; case counts."""
+        """Return whether a name is meant; case counts."""
         text = as_segment(name)
         return _any_matches(self.include, text) and not _any_matches(self.exclude, text)
 
@@ -86,7 +86,7 @@ class BoundSelection:
     before: Timestamp | None
 
     def matches(self, path: str, file_type: str | None, updated_at: Timestamp | None) -> bool:
-        """Tell whether a file is selected; one whose time is not known is not left out because of it."""
+        """Return whether a file is selected; one whose time is not known is not left out because of it."""
         return self._has_type(file_type) and self._is_in_time(updated_at) and self._has_path(path.removeprefix("/"))
 
     def _has_type(self, file_type: str | None) -> bool:
@@ -124,6 +124,6 @@ def _written(bound: Bound | None) -> str | None:
 
 
 def is_within(path: str, folders: Iterable[str]) -> bool:
-    """Tell whether a path is one of these folders, or below one."""
+    """Return whether a path is one of these folders, or below one."""
     below = path.strip("/")
     return any(below == folder or below.startswith(f"{folder}/") for folder in (each.strip("/") for each in folders))

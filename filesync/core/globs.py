@@ -51,7 +51,7 @@ class Glob:
         return self._whole.pattern.replace("(?>", "(?:")
 
     def words(self) -> Iterator[tuple[str, bool]]:
-        """Give words that stand in whatever the last segment matches, each with whether it is whole there.
+        """Yield words that stand in whatever the last segment matches, each with whether it is whole there.
 
         Only those of ASCII letters and digits: where others begin and end, and how they are written, is not certain.
         """
@@ -59,14 +59,14 @@ class Glob:
             yield found[1], not found[2]
 
     def may_match_below(self, folder: Sequence[str]) -> bool:
-        """Tell whether some path below the folder (its segments) can match."""
+        """Return whether some path below the folder (its segments) can match."""
         states = self._rest({0})
         for name in folder:
             states = self._rest(self._after(states, _composed(name)))
         return any(state < len(self._steps) for state in states)
 
     def matches_all_below(self, folder: Sequence[str]) -> bool:
-        """Tell whether the pattern is `X/**` and X is the folder or one of those above it."""
+        """Return whether the pattern is `X/**` and X is the folder or one of those above it."""
         if self.segments[-1] != _ANY_DEPTH:
             return False
         last = len(self._steps) - 1
@@ -84,7 +84,7 @@ class Glob:
         return reached
 
     def _after(self, states: set[int], name: str) -> set[int]:
-        """Tell where in the pattern one may be once a segment was read."""
+        """Return where in the pattern one may be once a segment was read."""
         return {following for state in states for following in self._follow(state, name)}
 
     def _follow(self, state: int, name: str) -> Iterator[int]:

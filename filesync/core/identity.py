@@ -9,7 +9,7 @@ def check_identity(name: str, before: Identity | None, now: Identity | None, *, 
 
     An identity that is not known, before or now, forbids nothing. Raises AuthError with the command that accepts it.
     """
-    if accepted or before is None or now is None or before == now:
+    if accepted or before is None or now is None or before == now:  # decision 57: this function alone decides
         return
     raise AuthError(
         f"read as {before} until now, and the login is {now}, which may see less: restore the login, or run: "

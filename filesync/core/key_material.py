@@ -1,7 +1,7 @@
 r"""Key material: what is a secret by its look, wherever it stands, and every form in which it could be quoted.
 
 People put a key where its file's path belongs: as JSON, as PEM (also on one line, with `\n` written out), in base64,
-percent-encoded or in hexadecimal. What such a value holds is told here, and nowhere else.
+percent-encoded or in hexadecimal. Only this module knows the secrets in such a value.
 """
 
 import base64
@@ -55,17 +55,17 @@ _ORDINARY_FILE = re.compile(r"[\w. +@-]*\.[A-Za-z][A-Za-z0-9]{1,4}", re.ASCII)
 
 @lru_cache(maxsize=512)
 def is_key_material(text: str) -> bool:
-    """Tell whether a value is a key or login by its look: JSON, PEM, what decodes to them, a token of Google's."""
+    """Return whether a value is a key or login by its look: JSON, PEM, what decodes to them, a token of Google's."""
     return any(_has_its_look(form) for form in _unfolded(text))
 
 
 def holds_private_key(text: str) -> bool:
-    """Tell whether a private part is in it: JSON alone may be meant where a program takes it as an argument."""
+    """Return whether a private part is in it: JSON alone may be meant where a program takes it as an argument."""
     return any(form is None or _PRIVATE.search(form) for form in _unfolded(text))
 
 
 def is_no_path(text: str, base: Path | None = None) -> bool:
-    """Tell whether something else than a path stands where one belongs, so that it may be the secret itself.
+    """Return whether something else than a path stands where one belongs, so that it may be the secret itself.
 
     A `{` may be part of a name; `base` is where a relative path counts from.
     """
@@ -78,14 +78,14 @@ def is_no_path(text: str, base: Path | None = None) -> bool:
 
 
 def is_no_address(text: str) -> bool:
-    """Tell whether something else than an address stands where one belongs."""
+    """Return whether something else than an address stands where one belongs."""
     found = text.strip()
     is_overlong = any(len(part) > _LONGEST_PATH for part in found.split(","))  # NO_PROXY is a list
     return is_key_material(found) or "{" in found or _CONTROL.search(found) is not None or is_overlong
 
 
 def may_be_path(text: str, base: Path) -> bool:
-    """Tell whether a value that was to name a file may be repeated: it is there, or is written as files are.
+    """Return whether a value that was to name a file may be repeated: it is there, or is written as files are.
 
     A secret may look like nothing at all: a word without a folder that exists and without an ending is not repeated.
     """
@@ -127,12 +127,12 @@ def without_keys(text: str, mask: str) -> str:
 
 
 def has_password(text: str) -> bool:
-    """Tell whether it is an address with a user and a password, or a secret among what follows its `?`."""
+    """Return whether it is an address with a user and a password, or a secret among what follows its `?`."""
     return any(_userinfo(text))
 
 
 def forms_of(text: str) -> Iterator[str]:
-    """Give everything of a secret value that could be quoted: itself, as a path, decoded, and every part of it."""
+    """Yield everything of a secret value that could be quoted: itself, as a path, decoded, and every part of it."""
     for form in _unfolded(text):
         if form is not None:
             yield from (form, form.strip(), str(PurePath(form)))
@@ -144,7 +144,7 @@ def forms_of(text: str) -> Iterator[str]:
 
 
 def passwords_of(text: str) -> Iterator[str]:
-    """Give the passwords in an address, as they are written and as they are meant."""
+    """Yield the passwords in an address, as they are written and as they are meant."""
     for found in (*_userinfo(text), *_NAMED.findall(text)):
         yield from (found, unquote(found), f":{found}@")
 
@@ -173,7 +173,7 @@ def secrets_in(values: Mapping[str, str]) -> Iterator[str]:
 
 
 def word_of(text: str) -> str:
-    """Give a value that is to be hidden although it looks like nothing; '' when it is too short for that."""
+    """Return a value that is to be hidden although it looks like nothing; '' when it is too short for that."""
     return text.strip() if len(text.strip()) >= _SHORTEST_WORD else ""
 
 
@@ -193,7 +193,7 @@ ENCODED_TRACES = (
 
 
 def _unfolded(text: str, depth: int = 0) -> Iterator[str | None]:
-    """Give a value and what it decodes to, again and again; None for bytes that are a key."""
+    """Yield a value and what it decodes to, again and again; None for bytes that are a key."""
     yield text
     if depth < _DEEPEST and len(text) >= _SHORTEST:
         for form in _decoded(text):
@@ -223,7 +223,7 @@ def _from_base64(text: str) -> bytes:
 
 
 def _as_text(content: bytes) -> Iterator[str | None]:
-    """Give decoded bytes as text where they are text; None where they are a key."""
+    """Yield decoded bytes as text where they are text; None where they are a key."""
     if content.startswith(_GZIP) or _DER.match(content):
         yield None
         return
@@ -242,7 +242,7 @@ def _has_its_look(form: str | None) -> bool:
 
 
 def _secrets_in(form: str) -> Iterator[str]:
-    """Give the secret fields of JSON, as they are and line by line."""
+    """Yield the secret fields of JSON, as they are and line by line."""
     try:
         fields = json.loads(form.strip().strip("'"), strict=False)
     except (ValueError, RecursionError):
@@ -269,7 +269,7 @@ def _is_json(text: str) -> bool:
 
 
 def _userinfo(text: str) -> Iterator[str]:
-    """Give the password before an `@`, or the user where there is no password.
+    """Yield the password before an `@`, or the user where there is no password.
 
     A password with an unescaped slash ends an address's host early; then the last `@` counts.
     """
@@ -304,7 +304,7 @@ def _exists(text: str, base: Path | None) -> bool:
 
 
 def _has_folder(path: PurePath, base: Path) -> bool:
-    """Tell whether the folder is there, or at least the one above it: one that says something, not home or root."""
+    """Return whether the folder is there, or at least the one above it: one that says something, not home or root."""
     for folder in [base / each for each in path.parents][:2]:
         if folder not in (base, Path(folder.anchor)) and _exists(str(folder), None):
             return True

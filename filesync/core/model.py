@@ -88,12 +88,13 @@ class KnownMember:
     archived_at: Timestamp | None = None
 
 
-@dataclass(slots=True)  # not frozen: that takes three times as long to make, and there is one for each file listed
+# decision 6: not frozen, that takes three times as long to make, and there is one for each file listed
+@dataclass(slots=True)
 class RemoteFile:
     """A file as its service describes it; None is 'the service does not know', never 0 or ''.
 
     `size` is in bytes. `parent_id` is None when the service shows no parent. `extra` is JSON text
-    with sorted keys: the provider's own facts, which decide nothing. `odd` tells, for people, what the service sent
+    with sorted keys: the provider's own facts, which decide nothing. `odd` names, for people, what the service sent
     that cannot be so ('modifiedTime: 0000-01-01'): the fields' values here are None, or a name that was made up.
     """
 
@@ -246,7 +247,7 @@ class Unanswered:
 class Resolved:
     """What looking up a candidate by id said: gone and why, or (None) still where it was.
 
-    A candidate that turned up elsewhere in the scope is told by a Page or FolderListed with it.
+    A candidate that turned up elsewhere in the scope is stated by a Page or FolderListed with it.
     """
 
     id: str

@@ -9,6 +9,7 @@ from filesync.core.key_material import NOT_REPEATED, is_key_material, without_pa
 # Categories of what steers a terminal, ends a line, hides, or is no UTF-8: controls, bidi and invisible marks, lone
 # surrogates, separators of lines and paragraphs.
 UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  spreadsheets take them too
 
 
 def escape_json(line: str) -> str:
@@ -33,9 +34,6 @@ def did_you_mean(found: str, allowed: Iterable[str]) -> str:
         return ""
     word = plain(words[close[0]])
     return f"did you mean {word if word.isprintable() and ' ' not in word else repr(word)}? "
-
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  spreadsheets take them too
 
 
 def harmless(text: str) -> str:

@@ -59,7 +59,7 @@ class Decision:
 
 
 def decide(schedule: Schedule, history: History, now: datetime) -> Decision:
-    """Tell whether a scheduled start at `now` should run the endpoint.
+    """Decide whether a scheduled start at `now` runs the endpoint.
 
     Slots are served once, late rather than never; an `interrupted` or temporarily failed sync is due at the
     next start, other failures after 5, 10, 20 … 60 minutes. A clock that was set back never starves an endpoint.
@@ -80,7 +80,7 @@ def decide(schedule: Schedule, history: History, now: datetime) -> Decision:
 
 
 def gap_between_starts(schedule: Schedule, now: datetime, last_started_at: datetime | None) -> timedelta:
-    """Tell how far apart the schedule's starts are: what one sync must make good for."""
+    """Return how far apart the schedule's starts are: what one sync must make good for."""
     match schedule:
         case IntervalSchedule(every):
             return every
@@ -94,7 +94,7 @@ def gap_between_starts(schedule: Schedule, now: datetime, last_started_at: datet
 
 
 def spacing(failures: int) -> timedelta:
-    """Tell how long to wait after that many failures in a row: 5, 10, 20, 40, then 60 minutes."""
+    """Return how long to wait after that many failures in a row: 5, 10, 20, 40, then 60 minutes."""
     doublings = min(max(failures - 1, 0), 10)
     return min(_FIRST_RETRY * (1 << doublings), _LAST_RETRY)
 
@@ -138,9 +138,9 @@ def _decide_retry(history: History, started: datetime, now: datetime) -> Decisio
 
 
 def _slot_after(schedule: IntervalSchedule | CronSchedule, started: datetime) -> datetime | None:
-    """Tell the first slot that the sync started then did not serve."""
+    """Return the first slot that the sync started then did not serve."""
     if isinstance(schedule, IntervalSchedule):
-        return _EPOCH + ((started - _EPOCH) // schedule.every + 1) * schedule.every
+        return _EPOCH + ((started - _EPOCH) // schedule.every + 1) * schedule.every  # decision 49
     return next(_slots(schedule, started), None)
 
 
@@ -172,7 +172,7 @@ def _times(failures: int) -> str:
 
 
 def _said(moment: datetime, schedule: IntervalSchedule | CronSchedule | None = None) -> str:
-    """Say a time as the schedule's author thinks of it; the table's column NEXT has it in UTC."""
+    """Return a time in the schedule's zone; the table's column NEXT has it in UTC."""
     if isinstance(schedule, CronSchedule) and schedule.timezone != "UTC":
         return f"{moment.astimezone(_zone(schedule)):%Y-%m-%d %H:%M} {schedule.timezone}"
     return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -11,7 +11,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # a gateway there takes the last 
 
 
 def address_problem(url: str, *, allow_http: bool) -> str:
-    """Say what is wrong with an address that messages go to, without repeating it; '' for nothing."""
+    """Return what is wrong with an address that messages go to, without repeating it; '' for nothing."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -29,7 +29,7 @@ def address_problem(url: str, *, allow_http: bool) -> str:
 
 
 def is_forbidden(host: str) -> bool:
-    """Tell whether an address is one where machines keep their secrets, or no address of one machine at all."""
+    """Return whether an address is one where machines keep their secrets, or no address of one machine at all."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -39,7 +39,7 @@ def is_forbidden(host: str) -> bool:
 
 
 def _ipv4_in(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """Give the IPv4 address that an IPv6 one stands for: written as one, by 6to4, by a NAT64 gateway."""
+    """Return the IPv4 address that an IPv6 one stands for: written as one, by 6to4, by a NAT64 gateway."""
     if isinstance(address, ipaddress.IPv4Address):
         return None
     if address in _NAT64:

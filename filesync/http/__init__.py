@@ -1,7 +1,7 @@
 """HTTP, once for every service: retry(judge(authorise(pace(log(send))))), composed in `Connector.connect`.
 
 send       one attempt over one `requests` session: timeouts, proxies and a private CA by the usual variables
-log        every attempt is counted and told to the log
+log        every attempt is counted and logged
 pace       a budget per client and kind of request, shared by all processes of the home; Retry-After stops them all
 authorise  the current token; after a 401 once more with a renewed one
 judge      a JSON object, or an error that names the request

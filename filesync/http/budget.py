@@ -56,7 +56,7 @@ class RateLimit:
         self._lock = threading.Lock()  # cheaper than the file's where threads compete
 
     def claim(self) -> Wait | None:
-        """Take a place and return None, or tell how long to wait before asking again."""
+        """Take a place and return None, or return how long to wait before asking again."""
         with self._lock, _alone(self._path) as file:
             sent, now = self._read(file)
             wait = self._wait(sent, now)
@@ -100,7 +100,7 @@ def lane_path(folder: Path, *names: str) -> Path:
 
 
 def share(per_minute: int | None, percent: int) -> int | None:
-    """Tell our part of a documented limit; never less than one."""
+    """Return our part of a documented limit; never less than one."""
     return None if per_minute is None else max(1, per_minute * percent // 100)
 
 

@@ -213,7 +213,7 @@ def without_query(url: str) -> str:
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:
-    """Tell scheme, host and port; None for what is no plain web address."""
+    """Return scheme, host and port; None for what is no plain web address."""
     try:
         parts = urllib.parse.urlsplit(url)
         port = parts.port or {"https": 443, "http": 80}[parts.scheme]
@@ -233,7 +233,7 @@ def _join(base: str, href: str) -> str:
 
 
 def _climbs(path: str) -> bool:
-    """Tell whether the path sent would be another one: urllib3 resolves dots, which a link may have hidden as %2e."""
+    """Return whether the path sent would be another one: urllib3 resolves dots, which a link may have hidden as %2e."""
     return not {".", ".."}.isdisjoint(path.split("/"))
 
 

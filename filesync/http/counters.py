@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from filesync.runtime.clock import Clock
 
-_LONG = 5.0  # seconds of a wait that is told of
+_LONG = 5.0  # seconds of a wait that is logged
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Counters:
             self._end(wait, clock.monotonic())
 
     def _begin(self, wait: tuple[datetime, str], now: float) -> bool:
-        """Tell whether nobody waited before."""
+        """Return whether nobody waited before."""
         with self._lock:
             is_first = not self._waits
             if is_first:

@@ -48,7 +48,7 @@ def retried(send: Send, stop: Stop, random: Randomness) -> Send:
 
 
 def backoff(failure: RetryableError, tries: int, random: Randomness) -> float:
-    """Tell the seconds to wait after that many tries."""
+    """Return the seconds to wait after that many tries."""
     if failure.waits_elsewhere:
         return 0.0
     return random.random() * min(_CAP, _BASE * 2.0 ** (tries - 1))
@@ -84,7 +84,7 @@ def authorised(send: Send, authoriser: Authoriser | None) -> Send:
 
 
 def logged(send: Send, log: RequestLog, counters: Counters, clock: Clock) -> Send:
-    """Count every attempt and tell the log of it, also of one without an answer."""
+    """Count and log every attempt, also one without an answer."""
 
     def send_and_tell(call: HttpCall) -> Reply:
         counters.count(is_login=call.is_login, is_retry=call.attempts > 0)

@@ -76,7 +76,7 @@ def requested_wait(reply: Reply, clock: Clock) -> float | None:
 
 
 def may_pass(status: int) -> bool:
-    """Tell whether an answer of that status can be about now rather than about the request (403: Drive's limits)."""
+    """Return whether an answer of that status can be about now rather than about the request (403: Drive's limits)."""
     return status in {403, 408, 429} or status >= 500
 
 

@@ -104,7 +104,7 @@ def to_object(call: HttpCall, content: bytes) -> Mapping[str, Any]:
     """Parse an answer that must be a JSON object. A lone surrogate is let through: it is its reader's concern."""
     _check_count(call, content)
     try:
-        body = orjson.loads(content)
+        body = orjson.loads(content)  # decision 6
     except orjson.JSONDecodeError:
         body = _parse_slowly(call, content)
     if not isinstance(body, dict):
@@ -113,7 +113,7 @@ def to_object(call: HttpCall, content: bytes) -> Mapping[str, Any]:
 
 
 def _parse_slowly(call: HttpCall, content: bytes) -> Any:
-    """Read what orjson will not, or tell why it cannot be read: lone surrogates, a byte order mark, deep nesting."""
+    """Read what orjson refuses, or return why it is unreadable: lone surrogates, a byte order mark, deep nesting."""
     try:
         return json.loads(content, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
@@ -146,7 +146,7 @@ def _not_json(call: HttpCall, content: bytes, error: Exception) -> Exception:
 
 
 def _is_cut(content: bytes) -> bool:
-    """Tell JSON without its end; what is no JSON at all is whole as far as anybody knows."""
+    """Return whether JSON lacks its end; text that is no JSON at all counts as whole."""
     if not content.lstrip(_BLANK).startswith((b"{", b"[")):
         return False
     try:

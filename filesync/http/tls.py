@@ -113,7 +113,7 @@ class Authorities:
     ignored: Variable | None = None
 
     def problem(self) -> str:
-        """Say why those that are set cannot be used; '' when they can, or none are set."""
+        """Return why those that are set cannot be used; '' when they can, or none are set."""
         problem = problem_of(Path(self.bundle.value)) if self.bundle else ""
         mend = "set it to a file of certificate authorities, in PEM, or unset it"
         return f"{self.bundle} {problem}; {mend}" if problem else ""
@@ -133,7 +133,7 @@ def authorities(environ: Mapping[str, str], read: str | None = None) -> Authorit
 
 
 def problem_of(path: Path) -> str:
-    """Say why a file or folder gives no authorities; '' when it does."""
+    """Return why a file or folder gives no authorities; '' when it does."""
     try:
         if path.is_dir():
             # the only names that OpenSSL looks for: https://docs.openssl.org/3.0/man1/openssl-rehash/
@@ -148,14 +148,14 @@ def problem_of(path: Path) -> str:
 
 
 def is_final(error: BaseException) -> bool:
-    """Tell a refused certificate or handshake from what may pass: a connection that was cut, or damaged, under TLS."""
+    """Return whether a certificate or handshake was refused; a connection cut or damaged under TLS may pass."""
     found = _errors(error)
     passing = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
     return bool(found) and not any(isinstance(each, passing) or each.reason in _PASSING for each in found)
 
 
 def explain(error: BaseException, trusted: Authorities, now: datetime, *, at_proxy: bool) -> str:
-    """Say why there is no TLS connection, and what mends it; `now` is what this machine's clock says.
+    """Return why there is no TLS connection, and what mends it; `now` is what this machine's clock says.
 
     `at_proxy`: it was the way to a proxy that failed, not the way through it.
     """
@@ -177,7 +177,7 @@ def _errors(error: BaseException) -> Sequence[ssl.SSLError]:
 
 
 def _reason(error: ssl.SSLError) -> str:
-    """Give OpenSSL's words: never the error's whole text, which begins and ends with Python's."""
+    """Return OpenSSL's words: never the error's whole text, which begins and ends with Python's."""
     said = (error.reason or "no reason given").replace("_", " ").lower()
     if isinstance(error, ssl.SSLCertVerificationError):
         said = error.verify_message or said
@@ -248,7 +248,7 @@ class TrustingAdapter(requests.adapters.HTTPAdapter):
         return host, {"ssl_context": self._context(bundle)} if host["scheme"] == "https" else {}
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
-        """Give the context that the parent would make of what `cert_verify` leaves behind."""
+        """Return the context that the parent would make of what `cert_verify` leaves behind."""
         if proxy.lower().startswith("https:") and proxy not in self.proxy_manager:
             bundle = self._bundle() or requests.utils.DEFAULT_CA_BUNDLE_PATH
             proxy_kwargs["proxy_ssl_context"] = self._context(bundle)

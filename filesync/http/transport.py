@@ -146,7 +146,7 @@ def _check_size(size: int, most: int, call: HttpCall) -> None:
 
 
 def _declared_size(response: requests.Response) -> int:
-    """Tell how many bytes the head promises, so that too many are not waited for; 0 when it does not say."""
+    """Return how many bytes the head promises, so that too many are not waited for; 0 when it does not say."""
     text = response.headers.get("Content-Length", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
 
@@ -166,7 +166,7 @@ class _Wire:
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-        self._ways: dict[str, Mapping[str, Any]] = {}
+        self._ways: dict[str, Mapping[str, Any]] = {}  # decision 6: looked up once per host
 
     def open(self, call: HttpCall) -> requests.Response:
         request = requests.PreparedRequest()
@@ -183,7 +183,8 @@ class _Wire:
         return tls.authorities(self._environ, self._bundle())
 
     def meaning(self, error: Exception, call: HttpCall) -> Exception:
-        """Tell what is to be raised for a failure of the libraries: Again for what may pass."""
+        """Return what is to be raised for a failure of the libraries: Again for what may pass."""
+        # decision 58
         if tls.is_final(error):
             if problem := self.trusted.problem():  # a wrong variable, whatever OpenSSL made of it
                 return ConfigError(f"{call.where}: {problem}")
@@ -195,12 +196,12 @@ class _Wire:
         return RetryableError(NetworkError(f"{call.where}: {_drop_text(error)}"), tries=MOST_TRIES)
 
     def _bundle(self) -> str:
-        """Give the path of the authorities that the environment names; '' for the usual ones."""
+        """Return the path of the authorities that the environment names; '' for the usual ones."""
         found = self._session.merge_environment_settings("https://", {}, True, None, None)["verify"]
         return "" if found is True else str(found)
 
     def _way(self, url: str) -> Mapping[str, Any]:
-        """Tell the proxy and the certificates that the environment names for a host."""
+        """Return the proxy and the certificates that the environment names for a host."""
         host = url[: url.index("/", url.index("://") + 3)]
         if host not in self._ways:
             self._ways[host] = {**self._session.merge_environment_settings(url, {}, True, None, None)}
@@ -225,7 +226,7 @@ def _drop_text(error: Exception) -> str:
 
 
 def _system_reason(error: BaseException) -> str | None:
-    """Tell the operating system's words for an error; texts of libraries may carry addresses and passwords."""
+    """Return the operating system's words for an error; texts of libraries may carry addresses and passwords."""
     if isinstance(error, socket.gaierror):
         return "the name of the host is not known"
     if not isinstance(error, OSError) or isinstance(error, ssl.SSLError):  # OpenSSL has numbers of its own

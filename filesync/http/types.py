@@ -51,17 +51,17 @@ class Authoriser(Protocol):
     """A login; safe to share between threads."""
 
     def headers(self) -> Mapping[str, str]:
-        """Give the headers of the current token; fetch or refresh one when needed."""
+        """Return the headers of the current token; fetch or refresh one when needed."""
 
     def renew(self, rejected: Mapping[str, str]) -> None:
-        """After a 401: forget the token of these headers, if it is still the current one."""
+        """Forget the token of these headers after a 401, if it is still the current one."""
 
 
 class Randomness(Protocol):
     """The part of `random.Random` that jitter needs."""
 
     def random(self) -> float:
-        """Tell a number of [0, 1)."""
+        """Return a number of [0, 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class HttpAttempt:
 
 
 class RequestLog(Protocol):
-    """Told of every attempt, from any thread."""
+    """Is called with every attempt, from any thread."""
 
     def __call__(self, attempt: HttpAttempt, /) -> None: ...
 

@@ -31,31 +31,31 @@ class Known(Protocol):
 
     @property
     def state(self) -> State:
-        """What the last batch with a state carried; empty before the first."""
+        """Return the state of the last batch that carried one; empty before the first."""
 
     @property
     def full(self) -> bool:
-        """True: list everything afresh (a first listing, --full, a changed scope, a due relisting).
+        """Return whether to list everything afresh (a first listing, --full, a changed scope, a due relisting).
 
         A full listing that was stopped is continued: `state` is then what its last batch carried,
         and the folders already listed afresh are no longer in `unlisted`.
         """
 
     def root(self) -> KnownFolder | None:
-        """Tell the root, when an earlier sync (or a batch of this one) named it."""
+        """Return the root, when an earlier sync (or a batch of this one) named it."""
 
     def folder(self, folder_id: str) -> KnownFolder | None:
         """Find a live folder, placed or not; None when it is unknown or gone."""
 
     def unlisted(self, below: str | None = None) -> Sequence[KnownFolder]:
-        """Folders in scope whose contents must be read: never read, changed since, unreadable, or to be read afresh.
+        """Return the folders in scope to be read: never read, changed since, unreadable, or to be read afresh.
 
         Ordered by depth. With `below`: only the direct sub-folders of that folder. Folders that the
         filters exclude whole, or that are not listable, are not among them.
         """
 
     def stalest(self) -> Sequence[KnownFolder]:
-        """Folders to read afresh in this sync although nothing says they changed: continuous reconciliation."""
+        """Return the folders to read afresh although nothing says they changed: continuous reconciliation."""
 
 
 class Provider(Protocol):
@@ -77,15 +77,15 @@ class Provider(Protocol):
     def resolve(self, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]: ...
 
     def left_out(self) -> Sequence[str]:
-        """Names, or counts, of what the service shows and this provider leaves out on purpose, after `read` saw it."""
+        """Return names, or counts, of what `read` saw and this provider leaves out on purpose."""
 
 
 @runtime_checkable
 class Identified(Protocol):
-    """An optional ability of a provider: to tell as whom it reads. Without it there is no identity guard."""
+    """An optional ability of a provider: to name the identity it reads with. Without it there is no identity guard."""
 
     def identity(self) -> Identity:
-        """Tell as whom this endpoint is read; may cost a request once per login. Raises what a request raises."""
+        """Return the identity this endpoint is read with; may cost one request per login. Raises what that raises."""
 
 
 def identity_in_use(provider: Provider) -> Identity | None:
@@ -101,7 +101,7 @@ class LooksUp(Protocol):
     look_ups_per_minute: int  # that the service allows
 
     def look_up(self, items: Sequence[Candidate], known: Known, *, singly: bool = False) -> Iterator[Shown]:
-        """Give what each item is now, in any order; nothing is taken from listings or change feeds.
+        """Yield what each item is now, in any order; nothing is taken from listings or change feeds.
 
         `singly`: each by a request of its own, where the service may say less, or something else, of many at once.
         What hangs in a folder that the store does not have is climbed from, so that its absence there proves nothing.
@@ -116,7 +116,7 @@ class Shared:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Give what was made first under that key; `make` must ask nothing."""
+        """Return what was made first under that key; `make` must ask nothing."""
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = make()
@@ -157,13 +157,13 @@ class MakesSets(Protocol):
     placeholders: tuple[str, ...]
 
     def set_details(self) -> "type[BaseModel]":
-        """Give the model of a set's `endpoint_details`; what it shares with `details()` is handed on to members."""
+        """Return the model of a set's `endpoint_details`; what it shares with `details()` is handed on to members."""
 
     def set_scope(self, details: Any) -> Mapping[str, Any]:
-        """Give what is asked for the members, as JSON: sets with equal ones share the answer."""
+        """Return what is asked for the members, as JSON: sets with equal ones share the answer."""
 
     def stands_for(self, scope: Mapping[str, Any]) -> str | None:
-        """Give the id of the member that an endpoint of this scope reads as a whole; None: it reads something else."""
+        """Return the id of the member that an endpoint of this scope reads as a whole; None for another scope."""
 
     def open_set(self, details: Any, surroundings: Surroundings) -> Callable[[], Sequence[Member]]:
         """Make the function that asks for the members. Raises AuthError when credentials are missing. No request yet.
@@ -208,14 +208,14 @@ class Sight:
 class Discovers(Protocol):
     """An optional ability of a kind: to show what there is to make endpoints of.
 
-    `narrowing` names the fields of `Wanted` that mean something here.
+    `narrowing` names the fields of `DiscoveryOptions` that mean something here.
     """
 
     service: str
     narrowing: tuple[str, ...]
 
     def discover(self, wanted: DiscoveryOptions, surroundings: Surroundings) -> Iterator[Sight]:
-        """Give everything that the login is shown, what contains before what is in it. Raises AuthError."""
+        """Yield everything that the login is shown, what contains before what is in it. Raises AuthError."""
 
 
 class ProviderKind(Protocol):
@@ -226,10 +226,10 @@ class ProviderKind(Protocol):
     """
 
     def details(self) -> "type[BaseModel]":
-        """Give the model of `endpoint_details`; must import without the network or heavy libraries."""
+        """Return the model of `endpoint_details`; must import without the network or heavy libraries."""
 
     def scope(self, details: Any) -> Mapping[str, Any]:
-        """Give the service ids that make two endpoints the same one, normalised; JSON."""
+        """Return the service ids that make two endpoints the same one, normalised; JSON."""
 
     def open(self, details: Any, surroundings: Surroundings) -> Provider:
         """Make a provider for one endpoint. Raises AuthError when credentials are missing. No request yet."""

@@ -93,11 +93,11 @@ class Names(Section):
     exclude: tuple[NamePattern, ...] = Field((), description="Globs on the name; what matches one is left out.")
 
     def match(self, name: str) -> bool:
-        """Tell whether a member of that name belongs to the set."""
+        """Return whether a member of that name belongs to the set."""
         return self.globs().match(name)
 
     def globs(self) -> NameGlobs:
-        """Give what is asked of each name."""
+        """Return what is asked of each name."""
         return NameGlobs(self.include, self.exclude)
 
 
@@ -130,7 +130,7 @@ class FilterDetails(Section):
 
 
 def _is_empty_span(after: Bound | None, before: Bound | None) -> bool:
-    """Tell whether nothing lies between; an age and a date cannot be compared for good."""
+    """Return whether nothing lies between; an age and a date cannot be compared for good."""
     if isinstance(after, timedelta) and isinstance(before, timedelta):
         return after <= before
     if isinstance(after, datetime) and isinstance(before, datetime):
@@ -139,7 +139,7 @@ def _is_empty_span(after: Bound | None, before: Bound | None) -> bool:
 
 
 def settings_of(info: ValidationInfo) -> Settings | None:
-    """Give the settings that the file is read under; None when a model is made outside of a file."""
+    """Return the settings that the file is read under; None when a model is made outside of a file."""
     return info.context if isinstance(info.context, Settings) else None
 
 

@@ -35,7 +35,7 @@ class Evidence:
         self._lock = threading.Lock()
 
     def fate(self, error: RefusedError) -> Gone:
-        """Tell what a refusal of the very item that was asked for proves; raise it when it proves nothing.
+        """Return what a refusal of the very item that was asked for proves; raise it when it proves nothing.
 
         Before the first one counts, the control is asked: a refusal of everything must not look like a loss.
         """
@@ -80,7 +80,7 @@ class Evidence:
 
 
 def _may_be_its_own(error: FilesyncError) -> bool:
-    """Tell whether one item alone can be the cause; a limit, a login, a whole project never is."""
+    """Return whether one item alone can be the cause; a limit, a login, a whole project never is."""
     if isinstance(error, RefusedError):
         return error.about in {About.ITEM, About.UNKNOWN}
     return isinstance(error, ServiceDownError | NetworkError | ResponseError)

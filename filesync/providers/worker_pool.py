@@ -65,7 +65,7 @@ class WorkerPool(Generic[Task, Result]):
         return done
 
     def ready(self) -> Iterator[Done[Task, Result]]:
-        """Give what is done by now, without waiting."""
+        """Yield what is done by now, without waiting."""
         while True:
             try:
                 done = self._done.get_nowait()
@@ -75,7 +75,7 @@ class WorkerPool(Generic[Task, Result]):
             yield done
 
     def dismiss(self) -> None:
-        self._over.set()
+        self._over.set()  # decision 15: stopped, not waited for
         for _ in self._threads:
             self._tasks.put(None)
 

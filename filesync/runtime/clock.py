@@ -1,4 +1,4 @@
-"""Time: the only door to now, to waiting, and to being told to stop waiting."""
+"""Time: the only door to now, to waiting, and to the end of waiting by a stop."""
 
 import threading
 import time
@@ -19,10 +19,10 @@ class Clock(Protocol):
     """What the program may know about time; the tests' fake clock has the same shape."""
 
     def now(self) -> datetime:
-        """Tell the wall-clock time, aware, in UTC."""
+        """Return the wall-clock time, aware, in UTC."""
 
     def monotonic(self) -> float:
-        """Tell seconds that never run backwards."""
+        """Return seconds that never run backwards."""
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Wait until event is set (True) or the seconds are over (False)."""
@@ -71,12 +71,12 @@ _work = _Work()
 
 
 def work_until(over: threading.Event) -> None:
-    """From now on no stop lets this thread go on once `over` is set."""
+    """Have this thread end at its next check or wait once `over` is set, as by a stop."""
     _work.over = over
 
 
 def is_left() -> bool:
-    """Return whether nobody waits any more for what this thread does."""
+    """Return whether nobody waits for this thread's work any more."""
     return _work.over is not None and _work.over.is_set()
 
 

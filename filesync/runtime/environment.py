@@ -81,12 +81,12 @@ class Variables(Mapping[str, str]):
         return len({**self._values, **self._read})
 
     def replaced(self, values: Mapping[str, str]) -> "Variables":
-        """Give the same variables with these in the place of theirs, whatever NAME_FILE says."""
+        """Return the same variables with these in the place of theirs, whatever NAME_FILE says."""
         kept = {name: value for name, value in self._values.items() if name.removesuffix("_FILE") not in values}
         return Variables({**kept, **values}, self._home)
 
     def misplaced(self, names: Iterable[str]) -> Mapping[str, str]:
-        """Say what belongs in each variable that has something else in it: perhaps the secret itself.
+        """Return what belongs in each variable that has something else in it: perhaps the secret itself.
 
         `names` are those that are read; every path and every address is looked at, too.
         """
@@ -103,12 +103,12 @@ class Variables(Mapping[str, str]):
     def _problem_with(self, name: str) -> str:
         try:
             return problem_with(name, self.get(name) or "", self._home)
-        except ConfigError:  # whoever asks for it is told
+        except ConfigError:  # reported to whoever asks for it
             return ""
 
 
 def problem_with(name: str, value: str, home: Path | None = None) -> str:
-    """Say what belongs in a variable of ours whose value cannot be meant, for it may be a secret; '' for nothing."""
+    """Return what belongs in a variable of ours whose value cannot be meant, for it may be a secret; '' for nothing."""
     if name in PATHS:
         return PATHS[name] if is_no_path(value, home) else ""
     if name in ADDRESSES:
@@ -120,12 +120,12 @@ def problem_with(name: str, value: str, home: Path | None = None) -> str:
 
 
 def is_secret(name: str) -> bool:
-    """Tell by its name whether a variable's value must never be shown."""
+    """Return whether a variable's value must never be shown, by the variable's name."""
     return SECRET_NAME.search(name.upper()) is not None and not name.upper().endswith(_NOT_SECRET)
 
 
 def secrets_by_look(values: Mapping[str, str]) -> Iterator[str]:
-    """Give what must not be shown of values by name, as far as names and looks tell; no file is looked at."""
+    """Yield the secrets among values by name, as far as names and looks show; no file is read."""
     yield from secrets_in(values)
     for name, value in values.items():
         if is_secret(name):
@@ -137,7 +137,7 @@ def secrets_by_look(values: Mapping[str, str]) -> Iterator[str]:
 
 
 def word_in_place_of_path(value: str, home: Path) -> Iterator[str]:
-    """Give what was to name a file with a secret in it, and may be that secret although it looks like nothing."""
+    """Yield what was to name a file with a secret in it, and may be that secret although it looks like nothing."""
     if value.strip() not in _IN_WORDS and not may_be_path(value, home):
         yield word_of(value)
 
@@ -178,7 +178,7 @@ def _read_dotenv(path: Path) -> dict[str, str]:
 
 
 def _line(string: str, line: int) -> int:
-    """Tell the line a binding starts on; the parser counts the blank lines before it as its own."""
+    """Return the line a binding starts on; the parser counts the blank lines before it as its own."""
     return line + string[: len(string) - len(string.lstrip())].count("\n")
 
 

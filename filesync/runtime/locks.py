@@ -100,7 +100,7 @@ class SharedLock(FileLock):
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether some process holds the lock on that file alone."""
+    """Return whether some process holds the lock on that file alone."""
     if not path.exists():
         return False
     # many may look at once, and nobody who wants the lock takes them for its holder
@@ -112,7 +112,7 @@ def is_held(path: Path) -> bool:
 
 
 def holders(paths: Iterable[Path]) -> list[tuple[Path, int]]:
-    """Tell which process holds the lock on which of these files, as far as this system tells; no lock is touched."""
+    """Return which process holds the lock on which of these files, as far as this system shows; no lock is touched."""
     wanted = {(found.st_dev, found.st_ino): path for path in paths if (found := _status(path))}
     try:
         lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
@@ -143,7 +143,7 @@ def check_private(path: Path) -> None:
         advice = _as_owner(path, found.st_uid)
         raise AuthError(f"{path}: belongs to user {found.st_uid}, and filesync runs as user {os.geteuid()}; {advice}")
     mode = stat.S_IMODE(found.st_mode)
-    if mode & 0o077:
+    if mode & 0o077:  # decision 56: checked and not corrected
         wanted = "700" if stat.S_ISDIR(found.st_mode) else "600"
         raise AuthError(
             f"{path}: can be used by others than its owner (mode {mode:04o}), so the login in it is not safe; "
@@ -152,7 +152,7 @@ def check_private(path: Path) -> None:
 
 
 def _as_owner(path: Path, owner: int) -> str:
-    """Say what mends it that a path is not ours: to take what is the home's owner's would lock the owner out."""
+    """Return the advice for a path that is not ours; chown would lock out the owner of a home."""
     ours = 0 if sys.platform == "win32" else os.geteuid()
     if path.parent.stat().st_uid == ours:
         return f"what is around it is ours, so, as root: chown {ours} {shlex.quote(str(path))}"
@@ -224,7 +224,7 @@ def _clear(rooms: Iterable[Path]) -> None:
 
 
 def follow_ours(path: Path) -> Path:
-    """Give where a path leads, so that a link stays a link and what it leads to is replaced.
+    """Return where a path leads, so that a link stays a link and what it leads to is replaced.
 
     Raises PermissionError for somebody else's link.
     """
@@ -239,8 +239,8 @@ def refuse_foreign_link(path: Path) -> None:
 
 
 def narrowed(found: int, mode: int) -> int:
-    """Tell the mode of a file that has one and is to be open to those of another only; its owner gets no more."""
-    return found & mode | mode & ~0o700
+    """Return the mode of a file that has one and is to be open to those of another only; its owner gets no more."""
+    return found & mode | mode & ~0o700  # decision 63: an old installation is closed by upgrading
 
 
 def sweep(path: Path) -> None:
@@ -306,7 +306,7 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def is_at(path: Path, fd: int) -> bool:
-    """Tell whether the open file still has that name."""
+    """Return whether the open file still has that name."""
     found = _status(path)
     return found is not None and os.path.samestat(found, os.fstat(fd))
 

@@ -45,7 +45,7 @@ class Log:
     complaints: list[str] = field(default_factory=list)  # shared by all that `about` gives
 
     def about(self, **facts: Any) -> "Log":
-        """Give the same log with more to say in every line."""
+        """Return the same log with more to say in every line."""
         return replace(self, facts={**self.facts, **facts})
 
     def debug(self, event: str, **facts: Any) -> None:
@@ -91,7 +91,7 @@ class Log:
 
 
 def nowhere() -> Log:
-    """Give a log that nobody reads."""
+    """Return a log that nobody reads."""
     return Log(None, Level.ERROR, lambda: datetime.min, str)  # noqa: DTZ901  no line is ever written
 
 

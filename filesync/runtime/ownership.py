@@ -25,7 +25,7 @@ class Exposure:
 
 
 def exposure(path: Path, uid: int | None = None) -> Exposure | None:
-    """Tell who but this user (default: of this process) and root could change a path, or put another in its place.
+    """Return who but this user (default: of this process) and root could change a path, or put another in its place.
 
     Looked at are the path, everything that finding it goes through, links among it, and what they lead to; where it is
     not there yet, who could put it there. Raises OSError for what cannot be looked at.
@@ -60,11 +60,12 @@ def user_name(uid: int) -> str:
 def as_user(uid: int) -> str:
     """Write how sudo starts a program as that account."""
     name = user_name(uid)
+    # decision 64: root does not become the owner by itself
     return f"sudo -u {shlex.quote(f'#{uid}' if name == str(uid) else name)}"
 
 
 def writers(path: Path, uid: int) -> Exposure | None:
-    """Tell whether a group, or everybody, can write a path itself, whoever owns it; a group of one user is that user.
+    """Return the exposure of a path that a group, or everybody, can write; a group of one user is that user.
 
     What lies on a file system that is read-only here nobody writes, which is how containers are handed what they read.
     """
@@ -72,6 +73,7 @@ def writers(path: Path, uid: int) -> Exposure | None:
     mode, name = stat.S_IMODE(found.st_mode), shlex.quote(str(path))
     if mode & 0o002 and not _is_read_only(path):
         return Exposure(path, f"everybody can write it (mode {mode:04o})", f"chmod o-w {name}")
+    # decision 62: a private group counts as its user
     if mode & 0o020 and not _is_private_group(path, found.st_gid, {0, uid}) and not _is_read_only(path):
         who = f"its group {_group_name(found.st_gid)} can write it (mode {mode:04o})"
         return Exposure(path, who, f"chmod g-w {name}")
@@ -114,7 +116,7 @@ def _exposed(path: Path, ours: set[int], *, is_end: bool) -> Exposure | None:
 
 
 def _is_private_group(path: Path, gid: int, owners: set[int]) -> bool:
-    """Tell whether a group is but another name of one user, as Debian, Fedora and others give each user one.
+    """Return whether a group is but another name of one user, as Debian, Fedora and others give each user one.
 
     There umask is 002, so that everything a person makes is "group-writable": to refuse that would lock all of them
     out, and keep nobody from anything. It is what pam_umask takes for such a group too: the user's primary group, of

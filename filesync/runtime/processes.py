@@ -1,4 +1,4 @@
-"""Other processes: which of them locks a part of a file, as far as this system tells.
+"""Other processes: which of them locks a part of a file, as far as this system shows.
 
 The file itself is not opened: closing one would drop every lock that SQLite holds on it in this process.
 """
@@ -19,7 +19,7 @@ _MOST_NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class ByteLock:
-    """A lock of another process on some bytes of a file, `last` among them; `writes` tells that nobody else has one."""
+    """A lock of another process on some bytes of a file, `last` among them; `writes`: nobody else has one."""
 
     pid: int
     writes: bool
@@ -28,7 +28,7 @@ class ByteLock:
 
 
 def byte_locks(path: Path) -> list[ByteLock]:
-    """Tell which other processes lock bytes of a file; nothing where that cannot be told."""
+    """Return the other processes with locks on bytes of a file; nothing where the system does not show them."""
     try:
         found = path.stat()
         lines = (_PROC / "locks").read_text(encoding="ascii").splitlines()
@@ -51,7 +51,7 @@ def named(pids: Iterable[int]) -> str:
 
 
 def _program(pid: int) -> str:
-    """Give the program's name alone: its arguments may hold secrets."""
+    """Return the program's name alone: its arguments may hold secrets."""
     try:
         name = (_PROC / str(pid) / "comm").read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

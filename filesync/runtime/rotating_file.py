@@ -49,7 +49,7 @@ def _open_locked(path: Path, mode: int) -> int:
     while True:
         fd = _open(path, mode)
         try:
-            lock_open_file(fd)
+            lock_open_file(fd)  # decision 59
             if is_at(path, fd):
                 _narrow(fd, mode)
                 return fd

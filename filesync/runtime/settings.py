@@ -95,7 +95,7 @@ def to_path(name: str, text: str, cwd: Path, what: str = PATHS["FILESYNC_HOME"])
 
 
 def named_home(given: str | None, environ: Mapping[str, str]) -> str | None:
-    """Give the home as somebody named it, by --home or $FILESYNC_HOME; None where nobody did."""
+    """Return the home as somebody named it, by --home or $FILESYNC_HOME; None where nobody did."""
     return given or environ.get("FILESYNC_HOME") or None
 
 
@@ -180,7 +180,7 @@ def _absolute(cwd: Path, path: str) -> Path:
 
 
 def _is_our_home(folder: Path) -> bool:
-    """Tell whether a folder is a home; one that somebody else could have put in our way is not."""
+    """Return whether a folder is a home; one that somebody else could have put in our way is not."""
     try:
         return (folder / CONFIG_FILE).is_file() and not any(exposed_parts(folder))
     except OSError:
@@ -275,7 +275,7 @@ def _one_of(text: str, allowed: tuple[str, ...]) -> str:
 
 
 def expanded(path: str, what: str, error: type[FilesyncError] = UsageError) -> Path:
-    """Put a home folder in the place of a leading ~ or ~user; `what` names the path where it cannot be told.
+    """Put a home folder in the place of a leading ~ or ~user; `what` names the path where that fails.
 
     Raises `error`: there is no such user, or, for ~ alone, neither HOME nor an entry of this user in passwd.
     """

@@ -59,7 +59,7 @@ class Caught:
 
 @contextmanager
 def stopping(request_stop: Callable[[], None]) -> Iterator[Caught]:
-    """For the length of a block, let the signals in STOPPERS call request_stop instead of ending the process.
+    """Let the signals in STOPPERS call request_stop for the length of a block, instead of ending the process.
 
     Only the main thread may enter. On Windows SIGTERM is never delivered; Ctrl-C arrives as SIGINT.
     """
@@ -78,7 +78,7 @@ def stopping(request_stop: Callable[[], None]) -> Iterator[Caught]:
 
 
 def _is_ignored_hangup(number: int) -> bool:
-    """Tell whether this is SIGHUP and the process was started with `nohup`: it goes on without its terminal."""
+    """Return whether this is SIGHUP and the process was started with `nohup`: it goes on without its terminal."""
     return number == _HANGUP and signal.getsignal(number) is signal.SIG_IGN
 
 
@@ -97,7 +97,7 @@ class Inbox:
 
 @contextmanager
 def arriving(numbers: Collection[int]) -> Iterator[Inbox]:
-    """For the length of a block, let these signals arrive in an inbox. Only the main thread may enter; POSIX only."""
+    """Let these signals arrive in an inbox for the length of a block. Only the main thread may enter; POSIX only."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)

@@ -1,4 +1,4 @@
-"""The three streams of the process: there whatever it was started with, and whoever writes hears what became of it."""
+"""The three streams of the process: always open, and a write that fails is reported to its caller."""
 
 import contextlib
 import io
@@ -20,7 +20,7 @@ class ReaderGoneError(Exception):
 
 
 def open_streams() -> None:
-    """Open the streams that are closed, and let stdout tell in our words what cannot be written."""
+    """Open the streams that are closed, and let stdout report failed writes in our words."""
     for number, flags in _MISSING:
         if not _is_open(number):
             os.open(os.devnull, flags)  # the lowest free number: this one

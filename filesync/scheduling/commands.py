@@ -61,7 +61,7 @@ class Systemctl:
 
 def try_out(program: Sequence[str]) -> None:
     """Start the program as a scheduler does: nothing set, in another folder. Raises SchedulerError."""
-    done = run([*program, "--version"], {"PATH": "/usr/bin:/bin"})
+    done = run([*program, "--version"], {"PATH": "/usr/bin:/bin"})  # decision 48
     if done.returncode != 0:
         raise SchedulerError(
             f"{' '.join(program)} does not start from another folder ({_said(done)}); "

@@ -63,7 +63,7 @@ def slots(every: int) -> str:
 
 
 def _mark(home: Path) -> str:
-    return f" # filesync: {quoted(str(home))}"  # the shell takes it for a comment
+    return f" # filesync: {quoted(str(home))}"  # the shell takes it for a comment; decision 46
 
 
 def _piece(text: str) -> str:

@@ -43,6 +43,7 @@ class Children:
 
     def start(self, name: str, command: Sequence[str]) -> None:
         """Start a program by its whole path; it inherits our streams and current folder. Raises OSError."""
+        # decision 50: a process, not a sync inside
         self._names[os.posix_spawn(command[0], list(command), self._environ)] = name
 
     @property

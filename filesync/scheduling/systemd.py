@@ -34,6 +34,7 @@ SystemCallFilter=~@privileged @resources
 SystemCallErrorNumber=EPERM
 UMask=0027
 """
+# decision 47: these need namespaces, which some systems refuse to users
 _SYSTEM_WALLS = """\
 CapabilityBoundingSet=
 AmbientCapabilities=

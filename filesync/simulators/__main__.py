@@ -145,7 +145,7 @@ def _drive(wanted: argparse.Namespace) -> _Site:
         if wanted.key_file:
             drive.make_key_file(wanted.key_file, _READER)
         if wanted.client_file:
-            drive.make_client_file(wanted.client_file)
+            drive.tokens.make_client_file(wanted.client_file)
         if wanted.user_file:
             drive.tokens.make_user_file(wanted.user_file, _READER, [METADATA_READONLY])
 
@@ -165,7 +165,7 @@ def _hurried(text: str) -> SimulatedClock:
 
 
 def _count(wanted: argparse.Namespace) -> float:
-    """Tell how many files and folders a tree is."""
+    """Return how many files and folders a tree is."""
     if not wanted.even:
         return float(wanted.files + (wanted.folders or wanted.files // 25)) or 1.0
     even: tuple[int, int, int] = wanted.even

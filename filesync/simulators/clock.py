@@ -53,7 +53,7 @@ class SimulatedClock:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the clock was made."""
+        """Return the seconds since the clock was made."""
         with self._lock:
             return self._elapsed()
 

@@ -11,7 +11,7 @@ from itertools import count
 from typing import Literal
 from urllib.parse import parse_qsl, urlencode
 
-from filesync.simulators.messages import Answer, Call, Refused
+from filesync.simulators.messages import Call, HttpResponse, Refused
 
 Consent = Literal["ask", "allow", "deny"]  # show the page, or decide at once without it
 
@@ -44,14 +44,14 @@ class ConsentRequest:
     offline: bool = True
     insists: bool = False  # on a consent although there may be one already
 
-    def back(self, **answer: str) -> Answer:
+    def back(self, **answer: str) -> HttpResponse:
         return redirect(self.redirect_uri, self.state, **answer)
 
 
 class ConsentDesk:
     """Asks the person who is signed in, and sends the browser back to the app with the answer.
 
-    `consent` tells how to decide; `approve` makes what the app gets when it is let in, or raises
+    `consent` decides; `approve` makes what the app gets when it is let in, or raises
     AuthorizationError. A page can be answered once.
     """
 
@@ -64,7 +64,7 @@ class ConsentDesk:
         self._numbers = count(1)
         self._waiting: dict[str, ConsentRequest] = {}
 
-    def ask(self, request: ConsentRequest, person: str) -> Answer:
+    def ask(self, request: ConsentRequest, person: str) -> HttpResponse:
         consent = self._consent()
         if consent != "ask":
             return self._decided(request, allowed=consent == "allow")
@@ -74,7 +74,7 @@ class ConsentDesk:
         words = {"person": escape(person), "client": escape(request.client_id), "scopes": scopes}
         return page(200, "Allow access?", _FORM.format(action=self._action, ticket=ticket, **words))
 
-    def decide(self, call: Call) -> Answer:
+    def decide(self, call: Call) -> HttpResponse:
         """Answer the page's form."""
         form = dict(parse_qsl(call.body.decode("latin-1")))
         request = self._waiting.pop(form.get("ticket", ""), None)
@@ -82,7 +82,7 @@ class ConsentDesk:
             raise refused_page(400, "invalid_request", "This page was answered already, or never asked.")
         return self._decided(request, allowed=form["decision"] == "allow")
 
-    def _decided(self, request: ConsentRequest, *, allowed: bool) -> Answer:
+    def _decided(self, request: ConsentRequest, *, allowed: bool) -> HttpResponse:
         try:
             if not allowed:
                 raise AuthorizationError("access_denied", "The user denied access to the app.")
@@ -102,21 +102,21 @@ def challenge_of(query: Mapping[str, str], *, required: bool) -> str | None:
 
 
 def is_proof(challenge: str, verifier: str) -> bool:
-    """Tell whether the challenge was made from this verifier."""
+    """Return whether the challenge was made from this verifier."""
     digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
     return _PROOF.fullmatch(verifier) is not None and hmac.compare_digest(digest, challenge.encode())
 
 
-def redirect(uri: str, state: str | None, **answer: str) -> Answer:
+def redirect(uri: str, state: str | None, **answer: str) -> HttpResponse:
     """Send the browser to the app with the answer, and with the state that the app gave."""
     query = urlencode(answer | ({} if state is None else {"state": state}))
-    return Answer(302, headers={"Location": f"{uri}{'&' if '?' in uri else '?'}{query}"})
+    return HttpResponse(302, headers={"Location": f"{uri}{'&' if '?' in uri else '?'}{query}"})
 
 
 def refused_page(status: int, code: str, description: str) -> Refused:
-    """Tell the person, and not the app: there is no address yet that is known to be the app's."""
+    """Inform the person, not the app: no address is known to be the app's yet."""
     return Refused(page(status, f"Error {status}: {code}", f"<p>{escape(description)}</p>"))
 
 
-def page(status: int, title: str, body: str) -> Answer:
-    return Answer(status, _PAGE.format(title=escape(title), body=body).encode(), "text/html; charset=utf-8")
+def page(status: int, title: str, body: str) -> HttpResponse:
+    return HttpResponse(status, _PAGE.format(title=escape(title), body=body).encode(), "text/html; charset=utf-8")

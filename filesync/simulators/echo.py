@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
-from filesync.simulators.messages import Answer, Call
+from filesync.simulators.messages import Call, HttpResponse
 
 _MESSAGES = ("error_description", "developerMessage", "message")
 
 
-def echoed(answer: Answer, call: Call) -> Answer:
+def echoed(answer: HttpResponse, call: Call) -> HttpResponse:
     """Put the form's values and the Authorization header into the refusal's message."""
     if not answer.content_type.startswith("application/json"):
         return answer

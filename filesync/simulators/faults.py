@@ -81,7 +81,7 @@ class Rule:
         return route == self.route if self.route is not None else not token
 
     def is_due(self) -> bool:
-        """Tell whether it would strike the next request that it applies to."""
+        """Return whether it would strike the next request that it applies to."""
         return self.seen + 1 >= self.first and (self.times is None or self.seen + 1 < self.first + self.times)
 
 
@@ -115,7 +115,7 @@ class FaultPlan:
             self._rules.clear()
 
     def strike(self, route: str, target: str, *, token: bool) -> Fault | None:
-        """Tell what is to go wrong with this request."""
+        """Return what is to go wrong with this request."""
         with self._lock:
             applying = [rule for rule in self._rules if rule.applies(route, target, token=token)]
             due = [rule for rule in applying if rule.is_due()]

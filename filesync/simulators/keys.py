@@ -33,7 +33,7 @@ class Assertion:
         return cls(_part(head), _part(claims), signed, signature)
 
     def is_signed_by(self, key: rsa.RSAPrivateKey) -> bool:
-        """Tell whether it is signed with this key, by RS256 and nothing else."""
+        """Return whether it is signed with this key, by RS256 and nothing else."""
         try:
             raw = _decoded(self.signature)
             key.public_key().verify(raw, self.signed.encode("ascii"), padding.PKCS1v15(), hashes.SHA256())

@@ -35,7 +35,7 @@ class Limits:
         self._passed: dict[tuple[str, str], deque[float]] = defaultdict(deque)
 
     def take(self, route: str, client: str) -> float | None:
-        """Let one request through (None), or tell after how many seconds there is room again."""
+        """Let one request through (None), or return the seconds until there is room again."""
         with self._lock:
             now = self._clock.monotonic()
             passed = self._passed[route, client]

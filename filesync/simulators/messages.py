@@ -29,17 +29,17 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     status: int
     body: bytes = b""
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of_json(cls, value: Any, *, status: int = 200, content_type: str = "application/json") -> "Answer":
+    def of_json(cls, value: Any, *, status: int = 200, content_type: str = "application/json") -> "HttpResponse":
         return cls(status, json.dumps(value, separators=(",", ":")).encode(), content_type)
 
-    def with_headers(self, **headers: str) -> "Answer":
+    def with_headers(self, **headers: str) -> "HttpResponse":
         """Add headers; an underscore stands for a hyphen."""
         more = {name.replace("_", "-"): text for name, text in headers.items()}
         return replace(self, headers={**self.headers, **more})
@@ -48,16 +48,16 @@ class Answer:
 class Refused(Exception):  # noqa: N818 - it is an answer on its way out, not a failure of the program
     """Raised anywhere below a route: this is the answer."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: HttpResponse) -> None:
         super().__init__(f"HTTP {answer.status}")
         self.answer = answer
 
 
-class Route:
+class ServedRoute:
     """A method and a path such as `/projects/{project}/folders`; `token` marks the login's own routes."""
 
     def __init__(
-        self, name: str, method: str, path: str, reply: Callable[[Call], Answer], *, token: bool = False
+        self, name: str, method: str, path: str, reply: Callable[[Call], HttpResponse], *, token: bool = False
     ) -> None:
         self.name = name
         self.method = method
@@ -66,7 +66,7 @@ class Route:
         self._pattern = re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path)))
 
     def match(self, path: str) -> dict[str, str] | None:
-        """Give the decoded ids when the path is this route's, else None."""
+        """Return the decoded ids when the path is this route's, else None."""
         found = self._pattern.fullmatch(path)
         return {name: unquote(text) for name, text in found.groupdict().items()} if found else None
 

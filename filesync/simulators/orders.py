@@ -1,4 +1,4 @@
-"""What a simulator in its own process is told while it serves: one JSON object a line in, one out.
+"""Orders to a simulator in its own process while it serves: one JSON object a line in, one out.
 
 {"do": "count"}                     the requests since the last count, by route
 {"do": "latency", "seconds": 0.1}   real time before every answer from now on
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from filesync.simulators.messages import Answer
+from filesync.simulators.messages import HttpResponse
 from filesync.simulators.server import Loopback
 from filesync.simulators.trees import Tree
 
@@ -84,7 +84,7 @@ class _Recorder:
         self._lock = threading.Lock()
         path.write_bytes(b"")
 
-    def __call__(self, answer: Answer) -> None:
+    def __call__(self, answer: HttpResponse) -> None:
         packed = answer.headers.get("Content-Encoding") == "gzip"
         body = gzip.decompress(answer.body) if packed else answer.body
         with self._lock, self._path.open("ab") as file:

@@ -18,7 +18,7 @@ from typing import Any, Self
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.faults import Fault, FaultPlan, Kind
 from filesync.simulators.limits import Limits
-from filesync.simulators.messages import Answer, Call, Refused, Request, Route
+from filesync.simulators.messages import Call, HttpResponse, Refused, Request, ServedRoute
 
 _LOGIN_PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in</body></html>"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
@@ -41,31 +41,31 @@ class Loopback(ABC):
         self.limits = Limits(self.clock, per_minute or {})
         self.requests: list[Request] = []
         self.crashes: list[BaseException] = []
-        self.witness: Callable[[Answer], None] | None = None  # is shown every answer, but for those of the login
+        self.witness: Callable[[HttpResponse], None] | None = None  # is shown every answer, but for those of the login
         self.stopping = threading.Event()
-        self._routes: tuple[Route, ...] = ()
-        self._server: _Server | None = None
+        self._routes: tuple[ServedRoute, ...] = ()
+        self._server: _SimulatorServer | None = None
 
     @abstractmethod
-    def routes(self) -> tuple[Route, ...]: ...
+    def routes(self) -> tuple[ServedRoute, ...]: ...
 
     @abstractmethod
-    def authorise(self, route: Route, call: Call) -> str:
+    def authorise(self, route: ServedRoute, call: Call) -> str:
         """Name whose budget the call spends, or raise Refused; asked for the login's routes too."""
 
     @abstractmethod
-    def unknown_route(self, call: Call) -> Answer: ...
+    def unknown_route(self, call: Call) -> HttpResponse: ...
 
     @abstractmethod
-    def wrong_method(self, call: Call, allowed: str) -> Answer: ...
+    def wrong_method(self, call: Call, allowed: str) -> HttpResponse: ...
 
     @abstractmethod
-    def over_limit(self, route: str, retry_after: float | None) -> Answer:
+    def over_limit(self, route: str, retry_after: float | None) -> HttpResponse:
         """Refuse for the limit; None: without Retry-After."""
 
     @abstractmethod
-    def repeat_page(self, answer: Answer, call: Call) -> Answer:
-        """Give the page a next link or token that leads back to it, for the fault ENDLESS."""
+    def repeat_page(self, answer: HttpResponse, call: Call) -> HttpResponse:
+        """Add to the page a next link or token that leads back to it, for the fault ENDLESS."""
 
     @property
     def base_url(self) -> str:
@@ -75,7 +75,7 @@ class Loopback(ABC):
 
     def start(self) -> Self:
         self._routes = self.routes()
-        self._server = _Server(self)
+        self._server = _SimulatorServer(self)
         self.stopping.clear()
         threading.Thread(target=self._server.serve_forever, args=(0.02,), name="simulator", daemon=True).start()
         return self
@@ -98,7 +98,7 @@ class Loopback(ABC):
 
     @property
     def limit_hits(self) -> int:
-        """How many requests were over a limit."""
+        """Return the number of requests over a limit."""
         return len(self.limits.hits)
 
     def count(self, route: str | None = None, *, exclude_token: bool = True) -> int:
@@ -111,7 +111,7 @@ class Loopback(ABC):
         self.requests.clear()
         self.limits.hits.clear()
 
-    def find(self, call: Call) -> tuple[Route, Call] | Answer:
+    def find(self, call: Call) -> tuple[ServedRoute, Call] | HttpResponse:
         """Find the call's route and fill in its ids, or say what the service answers without one."""
         allowed = []
         for route in self._routes:
@@ -121,7 +121,7 @@ class Loopback(ABC):
             allowed += [route.method] if ids is not None else []
         return self.wrong_method(call, ", ".join(allowed)) if allowed else self.unknown_route(call)
 
-    def reply(self, route: Route, call: Call) -> tuple[Answer, Call]:
+    def reply(self, route: ServedRoute, call: Call) -> tuple[HttpResponse, Call]:
         """Answer as the service does: who asks, may he ask so often, what does he get."""
         try:
             call = replace(call, client=self.authorise(route, call))
@@ -131,7 +131,7 @@ class Loopback(ABC):
             return refused.answer, call
 
 
-class _Server(ThreadingHTTPServer):
+class _SimulatorServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
@@ -185,7 +185,7 @@ def _shut(connection: socket.socket) -> None:
 class _Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: _Server
+    server: _SimulatorServer
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
         """Stay silent: `requests` is the log."""
@@ -200,7 +200,7 @@ class _Connection(BaseHTTPRequestHandler):
         found = service.find(call)
         route, call = found if isinstance(found, tuple) else (None, call)
         fault = service.faults.strike(route.name if route else "", self.path, token=bool(route and route.token))
-        answer, call = self._answer(found if isinstance(found, Answer) else found[0], call, fault)
+        answer, call = self._answer(found if isinstance(found, HttpResponse) else found[0], call, fault)
         self._log(call, route, 0 if answer is None else answer.status)
         if answer is not None:
             if service.witness and not (route and route.token):
@@ -209,19 +209,21 @@ class _Connection(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _serve  # noqa: N815 - http.server's names
 
-    def _answer(self, found: Route | Answer, call: Call, fault: Fault | None) -> tuple[Answer | None, Call]:
-        """Give the answer as the fault leaves it; None: the connection ends without one."""
+    def _answer(
+        self, found: ServedRoute | HttpResponse, call: Call, fault: Fault | None
+    ) -> tuple[HttpResponse | None, Call]:
+        """Return the answer as the fault leaves it; None: the connection ends without one."""
         if fault is not None and fault.kind in _INSTEAD:
             return self._instead(found, fault), call
         if fault is not None and fault.kind is Kind.HANG and self.server.service.stopping.wait(fault.seconds):
             self.close_connection = True
             return None, call
-        if isinstance(found, Answer):
+        if isinstance(found, HttpResponse):
             return found, call
         answer, call = self.server.service.reply(found, call)
         return self._spoiled(answer, call, fault), call
 
-    def _instead(self, found: Route | Answer, fault: Fault) -> Answer | None:
+    def _instead(self, found: ServedRoute | HttpResponse, fault: Fault) -> HttpResponse | None:
         if fault.kind is Kind.DROP:
             self.close_connection = True
             return None
@@ -229,12 +231,12 @@ class _Connection(BaseHTTPRequestHandler):
             self._send_raw(fault)
             return None
         if fault.kind is Kind.LOGIN_PAGE:
-            return Answer(200, _LOGIN_PAGE, "text/html; charset=utf-8")
+            return HttpResponse(200, _LOGIN_PAGE, "text/html; charset=utf-8")
         if fault.kind is Kind.TOO_MANY:
             return self.server.service.over_limit(getattr(found, "name", ""), fault.seconds)
-        return Answer(fault.status, fault.body, fault.content_type, fault.headers)
+        return HttpResponse(fault.status, fault.body, fault.content_type, fault.headers)
 
-    def _spoiled(self, answer: Answer, call: Call, fault: Fault | None) -> Answer:
+    def _spoiled(self, answer: HttpResponse, call: Call, fault: Fault | None) -> HttpResponse:
         kind = fault.kind if fault else None
         if kind is Kind.TRUNCATED:
             return replace(answer, body=answer.body[: len(answer.body) // 2])
@@ -244,13 +246,13 @@ class _Connection(BaseHTTPRequestHandler):
             return _altered(answer, fault)
         return self.server.service.repeat_page(answer, call) if kind is Kind.ENDLESS else answer
 
-    def _log(self, call: Call, route: Route | None, status: int) -> None:
+    def _log(self, call: Call, route: ServedRoute | None, status: int) -> None:
         service = self.server.service
         name, token = (route.name, route.token) if route else ("", False)
         at = service.clock.monotonic()
         service.requests.append(Request(call.method, call.path, call.query, name, status, token, call.client, at))
 
-    def _send(self, answer: Answer, fault: Fault | None) -> None:
+    def _send(self, answer: HttpResponse, fault: Fault | None) -> None:
         body, headers = self._encoded(answer)
         head = f"HTTP/1.1 {answer.status} {_reason(answer.status)}\r\n"
         head += "".join(f"{name}: {text}\r\n" for name, text in headers.items())
@@ -259,7 +261,7 @@ class _Connection(BaseHTTPRequestHandler):
             return
         self.wfile.write(head.encode() + b"\r\n" + (b"" if self.command == "HEAD" else body))
 
-    def _encoded(self, answer: Answer) -> tuple[bytes, dict[str, str]]:
+    def _encoded(self, answer: HttpResponse) -> tuple[bytes, dict[str, str]]:
         service = self.server.service
         headers = {"Date": format_datetime(service.clock.now(), usegmt=True), **answer.headers}
         if answer.body:
@@ -286,7 +288,7 @@ class _Connection(BaseHTTPRequestHandler):
 _INSTEAD = (Kind.STATUS, Kind.TOO_MANY, Kind.DROP, Kind.LOGIN_PAGE, Kind.RAW)
 
 
-def _altered(answer: Answer, fault: Fault) -> Answer:
+def _altered(answer: HttpResponse, fault: Fault) -> HttpResponse:
     is_packed = answer.headers.get("Content-Encoding") == "gzip"
     altered = fault.alter(json.loads(gzip.decompress(answer.body) if is_packed else answer.body))
     body = altered if isinstance(altered, bytes) else json.dumps(altered).encode()

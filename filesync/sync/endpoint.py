@@ -134,9 +134,9 @@ def _pull(batches: Iterator[Batch], attempt: ActiveSync, max_files: int | None) 
 
 def _decide_removals(attempt: ActiveSync, provider: Provider) -> None:
     run, endpoint = attempt.run, attempt.endpoint
-    run.weigh()
+    run.weigh()  # decision 22: the guard counts before files are looked up
     if not attempt.choice.accept_deletions and run.guard(endpoint.max_delete_percent).trips:
-        # what hangs in a folder that only moved is not vanishing: folders are few, and asking tells
+        # what hangs in a folder that only moved is not vanishing: folders are few, and their look-ups settle it
         _look_up(attempt, provider, folders_only=True)
         guard = run.guard(endpoint.max_delete_percent)
         if guard.trips:
@@ -282,7 +282,7 @@ def _failure(exc: FilesyncError) -> _Ending:
 
 
 def _doubt(run: SyncWriter) -> _Ending | None:
-    """Tell how a sync ends in which something failed by itself for the first times."""
+    """Return how a sync ends in which something failed by itself for the first times."""
     unsettled = run.unsettled()
     if unsettled is None:
         return None

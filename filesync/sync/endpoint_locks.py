@@ -20,7 +20,7 @@ class EndpointLocks:
         return FileLock(self.folder / f"endpoint-{endpoint_id}.lock")
 
     def source(self, source: "SetSource") -> FileLock:
-        """Give the lock of what sets are made of: one start asks, the others wait for its answer."""
+        """Return the lock of what sets are made of: one start asks, the others wait for its answer."""
         import hashlib  # noqa: PLC0415  few starts ask for a set
 
         words = f"{source.endpoint_type}\0{source.credentials}\0{source.question}"

@@ -18,14 +18,14 @@ _STOPS = {"signal", "time_limit"}
 
 
 def log_beginning(log: Log, outcome_of: str, trigger: str, sync_log_id: int) -> Log:
-    """Say that a sync began; gives the log that says of everything to which sync it belongs."""
+    """Log that a sync began; return the log whose lines name that sync."""
     log = log.about(endpoint=outcome_of, sync_log_id=sync_log_id)
     log.info("sync_began", trigger=trigger)
     return log
 
 
 def log_ending(log: Log, outcome: Outcome, unread: list[tuple[str, str]], newly_odd: list[OddEntry]) -> None:
-    """Say how a sync ended, which folders it could not read, and which entries have something odd in them."""
+    """Log how a sync ended, the folders it could not read, and the entries with something odd in them."""
     for entry in newly_odd:
         log.warning("odd_entry", external_id=entry.id, path=entry.path, odd=entry.odd)
     for path, reason in unread[:MOST_FOLDERS]:
@@ -36,7 +36,7 @@ def log_ending(log: Log, outcome: Outcome, unread: list[tuple[str, str]], newly_
 
 
 def facts_of(outcome: Outcome) -> dict[str, Any]:
-    """Give an outcome field by field, without its endpoint."""
+    """Return an outcome field by field, without its endpoint."""
     usage = outcome.usage
     return {
         "status": outcome.status,
@@ -54,8 +54,8 @@ def facts_of(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-class RequestLog:
-    """Tells the log of one sync's requests and waits; of every request at DEBUG, of slow and failed ones at WARNING."""
+class SyncRequestLog:
+    """Logs one sync's requests and waits: every request at DEBUG, slow and failed ones at WARNING."""
 
     def __init__(self, log: Log, counters: Counters) -> None:
         self._log = log

@@ -23,7 +23,7 @@ class SyncOptions:
 
     @property
     def lists_all(self) -> bool:
-        """Tell whether everything is listed afresh; a trial ends long before, and another login may see less."""
+        """Return whether everything is listed afresh; a trial ends long before, and another login may see less."""
         return self.max_files is None and (self.full or self.accept_identity)
 
     @property

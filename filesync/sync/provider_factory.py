@@ -13,11 +13,11 @@ from filesync.providers.base import Provider, Shared, Surroundings
 from filesync.runtime.clock import Clock, Stop
 from filesync.runtime.database_url import beside
 from filesync.runtime.log import Log, nowhere
-from filesync.sync.event_log import RequestLog
+from filesync.sync.event_log import SyncRequestLog
 
 AttemptWatch = Callable[
     [Mapping[str, str], HttpAttempt], None
-]  # told for whom (`endpoint` or `set`) each attempt was made
+]  # called with the owner (`endpoint` or `set`) of each attempt
 
 
 class ProviderFactory:
@@ -76,7 +76,7 @@ class ProviderFactory:
         `facts` are said of each of its requests in the log.
         """
         settings = self._config.settings_for(credentials)
-        teller = RequestLog(self._log.about(**facts), counters)
+        teller = SyncRequestLog(self._log.about(**facts), counters)
 
         def tell(attempt: HttpAttempt) -> None:
             teller.tell_request(attempt)

@@ -41,7 +41,7 @@ class SetRefresh:
 
 
 def next_due_at(answered: Answered | None, now: datetime) -> datetime:
-    """Tell when to ask: an hour after the last answer; after a failure sooner, as with endpoints.
+    """Return when to ask: an hour after the last answer; after a failure sooner, as with endpoints.
 
     Only the first of several failures in a row is repeated by the very next start: every start waits for the answer.
     """
@@ -61,7 +61,7 @@ def refresh_sets(
     database: Database,
     asking: "SetRefresher | None",
 ) -> tuple[Sequence[Endpoint], Sequence[SetRefresh]]:
-    """Give every endpoint, after asking for the sets that matter and are due; and what that changed.
+    """Return every endpoint, after asking for the sets that matter and are due; and what that changed.
 
     Without `asking` nobody is asked.
     """
@@ -102,7 +102,7 @@ class _Wish:
         return self.accepts_emptiness or self.accepts_identity
 
     def is_due(self, answered: Answered | None, now: datetime) -> bool:
-        """Tell whether to ask now: a person who mended what failed, or wants everything read afresh, need not wait."""
+        """Return whether to ask now: a person after a failure, or with a wish for everything afresh, need not wait."""
         failed = answered is not None and answered.error_type is not None
         afresh = self.choice.by_hand and (failed or self.choice.full)
         return afresh or self.accepts or next_due_at(answered, now) <= now
@@ -153,13 +153,14 @@ class SetRefresher:
             stored.note_failure(self._database, source, exc.error_type, message, to_timestamp(self._now()))
         except StoppedError:
             raise
-        except FilesyncError as exc:
+        except FilesyncError as exc:  # decision 42: half an answer would archive the rest
             stored.note_failure(self._database, source, exc.error_type, str(exc), to_timestamp(self._now()))
         else:
             stored.note_answer(self._database, source, members, to_timestamp(self._now()))
 
     def _check_emptiness(self, wish: "_Wish", members: Members) -> None:
         """Raise MassDeleteError when all members are gone at once, unless a person said that this is right."""
+        # decision 43
         gone = 0 if members or wish.accepts_emptiness else stored.present(self._database, wish.wanted.source)
         if gone:
             raise MassDeleteError(
@@ -178,7 +179,7 @@ class SetRefresher:
             lock.release()
 
     def _is_answered_since(self, began: Timestamp, wish: _Wish, answered: Answered | None) -> bool:
-        """Tell whether another start got the answer while this one waited for it; what is accepted is asked anyway."""
+        """Return whether another start got the answer while this one waited; a person's consent needs a fresh one."""
         if answered is None or answered.asked_at is None or answered.error_type is not None or wish.accepts:
             return False
         return began <= to_timestamp(answered.asked_at) <= to_timestamp(self._now())
@@ -193,7 +194,7 @@ def news(
     after: Sequence[Endpoint],
     answered: Mapping[SetSource, Answered],
 ) -> list[SetRefresh]:
-    """Tell what the answers changed, set by set."""
+    """Return what the answers changed, set by set."""
     return [_news_of(each, _members_of(each, before), _members_of(each, after), answered) for each in sets]
 
 

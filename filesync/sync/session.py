@@ -47,13 +47,13 @@ class SyncWatcher:
     """Follows a session; this one lets everything pass. No method may wait."""
 
     def upgrading(self, upgrade: "Upgrade") -> None:
-        """Hear that the database gets another schema."""
+        """Note that the database gets another schema."""
 
     def check_names(self, known: Sequence[str]) -> None:
         """Raise UsageError for a chosen name that is not among all there are."""
 
     def begin_endpoint(self, endpoint: Endpoint, endpoint_id: int) -> None:
-        """Hear that the sync of an endpoint begins."""
+        """Note that the sync of an endpoint begins."""
 
     def show(self, running: Sequence[RunningEndpoint]) -> None:
         """Show how far the endpoints of this session are."""

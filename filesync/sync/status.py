@@ -117,12 +117,12 @@ def schedule_to_json(schedule: Schedule) -> Row:
 
 
 def type_in_words(endpoint_type: str) -> str:
-    """Say an endpoint's type in few characters."""
+    """Return an endpoint's type in few characters."""
     return {"autodesk_construction_cloud": "ACC", "google_drive": "Drive"}.get(endpoint_type, endpoint_type)
 
 
 def schedule_in_words(schedule: Schedule | None) -> str:
-    """Say a schedule in few characters."""
+    """Return a schedule in few characters."""
     match schedule:
         case IntervalSchedule(every):
             minutes = every // timedelta(minutes=1)
@@ -180,7 +180,7 @@ def _declared(endpoint: Endpoint, row: Row | None, now: datetime) -> Status:
 
 
 def _after_this_one(endpoint: Endpoint, row: Row, now: datetime) -> Decision:
-    """Say that a start would skip an endpoint that is being read, and what comes next if that goes well."""
+    """Return the decision for an endpoint that is being read: a start skips it, then its schedule counts."""
     began = known_time(row["running_since"]) or now
     served = History(created_at=began, last_started_at=began, last_status="success")
     reason = f"a sync is running since {began:%Y-%m-%d %H:%M} UTC"

@@ -1,4 +1,4 @@
-"""The workers of a session: ask what sets are made of, choose what is due, run side by side, and stop when told to."""
+"""The workers of a session: ask for the members of sets, choose what is due, run side by side, and stop on request."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -283,7 +283,7 @@ class SyncWorkers:
 
 @contextmanager
 def _kept(opened: Callable[[], Database]) -> Iterator[Callable[[], Database]]:
-    """Give what opens a database when it is first asked for, and from then on gives that one."""
+    """Yield a function that opens a database at its first call, and returns the same one from then on."""
     found: list[Database] = []
 
     def once() -> Database:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 Key = TypeVar("Key")
-_MOST = 10  # differences that are told
+_MOST = 10  # differences that are shown
 
 
 def claim(holds: object, otherwise: str) -> None:
@@ -14,7 +14,7 @@ def claim(holds: object, otherwise: str) -> None:
 
 
 def claim_same(found: Mapping[Key, object], wanted: Mapping[Key, object], what: str) -> None:
-    """Fail unless both are equal, and tell the first differences."""
+    """Fail unless both are equal, with the first differences."""
     differing = [key for key in [*wanted, *(key for key in found if key not in wanted)] if _differ(found, wanted, key)]
     lines = [
         f"  {key}: found {found.get(key, 'nothing')!r}, wanted {wanted.get(key, 'nothing')!r}" for key in differing

@@ -108,7 +108,7 @@ class Continuing(Stage):
 
 
 def _stops(batches: int) -> Iterator[int]:
-    """Give numbers of batches to stop after: the first ones, some in between, and the last ones."""
+    """Yield numbers of batches to stop after: the first ones, some in between, and the last ones."""
     yield from sorted({number for number in (1, 2, 4, 8, batches // 2, batches - 1) if 0 <= number < batches})
 
 

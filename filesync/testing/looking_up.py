@@ -31,7 +31,7 @@ class LookingUp(Stage):
             self._claim_ways(ids)
 
     def test_what_is_gone_or_may_not_be_seen_is_looked_up_as_such_and_spoils_nothing(self) -> None:
-        """What went itself is gone at once; what lay below it, once a sync saw that its folder went."""
+        """Expect a removed item to be gone at once, and what lay below it once a sync saw that its folder went."""
         ids = self._list()
         self._claim_strangers(ids)
         with suppress(Unsupported):
@@ -97,7 +97,7 @@ class LookingUp(Stage):
         self.there.let_in(folder)
 
     def _let_go(self, ids: Mapping[str, str]) -> dict[str, Gone]:
-        """Let files and folders go in every way that the service has; tell by id what they are then."""
+        """Let files and folders go in every way that the service has; return by id what they are then."""
         fates: dict[str, Gone] = {}
         for act, name, fate in (
             (self.site.trash, "a.pdf", Gone.TRASHED),
@@ -135,7 +135,7 @@ class LookingUp(Stage):
             return _ask(comparison.service, [*items[:2], *others, *items[2:]], comparison.rows.known)
 
     def _look_until_it_fails(self, items: Sequence[Candidate]) -> tuple[dict[str, Shown], bool]:
-        """Give what was shown, and whether a failure with a name was its end."""
+        """Return what was shown, and whether a failure with a name was its end."""
         shown: dict[str, Shown] = {}
         with self.listed.comparing() as comparison:
             try:
@@ -188,7 +188,7 @@ def _ask(service: LooksUp, items: Sequence[Candidate], known: Known, *, singly: 
 
 
 def _check(shown: Shown) -> None:
-    """Check what can be told from one answer alone."""
+    """Check what one answer alone can prove."""
     item, where = shown.item, f"look_up: {shown.id!r}"
     claim((item is None) != (shown.gone is None), f"{where}: an item, or why it is gone, and not both")
     claim(item is None or item.id == shown.id, f"{where}: shows another item")

@@ -77,7 +77,7 @@ class RecordingProvider:
 
 
 def check(batch: Batch) -> None:
-    """Check what can be told from one statement alone."""
+    """Check what one statement alone can prove."""
     claim(isinstance(batch, Batch), f"{_name(batch)} is no statement")
     if isinstance(batch, Page | FolderListed | Changed):
         _check_width(batch)

@@ -1,5 +1,5 @@
 # ruff: noqa: ARG002  the arguments are for those who can do it
-"""Ground: what the suite must be able to do in a service, and what the service cannot do at all."""
+"""The driver of a service: what the suite must be able to do in a service, and what the service cannot do at all."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ class ServiceDriver(ABC):
     @property
     @abstractmethod
     def details(self) -> Mapping[str, Any]:
-        """The `endpoint_details` of this scope, as connector.yaml would have them."""
+        """Return the `endpoint_details` of this scope, as connector.yaml would have them."""
 
     @abstractmethod
     def add_folder(self, parent: str, name: str) -> str:
@@ -64,7 +64,7 @@ class ServiceDriver(ABC):
 
     @abstractmethod
     def new_version(self, file: str, size: int) -> None:
-        """Give a file other content, of that size."""
+        """Upload other content of that size to a file."""
 
     @abstractmethod
     def rename(self, item: str, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Site: the suite's own record of what it did in the service, which is the truth that an inventory must tell."""
+"""Site: the suite's own record of what it did in the service: what an inventory must contain."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ class Site:
         self.nodes[item].is_there = False
 
     def files(self) -> dict[str, dict[str, object]]:
-        """Tell what the rows of the live files must say, by id."""
+        """Return what the rows of the live files must say, by id."""
         live = (node for node in self.nodes.values() if node.size is not None and self._is_live(node))
         return {
             node.id: {
@@ -84,7 +84,7 @@ class Site:
         }
 
     def folders(self) -> dict[str, str | None]:
-        """Tell the path of every folder that was ever made; None: it is gone."""
+        """Return the path of every folder that was ever made; None: it is gone."""
         folders = (node for node in self.nodes.values() if node.size is None)
         return {node.id: self.path(node.id) if self._is_live(node) else None for node in folders}
 
@@ -104,7 +104,7 @@ class Site:
         return all(one.is_there for one in self._chain(node))
 
     def _chain(self, node: SiteNode) -> Iterator[SiteNode]:
-        """Give the node, its folder, that folder's folder, … below the root."""
+        """Yield the node, its folder, that folder's folder, … below the root."""
         at: SiteNode | None = node
         while at is not None:
             yield at

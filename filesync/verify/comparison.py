@@ -55,7 +55,7 @@ class Comparison:
         """Look items up, then give those that differ from their rows as they are now."""
         folder_ids = {item.id for item in items if item.is_folder}
         all_shown: list[Shown] = []
-        for shown in self.service.look_up(items, self.rows.known, singly=singly):
+        for shown in self.service.look_up(items, self.rows.known, singly=singly):  # decision 34: never by listing
             self.stop.check()
             if shown.failure is not None:
                 self.unanswered[shown.id] = str(shown.failure)
@@ -64,6 +64,7 @@ class Comparison:
             self.changed_at[shown.id] = max((time for time in times if time), default=None)
             all_shown.append(shown)
         folders = [shown for shown in all_shown if shown.id in folder_ids]
+        # decision 36: the rows are read now, for no lock was held since they were drawn
         return self.rows.compare([shown for shown in all_shown if shown.id not in folder_ids], folders)
 
     def compare_again(self, compared: Sequence[Compared]) -> list[Compared]:

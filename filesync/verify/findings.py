@@ -30,7 +30,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class RowJudge:
-    """What is known about the circumstances. What cannot be told apart is called drift.
+    """The circumstances of a comparison. A case that fits both verdicts is drift.
 
     `pending` waits to be taken away, `changed_at` are the service's own times. `is_stamped`: an ordinary sync may
     overlook what moves no stamp.
@@ -50,7 +50,7 @@ class RowJudge:
         return Drift(after, self._verdict(after))
 
     def _verdict_on_mended(self, compared: Compared) -> RowVerdict:
-        """Tell whether a change mended it, or that its folder was just read: then only the service's times say."""
+        """Return the verdict on a row that the sync of the copy put right."""
         may_be_chance = self.is_stamped and (compared.is_refused or (compared.is_folder and self._is_dated(compared)))
         return RowVerdict.DRIFT if may_be_chance and not self._changed_since(compared) else RowVerdict.BEHIND
 

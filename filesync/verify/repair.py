@@ -23,7 +23,7 @@ class Mending:
         batches = self._provider.read(known)
         try:
             yield next(batches)  # the root
-            yield from self._corrections(known)
+            yield from self._corrections(known)  # decision 37: then a sync like any other
             yield from batches
         finally:
             close = getattr(batches, "close", None)
@@ -37,7 +37,7 @@ class Mending:
         return self._provider.left_out()
 
     def _corrections(self, known: Known) -> Iterator[Batch]:
-        """Folders first, upper ones before those below, so that every file finds its place."""
+        """Yield folders first, upper ones before those below, so that every file finds its place."""
         if not isinstance(self._provider, LooksUp):
             return
         folders = [item for item in self._items if item.is_folder]

@@ -1,7 +1,7 @@
 """Verifying: rows of an endpoint, drawn at random, held against what its service shows of the same items by id.
 
 What differs is asked once more after an ordinary sync of a private copy of the database, so that what merely happened
-since the last sync is told apart from what the inventory should have known. Nothing is written; `repair` does that.
+since the last sync is separated from what the inventory should have known. Nothing is written; `repair` does that.
 """
 
 import tempfile
@@ -52,7 +52,7 @@ class Share:
     count: int | None = None
 
     def of(self, kind: RowKind, live: int) -> tuple[float, int]:
-        """Give the part of a kind's rows, and how many there are to be at least."""
+        """Return the part of a kind's rows, and how many there are to be at least."""
         if self.count is None:
             return self.fraction, _LEAST[kind]
         return min(1.0, self.count / live) if live else 1.0, 0 if kind is RowKind.LIVE else _LEAST[kind]
@@ -99,12 +99,13 @@ class Verified:
 
     def exit_codes(self) -> set[int]:
         failed = {failure_code(self.error_type)} if self.error_type else set()
+        # decision 37: 1 also after a repair
         return failed | ({1} if self.drifted() else set()) | ({3} if self.unanswered else set())
 
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Verifies endpoints, one after the other; `say` hears what it will cost, `tick` how far it is (name, done, of)."""
+    """Verifies endpoints, one after the other; `say` gets the cost, `tick` the progress (name, done, of)."""
 
     config: Config
     database_address: Address
@@ -180,7 +181,7 @@ class Verifier:
         with tempfile.TemporaryDirectory(prefix="filesync-verify-") as folder:
             copy = Path(folder) / "connector.db"
             copy_to(self.database_address, copy)
-            outcome = self._sync_copy(doors.endpoint, copy, differing)
+            outcome = self._sync_copy(doors.endpoint, copy, differing)  # decision 35
             verified.api_requests += outcome.usage.api_requests
             if outcome.error_type != _GUARD:
                 _raise_failure(outcome)

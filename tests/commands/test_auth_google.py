@@ -36,7 +36,7 @@ def log_in(drive: Drive) -> Callable[..., Ended]:
     def run(*options: str, testing: bool = False) -> Ended:
         client = drive.home.path / "credentials" / "google-oauth-client.json"
         if not client.exists():
-            drive.service.make_client_file(client, testing=testing)
+            drive.service.tokens.make_client_file(client, testing=testing)
         drive.home.browser = Person()
         return drive.home.run("auth", "google", "login", "--port", str(free_port()), *options)
 
@@ -247,7 +247,7 @@ def test_a_file_without_the_scope_says_what_is_missing(drive: Drive, tmp_path: P
 
 
 def test_an_oauth_client_in_the_place_of_a_login_is_explained(drive: Drive, tmp_path: Path) -> None:
-    path = drive.service.make_client_file(tmp_path / "client.json")
+    path = drive.service.tokens.make_client_file(tmp_path / "client.json")
     drive.home.environ["GOOGLE_CREDENTIALS_PATH"] = str(path)
     ended = drive.home.run("sync", "--endpoint", "D")
     assert ended.code == 77

@@ -56,7 +56,7 @@ def ann(drive: Drive) -> Drive:
     drive.service.state.add_member(drive.shared, ANN)
     drive.service.state.add_file(drive.shared, "a.pdf")
     drive.service.signed_in, drive.service.consent = ANN, "allow"
-    drive.service.make_client_file(drive.home.path / "credentials" / "google-oauth-client.json")
+    drive.service.tokens.make_client_file(drive.home.path / "credentials" / "google-oauth-client.json")
     drive.home.browser = Person()
     assert drive.home.run("auth", "google", "login", "--port", str(free_port())).code == 0
     drive.service.clock.advance(HOUR)

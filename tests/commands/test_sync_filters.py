@@ -332,7 +332,7 @@ def test_a_trial_with_other_filters_decides_nothing_for_later(acc: Acc) -> None:
     acc.home.assert_sound()
 
 
-def test_a_drive_that_was_left_is_not_taken_for_something_shared_when_the_scope_becomes_what_is_shared(
+def test_a_drive_that_was_left_is_not_taken_for_shared_items_after_a_change_of_scope(
     drive: Drive,
 ) -> None:
     state = drive.service.state

@@ -249,6 +249,16 @@ def test_every_module_says_what_it_knows_and_has_a_name_of_its_own() -> None:
         assert not text.strip() or ast.get_docstring(ast.parse(text)), f"{module}: open it with one sentence"
 
 
+def test_a_class_has_its_name_alone() -> None:
+    """Whoever searches for a name finds one thing."""
+    places: dict[str, list[str]] = {}
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(module)
+    assert not {name: modules for name, modules in places.items() if len(modules) > 1}
+
+
 def files_of_the_repository() -> Iterator[Path]:
     waiting = [ROOT]
     while waiting:
@@ -286,3 +296,10 @@ def test_no_test_asserts_that_something_took_less_than_so_long() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Assert):
                 assert not TAKES_LESS.search(ast.unparse(node.test)), f"{path.name}:{node.lineno}"
+
+
+def test_a_test_has_a_name_of_at_most_90_characters() -> None:
+    """Longer ones are cut in the reports of most terminals."""
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        names = re.findall(r"^ *(?:async )?def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert not [name for name in names if len(name) > 90], path.name

@@ -22,7 +22,7 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
-from filesync.auth.autodesk import LoginService, ServiceAccount, ThreeLegged, app_of
+from filesync.auth.autodesk import AutodeskServiceAccount, LoginService, ThreeLegged, app_of
 from filesync.auth.autodesk.app import INTROSPECT, TOKEN
 from filesync.auth.autodesk.service_account import read_key
 from filesync.auth.consent import redirect_uri
@@ -154,7 +154,7 @@ class Place:
     def three_legged(self) -> ThreeLegged:
         return ThreeLegged(self.service(), self.tokens)
 
-    def service_account(self, key: RSAPrivateKey, clock: Clock | None = None, **environ: str) -> ServiceAccount:
+    def service_account(self, key: RSAPrivateKey, clock: Clock | None = None, **environ: str) -> AutodeskServiceAccount:
         pem = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
         )
@@ -164,7 +164,7 @@ class Place:
             encoding="utf-8",
         )
         service = self.service(clock, **environ)
-        return ServiceAccount(read_key(path), service, self._connectors[-1], self.tokens)
+        return AutodeskServiceAccount(read_key(path), service, self._connectors[-1], self.tokens)
 
     def connector(self, clock: Clock) -> Connector:
         connector = Connector(

@@ -26,6 +26,7 @@ from tests.support.homes import Acc
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SETUP = (ROOT / "OAUTH_SETUP.md").read_text(encoding="utf-8")
+DECISIONS = (ROOT / "docs" / "contributing" / "decisions.md").read_text(encoding="utf-8")
 REFERENCE = ROOT / "docs" / "reference"
 COMMANDS = (REFERENCE / "commands.md").read_text(encoding="utf-8")
 DATABASE = (REFERENCE / "database.md").read_text(encoding="utf-8")
@@ -104,6 +105,30 @@ def test_the_readme_says_how_soon_removals_show_and_that_windows_is_not_tested()
 
 def test_the_prose_stays_short() -> None:
     assert sum(len(page.read_text(encoding="utf-8").split()) for page in PAGES) <= 30_000
+
+
+NAMES_DECISIONS = [
+    *(path for folder in ("filesync", "tests") for path in sorted((ROOT / folder).rglob("*.py"))),
+    *(ROOT / name for name in ("Dockerfile", ".dockerignore", "pyproject.toml")),
+]
+
+
+def test_a_decision_that_the_code_names_is_recorded() -> None:
+    numbers = [int(number) for number in re.findall(r"^### (\d+)\. ", DECISIONS, re.MULTILINE)]
+    assert numbers == [*range(1, len(numbers) + 1)]
+    named = {
+        (path.name, int(number))
+        for path in NAMES_DECISIONS
+        for number in re.findall(r"(?:#|\(|;|see) decision (\d+)", path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 40
+    assert not {(name, number) for name, number in named if number not in numbers}
+
+
+def test_a_place_that_a_decision_names_exists() -> None:
+    places = re.findall(r"`(filesync/[^`]+)`", DECISIONS)
+    assert places
+    assert not [place for place in places if not (ROOT / place).exists()]
 
 
 def test_a_page_is_reached_from_the_readme_by_one_link() -> None:

@@ -15,7 +15,7 @@ import requests
 
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import METADATA_READONLY, READONLY, GoogleDrive
-from filesync.simulators.drive.clients import OAuthClient
+from filesync.simulators.drive.clients import RegisteredClient
 from tests.support.drive_client import ANNA, BEN
 
 CALLBACK = "http://localhost:50123/"
@@ -33,7 +33,7 @@ CHALLENGE = {"code_challenge": challenge_of(VERIFIER), "code_challenge_method": 
 class Browser:
     """A person with a browser, and the app he signs in to."""
 
-    def __init__(self, drive: GoogleDrive, client: OAuthClient, session: requests.Session) -> None:
+    def __init__(self, drive: GoogleDrive, client: RegisteredClient, session: requests.Session) -> None:
         self.drive = drive
         self.client = client
         self.session = session
@@ -96,7 +96,7 @@ def drive() -> Iterator[GoogleDrive]:
 @pytest.fixture
 def anna(drive: GoogleDrive) -> Iterator[Browser]:
     with requests.Session() as session:
-        yield Browser(drive, drive.tokens.add_client(), session)
+        yield Browser(drive, drive.tokens.clients.add(), session)
 
 
 def brought(answer: requests.Response, callback: str = CALLBACK) -> dict[str, str]:
@@ -116,7 +116,7 @@ def error_of(answer: requests.Response) -> tuple[int, str]:
 
 @pytest.mark.parametrize("kind", ["installed", "web"])
 def test_a_client_file_is_as_the_console_gives_it(drive: GoogleDrive, tmp_path: Path, kind: Any) -> None:
-    path = drive.make_client_file(tmp_path / "client.json", kind=kind, redirect_uris=["http://localhost"])
+    path = drive.tokens.make_client_file(tmp_path / "client.json", kind=kind, redirect_uris=["http://localhost"])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     about = json.loads(path.read_text())[kind]
     assert about.pop("client_id").endswith(".apps.googleusercontent.com")
@@ -131,7 +131,7 @@ def test_a_client_file_is_as_the_console_gives_it(drive: GoogleDrive, tmp_path: 
 
 
 def test_a_client_from_a_file_can_sign_people_in(drive: GoogleDrive, anna: Browser, tmp_path: Path) -> None:
-    path = drive.make_client_file(tmp_path / "client.json")
+    path = drive.tokens.make_client_file(tmp_path / "client.json")
     found = drive.tokens.clients.find(json.loads(path.read_text())["installed"]["client_id"])
     assert found
     anna.client = found
@@ -161,7 +161,7 @@ def test_an_installed_app_may_be_nowhere_else(anna: Browser, uri: str | None) ->
 
 def test_a_web_app_is_where_it_was_registered(drive: GoogleDrive, anna: Browser) -> None:
     registered = "http://localhost:8080/callback"
-    anna.client = drive.tokens.add_client(kind="web", redirect_uris=[registered])
+    anna.client = drive.tokens.clients.add(kind="web", redirect_uris=[registered])
     assert brought(anna.ask_consent(redirect_uri=registered), registered)["code"]
     for other in ("http://localhost:8081/callback", "http://localhost:8080/", f"{registered}/"):
         assert anna.ask_consent(redirect_uri=other).status_code == 400
@@ -237,7 +237,7 @@ def test_a_service_account_sits_before_no_browser(tmp_path: Path) -> None:
     with GoogleDrive(SimulatedClock(frozen=True)) as drive, requests.Session() as session:
         drive.make_key_file(tmp_path / "key.json", "robot@simulated.example")
         drive.state.add_user(ANNA)
-        assert ANNA in Browser(drive, drive.tokens.add_client(), session).ask_consent().text
+        assert ANNA in Browser(drive, drive.tokens.clients.add(), session).ask_consent().text
 
 
 def test_people_may_tick_less_than_was_asked_for(drive: GoogleDrive, anna: Browser) -> None:
@@ -279,7 +279,7 @@ def test_the_consent_of_another_person_or_after_a_revocation_is_a_first_one(driv
 
 def test_a_code_is_redeemed_once_by_its_client_with_the_address_it_came_to(drive: GoogleDrive, anna: Browser) -> None:
     code = anna.code()
-    other = drive.tokens.add_client()
+    other = drive.tokens.clients.add()
     as_other = {"client_id": other.client_id, "client_secret": other.client_secret}
     assert error_of(anna.redeem(code, **as_other)) == (400, "invalid_grant")
     assert error_of(anna.redeem(code, redirect_uri="http://localhost:50123")) == (400, "redirect_uri_mismatch")
@@ -332,13 +332,13 @@ def test_a_refresh_token_keeps_working(drive: GoogleDrive, anna: Browser) -> Non
 
 def test_a_refresh_token_is_its_clients_alone(drive: GoogleDrive, anna: Browser) -> None:
     token = anna.log_in()["refresh_token"]
-    anna.client = drive.tokens.add_client()
+    anna.client = drive.tokens.clients.add()
     assert error_of(anna.refresh(token)) == (400, "invalid_grant")
     assert error_of(anna.refresh("")) == (400, "invalid_request")
 
 
 def test_sign_ins_of_a_client_in_testing_end_after_seven_days(drive: GoogleDrive, anna: Browser) -> None:
-    anna.client = drive.tokens.add_client(testing=True)
+    anna.client = drive.tokens.clients.add(testing=True)
     tokens = anna.log_in()
     assert tokens["refresh_token_expires_in"] == 7 * DAY - 1
     drive.clock.advance(7 * DAY - 1)
@@ -354,7 +354,7 @@ def test_sign_ins_of_a_client_in_testing_end_after_seven_days(drive: GoogleDrive
 
 def test_a_refresh_can_rotate_and_does_not_prolong(drive: GoogleDrive, anna: Browser) -> None:
     drive.rotates_refresh_tokens = True
-    anna.client = drive.tokens.add_client(testing=True)
+    anna.client = drive.tokens.clients.add(testing=True)
     old = anna.log_in()["refresh_token"]
     drive.clock.advance(6 * DAY)
     new = anna.refresh(old).json()["refresh_token"]

@@ -15,7 +15,7 @@ import requests
 from filesync.simulators import faults
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
-from filesync.simulators.messages import Answer, Call
+from filesync.simulators.messages import Call, HttpResponse
 from tests.support.acc_site import START, Site, running
 
 
@@ -152,7 +152,7 @@ def test_bodies_are_compressed_when_both_sides_want_it(site: Site) -> None:
 
 def test_a_reply_that_crashes_is_not_taken_for_a_fault() -> None:
     class Broken(AccSimulator):
-        def _hubs(self, call: Call) -> Answer:
+        def _hubs(self, call: Call) -> HttpResponse:
             raise ZeroDivisionError
 
     broken = Broken().start()

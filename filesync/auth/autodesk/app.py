@@ -40,7 +40,7 @@ class App:
 
     @property
     def named(self) -> str:
-        """Say where id and secret come from."""
+        """Return where id and secret come from."""
         if self.credentials:
             return f"client_id and client_secret of credentials {self.credentials!r}"
         return f"{CLIENT_ID} and {CLIENT_SECRET}"
@@ -50,7 +50,7 @@ class App:
         return f"{self.base_url.rstrip('/')}{TOKEN_PATH}"
 
     def basic_header(self) -> Mapping[str, str]:
-        """Give the client's proof. It goes into the header only: header and form together are a 400.
+        """Return the client's proof. It goes into the header only: header and form together are a 400.
 
         https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1: both are form-urlencoded first, so that a `:` in the id,
         or a `%` or `+` in either, is not taken for something else.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filesync.auth import Login
 from filesync.auth.autodesk.app import App, LoginService, app_of
-from filesync.auth.autodesk.service_account import VARIABLE, ServiceAccount, read_key
+from filesync.auth.autodesk.service_account import VARIABLE, AutodeskServiceAccount, read_key
 from filesync.auth.autodesk.three_legged import ThreeLegged, file_path
 from filesync.auth.autodesk.two_legged import TwoLegged
 from filesync.core.errors import AuthError
@@ -39,7 +39,7 @@ def flow_of(variables: Mapping[str, str], tokens: Path, credentials: str, act_as
 
 
 def preferred_to_person(variables: Mapping[str, str], credentials: str = "") -> str:
-    """Say which setting chooses another login than a person's; '' for none."""
+    """Return which setting chooses another login than a person's; '' for none."""
     of_set = f" of credentials {credentials!r}" if credentials else ""
     asked = variables.get("CONNECTOR_AUTODESK_AUTH", "").strip() or "auto"
     if asked not in ("auto", Flow.THREE_LEGGED):
@@ -67,7 +67,9 @@ def login_of(
         case Flow.THREE_LEGGED:
             return app, ThreeLegged(service, tokens, credentials).person()
         case Flow.SERVICE_ACCOUNT:
-            return app, ServiceAccount(read_key(path(_key_path(variables)), credentials), service, connector, tokens)
+            return app, AutodeskServiceAccount(
+                read_key(path(_key_path(variables)), credentials), service, connector, tokens
+            )
 
 
 def _key_path(variables: Mapping[str, str]) -> str:

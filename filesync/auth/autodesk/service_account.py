@@ -31,7 +31,7 @@ _REFUSED = (
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceAccountKey:
+class AutodeskServiceAccountKey:
     """What the JSON file of a service account says."""
 
     file: HandedOver
@@ -40,21 +40,23 @@ class ServiceAccountKey:
     private_key: Secret
 
 
-def read_key(path: Path, credentials: str = "") -> ServiceAccountKey:
+def read_key(path: Path, credentials: str = "") -> AutodeskServiceAccountKey:
     """Read a service account's file. Raises AuthError that names the file and the setting it comes from."""
     setting = f"service_account_path of credentials {credentials!r}" if credentials else VARIABLE
     file = HandedOver(path, f"{setting}: {path}", "Secure Service Account")
     account, key_id, private_key = file.texts(file.fields(), "service_account_id", "key_id", "private_key")
     # The key is shown once, as JSON; copied by hand it often keeps its line ends as two characters.
-    return ServiceAccountKey(file, account, key_id, Secret(private_key.replace("\\n", "\n")))
+    return AutodeskServiceAccountKey(file, account, key_id, Secret(private_key.replace("\\n", "\n")))
 
 
-class ServiceAccount(FetchedLogin):
+class AutodeskServiceAccount(FetchedLogin):
     """A Secure Service Account; an Authoriser. Its token counts as a member's, and there is no refresh token."""
 
     flow = "service_account"
 
-    def __init__(self, key: ServiceAccountKey, service: LoginService, connector: Connector, tokens: Path) -> None:
+    def __init__(
+        self, key: AutodeskServiceAccountKey, service: LoginService, connector: Connector, tokens: Path
+    ) -> None:
         self._key = key
         self._service = service
         service.redactor.hide(key.private_key.reveal())

@@ -38,6 +38,7 @@ _DISABLED = "the person's Autodesk account is disabled or locked: whoever manage
 
 def file_path(app: App, tokens: Path, credentials: str) -> Path:
     """Name the login's file: a rotated secret keeps it, another app or another named set has its own."""
+    # decision 53: the secret is not part of it
     key = TokenKey("autodesk-three-legged", app.client_id, app.base_url.rstrip("/"), READ_ONLY, credentials)
     return tokens / key.file_name()
 
@@ -58,7 +59,7 @@ class ThreeLegged:
         self._client = Client(service.app.client_id, Secret(""), service.app.token_address)
 
     def person(self) -> Person:
-        """Give the login as what authorises requests."""
+        """Return the login as what authorises requests."""
         missing = f"nobody is logged in to Autodesk ({self.file.path} is missing): run: {self._command}; {_GUIDE}"
         service = self._service
         return Person("three_legged", self.file, self._refresh, self._who, missing, service.redactor, service.clock)
@@ -82,13 +83,14 @@ class ThreeLegged:
 
     def _exchange(self, consent: Consent, code: str) -> StoredLogin:
         try:
-            answer = self._service.ask(TOKEN, code_form(consent, code))
+            answer = self._service.ask(TOKEN, code_form(consent, code))  # decision 51: PKCE and the secret
         except RefusedError as error:
             raise refused(error, self._service.app, f"start again: {self._command}; {_GUIDE}") from error
         login = to_login(answer, self._client, self._service.clock, refresh_life=REFRESH_LIFE)
         return replace(login, scopes=login.scopes or READ_ONLY)
 
     def _refresh(self, login: StoredLogin) -> StoredLogin:
+        # decision 54: sent again after a dropped connection, though the token is for one use
         form = {"grant_type": "refresh_token", "refresh_token": login.refresh_token.reveal()}
         try:
             answer = self._service.ask(TOKEN, form)
@@ -110,11 +112,11 @@ class ThreeLegged:
         return to_refreshed(login, answer, self._service.clock, refresh_life=REFRESH_LIFE)
 
     def _who(self, access_token: str) -> str:
-        """Tell the user's id, by asking, else by what the token says of itself.
+        """Return the user's id, by asking, else by what the token says of itself.
 
         https://aps.autodesk.com/en/docs/oauth/v2/reference/http/introspecttoken-POST/
         """
-        answer = self._service.ask(INTROSPECT, {"token": access_token})
+        answer = self._service.ask(INTROSPECT, {"token": access_token})  # decision 52
         found = answer.body.get("userid") or _claims(access_token).get("userid")
         return found if isinstance(found, str) and found.isprintable() else ""
 

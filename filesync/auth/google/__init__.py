@@ -10,21 +10,21 @@ from filesync.auth.google.choosing import (
 )
 from filesync.auth.google.credentials_file import OAuthClient, read_client, read_credentials
 from filesync.auth.google.service import METADATA_ONLY, READ_ONLY, Account, lacking
-from filesync.auth.google.service_account import ServiceAccount
-from filesync.auth.google.user import Drive, SignIn, User, log_in_command, stored
+from filesync.auth.google.service_account import GoogleServiceAccount
+from filesync.auth.google.user import BrowserLogin, DriveAddress, GoogleUser, log_in_command, stored
 
 __all__ = [
     "DEFAULT_KEY_PATH",
     "METADATA_ONLY",
     "READ_ONLY",
     "Account",
+    "BrowserLogin",
     "CredentialKind",
-    "Drive",
+    "DriveAddress",
+    "GoogleServiceAccount",
+    "GoogleUser",
     "OAuthClient",
-    "ServiceAccount",
-    "SignIn",
     "Source",
-    "User",
     "lacking",
     "log_in_command",
     "login_of",

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from filesync.auth.google.credentials_file import AuthorizedUser, ServiceAccountKey, read_credentials
+from filesync.auth.google.credentials_file import AuthorizedUser, GoogleServiceAccountKey, read_credentials
 from filesync.auth.google.federated import FederatedAccount
 from filesync.auth.google.metadata import MachineAccount
 from filesync.auth.google.service import METADATA_ONLY, Account
-from filesync.auth.google.service_account import ServiceAccount
-from filesync.auth.google.user import Drive, User, file_path, handed_over, log_in_command, stored
+from filesync.auth.google.service_account import GoogleServiceAccount
+from filesync.auth.google.user import DriveAddress, GoogleUser, file_path, handed_over, log_in_command, stored
 from filesync.core.errors import AuthError
 from filesync.http import Connector, Explain
 
@@ -64,7 +64,7 @@ def source_of(variables: Mapping[str, str], path: Callable[[str], Path], credent
 def preferred_to_person(
     variables: Mapping[str, str], path: Callable[[str], Path], credentials: str = ""
 ) -> Source | None:
-    """Give what comes before the login made with `filesync auth google login`, if anything does."""
+    """Return what comes before the login made with `filesync auth google login`, if anything does."""
     named = variables.get(VARIABLE, "").strip()
     if named == APPLICATION_DEFAULT:
         return _application_default(variables, path) or Source(CredentialKind.MACHINE)
@@ -94,11 +94,11 @@ def login_of(  # noqa: PLR0913  a login is where it comes from, what it may do a
     """
     project = variables.get("GOOGLE_CLOUD_QUOTA_PROJECT", "").strip()
     source, tokens = source_of(variables, path, credentials), path("tokens")
-    drive = Drive(variables.get("CONNECTOR_GOOGLE_BASE_URL", "").strip() or _BASE_URL, explain)
+    drive = DriveAddress(variables.get("CONNECTOR_GOOGLE_BASE_URL", "").strip() or _BASE_URL, explain)
     if source.kind is CredentialKind.FILE and source.path:
         found = read_credentials(source.path, source.variable, variables.get(_UNIVERSE, "").strip())
-        if isinstance(found, ServiceAccountKey):
-            return ServiceAccount(found, connector, tokens, scopes=scopes, subject=subject, project=project)
+        if isinstance(found, GoogleServiceAccountKey):
+            return GoogleServiceAccount(found, connector, tokens, scopes=scopes, subject=subject, project=project)
         if not isinstance(found, AuthorizedUser):
             _refuse_subject(subject)
             return FederatedAccount(found, connector, tokens, scopes, project)
@@ -109,7 +109,7 @@ def login_of(  # noqa: PLR0913  a login is where it comes from, what it may do a
         _refuse_subject(subject)
         return MachineAccount(connector, tokens, scopes, variables.get("GCE_METADATA_HOST", "").strip(), project)
     _refuse_subject(subject)
-    return User(sources, connector, drive, scopes, project)
+    return GoogleUser(sources, connector, drive, scopes, project)
 
 
 def _application_default(variables: Mapping[str, str], path: Callable[[str], Path]) -> Source | None:

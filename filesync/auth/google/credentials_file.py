@@ -16,7 +16,7 @@ _GUIDES = {"external_account": "Workload identity", "impersonated_service_accoun
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceAccountKey:
+class GoogleServiceAccountKey:
     """What a service account's JSON key file says."""
 
     file: HandedOver
@@ -64,7 +64,7 @@ class ImpersonatedAccount:
     """What the file of an impersonated service account says."""
 
     file: HandedOver
-    source: "ServiceAccountKey | AuthorizedUser | ExternalAccount"
+    source: "GoogleServiceAccountKey | AuthorizedUser | ExternalAccount"
     principal: str
     impersonation_url: str
     delegates: tuple[str, ...]
@@ -72,7 +72,7 @@ class ImpersonatedAccount:
     quota_project: str
 
 
-Credentials = ServiceAccountKey | AuthorizedUser | ExternalAccount | ImpersonatedAccount
+Credentials = GoogleServiceAccountKey | AuthorizedUser | ExternalAccount | ImpersonatedAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +107,13 @@ def read_credentials(path: Path, variable: str, universe: str = "") -> Credentia
 
 def _to_credentials(
     file: HandedOver, fields: Mapping[str, Any], universe: str
-) -> ServiceAccountKey | AuthorizedUser | ExternalAccount:
+) -> GoogleServiceAccountKey | AuthorizedUser | ExternalAccount:
     kind = fields.get("type")
     if kind == "service_account":
         names = ("client_email", "private_key_id", "private_key", "token_uri")
         email, key_id, key, uri = file.texts(fields, *names)
         domain = _universe(file, fields, universe)
-        return ServiceAccountKey(file, email, key_id, Secret(key), uri, domain, _text(fields, "quota_project_id"))
+        return GoogleServiceAccountKey(file, email, key_id, Secret(key), uri, domain, _text(fields, "quota_project_id"))
     if kind == "authorized_user":
         return _to_user(file, fields)
     if kind == "external_account":
@@ -151,7 +151,7 @@ def _to_external(file: HandedOver, fields: Mapping[str, Any], universe: str) -> 
     domain = _universe(file, fields, universe)
     source = fields.get("credential_source")
     source = source if isinstance(source, Mapping) else {}
-    if "executable" in source:
+    if "executable" in source:  # decision 3
         raise file.unusable("its credential_source runs a program (executable), which filesync never does")
     if ("file" in source) == ("url" in source) or "environment_id" in source:
         raise file.unusable("its credential_source is neither a file nor a url, which are all that filesync reads")

@@ -13,12 +13,12 @@ from filesync.auth.clock_skew import skew
 from filesync.auth.google.credentials_file import (
     AuthorizedUser,
     ExternalAccount,
+    GoogleServiceAccountKey,
     ImpersonatedAccount,
-    ServiceAccountKey,
 )
 from filesync.auth.google.service import billed_to, path_of, way_to, why_not
 from filesync.auth.google.service_account import to_credentials as of_key
-from filesync.auth.google.transport import Transport
+from filesync.auth.google.transport import GoogleAuthTransport
 from filesync.auth.google.user import to_credentials as of_person
 from filesync.auth.logins import Client
 from filesync.auth.token_login import FetchedLogin
@@ -27,7 +27,7 @@ from filesync.core.errors import AuthError, ConfigError, RefusedError
 from filesync.core.model import Identity
 from filesync.http import Connector, Route
 
-Source = ServiceAccountKey | AuthorizedUser | ExternalAccount | ImpersonatedAccount
+Source = GoogleServiceAccountKey | AuthorizedUser | ExternalAccount | ImpersonatedAccount
 
 _ADVICE = {
     "Workload identity": "check the pool, its provider and its conditions, and what the other service's token says; "
@@ -81,7 +81,7 @@ class FederatedAccount(FetchedLogin):
 
     def _fetch(self) -> Token:
         try:
-            return Transport(self._connector, self._ways).token(self._credentials())
+            return GoogleAuthTransport(self._connector, self._ways).token(self._credentials())
         except RefusedError as error:
             advice = skew(error, self._clock.now()) or _ADVICE[self._found.file.guide]
             raise AuthError(f"{error}; {advice}") from error
@@ -98,7 +98,7 @@ class FederatedAccount(FetchedLogin):
 
 
 def _to_credentials(found: Source, scopes: Sequence[str], now: int) -> Any:
-    if isinstance(found, ServiceAccountKey):
+    if isinstance(found, GoogleServiceAccountKey):
         return of_key(found, scopes, now)
     if isinstance(found, AuthorizedUser):
         return of_person(Client(found.client_id, found.client_secret, found.token_uri), found.refresh_token)
@@ -121,7 +121,7 @@ def _secrets(found: Source) -> Iterator[str]:
     """Name what its file proves itself with and no request shows as it is."""
     if isinstance(found, ImpersonatedAccount):
         yield from _secrets(found.source)
-    elif isinstance(found, ServiceAccountKey):
+    elif isinstance(found, GoogleServiceAccountKey):
         yield found.private_key.reveal()
     elif isinstance(found, ExternalAccount) and isinstance(secret := found.fields.get("client_secret"), str):
         yield secret  # it goes out in a header, as Basic
@@ -129,7 +129,7 @@ def _secrets(found: Source) -> Iterator[str]:
 
 def _addresses(found: Source) -> Iterator[tuple[str, Route, str]]:
     """Name all that this login asks: the field that says so, what is asked, and where."""
-    if isinstance(found, ServiceAccountKey | AuthorizedUser):
+    if isinstance(found, GoogleServiceAccountKey | AuthorizedUser):
         yield "token_uri", _route("Google login", found.token_uri), found.token_uri
         return
     if isinstance(found, ExternalAccount):

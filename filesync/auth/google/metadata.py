@@ -1,4 +1,4 @@
-"""The service account of a virtual machine in Google's cloud, as the machine's metadata server tells it.
+"""The service account of a virtual machine in Google's cloud, from the machine's metadata server.
 
 https://cloud.google.com/compute/docs/metadata/predefined-metadata-keys (service-accounts)
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filesync.auth.google.service import UNIVERSE, billed_to
-from filesync.auth.google.transport import Transport, Way
+from filesync.auth.google.transport import GoogleAuthTransport, Way
 from filesync.auth.token_login import FetchedLogin
 from filesync.auth.tokens import Token, TokenKey
 from filesync.core.errors import AuthError, ConfigError, FilesyncError, NetworkError, RefusedError
@@ -57,7 +57,7 @@ class MachineAccount(FetchedLogin):
         # with a universe named, google-auth does not look for one by itself
         credentials = Credentials(scopes=self._scopes, universe_domain=UNIVERSE)
         try:
-            return Transport(self._connector, ways).token(credentials)
+            return GoogleAuthTransport(self._connector, ways).token(credentials)
         except (RefusedError, NetworkError) as error:
             raise _absent(error) from error
 

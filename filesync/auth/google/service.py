@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from filesync.auth import Login
 from filesync.auth.google.refusals import explain_login
-from filesync.auth.google.transport import Transport, Way
+from filesync.auth.google.transport import GoogleAuthTransport, Way
 from filesync.auth.tokens import Token
 from filesync.core.errors import AuthError, ConfigError
 from filesync.core.url_policy import is_loopback
@@ -81,8 +81,8 @@ class TokenService:
         """Have Google forget a refresh token and all that came from it. Raises RefusedError."""
         self._connection.post_form(self._revoke, self._revoke_uri, {"token": token})
 
-    def _transport(self) -> Transport:
-        return Transport(self._connector, {self._token_uri: Way(self._token, self._connection)})
+    def _transport(self) -> GoogleAuthTransport:
+        return GoogleAuthTransport(self._connector, {self._token_uri: Way(self._token, self._connection)})
 
 
 def check_host(url: str, name: str, universe: str = UNIVERSE) -> None:
@@ -92,7 +92,7 @@ def check_host(url: str, name: str, universe: str = UNIVERSE) -> None:
     if not host or is_loopback(host) or (parts.scheme != "https" and host != CLOUD_METADATA):
         return  # the connection refuses http elsewhere, but not to the metadata server, which has no use for a proof
     theirs = host in _OTHER_HOSTS or any(host == one or host.endswith(f".{one}") for one in (UNIVERSE, universe))
-    if not theirs:
+    if not theirs:  # decision 3: secrets go to listed hosts only
         raise ForeignHostError(f"its {name} leads to {host[:80]}, which is no host of Google's")
 
 
@@ -120,7 +120,7 @@ def lacking(granted: tuple[str, ...], needed: tuple[str, ...]) -> str | None:
 
 
 def why_not(error: Exception, name: str) -> str:
-    """Say why an address of a credentials file is not used."""
+    """Return why an address of a credentials file is not used."""
     return str(error) if isinstance(error, ForeignHostError) else f"its {name} is neither https nor on this machine"
 
 
@@ -130,5 +130,5 @@ def _origin(url: str) -> str:
 
 
 def path_of(address: str) -> str:
-    """Give the pattern of an address's path."""
+    """Return the pattern of an address's path."""
     return re.escape(urlsplit(address).path)

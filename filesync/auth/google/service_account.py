@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filesync.auth.clock_skew import skew
-from filesync.auth.google.credentials_file import ServiceAccountKey
+from filesync.auth.google.credentials_file import GoogleServiceAccountKey
 from filesync.auth.google.refusals import OF_SERVICE_ACCOUNT
 from filesync.auth.google.service import METADATA_ONLY, TokenService, billed_to
 from filesync.auth.token_login import FetchedLogin
@@ -31,14 +31,14 @@ _ADVICE = {
 }
 
 
-class ServiceAccount(FetchedLogin):
+class GoogleServiceAccount(FetchedLogin):
     """A service account, in its own name or, by domain-wide delegation, as `subject`; an Authoriser."""
 
     flow = "service_account"
 
     def __init__(  # noqa: PLR0913  a login is a key, where its token is kept and what it may do
         self,
-        key: ServiceAccountKey,
+        key: GoogleServiceAccountKey,
         connector: Connector,
         tokens: Path,
         *,
@@ -84,7 +84,7 @@ class ServiceAccount(FetchedLogin):
 
 
 def to_credentials(
-    key: ServiceAccountKey, scopes: Sequence[str], now: int, subject: str | None = None
+    key: GoogleServiceAccountKey, scopes: Sequence[str], now: int, subject: str | None = None
 ) -> "Credentials":
     """Make google-auth's credentials of a key; they sign with our clock, for the address they ask.
 

@@ -38,7 +38,7 @@ class Response:
     data: bytes = field(repr=False)
 
 
-class Transport:
+class GoogleAuthTransport:
     """A `google.auth.transport.Request` for these ways, by address or by path; serves one refresh."""
 
     def __init__(self, connector: Connector, ways: Mapping[str, Way]) -> None:
@@ -91,7 +91,7 @@ class Transport:
         return Token(credentials.token, now, now + (credentials.expiry.replace(tzinfo=UTC) - asked))
 
     def _hide(self, body: bytes, headers: Mapping[str, str]) -> None:
-        """Tell the redactor what goes with a request; a credentials file may name headers of any kind."""
+        """Hide the secrets of a request from logs; a credentials file may name headers of any kind."""
         sent = [texts[0] for name, texts in parse_qs(body.decode("latin-1")).items() if name in _SECRETS]
         proofs = [value for name, value in headers.items() if name.lower() not in _NO_SECRETS]
         for secret in (*sent, *proofs, *(proof.partition(" ")[2] for proof in proofs)):  # with and without `Bearer`

@@ -69,20 +69,20 @@ def handed_over(user: AuthorizedUser, tokens: Path, connector: Connector) -> Sou
 
 
 @dataclass(frozen=True, slots=True)
-class Drive:
+class DriveAddress:
     """Where Drive is, and what its refusals mean; it is asked once who a person is."""
 
     base_url: str
     explain: Explain
 
 
-class User:
+class GoogleUser:
     """A person at Google, an Authoriser."""
 
     flow = "user"
 
     def __init__(
-        self, sources: Sources, connector: Connector, drive: Drive, scopes: tuple[str, ...], project: str = ""
+        self, sources: Sources, connector: Connector, drive: DriveAddress, scopes: tuple[str, ...], project: str = ""
     ) -> None:
         self.sources = sources
         self._connector = connector
@@ -164,7 +164,7 @@ def to_credentials(client: Client, refresh_token: Secret) -> "Credentials":
     )
 
 
-class SignIn:
+class BrowserLogin:
     """Making a login with the team's own OAuth client, and ending one."""
 
     def __init__(self, sources: Sources, connector: Connector) -> None:
@@ -210,7 +210,7 @@ class SignIn:
         return login
 
 
-def who(headers: Mapping[str, str], connector: Connector, drive: Drive) -> str:
+def who(headers: Mapping[str, str], connector: Connector, drive: DriveAddress) -> str:
     """Ask Drive whose token the headers carry: an e-mail address, else an id.
 
     https://developers.google.com/workspace/drive/api/reference/rest/v3/about/get

@@ -24,7 +24,7 @@ class AutodeskKind:
         return AutodeskDetails
 
     def scope(self, details: Any) -> Mapping[str, Any]:
-        """Tell two endpoints apart: the same project and folder, read with the same exclusions, are one."""
+        """Return what makes two endpoints the same: project, folder, and exclusions."""
         return {
             "project_id": details.project_id,
             "folder_id": details.folder_id,

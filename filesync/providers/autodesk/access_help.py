@@ -54,12 +54,12 @@ class RegionWarning:
 
     @property
     def is_of_user(self) -> bool:
-        """Tell whether the app is let in there and the user is not; without an account there, it is the app."""
+        """Return whether the app is let in there and the user is not; without an account there, it is the app."""
         return self.status == "401"
 
 
 def told(warnings: Sequence[RegionWarning]) -> str:
-    """Say what each region answered, those with the same answer together; '' when there is nothing to say."""
+    """Return what each region answered, those with the same answer together; '' when there is nothing to say."""
     regions: dict[tuple[str, str], list[str]] = {}
     for warning in warnings:
         why = _NOT_LET_IN.get(warning.status) or warning.detail
@@ -69,12 +69,12 @@ def told(warnings: Sequence[RegionWarning]) -> str:
 
 
 def nothing_shown(flow: str, warnings: Sequence[RegionWarning] = ()) -> str:
-    """Say why a login of that flow is shown no hub, or a hub without projects, and what to do."""
+    """Return why a login of that flow is shown no hub, or a hub without projects, and what to do."""
     if any(warning.is_of_user for warning in warnings):
         return _NOT_THE_USER[flow]
     return _NOTHING_SHOWN[flow]
 
 
 def not_a_member(flow: str) -> str:
-    """Say what else to check when a login of that flow does not see a project."""
+    """Return what else to check when a login of that flow does not see a project."""
     return _NOT_A_MEMBER[flow]

@@ -29,7 +29,7 @@ _OUTAGE = "a part of Autodesk does not answer now, so there may be more"
 
 
 def discover(wanted: DiscoveryOptions, surroundings: Surroundings) -> Iterator[Sight]:
-    """Give hub by hub its projects, each before its top folders; what cannot be read says so, and the rest goes on.
+    """Yield hub by hub its projects, each before its top folders; what cannot be read says so, and the rest goes on.
 
     Costs one request for the hubs, one for every 200 projects of a hub, one for the folders of each project.
     """
@@ -104,7 +104,7 @@ class _Looking:
                 yield from self._in_project(project)
 
     def _with_problem(self, sight: Sight, seen: ProjectsSeen) -> Sight:
-        """Say of a hub what may be missing from its list."""
+        """Add to a hub the reason why its list may lack projects."""
         if seen.silent:
             return replace(sight, problem=_OUTAGE, error_type="service_down")
         if seen.unusable:
@@ -131,7 +131,7 @@ class _Looking:
             yield Sight("folder", folder_id, name, 2, details={**ids, "folder_id": folder_id})
 
     def _folders(self, project: ProjectRecord) -> Iterator[tuple[str, str]]:
-        """Give id and name of each top folder that is people's; a deep one with the folders above it."""
+        """Yield id and name of each top folder that is people's; a deep one with the folders above it."""
         query = top_folder_query(has_user=self.service.flow != "two_legged")
         service = DataManagement(self.service.connection, self.service.flow, project.id, query)
         system, root_id = SystemFolders(include=False), project.root_id or ""
@@ -146,7 +146,7 @@ class _Looking:
 
 
 def _in_root(service: DataManagement, root_id: str) -> tuple[Answer, list[Entry]]:
-    """Give the folders of a root that topFolders gave alone, or not even that; who may not open it sees nothing."""
+    """Return the folders of a root that topFolders gave alone, or not even that; who may not open it sees nothing."""
     try:
         answer = service.whole_contents(root_id)
     except RefusedError as error:
@@ -157,14 +157,14 @@ def _in_root(service: DataManagement, root_id: str) -> tuple[Answer, list[Entry]
 
 
 def _missing(text: str, warnings: Sequence[RegionWarning]) -> AuthError | NotFoundError:
-    """Say that a project is in no hub that was shown; where a region has hubs that this user may not see, he is why."""
+    """Return the error for a project in none of the hubs shown: a login's, where a region hides hubs from its user."""
     if any(warning.is_of_user for warning in warnings):
         return AuthError(text)
     return NotFoundError(text, status=404)
 
 
 def _unread(sight: Sight, error: RefusedError | NotAdmittedError | TransientError | ResponseError) -> Sight:
-    """Say why something could not be read; a refusal of the whole login ends the looking."""
+    """Add the reason why something could not be read; raise a refusal of the whole login."""
     if isinstance(error, NotAdmittedError) and error.reason not in OF_ONE_PROJECT:
         raise error
     return replace(sight, problem=str(error), error_type=error.error_type)

@@ -82,7 +82,7 @@ class ProjectRecord:
 class HubsSeen:
     """The hubs of an account. `silent`: a region did not answer, so that there may be more.
 
-    `warnings` tell why regions show none, `unusable` counts the entries without an id.
+    `warnings` are the reasons of regions that show none, `unusable` counts the entries without an id.
     """
 
     hubs: Sequence[HubRecord]
@@ -128,9 +128,9 @@ class HubCache:
         return self._once(("projects", hub.id), lambda: list_projects(service, hub))
 
     def is_busy(self) -> bool:
-        """Tell whether somebody was here before: then a hub's whole list is cheaper than each project by its id."""
+        """Return whether somebody was here before: then a hub's whole list is cheaper than each project by its id."""
         with self._lock:
-            before, self._visited = self._visited, True
+            before, self._visited = self._visited, True  # decision 18
             return before
 
     def _once(self, key: Hashable, ask: Callable[[], T]) -> T:
@@ -143,7 +143,7 @@ class HubCache:
 
 
 def list_hubs(service: Hubs) -> HubsSeen:
-    """Give the account's hubs. An empty list never means that there are none: this login is not let in."""
+    """Return the account's hubs. An empty list never means that there are none: this login is not let in."""
     answer = service.hubs()
     entries = [entry for entry in to_entries(answer) if extension(entry).get("type") in (None, _ACCOUNT)]
     usable = [entry for entry in entries if id_of(entry)]

@@ -16,7 +16,7 @@ from filesync.providers.base import Known
 from filesync.providers.evidence import Evidence
 from filesync.providers.worker_pool import Done, WorkerPool
 
-WORKERS = 16  # at 300 ms an answer a minute's budget is spent in six seconds, and not in eleven
+WORKERS = 16  # at 300 ms an answer a minute's budget is spent in six seconds, and not in eleven; decision 7
 IN_FLIGHT = 2 * WORKERS  # asked for or waiting to be taken: what bounds the memory
 
 
@@ -139,7 +139,7 @@ class Crawl:
         todo.read(folder, children=earlier.union(child.id for child in contents.folders))
 
     def _state(self) -> State | None:
-        """Give what is to be remembered once pages had to be made smaller."""
+        """Return what is to be remembered once pages had to be made smaller."""
         limit = self.service.page_size.limit
         return None if limit == self.place.page_limit else asdict(replace(self.place, page_limit=limit))
 
@@ -168,7 +168,7 @@ class Queue:
             self._put(folder)
 
     def pop(self) -> KnownFolder | None:
-        """Give the next folder, which counts as being read from now on."""
+        """Return the next folder, which counts as being read from now on."""
         while self._ready:
             folder = self._waiting.pop(self._ready.popleft(), None)
             if folder:

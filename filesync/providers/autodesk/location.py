@@ -28,7 +28,7 @@ _ELSEWHERE = (400, 404)  # what a project is answered with in a hub that is not 
 
 
 def remembered(state: State, project_id: str, hub_id: str | None) -> ProjectPlace | None:
-    """Give the place an earlier sync found, unless the endpoint means another project or hub by now."""
+    """Return the place an earlier sync found, unless the endpoint means another project or hub by now."""
     needed = [state.get(name) for name in ("project_id", "hub_id", "root_id")]
     if not all(isinstance(text, str) for text in needed) or needed[0] != project_id or hub_id not in (None, needed[1]):
         return None
@@ -68,7 +68,7 @@ def named_hub(service: "Hubs", hub_id: str, directory: HubCache) -> HubRecord:
 
 
 def _told(service: "Hubs", directory: HubCache) -> str:
-    """Say what the hubs' list says of regions; AuthError when this login is shown no hub at all."""
+    """Return what the hubs' list says of regions; AuthError when this login is shown no hub at all."""
     try:
         return told(directory.hubs(service).warnings)
     except AuthError:
@@ -112,7 +112,7 @@ def _asked(service: "DataManagement", hub_id: str | None, seen: HubsSeen, direct
 
 
 def _weight(error: RefusedError | NotAdmittedError) -> int:
-    """Tell how much a refusal says about the project; 0: only that it is not in that hub."""
+    """Return how much a refusal says about the project; 0: only that it is not in that hub."""
     if error.reason == PROJECT_NOT_ACTIVE:
         return 3
     if isinstance(error, NotAdmittedError):
@@ -121,7 +121,7 @@ def _weight(error: RefusedError | NotAdmittedError) -> int:
 
 
 def _with_member(error: RefusedError | NotAdmittedError, flow: str) -> FilesyncError:
-    """Say of a login that may not enter whom to make a member."""
+    """Add to the refusal of a login the member that the project lacks."""
     if not isinstance(error, NotAdmittedError) or error.reason == NOT_PROVISIONED:
         return error
     text = f"{error}; check endpoint_details.project_id, {not_a_member(flow)}"

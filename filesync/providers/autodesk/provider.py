@@ -12,7 +12,7 @@ from filesync.providers.autodesk.hub_cache import HubCache, ProjectPlace
 from filesync.providers.autodesk.listing import Crawl, without_system
 from filesync.providers.autodesk.location import find, remembered
 from filesync.providers.autodesk.refusals import OF_ONE_PROJECT, PROJECT_NOT_ACTIVE
-from filesync.providers.autodesk.resolving import Resolver
+from filesync.providers.autodesk.resolving import AccResolver
 from filesync.providers.autodesk.routes import LIST_ITEMS
 from filesync.providers.autodesk.service import MOST_ITEMS, Control, DataManagement, connect
 from filesync.providers.autodesk.tip_search import completed
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 class AutodeskProvider:
     """Reads one project, or one folder of it, and what changed in it since.
 
-    One request tells what changed: a folder's rollup differs once anything below it was added or
+    One request shows what changed: a folder's rollup differs once anything below it was added or
     versioned. The store keeps each folder's rollup as its parent last showed it, and as it was when the
     folder's own contents were read; where both agree, nothing below has changed. Removals, moves away
     and renames may not move a rollup: reading the stalest folders afresh finds those.
     """
 
-    continuous = True
+    continuous = True  # decision 11: stamps say nothing reliable of removals and renames
     files_per_look_up = MOST_ITEMS
     look_ups_per_minute = LIST_ITEMS.per_minute
 
@@ -50,7 +50,7 @@ class AutodeskProvider:
         self._control = Control(lambda folder_id: to_entry(service.folder(folder_id)), self._find_readable)
         self._evidence = Evidence(self._control)
         self._place: ProjectPlace | None = None  # once it is known
-        self._listed_at_the_top: set[str] = set()  # folders whose children topFolders told
+        self._listed_at_the_top: set[str] = set()  # folders whose children topFolders showed
         self._closed: set[str] = set()  # folders that this login was refused
 
     def read(self, known: Known) -> Iterator[Batch]:
@@ -118,7 +118,7 @@ class AutodeskProvider:
         yield place.rooted(root)
         yield from self._crawl(place).run(known)
 
-    def _read_unlisted(self, known: Known, resolver: Resolver) -> Iterator[Batch]:
+    def _read_unlisted(self, known: Known, resolver: AccResolver) -> Iterator[Batch]:
         """Read folders that are where they were although topFolders lacks them: else they would never be read again."""
         folders = [
             folder
@@ -170,10 +170,10 @@ class AutodeskProvider:
     def _crawl(self, place: ProjectPlace) -> Crawl:
         return Crawl(self._service, place, self._system, self._evidence, self._control)
 
-    def _resolver(self, known: Known) -> Resolver:
+    def _resolver(self, known: Known) -> AccResolver:
         place = self._placed(known)
         root_id = self._folder_id or place.root_id
-        return Resolver(self._service, known, root_id, place.root_id, self._system, self._evidence, self._closed)
+        return AccResolver(self._service, known, root_id, place.root_id, self._system, self._evidence, self._closed)
 
     def _find_readable(self) -> str | None:
         """Find something that this login may read, where nothing was read yet; None when it is shown nothing."""
@@ -213,13 +213,13 @@ def open_provider(details: "AutodeskDetails", surroundings: Surroundings) -> Aut
 
 
 def directory_of(surroundings: Surroundings, act_as_user: str | None) -> HubCache:
-    """Give the directory that all endpoints with this login share."""
+    """Return the directory that all endpoints with this login share."""
     return surroundings.shared.get(("autodesk", surroundings.credentials, act_as_user), HubCache)
 
 
 @contextmanager
 def _archived_named() -> Iterator[None]:
-    """Say of a project that is closed or archived that it is, wherever that shows."""
+    """Raise ArchivedError for a closed or archived project, whichever request shows it."""
     try:
         yield
     except RefusedError as error:

@@ -47,7 +47,7 @@ _URN = re.compile(r"urn:\S+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _BodyError:
     """One error of a body: the service's code and its sentence."""
 
     code: str
@@ -57,7 +57,7 @@ class _Said:
         return words in self.text.casefold().replace("\u2019", "'")
 
     def is_about_an_item(self) -> bool:
-        """Tell whether the sentence names a file or folder, and nothing above it; an id is no word."""
+        """Return whether the sentence names a file or folder, and nothing above it; an id is no word."""
         return bool(_ITEM_WORDS.search(self.text)) and not _PROJECT_WORDS.search(_URN.sub("", self.text))
 
 
@@ -76,7 +76,7 @@ class _Rule:
     of_an_item: bool = False  # its sentence names a file or folder and nothing above it
     reason: str | None = None
 
-    def fits(self, status: int, said: _Said) -> bool:
+    def fits(self, status: int, said: _BodyError) -> bool:
         return (
             status in self.statuses
             and (not self.codes or any(_is_code(said.code, code) for code in self.codes))
@@ -86,7 +86,7 @@ class _Rule:
 
 
 # The list of what is known; the first that fits counts. Whatever is new is added here, with its source; what is not
-# here fails a sync, and removes nothing.
+# here fails a sync, and removes nothing. see decision 16.
 _RULES = (
     # recorded on topFolders of an archived project (a public crawler's test)
     _Rule(About.SCOPE, (400, 403, 404), says=("project is not active",), reason=PROJECT_NOT_ACTIVE),
@@ -125,23 +125,23 @@ def explain(status: int, body: Any) -> Refusal:
     """
     judged = [_judged(status, said) for said in _read(body)]
     order = [About.SCOPE, About.LOGIN, About.UNKNOWN, About.ITEM]  # about the item only when all of them are
-    about, said = min(judged, key=lambda each: order.index(each[0]), default=(About.UNKNOWN, _Said("", "")))
+    about, said = min(judged, key=lambda each: order.index(each[0]), default=(About.UNKNOWN, _BodyError("", "")))
     return Refusal(said.code, _detail(status, about, said), about=about)
 
 
-def _judged(status: int, said: _Said) -> tuple[About, _Said]:
+def _judged(status: int, said: _BodyError) -> tuple[About, _BodyError]:
     rule = next((rule for rule in _RULES if rule.fits(status, said)), None)
     if rule is None:
         return About.UNKNOWN, said
-    return rule.about, _Said(rule.reason or said.code, said.text)
+    return rule.about, _BodyError(rule.reason or said.code, said.text)
 
 
 def _is_code(code: str, wanted: str) -> bool:
     return code.startswith(wanted[:-1]) if wanted.endswith("*") else code == wanted
 
 
-def _detail(status: int, about: About, said: _Said) -> str:
-    """Say what it means, and what to do, with the service's own sentence where that leaves room."""
+def _detail(status: int, about: About, said: _BodyError) -> str:
+    """Return what it means, and what to do, with the service's own sentence where that leaves room."""
     own = printable(said.text or said.code)
     meaning = _MEANINGS.get(said.code)
     if meaning is not None and said.code in {NOT_A_MEMBER, "USER_NOT_AUTHENTICATED"}:
@@ -158,19 +158,19 @@ def _with_own(meaning: str, own: str) -> str:
     return f"{meaning} ({own})" if 0 < len(own) <= room else meaning
 
 
-def _read(body: Any) -> Iterator[_Said]:
-    """Give every error that a body holds."""
+def _read(body: Any) -> Iterator[_BodyError]:
+    """Yield every error that a body holds."""
     if not isinstance(body, Mapping):
         return
     errors = _mappings(body.get("errors"))
     warnings = _mappings(body["meta"].get("warnings")) if isinstance(body.get("meta"), Mapping) else []
     for error in errors:
-        yield _Said(_pick(error, "code", "title"), _pick(error, "detail", "title"))
+        yield _BodyError(_pick(error, "code", "title"), _pick(error, "detail", "title"))
     for warning in [] if errors else warnings:
-        yield _Said(_pick(warning, "ErrorCode"), _pick(warning, "Detail", "Title"))
+        yield _BodyError(_pick(warning, "ErrorCode"), _pick(warning, "Detail", "Title"))
     if not errors and not warnings:
         text = _pick(body, "developerMessage", "error_description", "reason", "userMessage")
-        yield _Said(_pick(body, "errorCode", "error"), text)
+        yield _BodyError(_pick(body, "errorCode", "error"), text)
 
 
 def _mappings(entries: Any) -> list[Mapping[str, Any]]:
@@ -178,6 +178,6 @@ def _mappings(entries: Any) -> list[Mapping[str, Any]]:
 
 
 def _pick(fields: Mapping[str, Any], *names: str) -> str:
-    """Give the first of these that is text."""
+    """Return the first of these that is text."""
     texts = (fields.get(name) for name in names)
     return next((text for text in texts if isinstance(text, str) and text.strip()), "")

@@ -38,10 +38,10 @@ Way = Sequence[RemoteFolder]  # folders that the store does not know yet, each h
 
 
 @dataclass(frozen=True, slots=True)
-class Resolver:
+class AccResolver:
     """Looks candidates up. `root_id` is the endpoint's root, `project_root_id` its project's: often the same.
 
-    What cannot be looked up, though others can, is left out, and told by `evidence` in the end.
+    What cannot be looked up, though others can, is left out, and reported by `evidence` in the end.
     """
 
     service: DataManagement
@@ -57,7 +57,7 @@ class Resolver:
     _changed_at: dict[str, Timestamp | None] = field(default_factory=dict)  # of folders climbed over
 
     def run(self, candidates: Sequence[Candidate]) -> Iterator[Batch]:
-        """Tell each candidate's fate, or show it where it is now; folders first."""
+        """Yield each candidate's fate, or its present place; folders first."""
         parents = {candidate.id: candidate.parent_id for candidate in candidates}
         for shown in self.look_up(candidates):
             batch = _to_batch(shown, parents[shown.id])
@@ -127,7 +127,7 @@ class Resolver:
         except RefusedError as error:
             if error.status not in (400, 403, 404) or error.about is About.SCOPE:
                 raise
-            yield from self._files(batch[: len(batch) // 2])
+            yield from self._files(batch[: len(batch) // 2])  # decision 19
             yield from self._files(batch[len(batch) // 2 :])
             return
         except (ServiceDownError, ResponseError):
@@ -142,7 +142,7 @@ class Resolver:
         return *to_listed_items(answer), answer
 
     def _listed(self, candidate: Candidate, items: Mapping[str, Entry], tips: Tips, answer: Answer) -> Shown:
-        """Show what the command told of an item, which it may leave out, or half of it, or its tip."""
+        """Show an item as the command's answer has it; the answer may lack it, half of it, or its tip."""
         item = items.get(candidate.id)
         if item and (is_hidden(item) or (related_id(item, "parent") and not lacks_its_tip(item, tips.of(item)))):
             return self._file(candidate, answer, item, tips.of(item))
@@ -202,7 +202,7 @@ class Resolver:
         return Gone.TRASHED if is_hidden(entry) else to_folder(answer, entry, related_id(entry, "parent"))
 
     def _is_known(self, folder_id: str) -> bool:
-        """Tell a folder of the endpoint's tree; of one without a place, what is above it is asked for."""
+        """Return whether a folder has a place in the endpoint's tree; the parents of one without are asked for."""
         folder = self.known.folder(folder_id)
         return folder_id == self.root_id or (folder is not None and folder.path is not None)
 

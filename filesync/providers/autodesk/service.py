@@ -42,7 +42,7 @@ class Hubs:
     flow: str
 
     def hubs(self) -> Answer:
-        """Ask for the hubs; pages, of which the documents do not tell, are followed."""
+        """Ask for the hubs; follow pages, though none are documented."""
         first = self.connection.get(routes.HUBS, "/project/v1/hubs")
         return gathered(first, lambda href, after, seen: self._page(routes.HUBS, href, after, seen))
 
@@ -75,7 +75,7 @@ class DataManagement(Hubs):
         return self.connection.get(routes.PROJECT, self._project_in(hub_id))
 
     def top_folders(self, hub_id: str) -> Answer:
-        """Ask for the top folders; pages, of which the documents do not tell, are followed."""
+        """Ask for the top folders; follow pages, though none are documented."""
         url = f"{self._project_in(hub_id)}/topFolders"
         first = self.connection.get(routes.TOP_FOLDERS, url, self.top_folder_query)
         return gathered(first, lambda href, after, seen: self._page(routes.TOP_FOLDERS, href, after, seen))

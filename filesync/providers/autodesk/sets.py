@@ -25,7 +25,7 @@ def open_set(details: "ProjectSetDetails", surroundings: Surroundings) -> Callab
 
 
 def members(service: Hubs, hub_id: str, directory: HubCache, identity: Callable[[], Identity]) -> Members:
-    """Give every active project of the hub; raises when a part of the service did not answer.
+    """Return every active project of the hub; raises when a part of the service did not answer.
 
     A list that came with another warning may lack projects that this login may not see for now, and one of its entries
     without an id may be any of them: it is not whole.

@@ -40,7 +40,7 @@ class SystemFolders:
         self._names: set[str] = set()
 
     def leaves_out(self, name: str) -> bool:
-        """Tell whether a direct child of the project's root is Autodesk's own."""
+        """Return whether a direct child of the project's root is Autodesk's own."""
         if self._include or not is_internal(name):
             return False
         self._names.add(name)
@@ -52,7 +52,7 @@ class SystemFolders:
 
 
 def is_internal(name: str) -> bool:
-    """Tell whether a folder at the root is one that Autodesk's products keep for themselves, by its name."""
+    """Return whether a folder at the root is one that Autodesk's products keep for themselves, by its name."""
     if _ROOT.fullmatch(name):
         return False
     return bool(_KNOWN.fullmatch(name) or _HAS_GUID.search(name))
@@ -92,24 +92,24 @@ def _children(answer: Answer, root_id: str, system: SystemFolders) -> dict[str, 
 
 
 def branch(answer: Answer, entry: Entry, root_id: str) -> Sequence[RemoteFolder]:
-    """Give a top folder behind its ancestors, topmost first."""
+    """Return a top folder behind its ancestors, topmost first."""
     ancestors = to_ancestors(entry, root_id)
     return [*ancestors, to_folder(answer, entry, ancestors[-1].id if ancestors else root_id)]
 
 
 def is_left_out(entry: Entry, folders: Sequence[RemoteFolder], root_id: str, system: SystemFolders) -> bool:
-    """Tell whether a branch begins with one of Autodesk's own folders; a deep one whose way is not told does not."""
+    """Return whether a branch begins with one of Autodesk's own folders; a deep one without its path does not."""
     is_at_root = len(folders) > 1 or related_id(entry, "parent") in (None, root_id)
     return is_at_root and system.leaves_out(folders[0].name)
 
 
 def visible(answer: Answer, root_id: str) -> Iterator[Entry]:
-    """Give the entries of the folders that topFolders shows, the root itself not among them."""
+    """Yield the entries of the folders that topFolders shows, the root itself not among them."""
     for entry in _entries(answer):
         if is_usable(entry) and entry["type"] == "folders" and not is_hidden(entry) and entry["id"] != root_id:
             yield entry
 
 
 def _entries(answer: Answer) -> Iterator[Entry]:
-    """Give the entries; one without a type is a folder, since topFolders holds nothing else."""
+    """Yield the entries; one without a type is a folder, since topFolders holds nothing else."""
     return ({"type": "folders", **entry} if entry else entry for entry in to_entries(answer))

@@ -1,7 +1,7 @@
 """From Data Management's JSON to files and folders: the only place that knows Autodesk's field names.
 
 Lenient on purpose: recorded answers break the published schema (`extension.data` holds strings and lists, fields
-come and go), so what is missing or of another type is None, and what cannot be so is told in `odd`. Only an entry
+come and go), so what is missing or of another type is None, and what cannot be so is named in `odd`. Only an entry
 whose id or place is not known cannot be used: it is counted, so that its folder is not taken to be read completely.
 https://aps.autodesk.com/en/docs/data/v2/reference/http/projects-project_id-folders-folder_id-contents-GET/
 """
@@ -64,7 +64,7 @@ def to_contents(answer: Answer, folder_id: str) -> FolderContents:
 
 
 def to_entries(answer: Answer) -> Sequence[Entry]:
-    """Give the resources of a list; what is none becomes one of which nothing is known."""
+    """Return the resources of a list; what is none becomes one of which nothing is known."""
     entries = answer.body.get("data")
     if not isinstance(entries, list):
         raise ResponseError(f"{answer.url}: no list of resources under 'data'")
@@ -72,7 +72,7 @@ def to_entries(answer: Answer) -> Sequence[Entry]:
 
 
 def is_usable(entry: Entry) -> bool:
-    """Tell whether an entry says what it rests on: its id, what it is, and whether it was deleted."""
+    """Return whether an entry says what it rests on: its id, what it is, and whether it was deleted."""
     hidden = attributes(entry).get("hidden")
     is_plain = hidden is None or isinstance(hidden, bool)
     return is_plain and id_of(entry) is not None and isinstance(entry.get("type"), str)
@@ -92,7 +92,7 @@ def unusable_among(entries: Iterable[Entry]) -> str | None:
 
 
 def to_entry(answer: Answer) -> Entry:
-    """Give the one resource of an answer."""
+    """Return the one resource of an answer."""
     entry = answer.body.get("data")
     if not isinstance(entry, dict):
         raise ResponseError(f"{answer.url}: no resource under 'data'")
@@ -100,14 +100,14 @@ def to_entry(answer: Answer) -> Entry:
 
 
 def next_href(answer: Answer) -> str | None:
-    """Give the link to the next page; its absence is the only sign of the end."""
+    """Return the link to the next page; its absence is the only sign of the end."""
     links = _at(answer.body, "links")
     link = _at(links, "next")
     return text_of(link.get("href")) or text_of(link.get("url")) or text_of(links.get("next"))
 
 
 def to_warnings(answer: Answer) -> Sequence[RegionWarning]:
-    """Give what an answer says of parts of the service that gave nothing; a 403 of a region without hubs is ordinary.
+    """Return what an answer says of parts of the service that gave nothing; a 403 of a region without hubs is ordinary.
 
     https://aps.autodesk.com/en/docs/data/v2/reference/http/hubs-GET/
     """
@@ -117,12 +117,12 @@ def to_warnings(answer: Answer) -> Sequence[RegionWarning]:
 
 
 def has_outage(answer: Answer) -> bool:
-    """Tell whether a part of the service failed behind a 200."""
+    """Return whether a part of the service failed behind a 200."""
     return any(warning.is_outage for warning in to_warnings(answer))
 
 
 def has_warnings(answer: Answer) -> bool:
-    """Tell whether the answer says that something is not as it should be, ordinary or not."""
+    """Return whether the answer says that something is not as it should be, ordinary or not."""
     return bool(_at(answer.body, "meta").get("warnings"))
 
 
@@ -147,7 +147,7 @@ class Tips:
         self._by_item.pop("", None)
 
     def of(self, item: Entry) -> Entry:
-        """Give an item's tip; empty where there is none, as with some cloud models."""
+        """Return an item's tip; empty where there is none, as with some cloud models."""
         found = self._by_id.get(_plain(related_id(item, "tip"))) or self._by_item.get(_plain(id_of(item)))
         return found or _NOTHING
 
@@ -158,12 +158,12 @@ def _plain(identifier: str | None) -> str:
 
 
 def lacks_its_tip(item: Entry, tip: Entry) -> bool:
-    """Tell whether an item names a tip that is not there; one that names none has none."""
+    """Return whether an item names a tip that is not there; one that names none has none."""
     return not tip and related_id(item, "tip") is not None
 
 
 def to_listed_items(answer: Answer) -> tuple[Mapping[str, Entry], Tips]:
-    """Give the items that a ListItems command found, by id, and their tips.
+    """Return the items that a ListItems command found, by id, and their tips.
 
     https://aps.autodesk.com/en/docs/data/v2/reference/http/ListItems/
     """
@@ -269,7 +269,7 @@ def _file_name(file_id: str, about_item: Entry, about_tip: Entry, odd: _Odd) -> 
 
 
 def change_stamp(answer: Answer, folder: Entry) -> str | None:
-    """Give the folder's rollup, or None while it is younger than 2 s by the answer's own clock (or that is unknown).
+    """Return the folder's rollup, or None while it is younger than 2 s by the answer's own clock (or that is unknown).
 
     The rollup differs once anything below the folder was added or versioned. Compared for equality only.
     """
@@ -281,7 +281,7 @@ def change_stamp(answer: Answer, folder: Entry) -> str | None:
 
 
 def to_ancestors(folder: Entry, root_id: str) -> Sequence[RemoteFolder]:
-    """Give the folders between the root and this one, topmost first, which a member sees by name only.
+    """Return the folders between the root and this one, topmost first, which a member sees by name only.
 
     `folderParents` of https://aps.autodesk.com/en/docs/data/v2/reference/http/hubs-hub_id-projects-project_id-topFolders-GET/
     Its `isRoot` marks 'Project Files' and its kin, which hang in the project's nameless root.
@@ -298,13 +298,13 @@ def _to_ancestor(urn: str, title: str, parent_id: str) -> RemoteFolder:
 
 
 def changed_at(*entries: Entry) -> Timestamp | None:
-    """Give the latest change of an item, its tip or a folder: new versions, moving, hiding and renaming set it."""
+    """Return the latest change of an item, its tip or a folder: new versions, moving, hiding and renaming set it."""
     times = (_time(attributes(entry).get("lastModifiedTime")) for entry in entries)
     return max((time for time in times if time), default=None)
 
 
 def is_hidden(entry: Entry) -> bool:
-    """Tell whether it was deleted: Autodesk hides what people delete."""
+    """Return whether it was deleted: Autodesk hides what people delete."""
     return attributes(entry).get("hidden") is True
 
 
@@ -321,7 +321,7 @@ def extension(entry: Entry) -> Mapping[str, Any]:
 
 
 def related_id(entry: Entry, relation: str) -> str | None:
-    """Give the id of what an entry is related to: its parent, tip, item, storage, rootFolder."""
+    """Return the id of what an entry is related to: its parent, tip, item, storage, rootFolder."""
     return id_of(_at(_at(_at(entry, "relationships"), relation), "data"))
 
 
@@ -331,20 +331,20 @@ def web_link(entry: Entry) -> str | None:
 
 
 def id_of(entry: Entry) -> str | None:
-    """Give an entry's own id. NUL, where SQLite's functions end a text, and half characters are in none."""
+    """Return an entry's own id. NUL, where SQLite's functions end a text, and half characters are in none."""
     value = text_of(entry.get("id"))
     return None if value is None or "\0" in value or value != entry["id"] else value
 
 
 def text_of(value: Any) -> str | None:
-    """Give text that can be stored, else None; half characters (lone surrogates) become U+FFFD."""
+    """Return text that can be stored, else None; half characters (lone surrogates) become U+FFFD."""
     if not isinstance(value, str) or not value:
         return None
     return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _listed_parents(folder: Entry) -> Sequence[tuple[str, str]]:
-    """Give (id, name) of each ancestor, topmost first, linked by their parents' ids where these agree."""
+    """Return (id, name) of each ancestor, topmost first, linked by their parents' ids where these agree."""
     parents = _at(extension(folder), "data").get("folderParents")
     known = [parent for parent in parents if isinstance(parent, dict)] if isinstance(parents, list) else []
     named = {urn: parent for parent in known if (urn := id_of({"id": parent.get("urn")}))}
@@ -384,7 +384,7 @@ def _extra(tip: Entry, about_item: Entry, about_tip: Entry) -> str | None:
 
 
 def _file_type(name: str, about_tip: Entry, odd: _Odd) -> str | None:
-    """Give the type: the name's extension, or the service's word where that is none.
+    """Return the type: the name's extension, or the service's word where that is none.
 
     A sheet of Plans is named by its number (`A1.01`), so its name says nothing: the service's word counts, or the
     extension of the file it came from. What ends in digits alone is a number as well, unless nothing else is known.
@@ -413,7 +413,7 @@ def _yes_or_no(value: Any) -> bool | None:
 
 
 def _time(value: Any) -> Timestamp | None:
-    """Give a time in the database's form."""
+    """Return a time in the database's form."""
     moment = _moment(value)
     if moment is None:
         return None
@@ -437,7 +437,7 @@ def _moment(value: Any) -> datetime | None:
 
 
 def _count(value: Any) -> int | None:
-    """Give a whole number that fits a database column."""
+    """Return a whole number that fits a database column."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if type(value) is int and 0 <= value < 2**63 else None
@@ -449,7 +449,7 @@ def _person(value: Any) -> str | None:
 
 
 def _at(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Give the object under that name, empty where there is none."""
+    """Return the object under that name, empty where there is none."""
     value = fields.get(name)
     return value if isinstance(value, dict) else _NOTHING
 

@@ -26,7 +26,7 @@ class DriveKind:
         return DriveDetails
 
     def scope(self, details: Any) -> Mapping[str, Any]:
-        """Tell two endpoints apart: the same drive and folder, seen by the same user, are one."""
+        """Return what makes two endpoints the same: drive, folder, and the user who sees them."""
         return {
             "drive_id": details.drive_id,
             "folder_id": details.folder_id,

@@ -116,7 +116,7 @@ class Drive:
         return self.page_sizes.ask(ask, _PAGE_SIZE)
 
     def start_token(self, drive_id: str | None) -> str:
-        """Tell where the change log of a shared drive, or of the account, ends now."""
+        """Return where the change log of a shared drive, or of the account, ends now."""
         request = self._methods.changes.getStartPageToken(
             supportsAllDrives=True, fields=START_TOKEN_FIELDS, driveId=drive_id
         )

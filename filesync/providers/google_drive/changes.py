@@ -8,7 +8,7 @@ from filesync.core.errors import RefusedError, ResponseError
 from filesync.core.model import Batch, Changed, Gone, Unreadable
 from filesync.providers.base import Known
 from filesync.providers.google_drive.api import Drive
-from filesync.providers.google_drive.memory import DriveState
+from filesync.providers.google_drive.memory import DriveMemory
 from filesync.providers.google_drive.refusals import is_of_its_kind, may_be_about_token
 from filesync.providers.google_drive.scope import DriveScope, fail_unseen, find_root
 from filesync.providers.google_drive.translate import ChangesPage, DriveChange, DriveItem, lost_entries
@@ -21,7 +21,7 @@ class DeadCursorError(Exception):
     """Drive does not know this change token; never leaves the provider."""
 
 
-class ChangeLog:
+class ChangeLogReader:
     """Follows the log from the remembered cursor to its end; `memory` is where it stands.
 
     `first` is the first page, where it was asked for already.
@@ -31,7 +31,7 @@ class ChangeLog:
         self,
         drive: Drive,
         scope: DriveScope,
-        memory: DriveState,
+        memory: DriveMemory,
         known: Known,
         now: datetime,
         first: BackgroundTask[ChangesPage] | None = None,
@@ -45,7 +45,7 @@ class ChangeLog:
         self.memory = memory
 
     def follow(self) -> Iterator[Batch]:
-        """Yield a Changed for every page that tells something or moves the cursor.
+        """Yield a Changed for every page that has changes or moves the cursor.
 
         Raises DeadCursorError when the log has to be started anew.
         """
@@ -98,7 +98,7 @@ class ChangeLog:
         latest = {change.id: change for change in changes if change.id != self.memory.root_id}
         fates = {change.id: self._fate(change.item) for change in latest.values()}
         present = [change.item for change in latest.values() if change.item and not fates[change.id]]
-        removed = {file_id: gone for file_id, gone in fates.items() if gone}
+        removed = {file_id: gone for file_id, gone in fates.items() if gone}  # decision 21: only announced
         self._places.note(gone=removed, present=[item.id for item in present])
         files, folders = self._places.entries(present)
         if any(change.id == self.memory.root_id and change.item for change in changes):
@@ -113,7 +113,7 @@ class ChangeLog:
         return None if self._scope.may_hold(item) else Gone.OUT_OF_SCOPE
 
 
-def start_log(drive: Drive, scope: DriveScope, memory: DriveState) -> DriveState:
+def start_log(drive: Drive, scope: DriveScope, memory: DriveMemory) -> DriveMemory:
     """Take the cursor at the log's end; must come before the listing, so that nothing falls between the two."""
     try:
         return memory.at(drive.start_token(memory.drive_id))

@@ -89,7 +89,7 @@ class DriveSetDetails(FilterDetails):
 
 
 def _is_my_drive(read: dict[str, Any]) -> bool:
-    """Tell whether everything that could name another scope was read, and nothing does."""
+    """Return whether everything that could name another scope was read, and nothing does."""
     return all(name in read and not read[name] for name in _SCOPES[:-1])
 
 

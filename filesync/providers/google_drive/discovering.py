@@ -17,7 +17,7 @@ _MY_DRIVE = "My Drive"
 
 
 def discover(wanted: DiscoveryOptions, surroundings: Surroundings) -> Iterator[Sight]:
-    """Give each shared drive, then My Drive, each before its top folders; what cannot be read says so.
+    """Yield each shared drive, then My Drive, each before its top folders; what cannot be read says so.
 
     Costs one request for every 100 drives, and one for the folders of each. A service account has no My Drive.
     """

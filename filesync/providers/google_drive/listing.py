@@ -9,14 +9,14 @@ from filesync.providers.base import Known
 from filesync.providers.evidence import Evidence
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.changes import LIMITED
-from filesync.providers.google_drive.memory import DriveState, LeftOut, ListingState, Phase
+from filesync.providers.google_drive.memory import DriveMemory, LeftOut, ListingState, Phase
 from filesync.providers.google_drive.parts import Part
 from filesync.providers.google_drive.prefetch import TACTICS, Ahead, PartsRefusedError, Turn
 from filesync.providers.google_drive.resolving import look_up_all
 from filesync.providers.google_drive.scope import DriveScope
 from filesync.providers.google_drive.translate import DriveItem
 
-_NEXT = {Phase.FOLDERS: Phase.FILES, Phase.FILES: Phase.READ}
+_NEXT = {Phase.FOLDERS: Phase.FILES, Phase.FILES: Phase.READ}  # decision 12: folders first
 
 
 class FlatListing:
@@ -26,7 +26,7 @@ class FlatListing:
     listing are read in parts, several at once, when there are many of them.
     """
 
-    def __init__(self, drive: Drive, scope: DriveScope, memory: DriveState, known: Known, now: datetime) -> None:
+    def __init__(self, drive: Drive, scope: DriveScope, memory: DriveMemory, known: Known, now: datetime) -> None:
         self._drive = drive
         self._scope = scope
         self._places = scope.places(known)
@@ -63,7 +63,7 @@ class FlatListing:
 
     def _begin(self, ahead: Ahead) -> None:
         listing = self._listing
-        limit = TACTICS.probe if listing.first else 0
+        limit = TACTICS.probe if listing.first else 0  # decision 14: only a first listing is cut
         if listing.phase is Phase.FOLDERS:
             ahead.begin(Phase.FOLDERS, [Part(token=listing.token)])
             ahead.begin(Phase.FILES, [Part(limit=limit)])
@@ -95,7 +95,7 @@ class FlatListing:
         return Page(files, folders, self.memory.state())
 
     def _is_news(self, item: DriveItem) -> bool:
-        """Tell what is to be stated: parts show again, and as it was, what was shown before the listing was cut."""
+        """Return whether the item is to be stated: parts show items again from before the listing was cut."""
         return not item.is_trashed and item.id != self.memory.root_id and self._stated.get(item.id) != item
 
     def _after_whole(self, turn: Turn) -> ListingState:
@@ -115,7 +115,7 @@ class FlatListing:
 
     @property
     def _is_to_be_proved(self) -> bool:
-        """Tell whether all parts were read, and did not show everything that was shown before they were cut."""
+        """Return whether all parts were read, and did not show everything that was shown before they were cut."""
         return bool(self._listing.witnesses) and not self._listing.parts
 
     def _prove(self) -> None:

@@ -38,7 +38,7 @@ class Places:
         return item.is_own and self.parent_of(item) == IN_NO_FOLDER
 
     def missing_heading(self) -> Sequence[RemoteFolder]:
-        """Give the folder for the account's own things that hang in no folder, when the store does not have it.
+        """Return the folder for the account's own things that hang in no folder, when the store does not have it.
 
         Orphans and computers' backups: Drive does not tell the two apart, for a computer's top folder is one without a
         parent. https://github.com/rclone/rclone/issues/1773
@@ -70,16 +70,16 @@ class Places:
         return next((parent for parent in seen if parent in asked or self._known.folder(parent)), seen[0])
 
     def home_of(self, item: DriveItem) -> str | None:
-        """Tell the folder of the endpoint's tree that the item hangs in; None: it is outside."""
+        """Return the folder of the endpoint's tree that the item hangs in; None: it is outside."""
         parent_id = self.parent_of(item)
         return parent_id if parent_id is not None and self.has(parent_id) else self.adopter_of(item)
 
     def adopter_of(self, item: DriveItem) -> str | None:
-        """Tell where it is shown when it hangs in no visible folder; None: nowhere."""
+        """Return where it is shown when it hangs in no visible folder; None: nowhere."""
         return IN_NO_FOLDER if self._adopter_id and item.is_own else self._adopter_id
 
     def has(self, folder_id: str) -> bool:
-        """Tell whether a folder hangs in the endpoint's tree."""
+        """Return whether a folder hangs in the endpoint's tree."""
         folder = self._known.folder(folder_id)
         return folder is not None and folder.path is not None
 

@@ -24,7 +24,7 @@ class LeftOut:
     shared: int = 0
 
     def headings(self) -> Sequence[str]:
-        """Say it, for people; nothing where nothing is left out."""
+        """Return the counts in words; empty where nothing is left out."""
         told = {
             "of this account's own in no folder (orphans, computers)": self.own,
             "shared with this account in no folder that it sees": self.shared,
@@ -75,7 +75,7 @@ class ListingState:
 
     @property
     def lack(self) -> str | None:
-        """Say why what was listed may not be everything."""
+        """Return why what was listed may not be everything."""
         return INCOMPLETE if self.incomplete else lost_entries(self.lost, "the listing")
 
     def replaced(self, part: Part, by: Sequence[Part]) -> "ListingState":
@@ -85,7 +85,7 @@ class ListingState:
 
 
 @dataclass(frozen=True, slots=True)
-class DriveState:
+class DriveMemory:
     """`cursor` is the change token; `drive_id` the shared drive whose log is followed, None for the account's own.
 
     `root_drive` is the drive that the root lay in when the log was begun, '' for none, None where nobody noted it:
@@ -110,7 +110,7 @@ class DriveState:
     left_out: LeftOut = LeftOut()
 
     @classmethod
-    def of(cls, state: State) -> "DriveState":
+    def of(cls, state: State) -> "DriveMemory":
         keys = ("root_id", "root_name", "drive_id", "root_drive", "cursor", "page_size", "sized_at")
         known = {key: state[key] for key in keys if key in state}
         trail = tuple((at, cursor) for at, cursor in state.get("trail", ()))
@@ -133,25 +133,25 @@ class DriveState:
             state["listing"] = _to_json(self.listing)
         return state
 
-    def at(self, cursor: str | None) -> "DriveState":
+    def at(self, cursor: str | None) -> "DriveMemory":
         return replace(self, cursor=cursor)
 
-    def sized(self, most: int | None, now: datetime) -> "DriveState":
+    def sized(self, most: int | None, now: datetime) -> "DriveMemory":
         """Note the largest page that Drive could make, where that is news."""
         if most == self.page_size:
             return self
         return replace(self, page_size=most, sized_at=now.isoformat(timespec="seconds") if most else None)
 
     def page_size_at(self, now: datetime) -> int | None:
-        """Tell the page size to begin with; now and then the usual one again."""
+        """Return the page size to begin with; now and then the usual one again."""
         found_at = datetime.fromisoformat(self.sized_at) if self.sized_at else now
         return self.page_size if abs(now - found_at) < _SMALL_PAGES else None
 
     def has_root_elsewhere(self, drive_id: str | None) -> bool:
-        """Tell whether the root lies in another drive than the one whose log was begun."""
+        """Return whether the root lies in another drive than the one whose log was begun."""
         return self.root_drive is not None and self.root_drive != (drive_id or "")
 
-    def marked(self, now: datetime) -> "DriveState":
+    def marked(self, now: datetime) -> "DriveMemory":
         """Add the cursor to the trail when it moved and the last mark is some minutes old; drop what is needless."""
         if self.cursor is None or (self.trail and self.trail[-1][1] == self.cursor):
             return self
@@ -161,7 +161,7 @@ class DriveState:
         kept = [*older[-1:], *self.trail[len(older) :], (now.isoformat(timespec="seconds"), self.cursor)]
         return replace(self, trail=tuple(kept))
 
-    def reading(self, listing: ListingState | None) -> "DriveState":
+    def reading(self, listing: ListingState | None) -> "DriveMemory":
         return replace(self, listing=listing)
 
 

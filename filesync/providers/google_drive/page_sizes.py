@@ -28,7 +28,7 @@ class PageSizes:
 
     @property
     def most(self) -> int | None:
-        """Tell the size that was found to be the most; None: the usual one does."""
+        """Return the size that was found to be the most; None: the usual one does."""
         return self._most
 
     def remember(self, most: int | None) -> None:

@@ -21,7 +21,7 @@ AnyPage = TypeVar("AnyPage", bound=TokenPage)
 
 
 def pages(ask: Callable[[str | None], AnyPage]) -> Iterator[AnyPage]:
-    """Give every page; when a page token is refused the first page again, and all that follow it, but once only.
+    """Yield every page; when a page token is refused the first page again, and all that follow it, but once only.
 
     So whoever reads them must not mind being shown something twice. Raises ResponseError when a page comes back.
     """

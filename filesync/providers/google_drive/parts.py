@@ -45,7 +45,7 @@ class Part:
     token: str | None = None
 
     def condition(self) -> str:
-        """Say it in a query; what has no bounds adds nothing.
+        """Return the part as a condition of a query; '' without bounds.
 
         https://developers.google.com/workspace/drive/api/guides/ref-search-terms
         """
@@ -57,12 +57,12 @@ class Part:
 
     @property
     def is_due(self) -> bool:
-        """Tell whether it holds more than was expected, so that it may have to be cut again."""
+        """Return whether it holds more than was expected, so that it may have to be cut again."""
         return self.token is not None and 0 < self.limit <= self.read
 
     @property
     def is_open(self) -> bool:
-        """Tell whether nobody could guess how much it holds; else it is cut only if nobody else has anything to do."""
+        """Return whether nobody could guess its length; else it is cut only if no other thread has work."""
         return self.worth > self.limit
 
     def state(self) -> Mapping[str, Any]:
@@ -83,7 +83,7 @@ class Sample:
 
     @classmethod
     def of(cls, page: ItemsPage) -> "Sample | None":
-        """Take one; None when Drive does not tell of each file when it was created."""
+        """Take one; None when a file lacks its creation time."""
         items = page.items[:: max(1, len(page.items) // _SAMPLE)]
         times = [created for item in items if (created := _created(item)) is not None]
         if not items or len(times) < len(items):
@@ -128,7 +128,7 @@ def _parts(part: Part, cuts: Sequence[Timestamp], worth: int, drift: float, tact
 
 
 def _drift(pages: Sequence[Sequence[float]]) -> float:
-    """Tell by how many seconds each page lies before the one ahead of it; 0 where they overlap.
+    """Return by how many seconds each page lies before the one ahead of it; 0 where they overlap.
 
     The smallest such step counts: one over a gap in time would make what comes after the gap seem sparse.
     """

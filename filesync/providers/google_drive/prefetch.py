@@ -15,7 +15,7 @@ from filesync.providers.google_drive.refusals import is_dead_token, may_be_about
 from filesync.providers.google_drive.translate import FILES_PAGE_FIELDS, FOLDER_TYPE, FOLDERS_PAGE_FIELDS, ItemsPage
 from filesync.providers.worker_pool import Done, WorkerPool
 
-THREADS = 8
+THREADS = 8  # decision 7: other numbers were measured
 MOST = 2 * THREADS  # pages of files that are under way or wait to be taken: what bounds the memory
 TACTICS = Tactics()
 
@@ -114,7 +114,7 @@ class Ahead:
 
     @property
     def is_through(self) -> bool:
-        """Tell whether every page was read, if not taken, and the parts have shown every witness."""
+        """Return whether every page was read, if not taken, and the parts have shown every witness."""
         return not (self._crew.busy or self._waiting or self._unshown)
 
     def _give(self) -> None:

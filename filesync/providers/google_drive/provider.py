@@ -1,4 +1,4 @@
-"""Google Drive: follows the change log, and lists what the log cannot tell."""
+"""Google Drive: follows the change log, and lists what the log does not show."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -10,14 +10,14 @@ from filesync.core.model import Batch, Candidate, FoldersKnown, Identity, Page, 
 from filesync.providers.base import Known, Surroundings
 from filesync.providers.evidence import Evidence
 from filesync.providers.google_drive.api import Drive
-from filesync.providers.google_drive.changes import ChangeLog, DeadCursorError, start_log
+from filesync.providers.google_drive.changes import ChangeLogReader, DeadCursorError, start_log
 from filesync.providers.google_drive.listing import FlatListing
 from filesync.providers.google_drive.location import IN_NO_FOLDER, in_no_folder
 from filesync.providers.google_drive.looking_up import LookUp
-from filesync.providers.google_drive.memory import DriveState, LeftOut, ListingState, Phase
+from filesync.providers.google_drive.memory import DriveMemory, LeftOut, ListingState, Phase
 from filesync.providers.google_drive.opening import connect
 from filesync.providers.google_drive.refusals import concerns_all
-from filesync.providers.google_drive.resolving import Resolver
+from filesync.providers.google_drive.resolving import DriveResolver
 from filesync.providers.google_drive.routes import FILE
 from filesync.providers.google_drive.scope import DriveScope, find_root
 from filesync.providers.google_drive.translate import ChangesPage, DriveItem
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from filesync.providers.google_drive.details import DriveDetails
 
 
-class GoogleDrive:
+class GoogleDriveProvider:
     """Reads My Drive, a shared drive, or a folder's subtree."""
 
     continuous = False
@@ -51,7 +51,7 @@ class GoogleDrive:
         return self._reading.batches()
 
     def resolve(self, candidates: Sequence[Candidate], known: Known) -> Iterator[Batch]:
-        return Resolver(self._drive, self._scope, known, self._evidence).resolve(candidates)
+        return DriveResolver(self._drive, self._scope, known, self._evidence).resolve(candidates)
 
     def look_up(self, items: Sequence[Candidate], known: Known, *, singly: bool = False) -> Iterator[Shown]:  # noqa: ARG002  Drive shows items one by one anyway
         return LookUp(self._drive, self._scope, known, self._evidence).run(items)
@@ -64,7 +64,7 @@ class _Reading:
     """One sync: `memory` is where it stands, and goes with every batch that advances.
 
     The cursor is taken before a listing and committed before its first batch, so that whatever happens
-    meanwhile is told by the log.
+    meanwhile is in the log.
     """
 
     def __init__(self, drive: Drive, scope: DriveScope, known: Known, evidence: Evidence, now: datetime) -> None:
@@ -73,19 +73,19 @@ class _Reading:
         self._scope = scope
         self._known = known
         self._now = now
-        self._memory = DriveState.of(known.state).marked(now)
+        self._memory = DriveMemory.of(known.state).marked(now)
         self._full = known.full
         self._has_listed = False
         self._is_begun = False  # the log, in this sync
         self._is_first = self._memory.listing is None and (known.root() is None or bool(self._memory.root_id))
-        self._taken: DriveState | None = None  # with the cursor, where it was taken while the root was looked up
+        self._taken: DriveMemory | None = None  # with the cursor, where it was taken while the root was looked up
         self._heard: BackgroundTask[ChangesPage] | None = None  # the log, asked for before it is followed
         self._flat: FlatListing | None = None
         drive.page_sizes.remember(self._memory.page_size_at(now))
 
     @property
     def left_out(self) -> LeftOut:
-        """Tell what the listing that is under way leaves out, else what the last one did."""
+        """Return what the listing that is under way leaves out, else what the last one did."""
         listing = self._flat.memory.listing if self._flat else None
         return listing.left_out if listing else (self._flat.memory if self._flat else self._memory).left_out
 
@@ -108,7 +108,7 @@ class _Reading:
             yield from self._follow_again()
 
     def _follow_again(self) -> Iterator[Batch]:
-        """Hear what happened while things were listed: what went to a new folder meanwhile would seem to hang nowhere.
+        """Follow the log once more after a listing: what moved to a new folder meanwhile would seem to hang nowhere.
 
         After a full listing, which may lag behind the log, from an hour ago: every entry is the present state.
         """
@@ -122,8 +122,8 @@ class _Reading:
             if self._is_begun and isinstance(error.__cause__, RefusedError):
                 raise error.__cause__ from None
 
-    def _log(self, memory: DriveState, first: BackgroundTask[ChangesPage] | None = None) -> ChangeLog:
-        return ChangeLog(self._drive, self._scope, memory, self._known, self._now, first)
+    def _log(self, memory: DriveMemory, first: BackgroundTask[ChangesPage] | None = None) -> ChangeLogReader:
+        return ChangeLogReader(self._drive, self._scope, memory, self._known, self._now, first)
 
     @property
     def _oldest_cursor(self) -> str | None:
@@ -152,8 +152,8 @@ class _Reading:
             self._place(find_root(self._drive, self._scope))
             self._taken = taken.result()
 
-    def _take_cursor(self) -> DriveState:
-        return start_log(self._drive, self._scope, DriveState(drive_id=self._scope.drive_id))
+    def _take_cursor(self) -> DriveMemory:
+        return start_log(self._drive, self._scope, DriveMemory(drive_id=self._scope.drive_id))
 
     def _place(self, root: DriveItem) -> None:
         """Note where the root is; in another drive than before it has another log."""
@@ -177,7 +177,7 @@ class _Reading:
             state=None if state == self._known.state else state,
         )
 
-    def _follow(self, log: ChangeLog) -> Iterator[Batch]:
+    def _follow(self, log: ChangeLogReader) -> Iterator[Batch]:
         if self._memory.cursor is None:
             yield from self._start(again=self._memory.listing is not None)
             return
@@ -192,7 +192,7 @@ class _Reading:
                 raise
             yield from self._start_anew(log)
 
-    def _start_anew(self, log: ChangeLog) -> Iterator[Batch]:
+    def _start_anew(self, log: ChangeLogReader) -> Iterator[Batch]:
         """List everything, since nobody knows what happened meanwhile; the rows stay and are compared."""
         self._memory = replace(log.memory, cursor=None, trail=())
         if self._scope.is_subtree:
@@ -209,10 +209,10 @@ class _Reading:
         self._is_begun = True
         yield Page(state=self._memory.state(), anew=again and not self._scope.is_subtree)
 
-    def _begin_log(self, memory: DriveState) -> DriveState:
+    def _begin_log(self, memory: DriveMemory) -> DriveMemory:
         return memory.at(self._taken.cursor) if self._taken else start_log(self._drive, self._scope, memory)
 
-    def _list_flat(self, log: ChangeLog) -> Iterator[Batch]:
+    def _list_flat(self, log: ChangeLogReader) -> Iterator[Batch]:
         listing = self._memory.listing
         if self._full and not (listing and listing.full):
             listing = ListingState(Phase.FOLDERS, full=True)
@@ -233,7 +233,7 @@ class _Reading:
         yield from flat.read(self._hear)
         self._memory = flat.memory
 
-    def _list_tree(self, log: ChangeLog) -> Iterator[Batch]:
+    def _list_tree(self, log: ChangeLogReader) -> Iterator[Batch]:
         yield FoldersKnown()
         yield from log.limited()
         listing = self._memory.listing
@@ -257,8 +257,8 @@ class _Reading:
             self._leave_log()  # it may have been asked before something that was listed now
 
 
-def open_provider(details: "DriveDetails", surroundings: Surroundings) -> GoogleDrive:
+def open_provider(details: "DriveDetails", surroundings: Surroundings) -> GoogleDriveProvider:
     """Check the credentials and make a connection that asks nothing yet. Raises AuthError."""
     drive, login = connect(surroundings, details.subject)
     scope = DriveScope(details.drive_id, details.folder_id, details.shared_with_me, login.account)
-    return GoogleDrive(drive, scope, surroundings.clock.now, login.identity)
+    return GoogleDriveProvider(drive, scope, surroundings.clock.now, login.identity)

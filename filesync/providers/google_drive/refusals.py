@@ -73,7 +73,7 @@ _OF_ALL = {
     "quotaExceeded": _QUOTA,
     "RESOURCE_QUOTA_EXCEEDED": _QUOTA,
 }
-# Some say `forbidden`, and only the message tells what they are about.
+# Some say `forbidden`, and only the message shows what they are about.
 _SENTENCES = {
     "permission to use project": "USER_PROJECT_DENIED",
     "has been suspended": "CONSUMER_SUSPENDED",
@@ -90,7 +90,7 @@ _HARMLESS = ("LocalizedMessage", "Help", "DebugInfo", "RequestInfo")
 
 
 def explain(status: int, body: Any) -> Refusal:
-    """Tell what an error body means.
+    """Return what an error body means.
 
     The envelope is {"error": {"code", "message", "errors": [{"reason", "location"}]}}; newer ones carry
     `status` and `details` and no `errors`. What concerns everything beats what concerns one file, wherever it stands.
@@ -109,12 +109,12 @@ def explain(status: int, body: Any) -> Refusal:
 
 
 def is_dead_token(error: RefusedError) -> bool:
-    """Tell whether a page token is to be discarded and its listing started again."""
+    """Return whether a page token is to be discarded and its listing started again."""
     return error.status == 410 or error.reason == DEAD_TOKEN
 
 
 def may_be_about_token(error: RefusedError) -> bool:
-    """Tell whether a request that carried a page or change token was refused because of it, in whatever wording.
+    """Return whether a request that carried a page or change token was refused because of it, in whatever wording.
 
     "If the token is rejected for any reason, it should be discarded":
     https://developers.google.com/workspace/drive/api/reference/rest/v3/files/list
@@ -123,12 +123,12 @@ def may_be_about_token(error: RefusedError) -> bool:
 
 
 def is_of_its_kind(error: RefusedError) -> bool:
-    """Tell what Drive says of the very file, folder or shared drive that was asked for."""
+    """Return whether the refusal is Drive's answer about the very file, folder or shared drive in question."""
     return error.about in {About.ITEM, About.SCOPE}
 
 
 def names_another(error: RefusedError, file_id: str) -> bool:
-    """Tell whether a refusal of one file says that it is of another one than was asked for.
+    """Return whether a refusal of one file says that it is of another one than was asked for.
 
     https://github.com/tidyverse/googledrive/issues/463 (the shared drive's id, when a folder of it was asked for)
     """
@@ -137,7 +137,7 @@ def names_another(error: RefusedError, file_id: str) -> bool:
 
 
 def with_advice(error: ForbiddenError) -> ForbiddenError:
-    """Say who can do something about a refusal that is not known to be about one thing, nor listed here."""
+    """Add advice to a refusal that is neither known to be about one item nor listed here."""
     if error.about is not About.UNKNOWN or error.reason in _SETUP:
         return error
     message = f"{error}; {_SOMEBODY}"
@@ -145,7 +145,7 @@ def with_advice(error: ForbiddenError) -> ForbiddenError:
 
 
 def concerns_all(error: FilesyncError) -> bool:
-    """Tell a refusal that is known to concern more than what was asked for."""
+    """Return whether a refusal is known to concern more than the item in question."""
     return isinstance(error, RefusedError) and error.reason in _SETUP
 
 
@@ -186,12 +186,12 @@ def _telling(status: int, given: Sequence[str], message: str) -> str:
 
 
 def _detail(message: str, advice: str) -> str:
-    """Say who can do something about it, and keep the service's own sentence: behind, for it may be long."""
+    """Return who can do something about it, and keep the service's own sentence: behind, for it may be long."""
     return "; Google says: ".join(part for part in (advice, message) if part)
 
 
 def _message(error: Mapping[str, Any], causes: list[Mapping[str, Any]]) -> str:
-    """Give the message, and behind it the first cause's own where that says something else."""
+    """Return the message, and behind it the first cause's own where that says something else."""
     message, own = _text(error.get("message")), _text(next(iter(causes), {}).get("message"))
     if not own or own.rstrip(".") in message:
         return message
@@ -216,7 +216,7 @@ def _reasons(causes: list[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _detailed_reasons(details: list[Mapping[str, Any]]) -> Iterator[str]:
-    """Give the reasons of every ErrorInfo, and the types of violations, wherever they stand."""
+    """Yield the reasons of every ErrorInfo, and the types of violations, wherever they stand."""
     for detail in details:
         yield _text(detail.get("reason"))
         yield from (_text(violation.get("type")) for violation in _objects(detail.get("violations")))

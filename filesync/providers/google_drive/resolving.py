@@ -48,7 +48,7 @@ def look_up(drive: Drive, item_id: str, evidence: Evidence) -> Answer:
         return error
 
 
-class Resolver:
+class DriveResolver:
     """Looks candidates up; a listing lags behind, so only this look-up is evidence."""
 
     def __init__(self, drive: Drive, scope: DriveScope, known: Known, evidence: Evidence) -> None:

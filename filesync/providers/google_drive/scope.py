@@ -8,7 +8,7 @@ from filesync.core.model import RemoteFolder
 from filesync.providers.base import Known
 from filesync.providers.google_drive.api import Drive, Reach
 from filesync.providers.google_drive.location import SHARED_WITH_ME, Places
-from filesync.providers.google_drive.memory import DriveState
+from filesync.providers.google_drive.memory import DriveMemory
 from filesync.providers.google_drive.refusals import is_of_its_kind
 from filesync.providers.google_drive.translate import DriveItem
 
@@ -34,21 +34,21 @@ class DriveScope:
 
     @property
     def root_name(self) -> str:
-        """Give the root's id, or what Drive calls it."""
+        """Return the root's id, or what Drive calls it."""
         return self.folder_id or self.drive_id or "root"
 
     def may_hold(self, item: DriveItem) -> bool:
-        """Tell an item of another drive, which no tree of this one can hold; in a subtree the folders alone decide."""
+        """Return whether the item may be in this drive; in a subtree the folders alone decide."""
         return self.is_subtree or item.drive_id == self.drive_id
 
-    def reach(self, memory: DriveState) -> Reach:
-        """Tell which collection is asked.
+    def reach(self, memory: DriveMemory) -> Reach:
+        """Return which collection is asked.
 
         A folder that is shared out of a drive of which the account is no member is only found everywhere.
         """
         return Reach(memory.drive_id, everywhere=self.is_subtree)
 
-    def root(self, memory: DriveState) -> RemoteFolder:
+    def root(self, memory: DriveMemory) -> RemoteFolder:
         return RemoteFolder(memory.root_id, "", None, listable=self.is_subtree)
 
     def places(self, known: Known) -> Places:
@@ -56,16 +56,16 @@ class DriveScope:
 
     @property
     def adopts(self) -> bool:
-        """Tell whether what hangs in no visible folder belongs to the endpoint."""
+        """Return whether what hangs in no visible folder belongs to the endpoint."""
         return self.shared_with_me and self.is_my_drive
 
     @property
     def leaves_out(self) -> bool:
-        """Tell whether its listing shows what hangs in no visible folder, and nobody wants it."""
+        """Return whether its listing shows what hangs in no visible folder, and nobody wants it."""
         return self.is_my_drive and not self.shared_with_me
 
-    def adopter(self, memory: DriveState) -> RemoteFolder | None:
-        """Give the folder for what is shared with the account and hangs in no visible folder."""
+    def adopter(self, memory: DriveMemory) -> RemoteFolder | None:
+        """Return the folder for what is shared with the account and hangs in no visible folder."""
         if not self.adopts:
             return None
         return RemoteFolder(SHARED_WITH_ME, "Shared with me", memory.root_id, listable=False)

@@ -13,12 +13,13 @@ from filesync.providers.base import Surroundings
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.opening import connect
 from filesync.providers.google_drive.paging import pages
-from filesync.providers.google_drive.translate import SharedDrive
+from filesync.providers.google_drive.translate import NamedDrive
 
 if TYPE_CHECKING:
     from filesync.providers.google_drive.details import DriveSetDetails
 
-LISTING = ("https://www.googleapis.com/auth/drive.readonly",)  # the smallest scope that drives.list accepts
+# decision 17: the smallest scope that drives.list accepts
+LISTING = ("https://www.googleapis.com/auth/drive.readonly",)
 
 
 def open_set(details: "DriveSetDetails", surroundings: Surroundings) -> Callable[[], Sequence[Member]]:
@@ -32,9 +33,9 @@ def open_set(details: "DriveSetDetails", surroundings: Surroundings) -> Callable
     return members
 
 
-def shared_drives(drive: Drive) -> tuple[Sequence[SharedDrive], bool]:
-    """Read every page of the list; tell whether each of its entries could be read."""
-    found: dict[str, SharedDrive] = {}
+def shared_drives(drive: Drive) -> tuple[Sequence[NamedDrive], bool]:
+    """Read every page of the list; return whether each of its entries could be read, too."""
+    found: dict[str, NamedDrive] = {}
     whole = True
     for page in pages(drive.drives):
         found.update((each.id, each) for each in page.drives)
@@ -42,5 +43,5 @@ def shared_drives(drive: Drive) -> tuple[Sequence[SharedDrive], bool]:
     return [*found.values()], whole
 
 
-def _to_member(drive: SharedDrive) -> Member:
+def _to_member(drive: NamedDrive) -> Member:
     return Member(drive.id, drive.name, {"drive_id": drive.id}, {"root_name": drive.name})

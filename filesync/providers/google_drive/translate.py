@@ -66,7 +66,7 @@ _EXTRA = (
 
 
 class LostEntryError(ResponseError):
-    """An entry whose identity or place cannot be told; who reads a page counts it."""
+    """An entry without identity or place; the reader of its page counts it."""
 
 
 class DriveItem(NamedTuple):
@@ -85,17 +85,17 @@ class DriveItem(NamedTuple):
 
     @property
     def target_id(self) -> str | None:
-        """What a shortcut points to."""
+        """Return the id of a shortcut's target."""
         return _text(_mapping(self.facts, "shortcutDetails", []), "targetId", [])
 
     @property
     def is_own(self) -> bool:
-        """Tell whether the account owns it; in shared drives nobody owns anything."""
+        """Return whether the account owns it; in shared drives nobody owns anything."""
         return self.facts.get("ownedByMe") is True
 
     @property
     def is_of_unknown_kind(self) -> bool:
-        """Tell whether Drive did not say if it is a folder or a file."""
+        """Return whether Drive did not say if it is a folder or a file."""
         return bool(self.odd) and not isinstance(self.facts.get("mimeType"), str)
 
 
@@ -111,7 +111,7 @@ class ItemsPage:
 
     @property
     def lack(self) -> str | None:
-        """Say why the items may not be everything."""
+        """Return why the items may not be everything."""
         return INCOMPLETE if self.is_incomplete else lost_entries(self.lost, self.where)
 
 
@@ -139,8 +139,8 @@ class ChangesPage:
 
 
 @dataclass(frozen=True, slots=True)
-class SharedDrive:
-    """A shared drive by its name, which only this list tells."""
+class NamedDrive:
+    """A shared drive with its name, which only this list has."""
 
     id: str
     name: str
@@ -150,14 +150,14 @@ class SharedDrive:
 class DrivesPage:
     """One page of `drives.list`; `lost` counts its entries without an id."""
 
-    drives: tuple[SharedDrive, ...]
+    drives: tuple[NamedDrive, ...]
     next_token: str | None
     where: str
     lost: int = 0
 
 
 def lost_entries(count: int, where: str) -> str | None:
-    """Say that entries had to be left out; None: none had to."""
+    """Return the reason for entries that had to be left out; None for none."""
     if not count:
         return None
     one = "an entry" if count == 1 else f"{count} entries"
@@ -173,7 +173,7 @@ def to_drives_page(answer: Mapping[str, Any], where: str) -> DrivesPage:
         raise ResponseError(f"{where}: the answer is no list of shared drives")
     entries = _entries(answer, "drives", where)
     ids = [(entry, _sound_id(entry.get("id"))) for entry in entries if isinstance(entry, dict)]
-    drives = tuple(SharedDrive(id_, _text(entry, "name", []) or id_) for entry, id_ in ids if id_)
+    drives = tuple(NamedDrive(id_, _text(entry, "name", []) or id_) for entry, id_ in ids if id_)
     return DrivesPage(drives, _token(answer, "nextPageToken", where), where, len(entries) - len(drives))
 
 
@@ -256,7 +256,7 @@ def to_item(facts: Any, where: str) -> DriveItem:
 
 
 def to_folder(item: DriveItem, parent_id: str | None) -> RemoteFolder:
-    """Translate a folder; Drive has no stamp that tells of changes below."""
+    """Translate a folder; Drive has no stamp for changes below."""
     return RemoteFolder(id=item.id, name=item.name, parent_id=parent_id, odd=item.odd)
 
 
@@ -292,17 +292,17 @@ def to_file(item: DriveItem, parent_id: str | None) -> RemoteFile:
 
 
 def to_created(item: DriveItem) -> Timestamp | None:
-    """Tell when it was created, as far as Drive says."""
+    """Return when it was created, as far as Drive says."""
     return _moment(item.facts, "createdTime", [])
 
 
 def to_updated(item: DriveItem) -> Timestamp | None:
-    """Tell when its content was last changed, as far as Drive says."""
+    """Return when its content was last changed, as far as Drive says."""
     return _moment(item.facts, "modifiedTime", [])
 
 
 def to_file_type(name: str, mime_type: str | None) -> str | None:
-    """Tell gdoc, gsheet, … of Google's own documents, else the extension in lower case."""
+    """Return gdoc, gsheet, … of Google's own documents, else the extension in lower case."""
     if mime_type and mime_type.startswith(_GOOGLE_PREFIX):
         kind = mime_type.removeprefix(_GOOGLE_PREFIX).partition(".")[0]  # drive-sdk.123: another company's app
         return _GOOGLE_TYPES.get(kind, f"g{kind}")

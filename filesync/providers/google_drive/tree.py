@@ -14,14 +14,14 @@ from filesync.providers.base import Known
 from filesync.providers.evidence import Evidence
 from filesync.providers.google_drive.api import Drive, Reach, children_of
 from filesync.providers.google_drive.changes import LIMITED
-from filesync.providers.google_drive.memory import DriveState
+from filesync.providers.google_drive.memory import DriveMemory
 from filesync.providers.google_drive.paging import pages
 from filesync.providers.google_drive.refusals import concerns_all
 from filesync.providers.google_drive.scope import DriveScope, fail_unseen
 from filesync.providers.google_drive.translate import ITEMS_PAGE_FIELDS, DriveItem, ItemsPage
 from filesync.providers.worker_pool import WorkerPool
 
-_WORKERS = 8
+_WORKERS = 8  # decision 7: other numbers were measured
 _GROUP = 50  # parents in one query, as rclone does
 _AT_ONCE = 1000  # entries in one statement
 _GROUP_CHARACTERS = 4000  # of ids in one query: with everything else the address stays below 6 kB
@@ -37,7 +37,7 @@ class _Folder:
 
 
 @dataclass(slots=True)
-class _Answer:
+class _Contents:
     """What a query for these folders gave: the items, or why they could not be read.
 
     `refusal` is the service's own, of the folder; `failure` may be of many things. `lack`: there may be more items.
@@ -53,7 +53,7 @@ class _Answer:
 class FolderReader:
     """Reads the folders that the store wants read, and the new ones found below them, each once."""
 
-    def __init__(self, drive: Drive, scope: DriveScope, memory: DriveState, known: Known, evidence: Evidence) -> None:
+    def __init__(self, drive: Drive, scope: DriveScope, memory: DriveMemory, known: Known, evidence: Evidence) -> None:
         self._drive = drive
         self._evidence = evidence
         self._scope = scope
@@ -70,7 +70,7 @@ class FolderReader:
 
     @property
     def has_read(self) -> bool:
-        """Tell whether any folder was listed."""
+        """Return whether any folder was listed."""
         return bool(self._subfolders)
 
     def read(self) -> Iterator[Batch]:
@@ -100,7 +100,7 @@ class FolderReader:
                 self._met.add(folder.id)
                 (self._alone if folder.doubted else self._waiting).append(folder)
 
-    def _give(self, crew: WorkerPool[Sequence[_Folder], _Answer]) -> None:
+    def _give(self, crew: WorkerPool[Sequence[_Folder], _Contents]) -> None:
         while self._alone and not crew.is_full:
             crew.give([self._alone.popleft()])
         # A group that is not full waits for company as long as something else is under way: requests are dear.
@@ -120,9 +120,9 @@ class FolderReader:
                 group.append(folder)
         return group
 
-    def _ask(self, folders: Sequence[_Folder]) -> _Answer:
+    def _ask(self, folders: Sequence[_Folder]) -> _Contents:
         """Read every page about these folders; runs in the crew's threads."""
-        answer = _Answer(folders)
+        answer = _Contents(folders)
         try:
             if folders[0].doubted and self._drive.item(folders[0].id).is_limited:
                 answer.refusal = RefusedError(LIMITED, status=403)
@@ -137,7 +137,7 @@ class FolderReader:
             answer.failure = error
         return answer
 
-    def _read_pages(self, answer: _Answer) -> None:
+    def _read_pages(self, answer: _Contents) -> None:
         query = children_of(folder.id for folder in answer.folders)
         is_group = len(answer.folders) > 1  # a group that fails is asked one by one, before pages are made smaller
 
@@ -148,7 +148,7 @@ class FolderReader:
             answer.items.update((item.id, item) for item in page.items if not item.is_trashed)
             answer.lack = answer.lack or page.lack
 
-    def _take(self, answer: _Answer, *, afresh: bool) -> Iterator[Batch]:
+    def _take(self, answer: _Contents, *, afresh: bool) -> Iterator[Batch]:
         if len(answer.folders) == 1:
             yield from self._conclude(answer, answer.folders[0], afresh=afresh)
             return
@@ -156,12 +156,12 @@ class FolderReader:
             self._alone.extend(answer.folders)
             return
         hits = {parent for item in answer.items.values() for parent in item.parents}
-        self._alone.extend(folder for folder in answer.folders if folder.id not in hits)
+        self._alone.extend(folder for folder in answer.folders if folder.id not in hits)  # decision 13
         for folder in answer.folders:
             if folder.id in hits:
                 yield from self._state(folder, answer, afresh=afresh)
 
-    def _conclude(self, answer: _Answer, folder: _Folder, *, afresh: bool) -> Iterator[Batch]:
+    def _conclude(self, answer: _Contents, folder: _Folder, *, afresh: bool) -> Iterator[Batch]:
         if self._has_vanished(folder):
             return
         if answer.refusal:
@@ -193,7 +193,7 @@ class FolderReader:
     def _still_shown(self) -> Iterator[tuple[_Folder, RefusedError]]:
         return ((folder, refusal) for folder, refusal in self._refused if not self._has_vanished(folder))
 
-    def _state(self, folder: _Folder, answer: _Answer, *, afresh: bool) -> Iterator[Batch]:
+    def _state(self, folder: _Folder, answer: _Contents, *, afresh: bool) -> Iterator[Batch]:
         if self._has_vanished(folder):
             return
         asked = {other.id for other in answer.folders}
@@ -223,7 +223,7 @@ class FolderReader:
                 yield Unreadable(child.id, LIMITED)
 
     def _has_vanished(self, folder: _Folder) -> bool:
-        """Tell whether something above was read since without what leads here: then that is looked up, not listed."""
+        """Return whether something above was read since without what leads here: then that is looked up, not listed."""
         at, parent_id = folder.id, folder.parent_id
         while parent_id is not None:
             if at not in self._subfolders.get(parent_id, (at,)):

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterable
 
-from filesync.simulators.acc.records import NOBODY, App, Folder, Hub, Ids, Project, User
+from filesync.simulators.acc.records import NOBODY, AccIds, AccUser, Folder, Hub, Project, RegisteredApp
 from filesync.simulators.clock import SimulatedClock
 
 CLIENT_ID = "simulated-client"
@@ -25,9 +25,9 @@ class Accounts:
     def __init__(self, clock: SimulatedClock, seed: int) -> None:
         self.lock = threading.RLock()
         self.clock = clock
-        self.ids = Ids(seed)
-        self.apps: dict[str, App] = {}
-        self.users: dict[str, User] = {}
+        self.ids = AccIds(seed)
+        self.apps: dict[str, RegisteredApp] = {}
+        self.users: dict[str, AccUser] = {}
         self.hubs: dict[str, Hub] = {}
         self.projects: dict[str, Project] = {}
         self.folders: dict[str, Folder] = {}
@@ -50,7 +50,7 @@ class Accounts:
         `hubs` lists where it is a Custom Integration, None: in every hub, (): in none.
         """
         entered = None if hubs is None else frozenset(hubs)
-        app = App(client_id, client_secret, frozenset(scopes), api_enabled, entered, frozenset(callbacks))
+        app = RegisteredApp(client_id, client_secret, frozenset(scopes), api_enabled, entered, frozenset(callbacks))
         self.apps[client_id] = app
 
     def register_callback(self, client_id: str, uri: str) -> None:
@@ -58,7 +58,7 @@ class Accounts:
         self.apps[client_id].callbacks |= {uri}
 
     def add_user(self, name: str) -> str:
-        user = User(self.ids.short()[:16].upper(), name)
+        user = AccUser(self.ids.short()[:16].upper(), name)
         self.users[user.id] = user
         return user.id
 
@@ -105,7 +105,7 @@ class Accounts:
         """Name the folder that people mean by the project's files."""
         return next(folder.id for folder in self.projects[project].root.folders.values() if not _is_internal(folder))
 
-    def make_folder(self, project: Project, parent: Folder | None, name: str, user: User | None = None) -> Folder:
+    def make_folder(self, project: Project, parent: Folder | None, name: str, user: AccUser | None = None) -> Folder:
         now, by = self.seconds(), user or self.default_user
         urn = f"urn:adsk.wipprod:fs.folder:co.{self.ids.short()}"
         folder = Folder(urn, name, project, parent, now, by, now, by, now, self.clock.monotonic())
@@ -115,10 +115,10 @@ class Accounts:
         return folder
 
     def seconds(self) -> int:
-        """Tell the time as the service stamps it."""
+        """Return the time as the service stamps it."""
         return int(self.clock.now().timestamp())
 
-    def user(self, user: str | None) -> User:
+    def user(self, user: str | None) -> AccUser:
         """Look an actor up: None is the usual one, '' one that the service no longer names."""
         if user is None:
             return self.default_user
@@ -134,13 +134,13 @@ def _is_internal(folder: Folder) -> bool:
     return folder.system or folder.type == "plan"
 
 
-def may_enter(project: Project, user: User | None) -> bool:
-    """Tell whether the project exists for this user; None is the app itself, which sees them all."""
+def may_enter(project: Project, user: AccUser | None) -> bool:
+    """Return whether the project exists for this user; None is the app itself, which sees them all."""
     return user is None or user.id in project.members
 
 
-def may_open(folder: Folder, user: User | None) -> bool:
-    """Tell whether the folder can be read: nothing on the way up was revoked, and it or something above was given."""
+def may_open(folder: Folder, user: AccUser | None) -> bool:
+    """Return whether the folder can be read: nothing on the way up was revoked, and it or something above was given."""
     chain = folder.chain()
     if any(one.revoked for one in chain):
         return False

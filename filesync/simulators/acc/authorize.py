@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from filesync.simulators.acc.granting import wanted_scopes
-from filesync.simulators.acc.records import App
+from filesync.simulators.acc.records import RegisteredApp
 from filesync.simulators.consent import (
     AuthorizationError,
     ConsentDesk,
@@ -16,22 +16,22 @@ from filesync.simulators.consent import (
     redirect,
     refused_page,
 )
-from filesync.simulators.messages import Answer, Call, Refused
+from filesync.simulators.messages import Call, HttpResponse, Refused
 
 _LONGEST_SCOPE = 2000  # characters
 _STATE = re.compile(r"[A-Za-z0-9,._-]*")
 _PROMPTS = (None, "login", "create")
 
 
-class Authorize:
+class AutodeskAuthorize:
     """Checks what an app wants before the person is asked: errors go to the app once its address is known."""
 
-    def __init__(self, apps: Mapping[str, App], desk: ConsentDesk, person: Callable[[], str]) -> None:
+    def __init__(self, apps: Mapping[str, RegisteredApp], desk: ConsentDesk, person: Callable[[], str]) -> None:
         self._apps = apps
         self._desk = desk
         self._person = person
 
-    def reply(self, call: Call) -> Answer:
+    def reply(self, call: Call) -> HttpResponse:
         app = self._apps.get(call.query.get("client_id", ""))
         if app is None:
             raise refused_page(400, "invalid_client", "The client_id is missing or not known.")
@@ -45,7 +45,7 @@ class Authorize:
         return self._desk.ask(request, self._person())
 
 
-def _read(query: Mapping[str, str], app: App) -> ConsentRequest:
+def _read(query: Mapping[str, str], app: RegisteredApp) -> ConsentRequest:
     if query.get("response_type") != "code":
         raise AuthorizationError("unsupported_response_type", "The response_type must be code.")
     if query.get("response_mode", "query") != "query" or query.get("prompt") not in _PROMPTS:
@@ -57,7 +57,7 @@ def _read(query: Mapping[str, str], app: App) -> ConsentRequest:
     return ConsentRequest(app.client_id, query["redirect_uri"], _scopes(query, app), state, challenge)
 
 
-def _scopes(query: Mapping[str, str], app: App) -> frozenset[str]:
+def _scopes(query: Mapping[str, str], app: RegisteredApp) -> frozenset[str]:
     try:
         scopes = wanted_scopes(query.get("scope", ""), app.scopes, _LONGEST_SCOPE)
     except Refused:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, unquote_plus
 
 from filesync.simulators.acc import refusals
-from filesync.simulators.acc.records import App
+from filesync.simulators.acc.records import RegisteredApp
 from filesync.simulators.messages import Call
 
 _FORM_TYPE = "application/x-www-form-urlencoded"
@@ -21,7 +21,7 @@ def form_of(call: Call) -> dict[str, str]:
     return dict(pairs)
 
 
-def authenticate(call: Call, form: Mapping[str, str], apps: Mapping[str, App]) -> App:
+def authenticate(call: Call, form: Mapping[str, str], apps: Mapping[str, RegisteredApp]) -> RegisteredApp:
     """Find the app and check its secret, which comes by header or by form; a public app has none to send."""
     header = call.headers.get("authorization")
     in_form = "client_id" in form or "client_secret" in form
@@ -37,7 +37,7 @@ def authenticate(call: Call, form: Mapping[str, str], apps: Mapping[str, App]) -
 
 
 def named(call: Call) -> str:
-    """Give the client id that the call names, proven or not: whose budget a login spends."""
+    """Return the client id that the call names, proven or not: whose budget a login spends."""
     kind, _, text = call.headers.get("authorization", "").partition(" ")
     if kind == "Basic":
         return _pair(text)[0]

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from filesync.simulators.acc import entries, refusals, responses
 from filesync.simulators.acc.accounts import may_open
-from filesync.simulators.acc.records import File, Project, User
+from filesync.simulators.acc.records import AccUser, File, Project
 from filesync.simulators.messages import Call, Refused
 
 _COMMAND = "commands:autodesk.core:ListItems"
@@ -40,8 +40,8 @@ def read_list_items(call: Call) -> tuple[list[str], bool]:
     return ids, bool(extension.get("data", {}).get("includePathInProject"))
 
 
-def open_file(files: Mapping[str, File], project: Project, user: User | None, urn: str) -> File:
-    """Give the file with that id, deleted or not, or refuse."""
+def open_file(files: Mapping[str, File], project: Project, user: AccUser | None, urn: str) -> File:
+    """Return the file with that id, deleted or not, or refuse."""
     if not urn.startswith("urn:adsk."):
         raise refusals.bad_input("The item id is invalid.")
     file = files.get(urn)
@@ -53,7 +53,7 @@ def open_file(files: Mapping[str, File], project: Project, user: User | None, ur
 
 
 def find_files(
-    files: Mapping[str, File], project: Project, user: User | None, wanted: Sequence[str], *, all_or_nothing: bool
+    files: Mapping[str, File], project: Project, user: AccUser | None, wanted: Sequence[str], *, all_or_nothing: bool
 ) -> list[File]:
     """Look all of them up; one that is refused refuses all, or else is left out."""
     found = []

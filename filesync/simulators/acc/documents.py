@@ -150,7 +150,7 @@ class Documents(Accounts):
             self._purge(self.folders[urn])
 
     def walk(self, top: Folder) -> Iterator[Folder]:
-        """Give the folder and all below it, parents first, hidden ones too."""
+        """Yield the folder and all below it, parents first, hidden ones too."""
         waiting = [top]
         while waiting:
             folder = waiting.pop()

@@ -92,7 +92,7 @@ def _stem(name: str) -> str:
 
 
 def _file_type(version: Version) -> str:
-    """Tell the type; a sheet's name is its number, and the sheet a page of a PDF."""
+    """Return the type; a sheet's name is its number, and the sheet a page of a PDF."""
     return "pdf" if version.type == SHEET_TYPE else _suffix(version.name)
 
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from filesync.simulators.acc import refusals
 from filesync.simulators.acc.clients import authenticate, form_of
-from filesync.simulators.acc.records import App
+from filesync.simulators.acc.records import RegisteredApp
 from filesync.simulators.acc.service_accounts import ServiceAccounts
-from filesync.simulators.acc.tokens import Code, Login, Refresh, Tokens
+from filesync.simulators.acc.tokens import AutodeskCode, AutodeskSignIn, AutodeskTokens, Refresh
 from filesync.simulators.consent import is_proof
 from filesync.simulators.keys import JWT_BEARER
-from filesync.simulators.messages import Answer, Call, Refused
+from filesync.simulators.messages import Call, HttpResponse, Refused
 
 _MOST_SCOPES = 50
 _LONGEST_SCOPE = 3000  # characters
@@ -21,7 +21,7 @@ _LONGEST_SCOPE = 3000  # characters
 class Granting:
     """Answers the calls of apps, which prove themselves each time."""
 
-    def __init__(self, apps: Mapping[str, App], tokens: Tokens, accounts: ServiceAccounts) -> None:
+    def __init__(self, apps: Mapping[str, RegisteredApp], tokens: AutodeskTokens, accounts: ServiceAccounts) -> None:
         self._apps = apps
         self._tokens = tokens
         self._accounts = accounts
@@ -32,7 +32,7 @@ class Granting:
             JWT_BEARER: self._by_assertion,
         }
 
-    def token(self, call: Call) -> Answer:
+    def token(self, call: Call) -> HttpResponse:
         """POST /authentication/v2/token."""
         form = form_of(call)
         app = authenticate(call, form, self._apps)
@@ -40,9 +40,9 @@ class Granting:
         if grant is None:
             raise refusals.login(400, "unsupported_grant_type", "The grant type is not supported or missing.")
         with self._tokens.lock:
-            return Answer.of_json(grant(app, form))
+            return HttpResponse.of_json(grant(app, form))
 
-    def revoke(self, call: Call) -> Answer:
+    def revoke(self, call: Call) -> HttpResponse:
         """POST /authentication/v2/revoke: it looks only where the hint says; what is not known is no mistake."""
         form = form_of(call)
         app = authenticate(call, form, self._apps)
@@ -54,24 +54,24 @@ class Granting:
                 self._revoke_login(app, text)
             else:
                 self._revoke_token(app, text)
-        return Answer(200)
+        return HttpResponse(200)
 
-    def introspect(self, call: Call) -> Answer:
+    def introspect(self, call: Call) -> HttpResponse:
         """POST /authentication/v2/introspect: of access tokens, and only the app's own."""
         form = form_of(call)
         app = authenticate(call, form, self._apps)
         token = self._tokens.find(_required(form, "token"))
         if token is None or token.app.client_id != app.client_id:
-            return Answer.of_json({"active": False})
+            return HttpResponse.of_json({"active": False})
         user = {"userid": token.user.id} if token.user else {}
         about = {"scope": " ".join(sorted(token.scopes)), "client_id": app.client_id}
-        return Answer.of_json({"active": True, **about, "exp": self._tokens.to_timestamp(token.expires), **user})
+        return HttpResponse.of_json({"active": True, **about, "exp": self._tokens.to_timestamp(token.expires), **user})
 
-    def _by_credentials(self, app: App, form: Mapping[str, str]) -> dict[str, object]:
+    def _by_credentials(self, app: RegisteredApp, form: Mapping[str, str]) -> dict[str, object]:
         _check_confidential(app)
         return self._answer(app, wanted_scopes(form.get("scope", ""), app.scopes, _LONGEST_SCOPE))
 
-    def _by_code(self, app: App, form: Mapping[str, str]) -> dict[str, object]:
+    def _by_code(self, app: RegisteredApp, form: Mapping[str, str]) -> dict[str, object]:
         text, uri = _required(form, "code"), _required(form, "redirect_uri")
         verifier = form.get("code_verifier") if app.client_secret else _required(form, "code_verifier")
         code = self._tokens.find_code(text)
@@ -86,7 +86,7 @@ class Granting:
         code.used = True
         return self._three_legged(code.login, code.login.scopes)
 
-    def _by_refresh(self, app: App, form: Mapping[str, str]) -> dict[str, object]:
+    def _by_refresh(self, app: RegisteredApp, form: Mapping[str, str]) -> dict[str, object]:
         refresh = self._own_refresh(app, _required(form, "refresh_token"))
         if refresh is None:
             raise _invalid_grant("The refresh token is invalid.")
@@ -98,31 +98,33 @@ class Granting:
         refresh.used = True
         return self._three_legged(refresh.login, scopes)
 
-    def _by_assertion(self, app: App, form: Mapping[str, str]) -> dict[str, object]:
+    def _by_assertion(self, app: RegisteredApp, form: Mapping[str, str]) -> dict[str, object]:
         _check_confidential(app)
         login, scopes = self._accounts.admit(_required(form, "assertion"), app)
         wanted = wanted_scopes(form.get("scope", ""), scopes, _LONGEST_SCOPE) or scopes
         return self._answer(app, wanted, login)
 
-    def _three_legged(self, login: Login, scopes: frozenset[str]) -> dict[str, object]:
+    def _three_legged(self, login: AutodeskSignIn, scopes: frozenset[str]) -> dict[str, object]:
         answer = self._answer(login.app, scopes, login)
         return {**answer, "refresh_token": self._tokens.issue_refresh(login)}
 
-    def _answer(self, app: App, scopes: frozenset[str], login: Login | None = None) -> dict[str, object]:
+    def _answer(
+        self, app: RegisteredApp, scopes: frozenset[str], login: AutodeskSignIn | None = None
+    ) -> dict[str, object]:
         token = self._tokens.issue(app, scopes, login)
         return {"access_token": token, "token_type": "Bearer", "expires_in": int(self._tokens.lifetime)}
 
-    def _own_refresh(self, app: App, text: str) -> Refresh | None:
+    def _own_refresh(self, app: RegisteredApp, text: str) -> Refresh | None:
         refresh = self._tokens.find_refresh(text)
         return refresh if refresh and refresh.login.is_of(app) else None
 
-    def _revoke_login(self, app: App, text: str) -> None:
+    def _revoke_login(self, app: RegisteredApp, text: str) -> None:
         refresh = self._tokens.find_refresh(text)
         if refresh is not None:
             _check_own(refresh.login.app, app)
             refresh.login.alive = False
 
-    def _revoke_token(self, app: App, text: str) -> None:
+    def _revoke_token(self, app: RegisteredApp, text: str) -> None:
         token = self._tokens.find(text)
         if token is not None:
             _check_own(token.app, app)
@@ -143,12 +145,12 @@ def _required(form: Mapping[str, str], name: str) -> str:
     return form[name]
 
 
-def _check_confidential(app: App) -> None:
+def _check_confidential(app: RegisteredApp) -> None:
     if app.client_secret is None:
         raise refusals.login(400, "unauthorized_client", "The client is not allowed to use this grant type.")
 
 
-def _check_verifier(code: Code, verifier: str | None) -> None:
+def _check_verifier(code: AutodeskCode, verifier: str | None) -> None:
     """Hold the verifier against the challenge; a verifier for a code without one is a downgrade, and refused too."""
     challenge = code.request.challenge
     if challenge is None and verifier is None:
@@ -157,7 +159,7 @@ def _check_verifier(code: Code, verifier: str | None) -> None:
         raise _invalid_grant("The code_verifier is invalid.")
 
 
-def _check_own(owner: App, app: App) -> None:
+def _check_own(owner: RegisteredApp, app: RegisteredApp) -> None:
     if owner.client_id != app.client_id:
         raise refusals.login(400, "invalid_request", "The token was not issued to this client.")
 

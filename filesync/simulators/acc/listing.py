@@ -39,7 +39,7 @@ class Paging:
         return things[self.number * self.limit : (self.number + 1) * self.limit]
 
     def links(self, call: Call, base: str, total: int) -> dict[str, dict[str, str]]:
-        """Give self, and next only while there is more."""
+        """Return the links: self, and next only while there is more."""
         found = {"self": {"href": self._href(call, base, self.number)}}
         if (self.number + 1) * self.limit < total:
             found["next"] = {"href": self._href(call, base, self.number + 1)}
@@ -69,7 +69,7 @@ def wanted(query: Mapping[str, str]) -> Callable[[Folder | File], bool]:
 
 
 def tip_at(file: File, horizon: float) -> Version | None:
-    """Give the newest version that a listing with this horizon (monotonic seconds) shows."""
+    """Return the newest version that a listing with this horizon (monotonic seconds) shows."""
     if file.arrived > horizon:
         return None
     return next((version for version in reversed(file.versions) if version.arrived <= horizon), None)

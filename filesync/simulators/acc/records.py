@@ -11,7 +11,7 @@ DELETED_TYPE = "autodesk.core:Deleted"
 REGIONS = ("US", "EMEA", "AUS", "CAN", "DEU", "IND", "JPN", "GBR")
 
 
-class Ids:
+class AccIds:
     """Ids that look like Autodesk's and are the same for the same seed."""
 
     def __init__(self, seed: int) -> None:
@@ -31,16 +31,16 @@ class Ids:
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class AccUser:
     id: str
     name: str
 
 
-NOBODY = User("", "")  # the service shows empty strings for some old entries
+NOBODY = AccUser("", "")  # the service shows empty strings for some old entries
 
 
 @dataclass(slots=True, eq=False)
-class App:
+class RegisteredApp:
     """A registration on the developer's side; a public app has no secret.
 
     `hubs` is where Account Admin entered it, None: everywhere. `callbacks` are its registered URLs.
@@ -88,9 +88,9 @@ class Folder:
     project: Project
     parent: "Folder | None"
     created_at: int
-    created_by: User
+    created_by: AccUser
     modified_at: int
-    modified_by: User
+    modified_by: AccUser
     rollup: int
     arrived: float  # the clock's monotonic seconds when its present parent got it
     type: str = "normal"
@@ -114,9 +114,9 @@ class Version:
     name: str
     size: int | None
     created_at: int
-    created_by: User
+    created_by: AccUser
     modified_at: int
-    modified_by: User
+    modified_by: AccUser
     arrived: float
     type: str = FILE_TYPE
     original_name: str = ""
@@ -127,9 +127,9 @@ class File:
     id: str
     parent: Folder
     created_at: int
-    created_by: User
+    created_by: AccUser
     modified_at: int
-    modified_by: User
+    modified_by: AccUser
     arrived: float
     type: str = FILE_TYPE
     hidden: bool = False
@@ -142,5 +142,5 @@ class File:
 
     @property
     def key(self) -> str:
-        """What lineage and version ids have in common."""
+        """Return the common part of lineage and version ids."""
         return self.id.rpartition(":")[2]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NewType
 
-from filesync.simulators.acc.records import REGIONS, File, Folder, Hub, Project, User
+from filesync.simulators.acc.records import REGIONS, AccUser, File, Folder, Hub, Project
 
 Json = dict[str, Any]
 JsonText = NewType("JsonText", str)
@@ -58,7 +58,7 @@ def to_hub(hub: Hub, base: str) -> JsonText:
 
 
 def to_warnings(regions: Sequence[str], down: Sequence[str], closed: Sequence[str] = ()) -> list[Json]:
-    """Say which regions gave nothing; capitalised keys, as in the recorded answers (aps.md 2.4).
+    """Return the warnings of regions that gave nothing; capitalised keys, as in the recorded answers (aps.md 2.4).
 
     `closed` have an account that knows the app, but not the user.
     https://forge.autodesk.com/blog/errors-when-retrieving-hubs
@@ -135,7 +135,7 @@ def to_folder_parents(folder: Folder) -> list[Json]:
 
 
 def to_link(file: File, version: int | None = None) -> str:
-    """Give the page in the browser, of the item, which survives new versions, or of one version."""
+    """Return the page in the browser, of the item, which survives new versions, or of one version."""
     entity = f"urn%3Aadsk.wipprod%3Adm.lineage%3A{file.key}"
     if version is not None:
         entity = f"urn%3Aadsk.wipprod%3Afs.file%3Avf.{file.key}%3Fversion%3D{version}"
@@ -154,7 +154,7 @@ def _stamps(folder: Folder) -> Json:
     }
 
 
-def _user(prefix: str, user: User) -> Json:
+def _user(prefix: str, user: AccUser) -> Json:
     return {f"{prefix}UserId": user.id, f"{prefix}UserName": user.name}
 
 

@@ -5,28 +5,28 @@ from typing import Any
 
 from filesync.simulators.acc import commands, entries, listing, refusals, responses
 from filesync.simulators.acc.accounts import may_enter, may_open
-from filesync.simulators.acc.gateway import Gateway
-from filesync.simulators.acc.records import App, File, Folder, Hub, Project, User
+from filesync.simulators.acc.gateway import AutodeskGateway
+from filesync.simulators.acc.records import AccUser, File, Folder, Hub, Project, RegisteredApp
 from filesync.simulators.acc.truth import truth
-from filesync.simulators.messages import Answer, Call, Route
+from filesync.simulators.messages import Call, HttpResponse, ServedRoute
 
 
-class AccSimulator(Gateway):
+class AccSimulator(AutodeskGateway):
     """Autodesk Construction Cloud on loopback: state, changes to it, and the routes that show it."""
 
-    def routes(self) -> tuple[Route, ...]:
+    def routes(self) -> tuple[ServedRoute, ...]:
         hub, project = "/project/v1/hubs/{hub}", "/data/v1/projects/{project}"
         return (
-            Route("contents", "GET", f"{project}/folders/{{folder}}/contents", self._contents),
-            Route("folder", "GET", f"{project}/folders/{{folder}}", self._folder),
-            Route("item", "GET", f"{project}/items/{{item}}", self._item),
-            Route("versions", "GET", f"{project}/items/{{item}}/versions", self._versions),
-            Route("commands", "POST", f"{project}/commands", self._command),
-            Route("top_folders", "GET", f"{hub}/projects/{{project}}/topFolders", self._top_folders),
-            Route("project", "GET", f"{hub}/projects/{{project}}", self._project),
-            Route("projects", "GET", f"{hub}/projects", self._projects),
-            Route("hub", "GET", hub, self._hub),
-            Route("hubs", "GET", "/project/v1/hubs", self._hubs),
+            ServedRoute("contents", "GET", f"{project}/folders/{{folder}}/contents", self._contents),
+            ServedRoute("folder", "GET", f"{project}/folders/{{folder}}", self._folder),
+            ServedRoute("item", "GET", f"{project}/items/{{item}}", self._item),
+            ServedRoute("versions", "GET", f"{project}/items/{{item}}/versions", self._versions),
+            ServedRoute("commands", "POST", f"{project}/commands", self._command),
+            ServedRoute("top_folders", "GET", f"{hub}/projects/{{project}}/topFolders", self._top_folders),
+            ServedRoute("project", "GET", f"{hub}/projects/{{project}}", self._project),
+            ServedRoute("projects", "GET", f"{hub}/projects", self._projects),
+            ServedRoute("hub", "GET", hub, self._hub),
+            ServedRoute("hubs", "GET", "/project/v1/hubs", self._hubs),
             *self.login_routes(),
         )
 
@@ -36,7 +36,7 @@ class AccSimulator(Gateway):
         """List what an inventory of the project, or of the folder's subtree, must hold."""
         return truth(self, project, folder, user=user, system=system)
 
-    def _hubs(self, call: Call) -> Answer:
+    def _hubs(self, call: Call) -> HttpResponse:
         with self.lock:
             shown = [hub for hub in self.hubs.values() if self._is_visible(hub, call)]
             up = [hub for hub in shown if hub.region not in self.regions_down]
@@ -46,11 +46,11 @@ class AccSimulator(Gateway):
             page, links = self._cut(found, call)
             return _answer(responses.to_document(links, responses.to_list(page), meta={"warnings": warnings}))
 
-    def _hub(self, call: Call) -> Answer:
+    def _hub(self, call: Call) -> HttpResponse:
         hub = self._open_hub(call)
         return _answer(responses.to_document(self._self(call), responses.to_hub(hub, self.base_url)))
 
-    def _projects(self, call: Call) -> Answer:
+    def _projects(self, call: Call) -> HttpResponse:
         paging = listing.Paging.of(call, self.largest_page)
         with self.lock:
             hub, user = self._open_hub(call), self.asking_user(call)
@@ -58,24 +58,24 @@ class AccSimulator(Gateway):
             found = [responses.to_project(project, self.base_url) for project in paging.cut(projects)]
             return self._page(call, paging, found, len(projects))
 
-    def _project(self, call: Call) -> Answer:
+    def _project(self, call: Call) -> HttpResponse:
         with self.lock:
             project = self._open_project(call)
             return _answer(responses.to_document(self._self(call), responses.to_project(project, self.base_url)))
 
-    def _top_folders(self, call: Call) -> Answer:
+    def _top_folders(self, call: Call) -> HttpResponse:
         with self.lock:
             project, user = self._open_project(call), self.asking_user(call)
             folders = [folder for folder in self._tops(project, user) if _is_asked_for(folder, user, call)]
             page, links = self._cut([self._top_folder(folder) for folder in folders], call)
             return _answer(responses.to_document(links, responses.to_list(page)))
 
-    def _folder(self, call: Call) -> Answer:
+    def _folder(self, call: Call) -> HttpResponse:
         with self.lock:
             folder = self._open_folder(call)
             return _answer(responses.to_document(self._self(call), responses.to_folder(folder, self.base_url)))
 
-    def _contents(self, call: Call) -> Answer:
+    def _contents(self, call: Call) -> HttpResponse:
         paging, keep = listing.Paging.of(call, self.largest_page), listing.wanted(call.query)
         if self.rules.most_entries is not None and int(call.query.get("page[limit]", "200")) > self.rules.most_entries:
             raise refusals.document(500, "INTERNAL_SERVER_ERROR", "An unexpected error occurred.")
@@ -93,7 +93,7 @@ class AccSimulator(Gateway):
             tips = [version for file, version in reversed(told) if file.id not in self.tips_left_out]
             return self._page(call, paging, data, len(children), included=tips)
 
-    def _item(self, call: Call) -> Answer:
+    def _item(self, call: Call) -> HttpResponse:
         with self.lock:
             project, user = self._open_project(call), self.asking_user(call)
             file = commands.open_file(self.files, project, user, call.ids["item"])
@@ -101,7 +101,7 @@ class AccSimulator(Gateway):
             tip = entries.to_version(file, file.tip, self.base_url)
             return _answer(responses.to_document(self._self(call), write(file, self.base_url), included=[tip]))
 
-    def _versions(self, call: Call) -> Answer:
+    def _versions(self, call: Call) -> HttpResponse:
         paging = listing.Paging.of(call, self.largest_page)
         with self.lock:
             project, user = self._open_project(call), self.asking_user(call)
@@ -110,7 +110,7 @@ class AccSimulator(Gateway):
             found = [entries.to_version(file, version, self.base_url) for version in paging.cut(newest_first)]
             return self._page(call, paging, found, len(newest_first))
 
-    def _command(self, call: Call) -> Answer:
+    def _command(self, call: Call) -> HttpResponse:
         wanted, with_path = commands.read_list_items(call)
         with self.lock:
             project, user = self._open_project(call), self.asking_user(call)
@@ -128,20 +128,20 @@ class AccSimulator(Gateway):
         total: int,
         *,
         included: Sequence[responses.JsonText] = (),
-    ) -> Answer:
+    ) -> HttpResponse:
         links = paging.links(call, self.base_url, total)
         return _answer(responses.to_document(links, responses.to_list(data), included=included))
 
     def _self(self, call: Call) -> responses.Json:
         return {"self": {"href": f"{self.base_url}{call.path}"}}
 
-    def _app(self, call: Call) -> App:
+    def _app(self, call: Call) -> RegisteredApp:
         return self.apps[call.client]
 
     def _cut(
         self, found: Sequence[responses.JsonText], call: Call
     ) -> tuple[Sequence[responses.JsonText], dict[str, dict[str, str]]]:
-        """Give all of a list that is not paged in the documents; a page of it, and its links, when the rules say so."""
+        """Return all of a list without documented pages; or one page and its links, where the rules say so."""
         most = self.rules.tops_on_a_page
         if most is None:
             return found, self._self(call)
@@ -156,7 +156,7 @@ class AccSimulator(Gateway):
             - {hub.region for hub in self.hubs.values() if self._is_visible(hub, call)}
         )
 
-    def _tops(self, project: Project, user: User | None) -> list[Folder]:
+    def _tops(self, project: Project, user: AccUser | None) -> list[Folder]:
         if self.rules.tops_shown == "nothing":
             return []
         if self.rules.tops_shown == "root":
@@ -216,7 +216,7 @@ class AccSimulator(Gateway):
     def _horizon(self) -> float:
         return self.clock.monotonic() - self.rules.list_lag
 
-    def _highest(self, project: Project, user: User | None) -> list[Folder]:
+    def _highest(self, project: Project, user: AccUser | None) -> list[Folder]:
         """List the highest folders that the user may see: the top ones, or those he was given and none above."""
         given = None if user is None else project.members[user.id]
         if given is None:
@@ -231,7 +231,7 @@ class AccSimulator(Gateway):
         return responses.to_folder(folder, self.base_url, **facts, **({"folderParents": parents} if parents else {}))
 
 
-def _is_asked_for(folder: Folder, user: User | None, call: Call) -> bool:
+def _is_asked_for(folder: Folder, user: AccUser | None, call: Call) -> bool:
     """Apply excludeDeleted and projectFilesOnly, which work only with a user behind the call (aps.md 2.6)."""
     if user is None:
         return True
@@ -247,5 +247,5 @@ def _asks_for_path(call: Call) -> bool:
     return call.query.get("includePathInProject") == "true"
 
 
-def _answer(body: bytes) -> Answer:
-    return Answer(200, body, refusals.DM_TYPE)
+def _answer(body: bytes) -> HttpResponse:
+    return HttpResponse(200, body, refusals.DM_TYPE)

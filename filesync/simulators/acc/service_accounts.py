@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from filesync.runtime.clock import Clock
 from filesync.simulators.acc import refusals
-from filesync.simulators.acc.records import App
-from filesync.simulators.acc.tokens import Login
+from filesync.simulators.acc.records import RegisteredApp
+from filesync.simulators.acc.tokens import AutodeskSignIn
 from filesync.simulators.keys import Assertion, make_key, to_pem
 from filesync.simulators.messages import Refused
 
@@ -20,8 +20,8 @@ LONGEST = 300  # seconds that an assertion may live
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceAccount:
-    login: Login
+class SecureServiceAccount:
+    login: AutodeskSignIn
     key_id: str
     key: RSAPrivateKey
 
@@ -32,11 +32,11 @@ class ServiceAccounts:
     def __init__(self, audience: Callable[[], str], wall: Callable[[], Clock]) -> None:
         self._audience = audience
         self._wall = wall
-        self._accounts: dict[str, ServiceAccount] = {}
+        self._accounts: dict[str, SecureServiceAccount] = {}
 
-    def add(self, login: Login, key_id: str) -> dict[str, str]:
-        """Give the account a key of its own, and tell what Autodesk shows once."""
-        account = ServiceAccount(login, key_id, make_key("service account", len(self._accounts)))
+    def add(self, login: AutodeskSignIn, key_id: str) -> dict[str, str]:
+        """Add an account with a key, and return what Autodesk shows once."""
+        account = SecureServiceAccount(login, key_id, make_key("service account", len(self._accounts)))
         self._accounts[login.user.id] = account
         name = f"{login.user.name}@{login.app.client_id}"
         return {
@@ -53,7 +53,7 @@ class ServiceAccounts:
     def enable(self, account_id: str) -> None:
         self._accounts[account_id].login.alive = True
 
-    def admit(self, text: str, app: App) -> tuple[Login, frozenset[str]]:
+    def admit(self, text: str, app: RegisteredApp) -> tuple[AutodeskSignIn, frozenset[str]]:
         """Judge an assertion that came with the app's own proof; give who it is for and the scopes it asks for."""
         try:
             assertion = Assertion.of(text)
@@ -69,7 +69,7 @@ class ServiceAccounts:
             raise refusals.login(400, "invalid_scope", "The requested scope is invalid, unknown or malformed.")
         return login, scopes
 
-    def _proven(self, assertion: Assertion, app: App) -> Login:
+    def _proven(self, assertion: Assertion, app: RegisteredApp) -> AutodeskSignIn:
         """Check who signed, for which account of which app."""
         claims = assertion.claims
         account = self._accounts.get(str(claims.get("sub")))

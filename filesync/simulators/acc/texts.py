@@ -12,7 +12,7 @@ _MOST = 120_000  # files that are kept, some 5,500 bytes each
 Texts = tuple[JsonText, JsonText]  # the item, the version
 
 
-class FileTexts:
+class AccFileTexts:
     """Hold the service's lock while you write."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ import threading
 from dataclasses import dataclass
 
 from filesync.simulators.acc import refusals
-from filesync.simulators.acc.records import App, User
+from filesync.simulators.acc.records import AccUser, RegisteredApp
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.consent import ConsentRequest
 from filesync.simulators.messages import Call
@@ -16,30 +16,30 @@ CODE_LIFETIME = 5 * 60  # seconds
 
 
 @dataclass(slots=True, eq=False)
-class Login:
+class AutodeskSignIn:
     """A user behind an app; when it is no longer alive, nothing that was issued from it is."""
 
-    app: App
-    user: User
+    app: RegisteredApp
+    user: AccUser
     scopes: frozenset[str]
     alive: bool = True
 
-    def is_of(self, app: App) -> bool:
-        """Tell whether it is this app's; one that is registered anew is the same by its id."""
+    def is_of(self, app: RegisteredApp) -> bool:
+        """Return whether it is this app's; one that is registered anew is the same by its id."""
         return self.app.client_id == app.client_id
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class IssuedToken:
     """An access token; one without a login is the app's own. `expires` is in the clock's monotonic seconds."""
 
-    app: App
+    app: RegisteredApp
     scopes: frozenset[str]
     expires: float
-    login: Login | None = None
+    login: AutodeskSignIn | None = None
 
     @property
-    def user(self) -> User | None:
+    def user(self) -> AccUser | None:
         return self.login.user if self.login else None
 
 
@@ -47,22 +47,22 @@ class Token:
 class Refresh:
     """A refresh token: works once."""
 
-    login: Login
+    login: AutodeskSignIn
     expires: float
     used: bool = False
 
 
 @dataclass(slots=True, eq=False)
-class Code:
+class AutodeskCode:
     """An authorization code: works once."""
 
     request: ConsentRequest
-    login: Login
+    login: AutodeskSignIn
     expires: float
     used: bool = False
 
 
-class Tokens:
+class AutodeskTokens:
     """Issues tokens and knows them again; lifetimes are in seconds. Hold `lock` to look and act in one step."""
 
     def __init__(self, clock: SimulatedClock) -> None:
@@ -70,27 +70,27 @@ class Tokens:
         self.refresh_lifetime = float(REFRESH_LIFETIME)
         self.lock = threading.RLock()
         self._clock = clock
-        self._tokens: dict[str, Token] = {}
+        self._tokens: dict[str, IssuedToken] = {}
         self._refreshes: dict[str, Refresh] = {}
-        self._codes: dict[str, Code] = {}
+        self._codes: dict[str, AutodeskCode] = {}
         self._count = 0
 
-    def issue(self, app: App, scopes: frozenset[str], login: Login | None = None) -> str:
+    def issue(self, app: RegisteredApp, scopes: frozenset[str], login: AutodeskSignIn | None = None) -> str:
         text = self._text(app, "")
-        self._tokens[text] = Token(app, scopes, self._clock.monotonic() + self.lifetime, login)
+        self._tokens[text] = IssuedToken(app, scopes, self._clock.monotonic() + self.lifetime, login)
         return text
 
-    def issue_refresh(self, login: Login) -> str:
+    def issue_refresh(self, login: AutodeskSignIn) -> str:
         text = self._text(login.app, "refresh")
         self._refreshes[text] = Refresh(login, self._clock.monotonic() + self.refresh_lifetime)
         return text
 
-    def issue_code(self, request: ConsentRequest, login: Login) -> str:
+    def issue_code(self, request: ConsentRequest, login: AutodeskSignIn) -> str:
         text = self._text(login.app, "code")
-        self._codes[text] = Code(request, login, self._clock.monotonic() + CODE_LIFETIME)
+        self._codes[text] = AutodeskCode(request, login, self._clock.monotonic() + CODE_LIFETIME)
         return text
 
-    def find(self, text: str) -> Token | None:
+    def find(self, text: str) -> IssuedToken | None:
         """Look up an access token that is still worth something."""
         token = self._tokens.get(text)
         if token is None or self.is_over(token.expires) or (token.login and not token.login.alive):
@@ -101,12 +101,12 @@ class Tokens:
         """Look up a refresh token, worth something or not."""
         return self._refreshes.get(text)
 
-    def find_code(self, text: str) -> Code | None:
+    def find_code(self, text: str) -> AutodeskCode | None:
         """Look up an authorization code, worth something or not."""
         return self._codes.get(text)
 
-    def check(self, call: Call) -> Token:
-        """Give the token that the call carries, or refuse as the gateway does."""
+    def check(self, call: Call) -> IssuedToken:
+        """Return the token that the call carries, or refuse as the gateway does."""
         kind, _, text = call.headers.get("authorization", "").partition(" ")
         if kind != "Bearer" or not text:
             raise refusals.gateway(401, "AUTH-008", "Token is not provided in the request.")
@@ -119,7 +119,7 @@ class Tokens:
         return expires <= self._clock.monotonic()
 
     def to_timestamp(self, expires: float) -> int:
-        """Give a moment of the monotonic clock as seconds since the epoch."""
+        """Return a moment of the monotonic clock as seconds since the epoch."""
         return int(self._clock.now().timestamp() + expires - self._clock.monotonic())
 
     def revoke(self, text: str) -> None:
@@ -134,7 +134,7 @@ class Tokens:
         """Make every refresh token unknown."""
         self._refreshes.clear()
 
-    def _text(self, app: App, kind: str) -> str:
+    def _text(self, app: RegisteredApp, kind: str) -> str:
         with self.lock:
             self._count += 1
             name = f"{kind}:{app.client_id}:{self._count}" if kind else f"{app.client_id}:{self._count}"

@@ -7,7 +7,7 @@ from typing import Any
 from filesync.core.timestamps import to_timestamp
 from filesync.simulators.acc.accounts import may_open
 from filesync.simulators.acc.documents import Documents
-from filesync.simulators.acc.records import File, Folder, User
+from filesync.simulators.acc.records import AccUser, File, Folder
 from filesync.simulators.acc.responses import to_link
 
 
@@ -25,7 +25,7 @@ def truth(
         return [_to_row(file, path) for file, path in seen]
 
 
-def _seen(top: Folder, above: str, user: User | None, *, system: bool) -> Iterator[tuple[File, str]]:
+def _seen(top: Folder, above: str, user: AccUser | None, *, system: bool) -> Iterator[tuple[File, str]]:
     waiting = [(top, above)]
     while waiting:
         folder, path = waiting.pop()

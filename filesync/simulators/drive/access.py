@@ -66,7 +66,7 @@ class Access:
 
 
 def is_trashed(item: Item, look: Look) -> bool:
-    """Tell whether the item or a folder above it is in the bin."""
+    """Return whether the item or a folder above it is in the bin."""
     at: Item | None = item
     while at is not None:
         if at.trashed_at is not None:

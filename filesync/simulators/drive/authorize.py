@@ -6,22 +6,22 @@ https://developers.google.com/identity/protocols/oauth2/native-app#step-2:-send-
 from collections.abc import Callable, Mapping
 
 from filesync.simulators.consent import AuthorizationError, ConsentDesk, ConsentRequest, challenge_of, refused_page
-from filesync.simulators.drive.clients import OAuthClients
+from filesync.simulators.drive.clients import RegisteredClients
 from filesync.simulators.drive.discovery import known_scopes
-from filesync.simulators.messages import Answer, Call
+from filesync.simulators.messages import Call, HttpResponse
 
 _PROMPTS = frozenset({"none", "consent", "select_account"})
 
 
-class Authorize:
+class GoogleAuthorize:
     """Checks what an app wants before the person is asked; mistakes are shown to the person, never sent to the app."""
 
-    def __init__(self, clients: OAuthClients, desk: ConsentDesk, person: Callable[[], str]) -> None:
+    def __init__(self, clients: RegisteredClients, desk: ConsentDesk, person: Callable[[], str]) -> None:
         self._clients = clients
         self._desk = desk
         self._person = person
 
-    def reply(self, call: Call) -> Answer:
+    def reply(self, call: Call) -> HttpResponse:
         client = self._clients.find(call.query.get("client_id", ""))
         if client is None:
             raise refused_page(401, "invalid_client", "The OAuth client was not found.")

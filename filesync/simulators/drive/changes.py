@@ -1,4 +1,4 @@
-"""changes.list: a page of a change log, told as things are now.
+"""changes.list: a page of a change log, with the items as they are now.
 
 https://developers.google.com/workspace/drive/api/guides/about-changes
 """
@@ -11,7 +11,7 @@ from typing import Any
 from filesync.core.timestamps import to_timestamp
 from filesync.simulators.drive.discovery import Parameters
 from filesync.simulators.drive.fields import Mask, below, cut
-from filesync.simulators.drive.items import Item, User
+from filesync.simulators.drive.items import DriveUser, Item
 from filesync.simulators.drive.listing import check_member, page_size
 from filesync.simulators.drive.log import ChangeLog, Entry, Subject
 from filesync.simulators.drive.refusals import include_items_required, invalid, refusal, support_required
@@ -26,7 +26,7 @@ CHANGE_DEFAULT: Mask = dict.fromkeys(("kind", "type", "changeType", "time", "rem
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """How the service tells of changes.
+    """How the service shows changes.
 
     `hidden_after`: younger entries do not show yet. `empty_pages`: a page may hold nothing and
     still have a nextPageToken. `dead_token_status`: what a token that was disowned is answered with.
@@ -37,7 +37,7 @@ class Feed:
     dead_token_status: int = 400
 
 
-def log_of(state: DriveState, user: User, given: Parameters) -> ChangeLog:
+def log_of(state: DriveState, user: DriveUser, given: Parameters) -> ChangeLog:
     """Find the drive's log, or the user's own where no drive is named."""
     drive_id = given.get("driveId")
     if drive_id and not given["supportsAllDrives"]:

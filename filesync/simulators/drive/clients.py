@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from filesync.simulators.drive.items import Ids
+from filesync.simulators.drive.items import DriveIds
 from filesync.simulators.drive.refusals import login
 
 Kind = Literal["installed", "web"]
@@ -17,7 +17,7 @@ _LOOPBACK = ("localhost", "127.0.0.1")
 
 
 @dataclass(slots=True, eq=False)
-class OAuthClient:
+class RegisteredClient:
     """An app; one in Testing has sign-ins of seven days."""
 
     client_id: str
@@ -27,7 +27,7 @@ class OAuthClient:
     redirect_uris: tuple[str, ...] = ("http://localhost",)
 
     def accepts(self, uri: str) -> bool:
-        """Tell whether a browser may be sent there: for an installed app to any port and path of this machine."""
+        """Return whether a browser may be sent there: for an installed app to any port and path of this machine."""
         if self.kind == "web":
             return uri in self.redirect_uris
         try:
@@ -38,7 +38,7 @@ class OAuthClient:
         return plain and to.scheme == "http" and to.hostname in _LOOPBACK
 
     def to_file(self, base: str) -> dict[str, Any]:
-        """Give the client secrets file that the console offers."""
+        """Return the client secrets file that the console offers."""
         about = {
             "client_id": self.client_id,
             "project_id": "simulated",
@@ -51,21 +51,24 @@ class OAuthClient:
         return {self.kind: about}
 
 
-class OAuthClients:
-    def __init__(self, ids: Ids) -> None:
+class RegisteredClients:
+    def __init__(self, ids: DriveIds) -> None:
         self._ids = ids
-        self._clients: dict[str, OAuthClient] = {}
+        self._clients: dict[str, RegisteredClient] = {}
 
-    def add(self, kind: Kind, redirect_uris: Iterable[str], *, testing: bool) -> OAuthClient:
+    def add(
+        self, *, kind: Kind = "installed", testing: bool = False, redirect_uris: Iterable[str] = ("http://localhost",)
+    ) -> RegisteredClient:
+        """Register an OAuth client; `testing` is its publishing status."""
         client_id = f"{self._ids.permission()[:12]}-{self._ids.file()}.apps.googleusercontent.com"
-        client = OAuthClient(client_id, f"GOCSPX-{self._ids.file()}", kind, testing, tuple(redirect_uris))
+        client = RegisteredClient(client_id, f"GOCSPX-{self._ids.file()}", kind, testing, tuple(redirect_uris))
         self._clients[client_id] = client
         return client
 
-    def find(self, client_id: str) -> OAuthClient | None:
+    def find(self, client_id: str) -> RegisteredClient | None:
         return self._clients.get(client_id)
 
-    def check(self, form: Mapping[str, str]) -> OAuthClient:
+    def check(self, form: Mapping[str, str]) -> RegisteredClient:
         """Find the client that a form names and proves, or refuse; an installed one has a secret too."""
         client = self.find(form.get("client_id", ""))
         if "client_id" not in form:

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from filesync.runtime.clock import Clock
 from filesync.simulators.consent import ConsentRequest, is_proof
-from filesync.simulators.drive.clients import OAuthClient
-from filesync.simulators.drive.items import Ids
+from filesync.simulators.drive.clients import RegisteredClient
+from filesync.simulators.drive.items import DriveIds
 from filesync.simulators.drive.refusals import login
 
 TESTING_LIFE = timedelta(days=7)
@@ -18,10 +18,10 @@ _CODE_LIFE = timedelta(minutes=10)
 
 
 @dataclass(slots=True, eq=False)
-class SignIn:
+class GoogleSignIn:
     """A user behind a client; once it has ended nothing that was issued from it works."""
 
-    client: OAuthClient
+    client: RegisteredClient
     email: str
     scopes: frozenset[str]
     expires_at: datetime | None = None  # of its refresh tokens; None: never
@@ -29,11 +29,11 @@ class SignIn:
 
 
 @dataclass(slots=True, eq=False)
-class Code:
+class GoogleCode:
     """An authorization code: works once."""
 
     request: ConsentRequest
-    sign_in: SignIn
+    sign_in: GoogleSignIn
     expires_at: datetime
     gives_refresh: bool
     used: bool = False
@@ -42,13 +42,13 @@ class Code:
 class SignIns:
     """Knows who signed in where; ages by the service's clock."""
 
-    def __init__(self, clock: Clock, ids: Ids) -> None:
+    def __init__(self, clock: Clock, ids: DriveIds) -> None:
         self._clock = clock
         self._ids = ids
-        self._codes: dict[str, Code] = {}
-        self._refreshes: dict[str, SignIn] = {}
+        self._codes: dict[str, GoogleCode] = {}
+        self._refreshes: dict[str, GoogleSignIn] = {}
 
-    def approve(self, client: OAuthClient, request: ConsentRequest, email: str, scopes: frozenset[str]) -> str:
+    def approve(self, client: RegisteredClient, request: ConsentRequest, email: str, scopes: frozenset[str]) -> str:
         """Note a consent and give its code.
 
         It is worth a refresh token when offline access was asked for, and there is none or consent was insisted on.
@@ -58,11 +58,11 @@ class SignIns:
         )
         gives_refresh = request.offline and (request.insists or not again)
         code = f"4/0A{self._ids.revision()}"
-        sign_in = SignIn(client, email, scopes)
-        self._codes[code] = Code(request, sign_in, self._clock.now() + _CODE_LIFE, gives_refresh)
+        sign_in = GoogleSignIn(client, email, scopes)
+        self._codes[code] = GoogleCode(request, sign_in, self._clock.now() + _CODE_LIFE, gives_refresh)
         return code
 
-    def redeem(self, client: OAuthClient, form: Mapping[str, str]) -> Code:
+    def redeem(self, client: RegisteredClient, form: Mapping[str, str]) -> GoogleCode:
         """Judge a code that the client proved itself for; it is used up then."""
         code = self._codes.get(_required(form, "code"))
         if code is None:
@@ -75,7 +75,7 @@ class SignIns:
         code.used = True
         return code
 
-    def refresh(self, client: OAuthClient, form: Mapping[str, str]) -> SignIn:
+    def refresh(self, client: RegisteredClient, form: Mapping[str, str]) -> GoogleSignIn:
         """Judge a refresh token that the client proved itself for."""
         sign_in = self._refreshes.get(_required(form, "refresh_token"))
         if sign_in is None or sign_in.client is not client:
@@ -84,15 +84,15 @@ class SignIns:
             raise login(400, "invalid_grant", "Token has been expired or revoked.")
         return sign_in
 
-    def issue_refresh(self, sign_in: SignIn) -> str:
-        """Give a refresh token; the first of a client in Testing starts its seven days."""
+    def issue_refresh(self, sign_in: GoogleSignIn) -> str:
+        """Return a refresh token; the first of a client in Testing starts its seven days."""
         if sign_in.client.testing and sign_in.expires_at is None:
             sign_in.expires_at = self._clock.now() + TESTING_LIFE
         token = f"1//{self._ids.revision()}"
         self._refreshes[token] = sign_in
         return token
 
-    def find(self, refresh_token: str) -> SignIn | None:
+    def find(self, refresh_token: str) -> GoogleSignIn | None:
         """Find the sign-in of a refresh token that still works."""
         sign_in = self._refreshes.get(refresh_token)
         return sign_in if sign_in and self._is_alive(sign_in) else None
@@ -101,7 +101,7 @@ class SignIns:
         """Make every refresh token unknown."""
         self._refreshes.clear()
 
-    def _is_alive(self, sign_in: SignIn) -> bool:
+    def _is_alive(self, sign_in: GoogleSignIn) -> bool:
         expired = sign_in.expires_at is not None and sign_in.expires_at <= self._clock.now()
         return not (sign_in.ended or expired)
 

@@ -89,7 +89,7 @@ def known_scopes() -> frozenset[str]:
 
 @cache
 def properties(schema: str) -> Mapping[str, Any]:
-    """Give the fields of an answer's schema by name."""
+    """Return the fields of an answer's schema by name."""
     found: Mapping[str, Any] = _document()["schemas"][schema]["properties"]
     return found
 

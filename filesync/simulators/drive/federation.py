@@ -16,9 +16,9 @@ from urllib.parse import parse_qsl
 
 from filesync.runtime.clock import Clock
 from filesync.simulators.drive.refusals import login
-from filesync.simulators.drive.tokens import Tokens
+from filesync.simulators.drive.tokens import GoogleTokens
 from filesync.simulators.keys import write_private
-from filesync.simulators.messages import Answer, Call, Refused
+from filesync.simulators.messages import Call, HttpResponse, Refused
 
 AUDIENCE = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/provider"
 
@@ -40,10 +40,10 @@ class Workload:
 class Federation:
     """The pool's workloads, and who may impersonate which account.
 
-    Tokens age by `clock`, but when they end is told by `wall`, because their readers know no simulated time.
+    Tokens age by `clock`, but their ends are written by `wall`, because their readers know no simulated time.
     """
 
-    def __init__(self, tokens: Tokens, wall: Clock) -> None:
+    def __init__(self, tokens: GoogleTokens, wall: Clock) -> None:
         self.base_url = ""
         self.workloads: list[Workload] = []
         self.creators: set[tuple[str, str]] = set()  # who has Service Account Token Creator on which account
@@ -83,11 +83,11 @@ class Federation:
         write_private(path, {"delegates": [], "source_credentials": json.loads(source.read_text()), **about})
         return path
 
-    def reply_subject_token(self, _call: Call) -> Answer:
+    def reply_subject_token(self, _call: Call) -> HttpResponse:
         """Stand in for the other service: give the first workload's token."""
-        return Answer.of_json({"id_token": self.workloads[0].subject_token})
+        return HttpResponse.of_json({"id_token": self.workloads[0].subject_token})
 
-    def reply_token(self, call: Call) -> Answer:
+    def reply_token(self, call: Call) -> HttpResponse:
         """Answer POST /v1/token."""
         form = dict(parse_qsl(call.body.decode("latin-1")))
         if form.get("grant_type") != _EXCHANGE or form.get("requested_token_type") != _ACCESS_TOKEN:
@@ -100,9 +100,9 @@ class Federation:
             raise login(400, "invalid_grant", "The given credential is rejected by the attribute condition.")
         access = self._tokens.issue(found, form.get("scope", "").split())
         about = {"issued_token_type": _ACCESS_TOKEN, "token_type": "Bearer", "expires_in": self._tokens.lifetime}
-        return Answer.of_json({"access_token": access, **about})
+        return HttpResponse.of_json({"access_token": access, **about})
 
-    def reply_impersonation(self, call: Call) -> Answer:
+    def reply_impersonation(self, call: Call) -> HttpResponse:
         """Answer POST /v1/projects/-/serviceAccounts/EMAIL:generateAccessToken."""
         grant = self._tokens.grant_of(call.headers.get("authorization", "").removeprefix("Bearer "))
         if grant is None:
@@ -119,9 +119,9 @@ class Federation:
             raise _refusal(400, "INVALID_ARGUMENT", "Request contains an invalid argument.")
         ends = self._wall.now() + timedelta(seconds=int(life[1]))
         access = self._tokens.issue(email, body["scope"])
-        return Answer.of_json({"accessToken": access, "expireTime": f"{ends:%Y-%m-%dT%H:%M:%SZ}"})
+        return HttpResponse.of_json({"accessToken": access, "expireTime": f"{ends:%Y-%m-%dT%H:%M:%SZ}"})
 
 
 def _refusal(code: int, status: str, message: str) -> Refused:
     """Refuse as Google's newer services do: https://google.aip.dev/193."""
-    return Refused(Answer.of_json({"error": {"code": code, "message": message, "status": status}}, status=code))
+    return Refused(HttpResponse.of_json({"error": {"code": code, "message": message, "status": status}}, status=code))

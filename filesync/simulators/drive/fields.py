@@ -20,7 +20,7 @@ def parse(text: str, schema: str) -> Mask | None:
 
     https://developers.google.com/workspace/drive/api/guides/fields-parameter
     """
-    parser = _Parser(text)
+    parser = _FieldsParser(text)
     mask = parser.selection({"$ref": schema})
     if parser.peek:
         raise _refused(parser.peek)
@@ -39,16 +39,16 @@ def cut(value: Any, mask: Mask | None) -> Any:
 
 
 def names(mask: Mask | None, field: str) -> bool:
-    """Tell whether the mask wants the field."""
+    """Return whether the mask wants the field."""
     return mask is None or field in mask
 
 
 def below(mask: Mask | None, field: str) -> Mask | None:
-    """Give the part of the mask that speaks of a field's own parts."""
+    """Return the part of the mask that speaks of a field's own parts."""
     return None if mask is None else mask.get(field)
 
 
-class _Parser:
+class _FieldsParser:
     def __init__(self, text: str) -> None:
         if not text or _TOKEN.sub("", text).strip(" "):  # Google's quickstarts have blanks behind their commas
             raise _refused(text)

@@ -13,15 +13,14 @@ from filesync.runtime.clock import Clock, SystemClock
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.consent import AuthorizationError, Consent, ConsentDesk, ConsentRequest
 from filesync.simulators.drive import refusals
-from filesync.simulators.drive.authorize import Authorize
-from filesync.simulators.drive.clients import Kind
+from filesync.simulators.drive.authorize import GoogleAuthorize
 from filesync.simulators.drive.discovery import method
 from filesync.simulators.drive.federation import Federation
 from filesync.simulators.drive.quota import Quota
 from filesync.simulators.drive.state import DriveState
-from filesync.simulators.drive.tokens import Grant, Tokens
+from filesync.simulators.drive.tokens import GoogleTokens, Grant
 from filesync.simulators.echo import echoed
-from filesync.simulators.messages import Answer, Call, Refused, Route
+from filesync.simulators.messages import Call, HttpResponse, Refused, ServedRoute
 from filesync.simulators.server import Loopback
 
 READONLY = "https://www.googleapis.com/auth/drive.readonly"
@@ -39,7 +38,7 @@ class OverLimit(Enum):
     TOO_MANY = (429, "rateLimitExceeded", "Too many requests")
 
 
-class Gateway(Loopback):
+class GoogleGateway(Loopback):
     """Lets apps and people in; who may sign in is `tokens`.
 
     `consent`: how the page of a person's login is answered. `signed_in`: the address of the user who sits
@@ -52,7 +51,7 @@ class Gateway(Loopback):
     def __init__(self, clock: SimulatedClock, state: DriveState, wall: Clock | None) -> None:
         super().__init__(clock)
         self.state = state
-        self.tokens = Tokens(clock, wall or SystemClock(), state.ids, lambda: self.rotates_refresh_tokens)
+        self.tokens = GoogleTokens(clock, wall or SystemClock(), state.ids, lambda: self.rotates_refresh_tokens)
         self.federation = Federation(self.tokens, wall or SystemClock())
         self.billed_to: set[str] = set()  # the projects named in x-goog-user-project
         self.limits = self.quota = Quota(clock)
@@ -72,44 +71,33 @@ class Gateway(Loopback):
             self.state.add_user(email)
         return self.tokens.make_key_file(path, email, subjects)
 
-    def make_client_file(
-        self,
-        path: Path,
-        *,
-        kind: Kind = "installed",
-        testing: bool = False,
-        redirect_uris: Iterable[str] = ("http://localhost",),
-    ) -> Path:
-        """Register an OAuth client through which people sign in, and write its client secrets file (mode 0600)."""
-        return self.tokens.make_client_file(path, kind=kind, testing=testing, redirect_uris=redirect_uris)
-
     def token_for(self, email: str, *scopes: str) -> str:
-        """Give a user an access token without a login; without scopes: drive.readonly."""
+        """Issue an access token to a user without a login; without scopes: drive.readonly."""
         return self.tokens.issue(email, scopes or (READONLY,))
 
     def revoke_tokens(self) -> None:
         self.tokens.revoke()
 
-    def login_routes(self) -> tuple[Route, ...]:
-        authorize = Authorize(self.tokens.clients, self._desk, self._person)
+    def login_routes(self) -> tuple[ServedRoute, ...]:
+        authorize = GoogleAuthorize(self.tokens.clients, self._desk, self._person)
         return (
-            Route("token", "POST", "/token", self.tokens.reply, token=True),
-            Route("token", "POST", "/oauth2/v4/token", self.tokens.reply, token=True),  # the older address
-            Route("exchange", "POST", "/v1/token", self.federation.reply_token, token=True),
-            Route("subject token", "GET", "/subject-token", self.federation.reply_subject_token, token=True),
-            Route(
+            ServedRoute("token", "POST", "/token", self.tokens.reply, token=True),
+            ServedRoute("token", "POST", "/oauth2/v4/token", self.tokens.reply, token=True),  # the older address
+            ServedRoute("exchange", "POST", "/v1/token", self.federation.reply_token, token=True),
+            ServedRoute("subject token", "GET", "/subject-token", self.federation.reply_subject_token, token=True),
+            ServedRoute(
                 "impersonation",
                 "POST",
                 "/v1/projects/-/serviceAccounts/{account}",
                 self.federation.reply_impersonation,
                 token=True,
             ),
-            Route("revoke", "POST", "/revoke", self.tokens.reply_revoke, token=True),
-            Route("authorize", "GET", _AUTH, authorize.reply, token=True),
-            Route("decision", "POST", f"{_AUTH}/decision", self._desk.decide, token=True),
+            ServedRoute("revoke", "POST", "/revoke", self.tokens.reply_revoke, token=True),
+            ServedRoute("authorize", "GET", _AUTH, authorize.reply, token=True),
+            ServedRoute("decision", "POST", f"{_AUTH}/decision", self._desk.decide, token=True),
         )
 
-    def find(self, call: Call) -> tuple[Route, Call] | Answer:
+    def find(self, call: Call) -> tuple[ServedRoute, Call] | HttpResponse:
         """Treat a POST that overrides its method as the GET it stands for, as googleapiclient sends long queries."""
         if call.method != "POST" or call.headers.get("x-http-method-override") != "GET":
             return super().find(call)
@@ -118,7 +106,7 @@ class Gateway(Loopback):
             return refusals.invalid("q", "Parameters in the address and in the body").answer
         return super().find(replace(call, method="GET", query=form or call.query))
 
-    def authorise(self, route: Route, call: Call) -> str:
+    def authorise(self, route: ServedRoute, call: Call) -> str:
         if route.token:
             return ""
         sent_as_uri = call.headers.get("x-http-method-override") is None
@@ -139,7 +127,7 @@ class Gateway(Loopback):
             raise refusals.bad_credentials()
         return grant
 
-    def reply(self, route: Route, call: Call) -> tuple[Answer, Call]:
+    def reply(self, route: ServedRoute, call: Call) -> tuple[HttpResponse, Call]:
         answer, call = super().reply(route, call)
         if not self.says_retry_after:
             answer = replace(answer, headers={k: v for k, v in answer.headers.items() if k != "Retry-After"})
@@ -147,21 +135,21 @@ class Gateway(Loopback):
         answer = echoed(answer, call) if self.echoes_secrets and refused else answer
         return _compressed(answer, call), call
 
-    def unknown_route(self, call: Call) -> Answer:  # noqa: ARG002 - the same page for every address
+    def unknown_route(self, call: Call) -> HttpResponse:  # noqa: ARG002 - the same page for every address
         return _html(404)
 
-    def wrong_method(self, call: Call, allowed: str) -> Answer:  # noqa: ARG002 - Drive names no other methods
+    def wrong_method(self, call: Call, allowed: str) -> HttpResponse:  # noqa: ARG002 - Drive names no other methods
         """Refuse to write: nobody here is given a scope for that."""
         if not call.path.startswith("/drive/"):
             return _html(405)
         return refusals.insufficient_scope().answer
 
-    def over_limit(self, route: str, retry_after: float | None) -> Answer:  # noqa: ARG002 - one quota for all routes
+    def over_limit(self, route: str, retry_after: float | None) -> HttpResponse:  # noqa: ARG002 - one quota for all routes
         code, reason, message = self.over_limit_answer.value
         answer = refusals.refusal(code, reason, message, domain="usageLimits").answer
         return answer if retry_after is None else answer.with_headers(Retry_After=f"{retry_after:g}")
 
-    def repeat_page(self, answer: Answer, call: Call) -> Answer:
+    def repeat_page(self, answer: HttpResponse, call: Call) -> HttpResponse:
         """Name as the next page the one that was asked for."""
         packed = answer.headers.get("Content-Encoding") == "gzip"
         body = json.loads(gzip.decompress(answer.body) if packed else answer.body)
@@ -170,7 +158,9 @@ class Gateway(Loopback):
         if not isinstance(body, dict) or not token:
             return answer
         body.pop("newStartPageToken", None)
-        again = Answer.of_json(body | {"nextPageToken": token}, status=answer.status, content_type=answer.content_type)
+        again = HttpResponse.of_json(
+            body | {"nextPageToken": token}, status=answer.status, content_type=answer.content_type
+        )
         return _compressed(again, call)
 
     def _person(self) -> str:
@@ -186,7 +176,7 @@ class Gateway(Loopback):
         return {"code": code, "scope": " ".join(sorted(scopes))}
 
 
-def _compressed(answer: Answer, call: Call) -> Answer:
+def _compressed(answer: HttpResponse, call: Call) -> HttpResponse:
     """Compress for those who accept it and say gzip in their name: developers.google.com/drive/performance."""
     asks = "gzip" in call.headers.get("accept-encoding", "") and "gzip" in call.headers.get("user-agent", "")
     if not asks or len(answer.body) < 1024:
@@ -195,8 +185,8 @@ def _compressed(answer: Answer, call: Call) -> Answer:
     return packed.with_headers(Content_Encoding="gzip", Vary="Accept-Encoding")
 
 
-def _html(status: int) -> Answer:
+def _html(status: int) -> HttpResponse:
     """Answer as the front end in front of every Google service does."""
     phrase = HTTPStatus(status).phrase
     page = f"<!DOCTYPE html><html lang=en><title>Error {status} ({phrase})!!1</title><p><b>{status}.</b></html>"
-    return Answer(status, page.encode(), "text/html; charset=UTF-8")
+    return HttpResponse(status, page.encode(), "text/html; charset=UTF-8")

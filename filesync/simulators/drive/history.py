@@ -7,7 +7,7 @@ from filesync.runtime.clock import Clock
 from filesync.simulators.drive.items import Item
 
 
-class History:
+class ItemHistory:
     """Earlier states of items, kept for `lag` seconds; with no lag nothing is kept."""
 
     def __init__(self, clock: Clock, lag: float) -> None:
@@ -21,7 +21,7 @@ class History:
             self._earlier.setdefault(item_id, deque()).append((self._clock.monotonic(), was))
 
     def before(self, item_id: str, now: Item | None) -> Item | None:
-        """Give the item as it was `lag` seconds ago, or as it is now."""
+        """Return the item as it was `lag` seconds ago, or as it is now."""
         earlier = self._earlier.get(item_id)
         return earlier[0][1] if earlier else now
 

@@ -23,7 +23,7 @@ EXTENSION_TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class DriveUser:
     """`shows_email` False: the others' answers name the user without an address."""
 
     email: str
@@ -92,7 +92,7 @@ class Item:
         return self.id == self.home
 
 
-class Ids:
+class DriveIds:
     """Ids that look like Drive's and follow from a seed alone."""
 
     def __init__(self, seed: int) -> None:
@@ -124,7 +124,7 @@ class Ids:
 
 
 def make_content(seed: object, size: int, revision_id: str) -> Content:
-    """Give the digests of an imagined blob: the same seed and size, the same digests."""
+    """Return the digests of an imagined blob: the same seed and size, the same digests."""
     blob = f"{seed}:{size}".encode()
     md5 = hashlib.md5(blob, usedforsecurity=False).hexdigest()
     sha1 = hashlib.sha1(blob, usedforsecurity=False).hexdigest()

@@ -15,7 +15,7 @@ def web_view_link(item: Item) -> str:
 
 
 def web_content_link(item: Item) -> str | None:
-    """Give the download address, which only blobs have."""
+    """Return the download address, which only blobs have."""
     return f"https://drive.google.com/uc?id={item.id}&export=download" if item.content else None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from filesync.simulators.drive import query
 from filesync.simulators.drive.discovery import Parameters
 from filesync.simulators.drive.fields import Mask, names
-from filesync.simulators.drive.items import Item, User
+from filesync.simulators.drive.items import DriveUser, Item
 from filesync.simulators.drive.matching import Reader, Test, compile_query
 from filesync.simulators.drive.order import Order
 from filesync.simulators.drive.refusals import (
@@ -62,11 +62,11 @@ class Corpus:
 class Listing:
     """One files.list request, checked; `page` reads it from a position.
 
-    `drops` (parent ids) tells what a grouped query loses.
+    `drops` (parent ids): what a grouped query loses.
     """
 
     def __init__(
-        self, state: DriveState, user: User, parameters: Parameters, drops: Callable[[list[str]], frozenset[str]]
+        self, state: DriveState, user: DriveUser, parameters: Parameters, drops: Callable[[list[str]], frozenset[str]]
     ) -> None:
         self._state = state
         self._user = user
@@ -132,7 +132,7 @@ class Listing:
         return (drive for drive in self._state.drives.values() if self._user.email in drive.members)
 
     def _belongs(self) -> Test:
-        """Tell what this corpus and these switches let through."""
+        """Return a test for the items in this corpus, under these switches."""
         state, email, drives = self._state, self._user.email, self._state.drives
         if self._given["corpora"] == "domain":
             return lambda _item: False  # nothing here is shared with a whole domain
@@ -162,7 +162,7 @@ class Listing:
         check_member(self._state, self._user, given.get("driveId"))
 
     def _parents_asked(self) -> list[str]:
-        """Give the real ids of the folders asked for; one that cannot be seen is refused, as recorded, without its id.
+        """Return the real ids of the folders asked for; an invisible one is refused, as recorded, without its id.
 
         The recording: ivanvermeyen/laravel-google-drive-demo#49, "File not found: .". Whether one such parent refuses a
         whole group is unconfirmed.
@@ -191,7 +191,7 @@ def page_size(asked: int, mask: Mask | None) -> int:
     return min(asked, PAGE_WITH_PARENTS) if names(mask, "parents") else asked
 
 
-def check_member(state: DriveState, user: User, drive_id: str | None) -> None:
+def check_member(state: DriveState, user: DriveUser, drive_id: str | None) -> None:
     """Refuse a shared drive that is not there for this user."""
     drive = state.drives.get(drive_id) if drive_id else None
     if drive_id and (drive is None or user.email not in drive.members):
@@ -199,7 +199,7 @@ def check_member(state: DriveState, user: User, drive_id: str | None) -> None:
 
 
 def _needs_a_parent(node: query.Node | None) -> bool:
-    """Tell whether nothing outside the asked folders can match."""
+    """Return whether nothing outside the asked folders can match."""
     if isinstance(node, query.Term):
         return node.field == "parents"
     if isinstance(node, query.And):

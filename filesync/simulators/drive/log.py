@@ -43,7 +43,7 @@ class ChangeLog:
 
     @property
     def token(self) -> int:
-        """Say from where only what is yet to come is read."""
+        """Return the token after which only later entries come."""
         return self._next
 
     def add(self, subject: Subject, subject_id: str, at: datetime, *, in_my_drive: bool = False) -> None:
@@ -54,7 +54,7 @@ class ChangeLog:
         self._next = number + 1
 
     def knows(self, token: int) -> bool:
-        """Tell whether this log has given out such a token, and has not disowned it since."""
+        """Return whether this log has given out such a token, and has not disowned it since."""
         return self._oldest_token <= token <= self._next
 
     def was_killed(self, token: int) -> bool:
@@ -66,7 +66,7 @@ class ChangeLog:
         self._oldest_token = self._next
 
     def since(self, token: int) -> Iterator[Entry]:
-        """Give the entries from that number on which no later one has replaced."""
+        """Yield the entries from that number on which no later one has replaced."""
         for at in range(bisect_left(self._numbers, token), len(self._entries)):
             entry = self._entries[at]
             if self._latest[entry.subject, entry.id] == entry.number:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from filesync.simulators.drive.access import Look, is_trashed
-from filesync.simulators.drive.items import Item, User
+from filesync.simulators.drive.items import DriveUser, Item
 from filesync.simulators.drive.query import And, Node, Not, Or, Term
 
 Test = Callable[[Item], bool]
@@ -26,7 +26,7 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 class Reader:
     """Who asks, and what they are shown: `look` finds an item, `dropped` parents lose their children on the way."""
 
-    user: User
+    user: DriveUser
     look: Look
     dropped: frozenset[str] = field(default_factory=frozenset)
 
@@ -48,7 +48,7 @@ def compile_query(node: Node, reader: Reader) -> Test:
 
 
 def is_shared_with(item: Item, email: str) -> bool:
-    """Tell whether the item itself was shared with them: what hangs below a shared folder was not."""
+    """Return whether the item itself was shared with them: what hangs below a shared folder was not."""
     return email in item.shared_with and item.owner != email
 
 
@@ -118,12 +118,12 @@ def _flag(read: Callable[[Item, Reader], bool]) -> Callable[[Term, Reader], Test
 
 
 def _pair(term: Term, _reader: Reader) -> Test:
-    """Nothing here carries properties."""
+    """Match nothing: no item here carries properties."""
     return lambda _item: bool(term.field) and False
 
 
 def _visibility(term: Term, _reader: Reader) -> Test:
-    """Everything here is shared with named people only."""
+    """Match the one visibility there is: everything is shared with named people only."""
     return lambda _item: (term.value == "limited") == (term.operator == "=")
 
 

@@ -35,7 +35,7 @@ class Order:
             self._ascending = None
 
     def below(self, number: int | None) -> Iterator[int]:
-        """Give the numbers smaller than this one (None: all), greatest first."""
+        """Yield the numbers smaller than this one (None: all), greatest first."""
         if self._ascending is None:
             self._ascending = sorted(self._numbers)
         ascending = self._ascending

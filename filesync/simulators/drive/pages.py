@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from filesync.runtime.clock import Clock
-from filesync.simulators.drive.items import Ids
+from filesync.simulators.drive.items import DriveIds
 from filesync.simulators.drive.refusals import invalid
 
 _MAY_DIFFER = frozenset({"pageToken", "prettyPrint", "quotaUser", "alt", "key"})
@@ -23,7 +23,7 @@ class Place:
 class PageTokens:
     """Remembers what each token stands for; `life` in seconds ("typically valid for several hours")."""
 
-    def __init__(self, clock: Clock, ids: Ids, life: float = 4 * 3600) -> None:
+    def __init__(self, clock: Clock, ids: DriveIds, life: float = 4 * 3600) -> None:
         self.life = life
         self._clock = clock
         self._ids = ids
@@ -37,7 +37,7 @@ class PageTokens:
             return token
 
     def position(self, token: str, question: str) -> int:
-        """Say where the token's page begins, or refuse a token that is unknown, old, or from another question."""
+        """Return where the token's page begins, or refuse a token that is unknown, old, or from another query."""
         with self._lock:
             place = self._places.get(token)
         if place is None or place.question != question or place.expires_at <= self._clock.now():

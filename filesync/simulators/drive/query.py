@@ -71,7 +71,7 @@ Node = Term | Not | And | Or
 @lru_cache(256)
 def parse(text: str) -> Node:
     """Read a query, or refuse it as the service does."""
-    parser = _Parser(text)
+    parser = _QueryParser(text)
     node = parser.expression()
     if parser.peek:
         raise invalid("q")
@@ -79,7 +79,7 @@ def parse(text: str) -> Node:
 
 
 def terms(node: Node) -> Iterator[Term]:
-    """Give every term of the tree."""
+    """Yield every term of the tree."""
     waiting = [node]
     while waiting:
         at = waiting.pop()
@@ -90,7 +90,7 @@ def terms(node: Node) -> Iterator[Term]:
 
 
 def span(node: Node | None, field: str) -> tuple[datetime | None, datetime | None]:
-    """Tell within which times whatever matches must lie: from the first on, before the second; None: no bound."""
+    """Return within which times whatever matches must lie: from the first on, before the second; None: no bound."""
     since = until = None
     waiting = [node] if node else []
     while waiting:
@@ -111,7 +111,7 @@ class _Token:
     text: str
 
 
-class _Parser:
+class _QueryParser:
     def __init__(self, text: str) -> None:
         self._tokens = _tokens(text)
         self.peek = next(self._tokens, None)

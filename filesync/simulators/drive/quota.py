@@ -54,7 +54,7 @@ class Quota(Limits):
             return None
 
     def _wait(self, name: str, units: int, most: int, now: float) -> float:
-        """Tell in how many seconds there is room for so many units; 0: now."""
+        """Return in how many seconds there is room for so many units; 0: now."""
         spent = self._spent[name]
         while spent and spent[0].at <= now - WINDOW:
             self._units[name] -= spent.popleft().units

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from filesync.simulators.messages import Answer, Refused
+from filesync.simulators.messages import HttpResponse, Refused
 
 
 def refusal(
@@ -19,7 +19,7 @@ def refusal(
     if location:
         error |= {"location": location, "locationType": location_type}
     body = {"error": {"code": code, "message": message, "errors": [error]}}
-    return Refused(Answer.of_json(body, status=code, content_type="application/json; charset=UTF-8"))
+    return Refused(HttpResponse.of_json(body, status=code, content_type="application/json; charset=UTF-8"))
 
 
 def invalid(location: str, message: str = "Invalid Value") -> Refused:
@@ -53,7 +53,7 @@ def insufficient_scope() -> Refused:
 
 
 def include_items_required() -> Refused:
-    """Say what nithinmurali/pygsheets#437 recorded."""
+    """Return the refusal that nithinmurali/pygsheets#437 recorded."""
     message = (
         "The includeItemsFromAllDrives parameter must be set to true when driveId is specified"
         " or corpora contains drive or allDrives."
@@ -62,19 +62,19 @@ def include_items_required() -> Refused:
 
 
 def drive_corpora_required() -> Refused:
-    """Say what googleapis/google-api-php-client#1825 recorded."""
+    """Return the refusal that googleapis/google-api-php-client#1825 recorded."""
     message = "The driveId parameter must be specified if and only if corpora is set to drive."
     return refusal(403, "teamDriveIdRequiresTeamDriveCorpora", message)
 
 
 def support_required() -> Refused:
-    """Its wording is not recorded anywhere we know."""
+    """Return a refusal whose wording is not recorded anywhere we know."""
     message = "The supportsAllDrives parameter must be set to true when includeItemsFromAllDrives is set to true."
     return refusal(403, "teamDriveSupportRequired", message)
 
 
 def access_not_configured() -> Refused:
-    """Say that the app's project lacks the Drive API."""
+    """Return the refusal for a project without the Drive API."""
     link = "https://console.developers.google.com/apis/api/drive.googleapis.com/overview?project=123456789012"
     message = (
         "Google Drive API has not been used in project 123456789012 before or it is disabled."
@@ -86,10 +86,10 @@ def access_not_configured() -> Refused:
     facts = {"service": "drive.googleapis.com", "consumer": "projects/123456789012"}
     detail = {"@type": kind, "reason": "SERVICE_DISABLED", "domain": "googleapis.com", "metadata": facts}
     told = {"code": 403, "message": message, "errors": [error], "status": "PERMISSION_DENIED", "details": [detail]}
-    return Refused(Answer.of_json({"error": told}, status=403, content_type="application/json; charset=UTF-8"))
+    return Refused(HttpResponse.of_json({"error": told}, status=403, content_type="application/json; charset=UTF-8"))
 
 
 def login(status: int, error: str, description: str) -> Refused:
     """Refuse as the token endpoint does: https://www.rfc-editor.org/rfc/rfc6749#section-5.2."""
     body = {"error": error, "error_description": description}
-    return Refused(Answer.of_json(body, status=status, content_type="application/json; charset=utf-8"))
+    return Refused(HttpResponse.of_json(body, status=status, content_type="application/json; charset=utf-8"))

@@ -11,7 +11,7 @@ from typing import Any
 from filesync.core.timestamps import to_timestamp
 from filesync.simulators.drive.access import Look, is_trashed
 from filesync.simulators.drive.fields import Mask, cut
-from filesync.simulators.drive.items import FOLDER, Item, SharedDrive, User
+from filesync.simulators.drive.items import FOLDER, DriveUser, Item, SharedDrive
 from filesync.simulators.drive.links import export_links, icon_link, web_content_link, web_view_link
 from filesync.simulators.drive.matching import is_shared_with
 from filesync.simulators.drive.state import DriveState
@@ -26,22 +26,22 @@ _written = lru_cache(maxsize=1024)(to_timestamp)  # an item's times are often on
 class Viewer:
     """Who is shown a file, and by which `look` (a listing may lag).
 
-    `unseen_parents`: the id of a parent that they may not see is told all the same.
+    `unseen_parents`: the id of a parent that they may not see is shown all the same.
     """
 
     state: DriveState
-    user: User
+    user: DriveUser
     look: Look
     unseen_parents: bool = False
 
 
 def to_file(item: Item, viewer: Viewer, mask: Mask | None) -> dict[str, Any]:
-    """Give the file's wanted fields; those it does not have are absent."""
+    """Return the file's wanted fields; those it does not have are absent."""
     return translator(mask)(item, viewer)
 
 
 def translator(mask: Mask | None) -> Callable[[Item, Viewer], dict[str, Any]]:
-    """Give `to_file` for one mask, which is read once for many files."""
+    """Return `to_file` for one mask, which is read once for many files."""
     fields: Mapping[str, Mask | None] = _EVERYTHING if mask is None else mask
     wanted = [(name, part, _FILE[name]) for name, part in fields.items() if name in _FILE]
 
@@ -69,7 +69,7 @@ def to_drive(drive: SharedDrive) -> dict[str, Any]:
     }
 
 
-def to_user(user: User | None, *, me: bool = False) -> dict[str, Any]:
+def to_user(user: DriveUser | None, *, me: bool = False) -> dict[str, Any]:
     """Name a user; nobody is a user without a name, as recorded in google-drive-to-sqlite's utils.py."""
     if user is None:
         return {"displayName": "", "kind": "drive#user", "me": False}
@@ -93,7 +93,7 @@ def _parents(item: Item, viewer: Viewer) -> list[str] | None:
 
 
 def _extension(item: Item, _viewer: Viewer) -> str | None:
-    """Give the last part of a blob's name, as it is written: recorded as "PNG"; '' for a blob without one."""
+    """Return the last part of a blob's name, as it is written: recorded as "PNG"; '' for a blob without one."""
     if item.content is None:
         return None
     stem, dot, extension = item.name.rpartition(".")
@@ -119,7 +119,7 @@ def _permissions(item: Item, viewer: Viewer) -> list[dict[str, Any]] | None:
     return [_permission(user, "owner" if user.email == item.owner else "reader") for user in seen]
 
 
-def _permission(user: User, role: str) -> dict[str, Any]:
+def _permission(user: DriveUser, role: str) -> dict[str, Any]:
     named = {"id": user.permission_id, "displayName": user.name, "emailAddress": user.email}
     return {"kind": "drive#permission", "type": "user", "role": role, "deleted": False, **named}
 

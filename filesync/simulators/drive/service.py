@@ -11,20 +11,20 @@ from filesync.simulators.drive import fields, refusals
 from filesync.simulators.drive.changes import CHANGE_DEFAULT, Feed, change_page, log_of
 from filesync.simulators.drive.discovery import Parameters, method
 from filesync.simulators.drive.fields import Mask
-from filesync.simulators.drive.gateway import READONLY, Gateway
-from filesync.simulators.drive.items import Item, User
+from filesync.simulators.drive.gateway import READONLY, GoogleGateway
+from filesync.simulators.drive.items import DriveUser, Item
 from filesync.simulators.drive.listing import Listing, check_member
 from filesync.simulators.drive.pages import PageTokens, question
 from filesync.simulators.drive.resources import DRIVE_DEFAULT, FILE_DEFAULT, Viewer, to_drive, to_file, to_user
 from filesync.simulators.drive.state import DriveState
-from filesync.simulators.drive.texts import FileTexts
+from filesync.simulators.drive.texts import DriveFileTexts
 from filesync.simulators.drive.truth import truth
-from filesync.simulators.messages import Answer, Call, Refused, Route
+from filesync.simulators.messages import Call, HttpResponse, Refused, ServedRoute
 
 _JSON = "application/json; charset=UTF-8"
 
 
-class GoogleDrive(Gateway):
+class GoogleDrive(GoogleGateway):
     """The service; what is in it is `state`, who may sign in is `tokens`.
 
     `harsh`: files.list is two minutes behind, until `state.settle()`. Harsh or not, a query for
@@ -47,7 +47,7 @@ class GoogleDrive(Gateway):
         lag = (120.0 if harsh else 0.0) if list_lag is None else list_lag
         state = DriveState(clock, seed=seed, list_lag=lag, descendant_entries=descendant_entries)
         super().__init__(clock, state, wall)
-        self.texts = FileTexts()
+        self.texts = DriveFileTexts()
         self.pages = PageTokens(clock, state.ids, token_life)
         self.grouped_parents_lose = True
         self.incomplete_search = False
@@ -73,7 +73,7 @@ class GoogleDrive(Gateway):
         """See `truth.truth`."""
         return truth(self.state, viewer, scope, strays=strays)
 
-    def routes(self) -> tuple[Route, ...]:
+    def routes(self) -> tuple[ServedRoute, ...]:
         return (
             *self.login_routes(),
             self._route("files.list", "/drive/v3/files", self._list),
@@ -85,8 +85,10 @@ class GoogleDrive(Gateway):
             self._route("about.get", "/drive/v3/about", self._about),
         )
 
-    def _route(self, name: str, path: str, reply: Callable[[Call, User, Parameters], dict[str, Any] | str]) -> Route:
-        def checked(call: Call) -> Answer:
+    def _route(
+        self, name: str, path: str, reply: Callable[[Call, DriveUser, Parameters], dict[str, Any] | str]
+    ) -> ServedRoute:
+        def checked(call: Call) -> HttpResponse:
             given = method(name).read(call.query)
             if given.get("pageSize", 0) >= self.breaks_at_page_size:
                 raise refusals.refusal(500, "internalError", "Internal Error")
@@ -95,12 +97,14 @@ class GoogleDrive(Gateway):
             with self.state.lock:
                 told = reply(call, self.state.users[call.client], given)
             return (
-                Answer(200, told.encode(), _JSON) if isinstance(told, str) else Answer.of_json(told, content_type=_JSON)
+                HttpResponse(200, told.encode(), _JSON)
+                if isinstance(told, str)
+                else HttpResponse.of_json(told, content_type=_JSON)
             )
 
-        return Route(name, "GET", path, checked)
+        return ServedRoute(name, "GET", path, checked)
 
-    def _list(self, call: Call, user: User, given: Parameters) -> dict[str, Any] | str:
+    def _list(self, call: Call, user: DriveUser, given: Parameters) -> dict[str, Any] | str:
         mask = _mask(given, "FileList", {"files": FILE_DEFAULT})
         if given.get("q", "").count(" in parents") > self.most_parents:
             raise refusals.refusal(self.many_parents_status, "invalid", "The query is too complex.", location="q")
@@ -118,24 +122,24 @@ class GoogleDrive(Gateway):
         files = self.texts.write(found.items, viewer, fields.below(mask, "files"), given.get("fields", ""))
         return _with_texts(told, "files", files)
 
-    def _get(self, call: Call, user: User, given: Parameters) -> dict[str, Any]:
+    def _get(self, call: Call, user: DriveUser, given: Parameters) -> dict[str, Any]:
         item = self._item(call.ids["file"], user, given)
         if given.get("alt") == "media":
             raise self._no_media(call)
         return to_file(item, self._viewer(user), _mask(given, "File", FILE_DEFAULT))
 
-    def _start_token(self, call: Call, user: User, given: Parameters) -> dict[str, Any]:  # noqa: ARG002 - as the other methods
+    def _start_token(self, call: Call, user: DriveUser, given: Parameters) -> dict[str, Any]:  # noqa: ARG002 - as the other methods
         token = str(log_of(self.state, user, given).token)
         told = {"kind": "drive#startPageToken", "startPageToken": token}
         return _cut_top(told, _mask(given, "StartPageToken", None))
 
-    def _changes(self, call: Call, user: User, given: Parameters) -> dict[str, Any]:  # noqa: ARG002 - as the other methods
+    def _changes(self, call: Call, user: DriveUser, given: Parameters) -> dict[str, Any]:  # noqa: ARG002 - as the other methods
         mask = _mask(given, "ChangeList", {"changes": CHANGE_DEFAULT})
         hidden_after = self.clock.now() - timedelta(seconds=self.change_lag)
         feed = Feed(hidden_after, empty_pages=self.empty_change_pages, dead_token_status=self.dead_token_status)
         return _cut_top(change_page(self._viewer(user), given, feed, fields.below(mask, "changes")), mask)
 
-    def _drives(self, call: Call, user: User, given: Parameters) -> dict[str, Any]:
+    def _drives(self, call: Call, user: DriveUser, given: Parameters) -> dict[str, Any]:
         if given.get("q") or given["useDomainAdminAccess"]:
             raise refusals.refusal(403, "insufficientPermissions", "Only an administrator may search all drives.")
         mask = _mask(given, "DriveList", {"drives": DRIVE_DEFAULT})
@@ -149,14 +153,14 @@ class GoogleDrive(Gateway):
         cut_down: dict[str, Any] = fields.cut(told, mask)
         return cut_down
 
-    def _drive(self, call: Call, user: User, given: Parameters) -> dict[str, Any]:
+    def _drive(self, call: Call, user: DriveUser, given: Parameters) -> dict[str, Any]:
         check_member(self.state, user, call.ids["drive"])
         told: dict[str, Any] = fields.cut(
             to_drive(self.state.drives[call.ids["drive"]]), _mask(given, "Drive", DRIVE_DEFAULT)
         )
         return told
 
-    def _about(self, call: Call, user: User, given: Parameters) -> dict[str, Any]:  # noqa: ARG002 - as the other methods
+    def _about(self, call: Call, user: DriveUser, given: Parameters) -> dict[str, Any]:  # noqa: ARG002 - as the other methods
         if not given.get("fields"):
             message = "The 'fields' parameter is required for this method."
             raise refusals.refusal(400, "required", message, location="fields")
@@ -165,10 +169,10 @@ class GoogleDrive(Gateway):
         cut_down: dict[str, Any] = fields.cut(told, _mask(given, "About", None))
         return cut_down
 
-    def _viewer(self, user: User) -> Viewer:
+    def _viewer(self, user: DriveUser) -> Viewer:
         return Viewer(self.state, user, self.state.items.get, self.unseen_parents)
 
-    def _item(self, file_id: str, user: User, given: Parameters) -> Item:
+    def _item(self, file_id: str, user: DriveUser, given: Parameters) -> Item:
         item = self.state.items.get(user.root_id if file_id == "root" else file_id)
         hidden = item and item.home in self.state.drives and not given["supportsAllDrives"]
         if item is None or hidden or not self.state.may_see(item, user.email):
@@ -176,7 +180,7 @@ class GoogleDrive(Gateway):
         return item
 
     def _no_media(self, call: Call) -> Refused:
-        """Content needs a content scope: docs/content/drive.md of rclone. There is none in here, even then."""
+        """Refuse content: it needs a content scope (docs/content/drive.md of rclone), and no item here has any."""
         if READONLY not in self.grant_of(call).scopes:
             return refusals.insufficient_scope()
         return refusals.refusal(403, "fileNotDownloadable", "Only files with binary content can be downloaded.")

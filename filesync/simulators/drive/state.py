@@ -10,8 +10,8 @@ from filesync.simulators.drive.items import (
     NATIVE_PREFIX,
     SHORTCUT,
     Content,
+    DriveUser,
     SharedDrive,
-    User,
     make_content,
     type_of,
 )
@@ -25,10 +25,12 @@ class DriveState(Shelves):
     `list_lag` (seconds) keeps files.list behind; `settle` lets it catch up.
     """
 
-    def add_user(self, email: str, name: str | None = None, *, shows_email: bool = True) -> User:
+    def add_user(self, email: str, name: str | None = None, *, shows_email: bool = True) -> DriveUser:
         with self.lock:
             root_id = self.ids.root()
-            user = User(email, name or email.partition("@")[0].title(), root_id, self.ids.permission(), shows_email)
+            user = DriveUser(
+                email, name or email.partition("@")[0].title(), root_id, self.ids.permission(), shows_email
+            )
             self.users[email] = user
             self.access.forget()
             self.user_logs[email] = self._new_log()
@@ -110,7 +112,7 @@ class DriveState(Shelves):
         self._change(item_id, name=name)
 
     def move(self, item_id: str, parent_id: str) -> None:
-        """Move within a drive, or to another one: then the user's log says removed and the drive's log tells of it."""
+        """Move within a drive, or to another one: then the user's log says removed and the drive's log shows it."""
         with self.lock:
             if item_id == parent_id or item_id in {above.id for above in self.ancestors(parent_id)}:
                 raise ValueError(f"{item_id}: a folder cannot lie below itself")

@@ -10,8 +10,8 @@ from typing import Any
 
 from filesync.runtime.clock import Clock
 from filesync.simulators.drive.access import Access, Look, is_trashed
-from filesync.simulators.drive.history import History
-from filesync.simulators.drive.items import Ids, Item, SharedDrive, User
+from filesync.simulators.drive.history import ItemHistory
+from filesync.simulators.drive.items import DriveIds, DriveUser, Item, SharedDrive
 from filesync.simulators.drive.log import ChangeLog, Subject
 from filesync.simulators.drive.order import Order
 
@@ -21,18 +21,18 @@ _MOVES_ACCESS = frozenset({"parent_id", "shared_with", "limited"})
 class Shelves:
     """Keeps the orders and logs true whatever happens to an item. Take `lock` to read several things of one moment.
 
-    `descendant_entries`: what happens to a folder is told of everything below it too.
+    `descendant_entries`: a change of a folder is an entry for everything below it, too.
     """
 
     def __init__(self, clock: Clock, *, seed: int = 0, list_lag: float = 0.0, descendant_entries: bool = False) -> None:
         self.lock = threading.RLock()
         self.seed = seed
         self.descendant_entries = descendant_entries
-        self.users: dict[str, User] = {}
+        self.users: dict[str, DriveUser] = {}
         self.drives: dict[str, SharedDrive] = {}
         self.items: dict[str, Item] = {}
-        self.ids = Ids(seed)
-        self.history = History(clock, list_lag)
+        self.ids = DriveIds(seed)
+        self.history = ItemHistory(clock, list_lag)
         self.access = Access(self.items, self.drives)
         self.children: dict[str, Order] = defaultdict(Order)
         self.in_drive: dict[str, Order] = defaultdict(Order)
@@ -55,17 +55,17 @@ class Shelves:
         return self._by_number[number]
 
     def numbers_made(self, since: datetime | None, until: datetime | None) -> range:
-        """Tell among which numbers everything is that was made from since on and before until; None: no bound."""
+        """Return among which numbers everything is that was made from since on and before until; None: no bound."""
         in_turn, times = self._made_in_turn, self._made_at
         low = bisect_left(times, since) if since and in_turn else 0
         return range(low, bisect_left(times, until) if until and in_turn else len(times))
 
     def look_listed(self, item_id: str) -> Item | None:
-        """Give the item as files.list knows it: maybe not yet, maybe as it was."""
+        """Return the item as files.list knows it: maybe not yet, maybe as it was."""
         return self.history.before(item_id, self.items.get(item_id))
 
     def look(self) -> Look:
-        """Give the way files.list finds an item by its id."""
+        """Return the way files.list finds an item by its id."""
         return self.look_listed if self.history.recent() else self.items.get
 
     def may_see(self, item: Item, email: str) -> bool:
@@ -75,7 +75,7 @@ class Shelves:
         return is_trashed(item, self.items.get)
 
     def subtree(self, item_id: str) -> Iterator[Item]:
-        """Give the item and everything below, parents first."""
+        """Yield the item and everything below, parents first."""
         waiting = [self.items[item_id]]
         while waiting:
             item = waiting.pop()
@@ -84,7 +84,7 @@ class Shelves:
             waiting += [child for child in below if child]
 
     def ancestors(self, item_id: str) -> Iterator[Item]:
-        """Give the item's folder, that folder's folder, … up to the root."""
+        """Yield the item's folder, that folder's folder, … up to the root."""
         item = self.items[item_id]
         while item.parent_id:
             item = self.items[item.parent_id]

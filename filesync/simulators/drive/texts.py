@@ -12,12 +12,12 @@ from filesync.simulators.drive.resources import Viewer, translator
 
 _MOST = 600_000  # texts that are kept, some 700 bytes each
 
-_Key = tuple[str, bool, str]  # who asks, whether unseen parents are told, and for which fields
+_Key = tuple[str, bool, str]  # who asks, whether unseen parents are shown, and for which fields
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class FileTexts:
+class DriveFileTexts:
     """Hold the state's lock while you write."""
 
     def __init__(self) -> None:

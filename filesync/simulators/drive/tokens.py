@@ -13,12 +13,12 @@ from urllib.parse import parse_qs
 from filesync.runtime.clock import Clock
 from filesync.simulators.consent import ConsentRequest
 from filesync.simulators.drive.assertions import ServiceAccount, admit
-from filesync.simulators.drive.clients import Kind, OAuthClient, OAuthClients
-from filesync.simulators.drive.consents import TESTING_LIFE, SignIn, SignIns
-from filesync.simulators.drive.items import Ids
+from filesync.simulators.drive.clients import Kind, RegisteredClients
+from filesync.simulators.drive.consents import TESTING_LIFE, GoogleSignIn, SignIns
+from filesync.simulators.drive.items import DriveIds
 from filesync.simulators.drive.refusals import login
 from filesync.simulators.keys import JWT_BEARER, make_key, to_pem, write_private
-from filesync.simulators.messages import Answer, Call
+from filesync.simulators.messages import Call, HttpResponse
 
 LIFETIME = 3600  # seconds
 _JSON = "application/json; charset=utf-8"
@@ -31,20 +31,20 @@ class Grant:
     email: str
     scopes: frozenset[str]
     expires_at: datetime
-    sign_in: SignIn | None = None
+    sign_in: GoogleSignIn | None = None
 
 
-class Tokens:
+class GoogleTokens:
     """Registered accounts and clients, and the tokens given out.
 
     Tokens age by `clock`, the service's own; assertions are judged by `wall`, because their
     makers know no simulated time. `rotates`: a refresh gives a new refresh token, too.
     """
 
-    def __init__(self, clock: Clock, wall: Clock, ids: Ids, rotates: Callable[[], bool]) -> None:
+    def __init__(self, clock: Clock, wall: Clock, ids: DriveIds, rotates: Callable[[], bool]) -> None:
         self.lifetime = LIFETIME
         self.address = ""
-        self.clients = OAuthClients(ids)
+        self.clients = RegisteredClients(ids)
         self.accounts: dict[str, ServiceAccount] = {}
         self._clock = clock
         self._wall = wall
@@ -66,16 +66,6 @@ class Tokens:
         write_private(path, {**about, **key, "token_uri": self.address})
         return path
 
-    def add_client(
-        self,
-        *,
-        kind: Kind = "installed",
-        testing: bool = False,
-        redirect_uris: Iterable[str] = ("http://localhost",),
-    ) -> OAuthClient:
-        """Register an OAuth client; `testing` is its publishing status."""
-        return self.clients.add(kind, redirect_uris, testing=testing)
-
     def make_client_file(
         self,
         path: Path,
@@ -85,14 +75,14 @@ class Tokens:
         redirect_uris: Iterable[str] = ("http://localhost",),
     ) -> Path:
         """Register an OAuth client and write its client secrets JSON, readable by its owner only."""
-        client = self.add_client(kind=kind, testing=testing, redirect_uris=redirect_uris)
+        client = self.clients.add(kind=kind, testing=testing, redirect_uris=redirect_uris)
         write_private(path, client.to_file(self.address.removesuffix("/token")))
         return path
 
     def make_user_file(self, path: Path, email: str, scopes: Iterable[str], *, testing: bool = False) -> Path:
         """Register a sign-in of the user, in a client of its own, and write it as an authorised-user JSON."""
-        client = self.add_client(testing=testing)
-        refresh_token = self._sign_ins.issue_refresh(SignIn(client, email, frozenset(scopes)))
+        client = self.clients.add(testing=testing)
+        refresh_token = self._sign_ins.issue_refresh(GoogleSignIn(client, email, frozenset(scopes)))
         about = {"client_id": client.client_id, "client_secret": client.client_secret}
         file = {"type": "authorized_user", "refresh_token": refresh_token, **about, "token_uri": self.address}
         write_private(path, file)
@@ -106,8 +96,8 @@ class Tokens:
         with self._lock:
             return self._sign_ins.approve(client, request, email, scopes)
 
-    def issue(self, email: str, scopes: Iterable[str], sign_in: SignIn | None = None) -> str:
-        """Give an access token without asking for proof."""
+    def issue(self, email: str, scopes: Iterable[str], sign_in: GoogleSignIn | None = None) -> str:
+        """Return an access token without asking for proof."""
         token = "ya29." + self._ids.revision()
         with self._lock:
             expires_at = self._clock.now() + timedelta(seconds=self.lifetime)
@@ -131,7 +121,7 @@ class Tokens:
         with self._lock:
             self._sign_ins.forget()
 
-    def reply(self, call: Call) -> Answer:
+    def reply(self, call: Call) -> HttpResponse:
         """Answer POST /token."""
         form = _form(call)
         grants = {
@@ -143,9 +133,9 @@ class Tokens:
         if grant_type not in grants:
             raise login(400, "unsupported_grant_type", f"Invalid grant_type: {grant_type[:40]}")
         with self._lock:
-            return Answer.of_json(grants[grant_type](form), content_type=_JSON)
+            return HttpResponse.of_json(grants[grant_type](form), content_type=_JSON)
 
-    def reply_revoke(self, call: Call) -> Answer:
+    def reply_revoke(self, call: Call) -> HttpResponse:
         """Answer POST /revoke: with a token of a sign-in all of that sign-in ends."""
         token = _form(call).get("token", "")
         if not token:
@@ -158,7 +148,7 @@ class Tokens:
             self._grants.pop(token, None)
             if sign_in is not None:
                 sign_in.ended = True
-        return Answer.of_json({}, content_type=_JSON)
+        return HttpResponse.of_json({}, content_type=_JSON)
 
     def _by_assertion(self, form: Mapping[str, str]) -> dict[str, object]:
         text, now = form.get("assertion", ""), self._wall.now()
@@ -183,7 +173,7 @@ class Tokens:
         more = {"refresh_token": self._sign_ins.issue_refresh(sign_in)} if self._rotates() else {}
         return {**self._answer(sign_in.email, scopes, sign_in), **more}
 
-    def _answer(self, email: str, scopes: Iterable[str], sign_in: SignIn | None = None) -> dict[str, object]:
+    def _answer(self, email: str, scopes: Iterable[str], sign_in: GoogleSignIn | None = None) -> dict[str, object]:
         token = self.issue(email, scopes, sign_in)
         return {"access_token": token, "expires_in": self.lifetime, "scope": " ".join(scopes), "token_type": "Bearer"}
 

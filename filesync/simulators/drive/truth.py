@@ -13,7 +13,7 @@ OWN_STRAYS = "In no folder"
 
 
 def truth(state: DriveState, viewer: str, scope: str, *, strays: bool = False) -> list[dict[str, Any]]:
-    """Give what the viewer finds below the scope, sorted by path and id; folders and the bin are left out.
+    """Return what the viewer finds below the scope, sorted by path and id; folders and the bin are left out.
 
     `scope` is the id of the viewer's My Drive root, of a shared drive, or of a folder. With `strays`
     also what of the viewer's corpus hangs in no folder visible to them: below /In no folder/ what is their own, below

@@ -23,7 +23,7 @@ class FeedPlace:
     feed: str | None = None
 
     def __str__(self) -> str:
-        return str(self.seq) if self.feed is None else f"{self.feed}:{self.seq}"
+        return str(self.seq) if self.feed is None else f"{self.feed}:{self.seq}"  # decision 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ _LONGEST_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class QueuedMessage:
     """One message in its target's queue."""
 
     id: int
@@ -78,7 +78,7 @@ def known_targets(database: Database) -> frozenset[str]:
     return frozenset(row[0] for row in rows)
 
 
-def first(database: Database, target: str) -> Message | None:
+def first(database: Database, target: str) -> QueuedMessage | None:
     """Give the message that a target gets next."""
     with database.reading():
         row = next(database.table("notifications").rows_where("target = ?", [target], order_by="id", limit=1), None)
@@ -119,7 +119,7 @@ def count(database: Database, target: str) -> int:
         return database.table("notifications").count_where("target = ?", [target])
 
 
-def drop(database: Database, keep: Mapping[str, timedelta], now: datetime) -> list[Message]:
+def drop(database: Database, keep: Mapping[str, timedelta], now: datetime) -> list[QueuedMessage]:
     """Drop what is too old, or for a target that nobody names any more, and give it.
 
     What never arrived was not told: when it still holds, it is told anew.
@@ -154,11 +154,11 @@ def state_of(database: Database, target: str) -> TargetState:
     return TargetState(**row)
 
 
-def _is_over(message: Message, keep: Mapping[str, timedelta], now: datetime) -> bool:
+def _is_over(message: QueuedMessage, keep: Mapping[str, timedelta], now: datetime) -> bool:
     longest = keep.get(message.target)
     return longest is None or message.created_at < to_timestamp(now - longest)
 
 
-def _message(row: Mapping[str, Any]) -> Message:
+def _message(row: Mapping[str, Any]) -> QueuedMessage:
     payload = object_of(row["payload"])
-    return Message(row["id"], row["target"], row["event"], payload, Timestamp(row["created_at"]))
+    return QueuedMessage(row["id"], row["target"], row["event"], payload, Timestamp(row["created_at"]))

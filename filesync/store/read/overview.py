@@ -57,6 +57,7 @@ def _read(database: Database, rows: int) -> Overview:
 
 def _totals(database: Database) -> list[Row]:
     with database.reading() as connection:
+        # decision 26: no sums over sync_logs, whose rows are pruned
         cursor = connection.execute(
             """SELECT e.name AS endpoint, e.endpoint_type, t.* FROM sync_totals AS t
                JOIN endpoints AS e ON e.id = t.endpoint_id ORDER BY e.name, t.status"""

@@ -19,7 +19,7 @@ FILE_COLUMNS = (
     "deleted_reason", "extra",
 )  # fmt: skip
 _SEARCH_PAGE = 20_000  # each page of a search looks the words up again
-_FEW = 2000  # files that are read and sorted sooner than the paths are walked until enough of them came by
+_FEW = 2000  # files that are read and sorted sooner than the paths are walked until enough of them came by; decision 25
 _PENDING = """
     WITH RECURSIVE below (endpoint_id, id, fate, found_at) AS (
         SELECT endpoint_id, external_id, fate, found_at FROM candidates WHERE is_folder

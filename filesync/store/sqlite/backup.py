@@ -19,7 +19,7 @@ def write_copy(source: sqlite3.Connection, target: Path, *, mode: int) -> None:
     try:
         with room_beside(target) as room:
             copy = room / target.name
-            source.execute("VACUUM INTO ?", (str(copy),))
+            source.execute("VACUUM INTO ?", (str(copy),))  # decision 33
             copy.chmod(mode)
             put_in_place(copy, target)
     except OSError as exc:

@@ -395,7 +395,7 @@ def copy_to(source: Path, target: Path) -> None:
     database = open_for_reading(source)
     try:
         with problems_named(target), contextlib.closing(sqlite3.connect(target)) as copy:
-            database.connection.backup(copy)
+            database.connection.backup(copy)  # decision 24: dry runs and `verify` work on this copy
     finally:
         database.close()
 

@@ -208,6 +208,7 @@ def _overwrite(present: SqliteConnection, partial: Path, on_step: OnStep) -> Non
     present.execute("PRAGMA journal_mode = WAL")
     present.execute("PRAGMA synchronous = FULL")
     with _opened(partial.as_uri()) as copy:
+        # decision 31: renaming would strand readers
         copy.backup(present, pages=_PAGES, progress=lambda *_: on_step("page"))
     on_step("put")
     present.execute("PRAGMA wal_checkpoint(TRUNCATE)")

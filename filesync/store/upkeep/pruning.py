@@ -138,7 +138,7 @@ class _Pruning:
         """Cut the feed's beginning off; a reader that came in the meantime holds what it has not seen."""
         while self.goes_on:
             with self._database.transaction() as connection:
-                end = through if ignore_readers else min(through, slowest_reader(connection, through))
+                end = through if ignore_readers else min(through, slowest_reader(connection, through))  # decision 29
                 gone = _cut(connection, end)
             self.gone["changes"] += gone
             if gone < _BATCH:
@@ -220,7 +220,7 @@ def _cut(connection: Connection, end: int) -> int:
         (end, _BATCH),
     ).fetchone()
     if gone:
-        connection.execute("DELETE FROM changes WHERE seq <= ?", (last,))
+        connection.execute("DELETE FROM changes WHERE seq <= ?", (last,))  # decision 27: only its beginning
         connection.execute(
             """UPDATE retention SET floor_seq = :last,
                floor_at = CASE WHEN floor_at > :newest THEN floor_at ELSE :newest END""",

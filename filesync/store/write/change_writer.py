@@ -86,7 +86,7 @@ class ChangeWriter:
         if not turns:
             return
         rows = [(self._endpoint_id, turn.external_id, *turn.after, now, now) for turn in turns]
-        self._connection.add_files(_INSERT_FILE, rows)
+        self._connection.add_files(_INSERT_FILE, rows)  # decision 4: not through `insert_all`
 
     def _update(self, turns: Sequence[FileChange], now: Timestamp) -> None:
         rows = [(*turn.after, now, self._endpoint_id, turn.external_id) for turn in turns]

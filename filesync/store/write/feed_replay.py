@@ -20,6 +20,7 @@ class FeedRecord:
     columns: dict[str, Value] = field(default_factory=dict)
     first_at: Timestamp | None = None  # None: its creation was dropped from the feed
     last_at: Timestamp | None = None  # None: the feed never told of it
+    # decision 28: no table of baselines says more
     is_cut: bool = False  # some of the feed was dropped, so that silence means nothing
 
     @property

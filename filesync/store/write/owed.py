@@ -18,7 +18,7 @@ from filesync.store.write.files import FileWriter
 from filesync.store.write.folders import FolderTree
 from filesync.store.write.removals import Removals
 
-STEP = 2_000  # files in one commit: a quarter of a second on an idle machine
+STEP = 2_000  # files in one commit: a quarter of a second on an idle machine; decision 23
 
 _OWE = """
     ON CONFLICT (endpoint_id, folder_id) DO UPDATE SET

@@ -91,7 +91,7 @@ class ProviderView:
         parameters = [] if below is None else [below]
         if self._fresh_but_for is not None:
             return [f for f in self._folders(f"{where} {order}", parameters) if f.id not in self._fresh_but_for]
-        unsettled = " OR listed_stamp IS NULL" if self._stamped else ""
+        unsettled = " OR listed_stamp IS NULL" if self._stamped else ""  # decision 10
         where += f""" AND (relist <> 0 OR last_listed_at IS NULL OR NOT readable
                            OR change_stamp IS DISTINCT FROM listed_stamp{unsettled})"""
         found = self._folders(f"{where} {order}", parameters)

@@ -103,7 +103,7 @@ def mark_archived(
         for row in list(database.table("set_sources").rows_where(_IS_SOURCE, asdict(source))):
             for _ in list(members.rows_where("source_id = ? AND external_id = ?", [row["id"], member_id])):
                 members.update((row["id"], member_id), {"archived_at": archived_at, "missed": 0})
-        database.table("endpoints").update(endpoint_id, {"archived_at": archived_at})
+        database.table("endpoints").update(endpoint_id, {"archived_at": archived_at})  # decision 45: its rows stay live
 
 
 _IS_SOURCE = "endpoint_type = :endpoint_type AND credentials = :credentials AND question = :question"

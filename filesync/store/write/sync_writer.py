@@ -389,7 +389,7 @@ class SyncWriter:
     def _writing(self) -> Iterator[None]:
         kept = replace(self.tally)
         try:
-            with self._database.transaction():
+            with self._database.transaction():  # decision 20: a statement, its rows and the cursor
                 yield
         except BaseException:
             for part in (self._tree, self._removals, self._owed, self._memory):

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from filesync.auth.autodesk import App, LoginService, TwoLegged, app_of
-from filesync.auth.google import ServiceAccount, read_credentials
-from filesync.auth.google.credentials_file import ServiceAccountKey
+from filesync.auth.google import GoogleServiceAccount, read_credentials
+from filesync.auth.google.credentials_file import GoogleServiceAccountKey
 from filesync.core.errors import AuthError, NetworkError, ResponseError, ServiceDownError
 from filesync.http import Authoriser, Secret
 from tests import ROOT as CHECKOUT
@@ -97,13 +97,13 @@ def autodesk(world: World, service: Service, folder: Path, user: str | None = No
     return TwoLegged(LoginService(app, world.connector), world.connector, folder / "tokens", act_as_user=user)
 
 
-def google(world: World, path: Path, folder: Path, subject: str | None = None) -> ServiceAccount:
-    return ServiceAccount(read_key(path), world.connector, folder / "tokens", subject=subject)
+def google(world: World, path: Path, folder: Path, subject: str | None = None) -> GoogleServiceAccount:
+    return GoogleServiceAccount(read_key(path), world.connector, folder / "tokens", subject=subject)
 
 
-def read_key(path: Path) -> ServiceAccountKey:
+def read_key(path: Path) -> GoogleServiceAccountKey:
     key = read_credentials(path, "GOOGLE_CREDENTIALS_PATH")
-    assert isinstance(key, ServiceAccountKey)
+    assert isinstance(key, GoogleServiceAccountKey)
     return key
 
 

@@ -36,7 +36,7 @@ from filesync.http import Connector, Counters
 from filesync.providers.base import Provider
 from filesync.providers.google_drive.api import Drive
 from filesync.providers.google_drive.location import Places
-from filesync.providers.google_drive.provider import GoogleDrive
+from filesync.providers.google_drive.provider import GoogleDriveProvider
 from filesync.providers.google_drive.refusals import explain
 from filesync.providers.google_drive.routes import ROUTES
 from filesync.providers.google_drive.scope import DriveScope
@@ -102,7 +102,9 @@ def connect(sim: Simulator, stop: Stop, tmp_path: Path) -> Iterator[Open]:
             base_url=sim.base_url, routes=ROUTES, client_key=USER, authoriser=login, explain=explain
         )
         scope = DriveScope(drive_id, folder_id, shared_with_me, USER)
-        return GoogleDrive(Drive(connection, sim.base_url), scope, sim.clock.now, lambda: Identity("user", "c", USER))
+        return GoogleDriveProvider(
+            Drive(connection, sim.base_url), scope, sim.clock.now, lambda: Identity("user", "c", USER)
+        )
 
     yield open_provider
     connector.close()

@@ -15,7 +15,7 @@ from filesync.core.errors import AuthError, ResponseError
 from filesync.http import Connector, Counters
 from filesync.providers.base import Surroundings
 from filesync.providers.google_drive import KIND
-from filesync.providers.google_drive.memory import DriveState as ProviderMemory
+from filesync.providers.google_drive.memory import DriveMemory as ProviderMemory
 from filesync.providers.google_drive.memory import ListingState, Phase
 from filesync.providers.google_drive.refusals import DEAD_TOKEN, explain
 from filesync.providers.google_drive.translate import (

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 
-from filesync.cli.setup import _shown
+from filesync.cli.config import _shown
 from filesync.core.errors import ConfigError
 from filesync.runtime.database_url import Address, PostgresAddress, beside, lock_folder, parse_database_url
 from filesync.runtime.environment import Variables, read_variables

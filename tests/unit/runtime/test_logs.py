@@ -20,7 +20,7 @@ from filesync.runtime.log import Level, Log
 from filesync.runtime.rotating_file import KEPT
 from filesync.simulators import faults
 from filesync.simulators.clock import SimulatedClock
-from filesync.sync.event_log import RequestLog
+from filesync.sync.event_log import SyncRequestLog
 from tests import ROOT
 from tests.support.homes import Acc, Home
 
@@ -320,9 +320,9 @@ def test_a_start_with_nothing_due_writes_no_line_but_at_debug(acc: Acc) -> None:
     assert (one(acc, "start_ended")["exit_code"], one(acc, "start_ended")["trigger"]) == (0, "schedule")
 
 
-def teller(log: Log) -> tuple[RequestLog, Counters]:
+def teller(log: Log) -> tuple[SyncRequestLog, Counters]:
     counters = Counters(sync_log_id=7)
-    return RequestLog(replace(log, level=Level.DEBUG), counters), counters
+    return SyncRequestLog(replace(log, level=Level.DEBUG), counters), counters
 
 
 def request(**facts: Any) -> HttpAttempt:
