@@ -352,6 +352,25 @@ def test_every_test_that_a_page_names_exists() -> None:
     assert named <= defined | inherited
 
 
+def paths_named_in(text: str) -> set[str]:
+    """Find the paths of this repository, in prose and in code; those of links are tested by themselves."""
+    without_links = re.sub(r"\]\([^)]*\)", "]", text)
+    found = re.findall(r"(?<![\w./{-])(?:filesync|tests|docs|benchmarks|\.ci)/[\w./*-]*[\w/*]", without_links)
+    modules = re.findall(r"python -m ((?:filesync|tests|benchmarks)[\w.]*)", without_links)
+    return {*found, *(f"{module.replace('.', '/')}*" for module in modules)}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_path_and_module_of_the_repository_that_a_page_names_exists(path: Path) -> None:
+    named = paths_named_in(path.read_text(encoding="utf-8"))
+    assert not {name for name in named if not any(ROOT.glob(name.rstrip("/")))}
+
+
+def test_a_path_is_found_wherever_a_page_names_it() -> None:
+    text = "`filesync/store/` or filesync/*/a.py, not [tests](docs/x.md) or /srv/filesync/b; python -m tests.contract.c"
+    assert paths_named_in(text) == {"filesync/store/", "filesync/*/a.py", "tests/contract/c*"}
+
+
 def test_no_option_takes_a_secret() -> None:
     options = {option for command in ALL_COMMANDS.values() for param in command.params for option in param.opts}
     assert options
