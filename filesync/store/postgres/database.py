@@ -219,13 +219,12 @@ class _Pending:
 
     @property
     def description(self) -> Any:
+        self._wait()
         return self._cursor.description
 
     @property
     def rowcount(self) -> int:
-        if self._raw.pgconn.pipeline_status:
-            with self._raw.pipeline() as pipeline:
-                pipeline.sync()
+        self._wait()
         return self._cursor.rowcount
 
     def fetchone(self) -> Any:
@@ -236,6 +235,11 @@ class _Pending:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._cursor.fetchall())
+
+    def _wait(self) -> None:
+        if self._raw.pgconn.pipeline_status:
+            with self._raw.pipeline() as pipeline:
+                pipeline.sync()
 
 
 class PostgresDatabase:
