@@ -107,6 +107,7 @@ class Verification:
             database.connection,
             endpoint_id,
             self._tree,
+            remembered=self._remembered,
             full=False,
             stamped=stamped,
             fresh_but_for=None,
@@ -114,6 +115,11 @@ class Verification:
             now=lambda: now,
             is_expected_unreadable=lambda _: False,
         )
+
+    def _remembered(self) -> tuple[str, str | None]:
+        sql = "SELECT provider_state, root_id FROM sync_state WHERE endpoint_id = ?"
+        row = self._connection.execute(sql, (self._endpoint_id,)).fetchone()
+        return row[0], row[1]
 
     def draw(self, kind: RowKind, fraction: float, least: int, pick: Pick) -> tuple[list[int], int]:
         """Draw that part of the rows, at least so many where there are; give them in order, and how many there are."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from filesync.core.model import Gone
 from filesync.core.timestamps import Timestamp
-from filesync.store.engine import Connection, Insert
+from filesync.store.engine import Connection, Insert, Question
 from filesync.store.write.change_writer import ChangeWriter, FileChange, Observation, load_states
 from filesync.store.write.file_state import gone
 from filesync.store.write.folders import FolderTree
@@ -20,6 +20,11 @@ _PUT = Insert(
     """ON CONFLICT (endpoint_id, external_id) DO UPDATE SET
         fate = coalesce(excluded.fate, candidates.fate), cause = excluded.cause, vanished = excluded.vanished""",
 )
+
+
+def any_waiting(endpoint_id: int) -> Question:
+    """Ask whether an endpoint has any candidate."""
+    return "SELECT EXISTS (SELECT 1 FROM candidates WHERE endpoint_id = ?)", (endpoint_id,)
 
 
 class Removals:
@@ -173,8 +178,7 @@ class Removals:
         none, and ask no more about them.
         """
         if self._may_wait is not False:
-            sql = "SELECT EXISTS (SELECT 1 FROM candidates WHERE endpoint_id = ?)"
-            self._may_wait = bool(self._connection.execute(sql, (self._endpoint_id,)).fetchone()[0])
+            self._may_wait = bool(self._connection.execute(*any_waiting(self._endpoint_id)).fetchone()[0])
         return self._may_wait
 
     def accept(self) -> None:
