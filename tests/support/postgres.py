@@ -76,7 +76,7 @@ class Server:
         self._programs = programs
         self._process: subprocess.Popen[bytes] | None = None
 
-    def admin(self, database: str = DATABASE) -> "psycopg.Connection[Any]":
+    def admin(self, database: str | None = None) -> "psycopg.Connection[Any]":
         """Connect as the one who may do everything."""
         import psycopg  # noqa: PLC0415  a quarter of a second that tests without a server do not pay
 
@@ -86,7 +86,7 @@ class Server:
             port=login.port,
             user=login.user,
             password=login.password,
-            dbname=database,
+            dbname=database or login.database,
             autocommit=True,
         )
 
@@ -116,10 +116,15 @@ class Server:
             time.sleep(0.01)
         return True
 
+    def require_own(self) -> None:
+        """Skip the test on a server that was not started here: who is let in, and how, is its owner's matter."""
+        if self.folder is None:
+            pytest.skip("only for a PostgreSQL server that the tests started")
+
     def stop(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> None:
         signals = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
-        if self._process is None:
-            pytest.skip("a PostgreSQL server that was not started here is not stopped")
+        self.require_own()
+        assert self._process
         self._process.send_signal(signals[mode])
         self._process.wait(_PATIENCE)
 
@@ -130,8 +135,8 @@ class Server:
 
     def show_certificate(self, certificate: Path | None) -> None:
         """Speak TLS with this certificate, its key in the same file; None: no longer."""
-        if self.folder is None:
-            pytest.skip("the certificate of a PostgreSQL server that was not started here is not changed")
+        self.require_own()
+        assert self.folder
         if certificate:
             for name in ("server.crt", "server.key"):
                 target = self.folder / "data" / name
@@ -159,18 +164,18 @@ class Postgres:
     _schemas: list[str] = field(default_factory=list)
 
     def url(
-        self, schema: str | None = None, *, database: str = DATABASE, password: str | None = None, **query: str
+        self, schema: str | None = None, *, database: str | None = None, password: str | None = None, **query: str
     ) -> str:
         """Give the address of a schema; of one that nobody has used yet, unless it is named."""
         given = self.login.password if password is None else password
-        login = Login(self.login.user, given, self.login.host, self.login.port, database)
+        login = Login(self.login.user, given, self.login.host, self.login.port, database or self.login.database)
         return login.url(schema=schema or self.fresh_schema(), **query)
 
     def fresh_schema(self) -> str:
         self._schemas.append(f"s_{secrets.token_hex(6)}")
         return self._schemas[-1]
 
-    def admin(self, database: str = DATABASE) -> "psycopg.Connection[Any]":
+    def admin(self, database: str | None = None) -> "psycopg.Connection[Any]":
         return self.server.admin(database)
 
     def execute(self, statement: str) -> None:

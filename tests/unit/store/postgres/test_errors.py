@@ -136,6 +136,7 @@ def test_a_password_that_a_server_repeats_is_taken_out() -> None:
 
 
 def test_a_wrong_password(postgres: Postgres) -> None:
+    postgres.server.require_own()
     with refused(StoreAddressError, "the server refuses the user or the password", postgres.login.password):
         connect(address_of(postgres.url(password=WORD)))
     with refused(StoreAddressError, "the server refuses the user or the password"):
@@ -143,6 +144,7 @@ def test_a_wrong_password(postgres: Postgres) -> None:
 
 
 def test_nobody_is_let_in(postgres: Postgres) -> None:
+    postgres.server.require_own()
     with refused(StoreAddressError, r"lets nobody in this way \(pg_hba\.conf rejects", postgres.login.password):
         connect(address_of(postgres.url(database=CLOSED_DATABASE)))
     postgres.execute("ALTER ROLE {role} NOLOGIN")
@@ -158,6 +160,7 @@ def test_a_database_that_is_not_there(postgres: Postgres) -> None:
 
 
 def test_a_database_that_the_user_may_not_enter(postgres: Postgres, tmp_path: Path) -> None:
+    postgres.server.require_own()
     postgres.execute(f"REVOKE CONNECT ON DATABASE {TLS_DATABASE} FROM PUBLIC")
     words = f"may not connect .*GRANT CONNECT, CREATE ON DATABASE {TLS_DATABASE} TO {postgres.login.user}"
     try:
@@ -203,6 +206,7 @@ def speaking_tls(server: Server, authority: Authority, host: str = "127.0.0.1") 
 
 
 def test_a_server_without_tls(postgres: Postgres) -> None:
+    postgres.server.require_own()
     with refused(StoreAddressError, "does not speak TLS, and sslmode asks for it", postgres.login.password):
         connect(address_of(postgres.url(sslmode="require")))
 
