@@ -42,6 +42,7 @@ listen_addresses = '127.0.0.1'
 lc_messages = 'C'
 log_min_messages = fatal
 """
+_AFTERWARDS = 'read -r _; kill -QUIT "$(head -n 1 "$1/data/postmaster.pid")"; rm -rf "$1"'
 _ADMISSION = f"""
 local all all trust
 host {CLOSED_DATABASE} all 127.0.0.1/32 reject
@@ -104,6 +105,7 @@ class Server:
                 stderr=output,
                 cwd=self.folder,
                 env=_environment(),
+                start_new_session=True,
                 **_unprivileged(),
             )
         deadline = time.monotonic() + _PATIENCE
@@ -144,6 +146,9 @@ class Server:
                 target.chmod(0o600)
                 _give_away(target)
         with self.admin() as connection:
+            found = connection.execute("SELECT setting FROM pg_config WHERE name = 'CONFIGURE'").fetchone()
+            if found and "ssl" not in found[0]:
+                pytest.skip("this PostgreSQL was built without TLS")
             connection.execute(f"ALTER SYSTEM SET ssl = {'on' if certificate else 'off'}")
             connection.execute("SELECT pg_reload_conf()")
         self._wait_for_tls(is_on=certificate is not None)
@@ -235,16 +240,29 @@ def running_server() -> Iterator[Server]:
         yield Server(_login_of(given))
         return
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    try:
+    with _watched(folder):
         folder.chmod(0o700)
         _give_away(folder)
         server = _started(_programs(folder), folder)
-        try:
-            yield server
-        finally:
-            server.stop()
+        yield server
+        server.stop()
+
+
+@contextlib.contextmanager
+def _watched(folder: Path) -> Iterator[None]:
+    """Let nothing outlive this process, however it ends: its end closes a pipe that a shell reads."""
+    watch = subprocess.Popen(
+        ["sh", "-c", _AFTERWARDS, "sh", folder],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        assert watch.stdin
+        watch.stdin.close()
+        watch.wait(_PATIENCE)
 
 
 def without_postgres(reason: str) -> NoReturn:
