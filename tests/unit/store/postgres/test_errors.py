@@ -1,5 +1,6 @@
 """PostgreSQL's errors as users meet them: whose turn it is, what to do, and never the password."""
 
+import select
 import socket
 import subprocess
 import sys
@@ -283,6 +284,22 @@ def test_a_table_is_locked_for_too_long(postgres: Postgres) -> None:
             waiting.execute("BEGIN")
             waiting.execute("SET LOCAL lock_timeout = 1")
             waiting.execute(f"SELECT * FROM {address.schema}.t")
+
+
+def test_a_transaction_that_says_nothing_for_too_long(postgres: Postgres) -> None:
+    address = address_of(postgres.url())
+    with connect(address) as connection, refused(UnavailableError, "held open for too long"), problems_named(address):
+        connection.execute("BEGIN")
+        connection.execute("SET LOCAL idle_in_transaction_session_timeout = 1")
+        assert select.select([connection], [], [], 60)[0]
+        connection.execute("COMMIT")
+
+
+def test_a_commit_that_takes_too_long_is_known_to_have_failed(postgres: Postgres) -> None:
+    address = address_of(postgres.url())
+    with connect(address) as connection, refused(UnavailableError, "took too long"), commit_named(address):
+        connection.execute("SET statement_timeout = 1")
+        connection.execute("SELECT pg_sleep(60)")
 
 
 def test_rights_are_missing(postgres: Postgres) -> None:
