@@ -47,6 +47,7 @@ _BY_STATE = {
         UnavailableError,
         "it takes no writes now: it is a replica, or read-only, as on Supabase when the disk is full: free some space",
     ),
+    **dict.fromkeys(("25P03", "25P04"), Problem(UnavailableError, "a transaction was held open for too long ({said})")),
     "28P01": Problem(StoreAddressError, "the server refuses the user or the password; check both in DATABASE_URL"),
     "28": Problem(
         StoreAddressError,
@@ -245,7 +246,7 @@ def _is_loss(error: BaseException | None) -> bool:
 
     if not isinstance(error, psycopg.OperationalError):
         return False
-    return error.sqlstate is None or error.sqlstate[:2] in {"08", "57"}
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))  # 57014 ends a statement only
 
 
 def _message(address: PostgresAddress, problem: Problem, error: "psycopg.Error") -> str:

@@ -1,5 +1,6 @@
 """PostgreSQL's errors as users meet them: whose turn it is, what to do, and never the password."""
 
+import select
 import socket
 import subprocess
 import sys
@@ -136,6 +137,7 @@ def test_a_password_that_a_server_repeats_is_taken_out() -> None:
 
 
 def test_a_wrong_password(postgres: Postgres) -> None:
+    postgres.server.require_own()
     with refused(StoreAddressError, "the server refuses the user or the password", postgres.login.password):
         connect(address_of(postgres.url(password=WORD)))
     with refused(StoreAddressError, "the server refuses the user or the password"):
@@ -143,6 +145,7 @@ def test_a_wrong_password(postgres: Postgres) -> None:
 
 
 def test_nobody_is_let_in(postgres: Postgres) -> None:
+    postgres.server.require_own()
     with refused(StoreAddressError, r"lets nobody in this way \(pg_hba\.conf rejects", postgres.login.password):
         connect(address_of(postgres.url(database=CLOSED_DATABASE)))
     postgres.execute("ALTER ROLE {role} NOLOGIN")
@@ -158,6 +161,7 @@ def test_a_database_that_is_not_there(postgres: Postgres) -> None:
 
 
 def test_a_database_that_the_user_may_not_enter(postgres: Postgres, tmp_path: Path) -> None:
+    postgres.server.require_own()
     postgres.execute(f"REVOKE CONNECT ON DATABASE {TLS_DATABASE} FROM PUBLIC")
     words = f"may not connect .*GRANT CONNECT, CREATE ON DATABASE {TLS_DATABASE} TO {postgres.login.user}"
     try:
@@ -203,6 +207,7 @@ def speaking_tls(server: Server, authority: Authority, host: str = "127.0.0.1") 
 
 
 def test_a_server_without_tls(postgres: Postgres) -> None:
+    postgres.server.require_own()
     with refused(StoreAddressError, "does not speak TLS, and sslmode asks for it", postgres.login.password):
         connect(address_of(postgres.url(sslmode="require")))
 
@@ -279,6 +284,22 @@ def test_a_table_is_locked_for_too_long(postgres: Postgres) -> None:
             waiting.execute("BEGIN")
             waiting.execute("SET LOCAL lock_timeout = 1")
             waiting.execute(f"SELECT * FROM {address.schema}.t")
+
+
+def test_a_transaction_that_says_nothing_for_too_long(postgres: Postgres) -> None:
+    address = address_of(postgres.url())
+    with connect(address) as connection, refused(UnavailableError, "held open for too long"), problems_named(address):
+        connection.execute("BEGIN")
+        connection.execute("SET LOCAL idle_in_transaction_session_timeout = 1")
+        assert select.select([connection], [], [], 60)[0]
+        connection.execute("COMMIT")
+
+
+def test_a_commit_that_takes_too_long_is_known_to_have_failed(postgres: Postgres) -> None:
+    address = address_of(postgres.url())
+    with connect(address) as connection, refused(UnavailableError, "took too long"), commit_named(address):
+        connection.execute("SET statement_timeout = 1")
+        connection.execute("SELECT pg_sleep(60)")
 
 
 def test_rights_are_missing(postgres: Postgres) -> None:
