@@ -96,11 +96,11 @@ class Reception:
         if not has_come or self._answer is None:
             raise AuthError(
                 f"no answer came within {seconds / 60:.0f} min: start again when you are at the browser, or use "
-                "--no-browser; a login that was there before still works"
+                "--no-browser; an earlier login still works"
             )
         answer = self._answer
         if answer.error == "access_denied":
-            raise AuthError("consent was refused in the browser; a login that was there before still works")
+            raise AuthError("consent was refused in the browser; an earlier login still works")
         if answer.error:
             said = self._redactor.line(f"{answer.error} {answer.description}")
             raise AuthError(f"the service refused the login: {said}; see 'Messages' in OAUTH_SETUP.md")
@@ -145,7 +145,7 @@ _PASTE_ADVICE: Mapping[CallbackVerdict, str] = {
     " one above leads to",
     CallbackVerdict.NO_ANSWER: "that address has neither a code nor an error in it: paste the whole address of the last"
     " page",
-    CallbackVerdict.WRONG_PATH: "that is not the address the browser was sent back to: that one would have "
+    CallbackVerdict.WRONG_PATH: "that is not the address the browser was sent back to: the right one has "
     f"{CALLBACK_PATH} in it",
 }
 

@@ -191,7 +191,7 @@ def _line(string: str, line: int) -> int:
 def _read_value(name: str, home: Path, file: str) -> str:
     path = home / file
     if is_secret(name.removesuffix("_FILE")) and not may_be_path(file, home):
-        raise ConfigError(f"{name}: there is no such file; what stands there is not repeated, for it may be the secret")
+        raise ConfigError(f"{name}: there is no such file; the value is not repeated, for it may be the secret")
     with contextlib.suppress(OSError):  # reading it says then what is wrong
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe that nobody writes to would hold every start for ever
             raise ConfigError(f"{name}: {path} is no regular file")

@@ -83,7 +83,7 @@ _SENTENCES = {
 }
 # What Drive says of more than one file, in the words of who can mend it.
 _SETUP = {**_OF_LOGIN, **_OF_ALL, **_OF_DRIVE}
-_SOMEBODY = f"that is said of no single file, but of the login, its project or organisation, or the network; {_GUIDE}"
+_SOMEBODY = f"this concerns no single file, but the login, its project or organisation, or the network; {_GUIDE}"
 
 # Details that explain, and accuse nobody.
 _HARMLESS = ("LocalizedMessage", "Help", "DebugInfo", "RequestInfo")
