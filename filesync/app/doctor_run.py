@@ -32,6 +32,7 @@ from filesync.doctor.findings import CHECKS, Finding, Skipped, fail
 from filesync.http import HttpAttempt
 from filesync.runtime.environment import is_secret
 from filesync.runtime.log import nowhere
+from filesync.runtime.misspellings import misspelled
 from filesync.runtime.settings import DEFAULTS, LOG_FILE
 from filesync.store.read import diagnostics
 from filesync.store.read.overview import damage_named
@@ -86,7 +87,8 @@ def _program(_: DoctorContext, __: DoctorOptions) -> Iterator[Result]:
 
 def _configuration(context: DoctorContext, _: DoctorOptions) -> Iterator[Result]:
     settings, config = context.settings, context.config
-    yield configuration.check_variables(context.mistakes, settings.home / ".env")
+    misnamed = [*misspelled(context.home, config.variables)] if config else []
+    yield configuration.check_variables(context.mistakes, misnamed, settings.home / ".env")
     yield configuration.check_file(config, context.config_error, context.given.config_path)
     if config is None:
         yield from (Skipped("configuration", each, _NO_CONFIG) for each in ("remarks", "logins"))
