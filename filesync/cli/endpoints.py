@@ -92,8 +92,8 @@ def forget(
     files = f"{leaving.files:,} {'file' if leaving.files == 1 else 'files'}"
     if not yes:
         raise UsageError(f"{name}: {files} would be recorded as deleted; to do so, add --yes")
-    endpoint_forget.forget(home, leaving)
-    terminal.note(f"{name}: forgotten; {files} recorded as deleted")
+    former = endpoint_forget.forget(home, leaving)
+    terminal.note(f"{name}: forgotten; {files} recorded as deleted; files, changes and logs know it as {former!r} now")
 
 
 def _rows(home: "Home") -> "Iterator[Mapping[str, Any]]":

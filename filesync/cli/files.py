@@ -8,7 +8,7 @@ import typer  # noqa: TID251  the command layer
 from filesync.app.endpoint_names import chosen_endpoints
 from filesync.cli.options import AsCsv, AsJson, AsJsonLines, EndpointNames, Limit
 from filesync.cli.output.columns import ENDPOINT, PATH, utc
-from filesync.cli.output.rows import Row, View, choose, show
+from filesync.cli.output.rows import Form, Row, View, choose, show
 from filesync.cli.output.table import Column
 from filesync.cli.terminal import home_and_terminal
 from filesync.core.durations import parse_moment
@@ -70,8 +70,10 @@ def files(  # noqa: PLR0913  one parameter for each option
         pending_removal=pending_removal,
     )
     with home.reading() as database:
-        rows = find(database, chosen_endpoints(database, endpoint), wanted, limit)
+        rows = find(database, chosen_endpoints(database, endpoint), wanted, None if limit is None else limit + 1)
         show(terminal, form, _files_view(wanted), islice(rows, limit))
+        if limit and form is Form.TABLE and next(rows, None):
+            terminal.note(f"the first {limit:,}; there are more")
 
 
 def _name_glob(text: str) -> Glob:

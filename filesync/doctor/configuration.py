@@ -10,11 +10,13 @@ from filesync.core.errors import ConfigError
 from filesync.doctor.findings import Finding, counted, fail, ok, warn
 
 
-def check_variables(mistakes: Sequence[str], env: Path) -> Finding:
-    """Judge the environment and `.env`."""
+def check_variables(mistakes: Sequence[str], misnamed: Sequence[str], env: Path) -> Finding:
+    """Judge the environment and `.env`; `misnamed` says of names in it what was probably meant."""
     if mistakes:
         more = f" ({counted(len(mistakes), 'mistake')})" if len(mistakes) > 1 else ""
         return fail("configuration", "variables", f"{mistakes[0]}{more}", f"correct it in the environment or in {env}")
+    if misnamed:
+        return warn("configuration", "variables", "; ".join(misnamed), f"correct the name in {env}, or remove it")
     return ok("configuration", "variables", "every variable can be read")
 
 

@@ -111,6 +111,11 @@ def a_variable_that_is_no_number(patient: Patient, _: pytest.MonkeyPatch) -> Non
     patient.write_env(SYNC_INTERVAL_MINUTES="often")
 
 
+@breaks("configuration", "variables", "WARN", "SYNC_INTERVAL_MINUTE; did you mean SYNC_INTERVAL_MINUTES?")
+def a_misspelt_variable(patient: Patient, _: pytest.MonkeyPatch) -> None:
+    patient.write_env(SYNC_INTERVAL_MINUTE="5")
+
+
 @breaks(
     "configuration",
     "variables",

@@ -187,6 +187,13 @@ def test_a_line_says_where_what_was_found_and_what_is_allowed(find: Find, tmp_pa
         # YAML takes what begins with * for an alias
         (HEAD + "    schedule:\n      type: cron\n      cron: */5 * * * *\n", 6, 14, 'a cron line that begins with * needs quotes: cron: "*/5 * * * *"'),
         (HEAD + "    schedule: {type: cron, cron: * 6-20 * * 1-5, timezone: UTC}\n", 4, 35, 'needs quotes: cron: "* 6-20 * * 1-5"'),
+        (HEAD + "    schedule: */5 * * * *\n", 4, 16, 'needs quotes: schedule: {type: cron, cron: "*/5 * * * *"}'),
+        (HEAD + "    endpoint_details: {exclude: [**/x, b]}\n", 4, 35, 'text that begins with * needs quotes: exclude: ["**/x"]'),
+        (HEAD + "    endpoint_details:\n      include: *.rvt # models\n", 5, 17, 'text that begins with * needs quotes: include: ["*.rvt"]'),
+        (HEAD + "    endpoint_details:\n      exclude:\n        - **/x\n", 6, 12, 'text that begins with * needs quotes, such as "*.rvt"'),
+        (HEAD + "    schedule: 5m\n", 4, 15, "found '5m': a mapping is needed, such as {type: interval, interval_minutes: 5}"),
+        (HEAD + "    schedule: 0 6 * * *\n", 4, 15, 'such as {type: cron, cron: "0 6 * * *"}'),
+        (HEAD + "    schedule: hourly\n", 4, 15, "such as {type: interval, interval_minutes: 15}"),
         # filters
         (HEAD + "    endpoint_details: {exclude: ['\\Project Files\\**']}\n", 4, 34, "so write Project Files/**"),
         (HEAD + "    endpoint_details: {file_type: [x]}\n", 4, 24, "did you mean file_types?"),
