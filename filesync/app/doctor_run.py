@@ -88,7 +88,7 @@ def _program(_: DoctorContext, __: DoctorOptions) -> Iterator[Result]:
 
 def _configuration(context: DoctorContext, _: DoctorOptions) -> Iterator[Result]:
     settings, config = context.settings, context.config
-    misnamed = [*misspelled(context.home, config.variables)] if config else []
+    misnamed = [*misspelled(context.written, config.variables)] if config else []
     yield configuration.check_variables(context.mistakes, misnamed, settings.home / ".env")
     yield configuration.check_file(config, context.config_error, context.given.config_path)
     if config is None:

@@ -73,7 +73,8 @@ def demo(
     ctx: typer.Context,
     *,
     keep: Annotated[
-        Path | None, typer.Option("--keep", metavar="DIR", help="Leave the demo's home here, to look around in.")
+        Path | None,
+        typer.Option("--keep", metavar="DIR", help="Keep the demo's home in this folder, to look around in."),
     ] = None,
 ) -> None:
     """See real syncs of both services over HTTP, with changes in between. Needs no account and no network.

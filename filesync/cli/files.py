@@ -22,11 +22,11 @@ def files(  # noqa: PLR0913  one parameter for each option
     *,
     endpoint: EndpointNames = None,
     name: Annotated[
-        str | None, typer.Option(metavar="GLOB", help="Only names that match, such as 'A-1*.rvt'; case counts.")
+        str | None, typer.Option(metavar="GLOB", help="Only names that match, such as 'A-1*.rvt'; case-sensitive.")
     ] = None,
     search: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="Only names or paths with all these words, or their beginnings; case-blind."),
+        typer.Option(metavar="TEXT", help="Only names or paths with all these words or word beginnings; ignores case."),
     ] = None,
     type: Annotated[  # noqa: A002  the option's name
         list[str] | None, typer.Option(metavar="EXT", help="Only this file type, such as pdf; may be repeated.")
@@ -34,7 +34,7 @@ def files(  # noqa: PLR0913  one parameter for each option
     modified_since: Annotated[
         str | None,
         typer.Option(
-            metavar="DATE|TIME|AGE", help="Only what its service says was modified since: 2026-01-31, 7d, 12h."
+            metavar="DATE|TIME|AGE", help="Only files that the service says were modified since: 2026-01-31, 7d, 12h."
         ),
     ] = None,
     deleted: Annotated[bool, typer.Option("--deleted", help="The deleted files instead of the live ones.")] = False,
@@ -82,7 +82,7 @@ def _name_glob(text: str) -> Glob:
     except ValueError as exc:
         raise UsageError(f"--name {text[:80]!r}: {exc}") from exc
     if "/" in pattern:
-        raise UsageError(f"--name {text[:80]!r}: a name holds no /; words of a path are found with --search")
+        raise UsageError(f"--name {text[:80]!r}: a name has no / in it; find words of a path with --search")
     return Glob(pattern)
 
 

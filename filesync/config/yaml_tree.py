@@ -196,7 +196,7 @@ class _Builder:
         if event.anchor not in self._anchors:
             named = _quoted(f"*{event.anchor}", path)
             raise self._fatal(
-                event, f"alias{named}: nothing has that anchor before it; text that begins so needs quotes"
+                event, f"alias{named}: nothing has that anchor before it; text that begins with * needs quotes"
             )
         node, size = self._anchors[event.anchor]
         self._grow(event, size)
@@ -206,7 +206,9 @@ class _Builder:
         line, column = _place(event)
         if event.tag and event.tag != "!":
             self._add(
-                event, path, f"found tag{_quoted(event.tag, path)}: leave tags out; text that begins so needs quotes"
+                event,
+                path,
+                f"found tag{_quoted(event.tag, path)}: leave it out; text that begins with ! needs quotes",
             )
         if isinstance(event, yaml.ScalarEvent):
             if len(event.value) > _LONGEST_TEXT:

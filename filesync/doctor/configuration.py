@@ -36,7 +36,7 @@ def check_file(config: Config | None, error: ConfigError | None, path: Path) -> 
     active = sum(each.is_active for each in config.endpoints)
     sets = [each for each in config.sets if each.template.is_active]
     if not active and not sets:
-        return warn("configuration", "file", f"{path}: no endpoint is active", "let one be active: is_active: true")
+        return warn("configuration", "file", f"{path}: no endpoint is active", "activate one: is_active: true")
     said = f", {counted(len(sets), 'set')}" if sets else ""
     return ok("configuration", "file", f"{path}: {counted(len(config.endpoints), 'endpoint')}, {active} active{said}")
 
@@ -44,7 +44,7 @@ def check_file(config: Config | None, error: ConfigError | None, path: Path) -> 
 def check_remarks(notices: Sequence[ConfigProblem]) -> Iterator[Finding]:
     """Repeat what `config check` remarks, such as endpoints that overlap."""
     for each in notices:
-        yield warn("configuration", "remarks", str(each), "change it in connector.yaml, or leave it if it is meant so")
+        yield warn("configuration", "remarks", str(each), "change it in connector.yaml, or leave it if it is intended")
     if not notices:
         yield ok("configuration", "remarks", "none")
 

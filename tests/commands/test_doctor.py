@@ -127,7 +127,7 @@ def test_a_file_in_the_place_of_the_home_is_said_once(patient: Patient, tmp_path
     (tmp_path / "file").touch()
     patient.environ["FILESYNC_HOME"] = str(tmp_path / "file")
     seen = patient.see()
-    assert [each["detail"] for each in seen.of("paths", "home")] == [f"{tmp_path}/file: is no folder"]
+    assert [each["detail"] for each in seen.of("paths", "home")] == [f"{tmp_path}/file: is not a folder"]
     assert {check: level for (area, check), level in seen.levels.items() if area == "paths" and level != "OK"} == {
         "home": "FAIL"
     }

@@ -216,7 +216,7 @@ def a_database_that_cannot_be_written(patient: Patient, _: pytest.MonkeyPatch) -
     "paths",
     "database",
     "FAIL",
-    "connector.db: is no file",
+    "connector.db: is not a file",
     also={("database", "opens"): "FAIL"},
     hides=OF_DATABASE,
 )
@@ -232,7 +232,7 @@ def locks_for_everybody(patient: Patient, _: pytest.MonkeyPatch) -> None:
     (patient.path / "data" / "connector.db.locks").chmod(0o777)
 
 
-@breaks("paths", "locks", "FAIL", "is no folder")
+@breaks("paths", "locks", "FAIL", "is not a folder")
 def a_file_in_the_place_of_the_locks(patient: Patient, _: pytest.MonkeyPatch) -> None:
     locks = patient.path / "data" / "connector.db.locks"
     locks.rename(patient.path / "old")
@@ -258,7 +258,7 @@ def a_log_that_cannot_be_written(patient: Patient, _: pytest.MonkeyPatch) -> Non
     (patient.path / "logs" / "connector.log").chmod(0o400)
 
 
-@breaks("paths", "logs", "FAIL", "is no folder")
+@breaks("paths", "logs", "FAIL", "is not a folder")
 def a_file_in_the_place_of_a_folder(patient: Patient, _: pytest.MonkeyPatch) -> None:
     (patient.path / "logs").rename(patient.path / "old")
     (patient.path / "logs").touch()
@@ -603,7 +603,7 @@ def a_timer_that_is_not_active(patient: Patient, _: pytest.MonkeyPatch) -> None:
     patient.table.write_text("")
 
 
-@breaks("scheduler", "program", "FAIL", "filesync is not there, or is no program")
+@breaks("scheduler", "program", "FAIL", "filesync is not there, or is not a program")
 def a_program_that_is_gone(patient: Patient, _: pytest.MonkeyPatch) -> None:
     (patient.machine / "bin" / "filesync").unlink()
 
@@ -775,12 +775,12 @@ def a_receiver_that_fails(patient: Patient, _: pytest.MonkeyPatch) -> None:
 # --- network, services ----------------------------------------------------------------------
 
 
-@breaks("network", "proxy", "FAIL", "HTTPS_PROXY: is no address of a proxy")
+@breaks("network", "proxy", "FAIL", "HTTPS_PROXY: is not the address of a proxy")
 def a_proxy_that_is_no_address(patient: Patient, _: pytest.MonkeyPatch) -> None:
     patient.environ["HTTPS_PROXY"] = "http://proxy.example.com:port"
 
 
-@breaks("network", "proxy", "FAIL", "HTTPS_PROXY: is no address of a proxy")
+@breaks("network", "proxy", "FAIL", "HTTPS_PROXY: is not the address of a proxy")
 def a_proxy_of_an_unknown_kind(patient: Patient, _: pytest.MonkeyPatch) -> None:
     patient.environ["https_proxy"] = "gopher://proxy.example.com:70"
 

@@ -51,7 +51,7 @@ def leftovers(database: Database, is_over: Callable[[], bool]) -> tuple[Sequence
 def _rows(connection: Connection, place: tuple[str, str, str], is_over: Callable[[], bool]) -> Iterator[object]:
     """Give the keys of rows in which a trace is one indeed; a part of the table at a time. Raises TimeoutError."""
     table, key, column = place
-    needle = " OR ".join(f"instr({column}, ?)" for _ in (*PLAIN_TRACES, *ENCODED_TRACES))
+    needle = " OR ".join(f"instr({column}, ?) > 0" for _ in (*PLAIN_TRACES, *ENCODED_TRACES))
     needles = (*PLAIN_TRACES, *ENCODED_TRACES)
     if table in _NO_ROWID:
         sql = f"SELECT {key}, {column} FROM {table} WHERE {needle}"  # noqa: S608  names of ours only
