@@ -665,7 +665,7 @@ def test_a_scheduled_start_waits_a_minute_for_an_answer_and_a_person_as_long_as_
     assert hub.home.run("sync", "--all").code == 0
 
 
-def test_the_first_failure_is_repeated_at_once_and_a_service_that_is_down_delays_not_every_start(hub: Acc) -> None:
+def test_a_first_failure_is_repeated_at_once_and_an_outage_does_not_delay_every_start(hub: Acc) -> None:
     hub.service.faults.fail(status(503), times=None, route="projects")
     tries = []
     for minute in range(0, 65, 5):

@@ -397,7 +397,7 @@ def test_an_unreadable_folder_that_goes_with_what_is_above_it_makes_nothing_part
     assert acc.home.files() == {}
 
 
-def test_a_folder_moved_out_of_one_that_was_then_deleted_stays_though_no_stamp_told_of_the_move(acc: Acc) -> None:
+def test_a_folder_moved_unseen_out_of_one_that_was_then_deleted_stays(acc: Acc) -> None:
     acc.service.rules.folder_move_moves_rollup = False
     old, new = acc.service.add_folder(acc.top, "old"), acc.service.add_folder(acc.top, "new")
     inner = acc.service.add_folder(acc.service.add_folder(old, "middle"), "inner")

@@ -455,9 +455,7 @@ def test_a_filter_that_changed_since_the_last_sync_is_no_drift(acc: Acc, acc_sit
 # --- what cannot be dated, and what goes wrong ----------------------------------------------
 
 
-def test_a_file_that_is_withheld_though_the_filters_let_it_in_is_named_and_shown_after_the_repair(
-    acc: Acc, acc_site: Site
-) -> None:
+def test_a_withheld_file_that_the_filters_let_in_is_named_and_shown_after_the_repair(acc: Acc, acc_site: Site) -> None:
     home, file = acc_site.home, acc_site.files[0]
     columns = ", ".join(name for name in TRACKED if name not in {"file_path", "deleted_at", "deleted_reason"})
     with sqlite3.connect(home.database) as connection:
