@@ -11,7 +11,7 @@ from typing import Any
 from filesync.core.errors import StoreError
 from filesync.runtime.database_url import Address
 from filesync.store.database import open_for_reading, open_for_writing
-from filesync.store.engine import Connection, Database, Insert
+from filesync.store.engine import Database, Insert, SqlConnection
 
 _PAGE = 2_000  # rows of one commit
 
@@ -340,7 +340,7 @@ def _last_key(target: Database, table: Table) -> tuple[Any, ...] | None:
     return tuple(row) if row else None
 
 
-def _pages(connection: Connection, table: Table, after: tuple[Any, ...] | None) -> Iterator[list[Sequence[Any]]]:
+def _pages(connection: SqlConnection, table: Table, after: tuple[Any, ...] | None) -> Iterator[list[Sequence[Any]]]:
     columns, key = ", ".join(table.columns), ", ".join(table.key)
     places = [table.columns.index(name) for name in table.key]
     while True:
@@ -354,7 +354,7 @@ def _pages(connection: Connection, table: Table, after: tuple[Any, ...] | None) 
         after = tuple(page[-1][place] for place in places)
 
 
-def _write(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:
+def _write(connection: SqlConnection, table: Table, rows: list[tuple[Any, ...]]) -> None:
     conflict = ""
     if table.name in _FIRST_ROWS:
         others = ", ".join(f"{name} = excluded.{name}" for name in table.columns if name not in table.key)

@@ -28,7 +28,7 @@ from filesync.store.sqlite.database import open_for_writing
 from tests import ROOT
 from tests.adversarial.upgrade.schemas.make import A_STEP_MORE
 from tests.support.homes import READER
-from tests.support.patients import Check, Patient, Seen, copy_of, healthy
+from tests.support.patients import Check, Patient, Seen, copy_of
 
 
 @dataclass(frozen=True)
@@ -81,21 +81,10 @@ def breaks(
 
 
 @pytest.fixture(scope="module")
-def well(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
-    with healthy(tmp_path_factory.mktemp("well")) as patient:
-        yield patient
-
-
-@pytest.fixture(scope="module")
 def baselines(well: Patient, tmp_path_factory: pytest.TempPathFactory) -> Mapping[bool, Seen]:
     """Look at a copy of the healthy home as it is: offline, and asking the services."""
     copy = copy_of(well, tmp_path_factory.mktemp("copy"))
     return {False: copy.see(), True: copy.see_all()}
-
-
-@pytest.fixture
-def patient(well: Patient, tmp_path: Path) -> Patient:
-    return copy_of(well, tmp_path)
 
 
 # --- program, configuration -----------------------------------------------------------------

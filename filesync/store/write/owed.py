@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from filesync.core.model import Gone
 from filesync.core.timestamps import Timestamp
-from filesync.store.engine import Connection, Question
+from filesync.store.engine import Question, SqlConnection
 from filesync.store.write.change_writer import ChangeWriter, FileChange, Observation
 from filesync.store.write.file_state import FACTS, TRACKED, Facts, FileState, gone
 from filesync.store.write.files import FileWriter
@@ -61,7 +61,7 @@ class Owed:
 
     def __init__(  # noqa: PLR0913  the parts of one sync, put together in one place
         self,
-        connection: Connection,
+        connection: SqlConnection,
         endpoint_id: int,
         tree: FolderTree,
         contents: FileWriter,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from filesync.core.model import KnownFolder, State
 from filesync.core.timestamps import known_time, to_timestamp
-from filesync.store.engine import Connection
+from filesync.store.engine import SqlConnection
 from filesync.store.row_codec import object_of
 from filesync.store.write.folders import FolderTree
 
@@ -40,7 +40,7 @@ class ProviderView:
 
     def __init__(  # noqa: PLR0913  what a provider may ask about
         self,
-        connection: Connection,
+        connection: SqlConnection,
         endpoint_id: int,
         tree: FolderTree,
         *,

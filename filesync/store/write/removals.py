@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from filesync.core.model import Gone
 from filesync.core.timestamps import Timestamp
-from filesync.store.engine import Connection, Insert, Question
+from filesync.store.engine import Insert, Question, SqlConnection
 from filesync.store.write.change_writer import ChangeWriter, FileChange, Observation, load_states
 from filesync.store.write.file_state import gone
 from filesync.store.write.folders import FolderTree
@@ -31,7 +31,7 @@ class Removals:
     """The candidates of one endpoint."""
 
     def __init__(
-        self, connection: Connection, endpoint_id: int, sync_log_id: int, tree: FolderTree, ledger: ChangeWriter
+        self, connection: SqlConnection, endpoint_id: int, sync_log_id: int, tree: FolderTree, ledger: ChangeWriter
     ) -> None:
         self._connection = connection
         self._endpoint_id = endpoint_id

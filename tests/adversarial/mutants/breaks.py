@@ -369,7 +369,7 @@ BREAKS = (
         _SCHEDULE,
         "return min(_FIRST_RETRY * (1 << doublings), _LAST_RETRY)",
         "return _FIRST_RETRY",
-        "unit/core/test_schedule.py",
+        "commands/test_schedule_starts.py",
     ),
     Break(
         "a-clock-set-back-starves",

@@ -22,16 +22,6 @@ from tests import ROOT as REPOSITORY
 Load = Callable[..., Config]
 
 
-@pytest.fixture
-def load(tmp_path: Path) -> Load:
-    def loaded(text: str, **environ: str) -> Config:
-        file = tmp_path / "connector.yaml"
-        file.write_text(text)
-        return load_config(file, load_settings(tmp_path, environ))
-
-    return loaded
-
-
 def drive(details: str = "{}", extra: str = "") -> str:
     return f"endpoints:\n  - {{name: D, endpoint_type: google_drive, endpoint_details: {details}{extra}}}\n"
 
