@@ -15,7 +15,7 @@ from tests.support.postgres import Login, Postgres
 
 _STARTUP_CODES_WITHOUT_START = {80877103, 80877104}  # SSLRequest, GSSENCRequest: the answer is one byte
 _PASSWORD = b"p"
-_ENDS_A_SEND = frozenset((b"Q", b"S", b"H"))  # Query, Sync, Flush: the client waits for an answer after them
+_ENDS_A_SEND = frozenset((b"Q", b"S"))  # Query and Sync: the client waits for an answer after them
 
 
 class Cut(StrEnum):

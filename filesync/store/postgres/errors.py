@@ -153,7 +153,7 @@ _BY_WORDS = [
         Problem(UnavailableError, "there is no way to the host from this network ({said}){pooler}"),
     ),
     (
-        r"SqlConnection refused|No such file or directory",
+        r"Connection refused|No such file or directory",
         Problem(UnavailableError, "nobody listens there; is the server running, and are host and port right?"),
     ),
     (r"timeout expired|timed out", Problem(UnavailableError, "it did not answer in time{pooler}")),

@@ -12,7 +12,14 @@ import psycopg
 import pytest
 from psycopg import errors as states
 
-from filesync.core.errors import CommitUnknownError, ConfigError, StoreAddressError, StoreError, UnavailableError
+from filesync.core.errors import (
+    CommitUnknownError,
+    ConfigError,
+    StoreAddressError,
+    StoreError,
+    UnavailableError,
+    UnstorableTextError,
+)
 from filesync.runtime.database_url import PostgresAddress, parse_database_url
 from filesync.store.postgres.connection import connect, warnings_of
 from filesync.store.postgres.errors import commit_named, problems_named
@@ -352,7 +359,7 @@ def test_a_text_that_cannot_be_stored(postgres: Postgres, statement: str) -> Non
     address = address_of(postgres.url())
     with (
         connect(address) as connection,
-        refused(StoreError, "a character that PostgreSQL does not take"),
+        refused(UnstorableTextError, "a character that PostgreSQL does not take"),
         problems_named(address),
     ):
         connection.execute(statement)
@@ -362,7 +369,7 @@ def test_a_nul_that_the_driver_refuses(postgres: Postgres) -> None:
     address = address_of(postgres.url())
     with (
         connect(address) as connection,
-        refused(StoreError, "a character that PostgreSQL does not take"),
+        refused(UnstorableTextError, "a character that PostgreSQL does not take"),
         problems_named(address),
     ):
         connection.execute("SELECT %s::text", ["a\0b"])
