@@ -102,6 +102,26 @@ SAID_ONLY_ELSEWHERE = [
         "behind Supabase's pooler it is postgres.PROJECT",
     ),
     (
+        'to "x" failed: FATAL:  (ENOTFOUND) tenant/user postgres.abc not found',
+        StoreAddressError,
+        "behind Supabase's pooler it is postgres.PROJECT",
+    ),
+    (
+        'to "x" failed: FATAL:  (ENOIDENTIFIER) no tenant identifier provided',
+        StoreAddressError,
+        "behind Supabase's pooler it is postgres.PROJECT",
+    ),
+    (
+        'to "x" failed: could not open certificate file "/root/.postgresql/postgresql.crt": Permission denied',
+        StoreAddressError,
+        "a certificate for logging in cannot be used .*sslcert",
+    ),
+    (
+        'to "x" failed: FATAL:  unsupported startup parameter: extra_float_digits',
+        StoreAddressError,
+        "a pooler in between .*extra_float_digits",
+    ),
+    (
         'to "x" failed: FATAL:  MaxClientsInSessionMode: max clients reached - in Session mode',
         UnavailableError,
         "the server has no connection left .MaxClientsInSessionMode",
