@@ -29,7 +29,7 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.fixture
 def engine(request: pytest.FixtureRequest) -> dict[str, str]:
     """Give the variables of the database that a test's home has: SQLite's file, or a schema of PostgreSQL."""
-    if os.environ.get("FILESYNC_TEST_ENGINE") != "postgresql":
+    if getattr(request, "param", os.environ.get("FILESYNC_TEST_ENGINE", "sqlite")) != "postgresql":
         return {}
     postgres: Postgres = request.getfixturevalue("postgres")
     return {"DATABASE_URL": postgres.url()}

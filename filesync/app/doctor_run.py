@@ -33,6 +33,7 @@ from filesync.doctor.findings import CHECKS, Finding, Skipped, fail
 from filesync.http import HttpAttempt
 from filesync.runtime.environment import is_secret
 from filesync.runtime.log import nowhere
+from filesync.runtime.misspellings import misspelled
 from filesync.runtime.settings import DEFAULTS, LOG_FILE
 from filesync.store.database import damage_named
 from filesync.store.read import diagnostics
@@ -87,7 +88,8 @@ def _program(_: DoctorContext, __: DoctorOptions) -> Iterator[Result]:
 
 def _configuration(context: DoctorContext, _: DoctorOptions) -> Iterator[Result]:
     settings, config = context.settings, context.config
-    yield configuration.check_variables(context.mistakes, settings.home / ".env")
+    misnamed = [*misspelled(context.written, config.variables)] if config else []
+    yield configuration.check_variables(context.mistakes, misnamed, settings.home / ".env")
     yield configuration.check_file(config, context.config_error, context.given.config_path)
     if config is None:
         yield from (Skipped("configuration", each, _NO_CONFIG) for each in ("remarks", "logins"))

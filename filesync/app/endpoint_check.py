@@ -104,7 +104,7 @@ def prove_set(
     except FilesyncError as exc:
         is_login = exc.error_type == "login"
         step = CheckStep("login" if is_login else "reach", ok=False, detail=str(exc))
-        before = () if is_login else (CheckStep("login", ok=None, detail="not refused"),)
+        before = () if is_login else (CheckStep("login", ok=None, detail="unknown"),)
         after = ("reach", "listing") if is_login else ("listing",)
         steps = (*before, step, *(_not_tried(name) for name in after))
         return EndpointCheck(declared.name, steps, failure_code(exc.error_type)), ()
@@ -175,7 +175,7 @@ def _steps(witness: _Witness, outcome: Outcome | None) -> Sequence[CheckStep]:
         return (CheckStep("login", ok=False, detail=error), _not_tried("reach"), _not_tried("listing"))
     if witness.rooted is None:
         return (
-            CheckStep("login", ok=None, detail="not refused"),
+            CheckStep("login", ok=None, detail="unknown"),
             CheckStep("reach", ok=False, detail=error),
             _not_tried("listing"),
         )
@@ -200,7 +200,7 @@ def _place(rooted: Rooted) -> str:
 def _seen(witness: _Witness) -> str:
     parts = [f"{witness.files} files and {witness.folders} folders seen"]
     if not witness.files and not witness.folders:
-        parts = ["nothing is in it that this login may see"]
+        parts = ["it holds nothing that this login may see"]
     if witness.left:
         more = f" and {len(witness.left) - _NAMED} more" if len(witness.left) > _NAMED else ""
         parts.append(f"left out on purpose: {', '.join(witness.left[:_NAMED])}{more}")

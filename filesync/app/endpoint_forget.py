@@ -26,18 +26,19 @@ def find_leaving(home: Home, name: str) -> Leaving:
     """Find an endpoint of that name which only the database knows. Raises UsageError for any other."""
     declared = {each.name for each in home.endpoints()} | {each.name for each in home.config.sets}
     if name in declared:
-        raise UsageError(f"{name}: is in {home.config_path}, or in a set there; take it out of it first")
+        raise UsageError(f"{name}: is declared in {home.config_path}, itself or by a set; remove it there first")
     with home.reading() as database:
         known = {each.name: each for each in queries.endpoints(database)}
-        check_names([name], list(known))
+        check_names([name], list(known), "filesync status")
         return Leaving(known[name].id, name, forgetting.count_files(database, known[name].id))
 
 
-def forget(home: Home, leaving: Leaving) -> int:
-    """Record its live files as deleted, and hide it; return how many files that were."""
+def forget(home: Home, leaving: Leaving) -> str:
+    """Record its live files as deleted, and hide it. Return the name that its rows have from now on."""
     began = to_timestamp(home.clock.now())
     beginning = Beginning(leaving.id, "incremental", "manual", began, socket.gethostname(), os.getpid())
     with home.writing() as database, home.locked(leaving.id):
         files = forgetting.forget(database, beginning, home.clock.now)
+        former = next(each.name for each in queries.endpoints(database) if each.id == leaving.id)
     home.log.info("endpoint_forgotten", endpoint=leaving.name, files_removed=files)
-    return files
+    return former

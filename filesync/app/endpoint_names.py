@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from filesync.store.read.queries import KnownEndpoint
 
 
-def check_names(names: Iterable[str], known: Sequence[str]) -> None:
-    """Raise UsageError for the first name that is not known."""
+def check_names(names: Iterable[str], known: Sequence[str], listed_by: str = "filesync endpoints") -> None:
+    """Raise UsageError for the first name that is not known; it says which command lists them."""
     for name in names:
         if name not in known:
-            raise UsageError(_unknown(name, known))
+            raise UsageError(_unknown(name, known, listed_by))
 
 
 def chosen_endpoints(database: "Database", names: Sequence[str] | None) -> "list[KnownEndpoint]":
@@ -35,8 +35,8 @@ def chosen_ids(database: "Database", names: Sequence[str] | None) -> tuple[int, 
     return tuple(endpoint.id for endpoint in chosen_endpoints(database, names)) if names else None
 
 
-def _unknown(name: str, known: Sequence[str]) -> str:
-    return f"no endpoint is named {name[:200]!r}; {did_you_mean(name, known)}filesync endpoints lists them"
+def _unknown(name: str, known: Sequence[str], listed_by: str) -> str:
+    return f"no endpoint is named {name[:200]!r}; {did_you_mean(name, known)}{listed_by} lists them"
 
 
 def set_of(endpoint: "Endpoint") -> str | None:

@@ -57,7 +57,7 @@ def begin(home: Home, database: Database, name: str, wanted: ChangeFilter) -> Re
     lineage.check(span.lineage, FeedPlace(start), f"{name}'s seq", f"filesync consumers set {name}")
     if known is None and start:
         home.messages.note(
-            f"{name} is new here; the feed begins after seq {start}, what was before is in the inventory"
+            f"{name} is new here; the feed begins after seq {start}; earlier changes are only in the inventory"
         )
     return ReaderTurn(name, replace(wanted, after=FeedPlace(start)), span.last_seq, is_put_back=False)
 

@@ -96,11 +96,11 @@ class Reception:
         if not has_come or self._answer is None:
             raise AuthError(
                 f"no answer came within {seconds / 60:.0f} min: start again when you are at the browser, or use "
-                "--no-browser; a login that was there before still works"
+                "--no-browser; an earlier login still works"
             )
         answer = self._answer
         if answer.error == "access_denied":
-            raise AuthError("consent was refused in the browser; a login that was there before still works")
+            raise AuthError("consent was refused in the browser; an earlier login still works")
         if answer.error:
             said = self._redactor.line(f"{answer.error} {answer.description}")
             raise AuthError(f"the service refused the login: {said}; see 'Messages' in OAUTH_SETUP.md")
@@ -110,11 +110,11 @@ class Reception:
 class Listener:
     """A web server on loopback for the browser's way back, from `with` to its end.
 
-    It listens on 127.0.0.1 and, where there is one, on ::1: `localhost` is either. `tell` hears of what was refused.
+    It listens on 127.0.0.1 and, where there is one, on ::1: `localhost` is either. `report` gets the refused requests.
     """
 
-    def __init__(self, port: int, reception: Reception, tell: Callable[[str], None]) -> None:
-        self._servers = [*_servers(port, reception, tell)]
+    def __init__(self, port: int, reception: Reception, report: Callable[[str], None]) -> None:
+        self._servers = [*_servers(port, reception, report)]
 
     def __enter__(self) -> Self:
         for server in self._servers:
@@ -128,7 +128,7 @@ class Listener:
             server.server_close()
 
 
-def read_pasted(lines: Iterable[str], reception: Reception, tell: Callable[[str], None]) -> None:
+def read_pasted(lines: Iterable[str], reception: Reception, report: Callable[[str], None]) -> None:
     """Take the answer from what a person pastes, line by line; blank lines are passed over."""
     for line in lines:
         address = line[:_LONGEST_LINE].strip()
@@ -137,7 +137,7 @@ def read_pasted(lines: Iterable[str], reception: Reception, tell: Callable[[str]
         verdict = reception.offer(address)
         if verdict in (CallbackVerdict.TAKEN, CallbackVerdict.TOO_LATE):
             return
-        tell(_PASTE_ADVICE[verdict])
+        report(_PASTE_ADVICE[verdict])
 
 
 _PASTE_ADVICE: Mapping[CallbackVerdict, str] = {
@@ -145,7 +145,7 @@ _PASTE_ADVICE: Mapping[CallbackVerdict, str] = {
     " one above leads to",
     CallbackVerdict.NO_ANSWER: "that address has neither a code nor an error in it: paste the whole address of the last"
     " page",
-    CallbackVerdict.WRONG_PATH: "that is not the address the browser was sent back to: that one would have "
+    CallbackVerdict.WRONG_PATH: "that is not the address the browser was sent back to: the right one has "
     f"{CALLBACK_PATH} in it",
 }
 
@@ -155,11 +155,15 @@ class _CallbackServer(ThreadingHTTPServer):
     block_on_close = False
 
     def __init__(
-        self, family: socket.AddressFamily, address: tuple[str, int], reception: Reception, tell: Callable[[str], None]
+        self,
+        family: socket.AddressFamily,
+        address: tuple[str, int],
+        reception: Reception,
+        report: Callable[[str], None],
     ) -> None:
         self.address_family = family
         self.reception = reception
-        self.tell = tell
+        self.report = report
         self.replying = threading.Lock()
         super().__init__(address, _Handler)
 
@@ -170,10 +174,10 @@ class _CallbackServer(ThreadingHTTPServer):
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         self.socket.bind(self.server_address)  # HTTPServer's own asks the resolver for a host name
 
-    def tell_once(self) -> None:
+    def report_once(self) -> None:
         """Say that something else came, once: it may be many."""
-        tell, self.tell = self.tell, lambda _: None
-        tell("a request that is not the answer to this login was refused; still waiting")
+        report, self.report = self.report, lambda _: None
+        report("a request that is not the answer to this login was refused; still waiting")
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Stay silent: a browser that hangs up is no news."""
@@ -188,7 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
             verdict = self.server.reception.offer(self.path)
             self._reply(verdict)
         if verdict in (CallbackVerdict.WRONG_STATE, CallbackVerdict.NO_ANSWER):
-            self.server.tell_once()
+            self.server.report_once()
 
     def _reply(self, verdict: CallbackVerdict) -> None:
         page = _PAGE.format(text=verdict.text).encode()
@@ -221,13 +225,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Stay silent: the request holds the code."""
 
 
-def _servers(port: int, reception: Reception, tell: Callable[[str], None]) -> Iterable[_CallbackServer]:
+def _servers(port: int, reception: Reception, report: Callable[[str], None]) -> Iterable[_CallbackServer]:
     """Bind both loopback addresses; raises AuthError when somebody else listens on the port."""
     places = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
     bound: list[_CallbackServer] = []
     for family, host in places:
         try:
-            bound.append(_CallbackServer(family, (host, port), reception, tell))
+            bound.append(_CallbackServer(family, (host, port), reception, report))
         except OSError as error:
             if family == socket.AF_INET6 and error.errno not in _TAKEN:
                 continue  # no IPv6 here

@@ -104,7 +104,7 @@ def _refuse_keys(argv: Sequence[str]) -> None:
             before = argv[number - 2] if number > 1 else ""
             where = option or (before if before.startswith("-") else f"argument {number}")
             raise ConfigError(
-                f"{where}: a path or a name is needed; a key or a login is no argument, for others see it"
+                f"{where}: a path or a name is needed; others can see an argument, so no key or login may be one"
             )
 
 
@@ -205,12 +205,12 @@ def _global_options(  # noqa: PLR0913  one parameter for each option
         typer.Option(metavar="DIR", help="The folder with config/, data/ and .env; else $FILESYNC_HOME, or found."),
     ] = None,
     config: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Another file than config/connector.yaml in home.")
+        str | None, typer.Option(metavar="PATH", help="Read this file instead of config/connector.yaml in the home.")
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print more on stderr.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")] = False,
     log_format: Annotated[
-        LogFormat | None, typer.Option(help="Of the lines in logs/connector.log; else $CONNECTOR_LOG_FORMAT.")
+        LogFormat | None, typer.Option(help="Format of logs/connector.log; else $CONNECTOR_LOG_FORMAT.")
     ] = None,
     version: Annotated[  # noqa: ARG001  its callback does it
         bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)

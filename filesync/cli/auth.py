@@ -59,10 +59,11 @@ Port = Annotated[
     int, typer.Option("--port", min=1, max=65_535, metavar="N", help="The port of the registered callback address.")
 ]
 NoBrowser = Annotated[
-    bool, typer.Option("--no-browser", help="Print the address; also take the address that it leads to, pasted back.")
+    bool, typer.Option("--no-browser", help="Print the address; accept the address that it leads to, pasted back.")
 ]
 CredentialsName = Annotated[
-    str | None, typer.Option("--credentials", metavar="NAME", help="A set of connector.yaml; else the environment.")
+    str | None,
+    typer.Option("--credentials", metavar="NAME", help="A named set in connector.yaml; else the environment."),
 ]
 
 
@@ -96,7 +97,8 @@ def log_in_to_google(  # noqa: PLR0913  one parameter for each option
         str, typer.Option("--client", metavar="PATH", help="The OAuth client's JSON file, from the Cloud console.")
     ] = _CLIENT_FILE,
     discover: Annotated[
-        bool, typer.Option("--discover", help="Also ask for what finds shared drives by name (drive.readonly).")
+        bool,
+        typer.Option("--discover", help="Also ask for the scope that finds shared drives by name (drive.readonly)."),
     ] = False,
     port: Port = 8765,
     no_browser: NoBrowser = False,

@@ -51,14 +51,14 @@ def changes(  # noqa: PLR0913  one parameter for each option
     kind: Annotated[
         list[ChangeKind] | None,
         typer.Option(
-            help="Only these; may be repeated. modified: whenever the content changed. touched: only if asked."
+            help="Only these; may be repeated. modified: every change of content. touched: shown only on request."
         ),
     ] = None,
     consumer: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only what this reader has not seen; its place is remembered.")
     ] = None,
     commit: Annotated[
-        bool, typer.Option("--commit", help="With --consumer: it has seen what was written, once all of it is.")
+        bool, typer.Option("--commit", help="With --consumer: once everything is written, remember it as seen.")
     ] = False,
     limit: Limit = None,
     json: AsJson = False,

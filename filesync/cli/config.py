@@ -11,7 +11,8 @@ from filesync.cli.options import AsJson
 from filesync.cli.output.rows import show_document
 from filesync.cli.terminal import home_and_terminal
 from filesync.core.key_material import without_passwords
-from filesync.runtime.environment import is_secret
+from filesync.runtime.environment import is_secret, read_variables
+from filesync.runtime.misspellings import misspelled
 from filesync.runtime.settings import DEFAULTS
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Check or show the configuration.")
@@ -32,15 +33,15 @@ def check(ctx: typer.Context, *, json: AsJson = False) -> None:
     config = home.config
     home.check_authorities()
     found = costs(home)
-    logins = [*missing_logins(home)]
+    logins, misnamed = [*missing_logins(home)], [*misspelled(read_variables(home.path, {}), config.variables)]
     if json:
         document = {
-            "notices": [*map(str, config.notices), *logins],
+            "notices": [*map(str, config.notices), *misnamed, *logins],
             "endpoints": [each.to_json() for each in found],
         }
         show_document(terminal, {"ok": True, "file": str(home.config_path), **document})
         return
-    for notice in (*config.notices, *logins):
+    for notice in (*config.notices, *misnamed, *logins):
         terminal.note(f"note: {notice}")
     active = sum(endpoint.is_active for endpoint in config.endpoints)
     sets = f", {_counted(len(config.sets), 'set')}" if config.sets else ""
@@ -101,7 +102,7 @@ def _shown(name: str, value: str) -> str | None:
 
 def _said(cost: Cost) -> str:
     if cost.size is None:
-        return f"  {cost.endpoint}: {cost.unit}; how many is known after the first sync"
+        return f"  {cost.endpoint}: {cost.unit}; the number is known after the first sync"
     size = f"{_counted(cost.size.files, 'file')} in {_counted(cost.size.folders, 'folder')}"
     time = f"{cost.minutes:.1f} min" if cost.minutes and cost.minutes >= 1 else "under a minute"
     price = f"{_counted(cost.requests or 0, 'request')}, {time} at {cost.per_minute:,}/min"

@@ -35,10 +35,10 @@ def consumers(ctx: typer.Context, *, json: AsJson = False) -> None:
 @app.command("set")
 def set_(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A new one, or one that is there.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A new consumer or an existing one.")],
     seq: Annotated[str, typer.Argument(metavar="SEQ|FEED:SEQ", help="The last seq that it has seen.")],
 ) -> None:
-    """Put a consumer at a seq, forward or back; a new name becomes one.
+    """Move a consumer to a seq, forward or back; a new name creates one.
 
     So a consumer can be asked without --commit, do its work, and then say how far it came.
 
@@ -59,9 +59,10 @@ def set_(
 
 @app.command("forget")
 def forget(
-    ctx: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME", help="As `filesync consumers` shows it.")]
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name that `filesync consumers` shows.")],
 ) -> None:
-    """Let a consumer go, so that nothing is kept for it any more."""
+    """Forget a consumer, so that nothing is kept for it any more."""
     home, _ = home_and_terminal(ctx)
     with home.reading() as database:
         known = [each.reader for each in readers.load_positions(database)]

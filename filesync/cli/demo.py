@@ -73,7 +73,8 @@ def demo(
     ctx: typer.Context,
     *,
     keep: Annotated[
-        Path | None, typer.Option("--keep", metavar="DIR", help="Leave the demo's home here, to look around in.")
+        Path | None,
+        typer.Option("--keep", metavar="DIR", help="Keep the demo's home in this folder, to look around in."),
     ] = None,
 ) -> None:
     """See real syncs of both services over HTTP, with changes in between. Needs no account and no network.
@@ -84,7 +85,11 @@ def demo(
     with _folder(given, keep) as folder, _stage(given) as stage:
         _play(_Player(_home_in(folder, stage, given, terminal), terminal), stage)
     if keep is not None:
-        terminal.write(f"\nThe demo's home is {folder}; try: filesync --home {shlex.quote(str(folder))} files\n")
+        where = shlex.quote(str(folder))
+        terminal.write(f"\nThe demo's home stays in {folder} to look around in: filesync --home {where} files\n")
+        terminal.write("Its services have ended, so nothing can be synced there.\n")
+    else:
+        terminal.write("\nThe demo's services have ended, and its home is deleted; --keep DIR leaves one to look at.\n")
 
 
 def _play(player: "_Player", stage: _Stage) -> None:

@@ -32,11 +32,13 @@ def discover(  # noqa: PLR0913  one parameter for each option
     hub: Annotated[str | None, typer.Option("--hub", metavar="ID", help="Autodesk: only that hub.")] = None,
     project: Annotated[str | None, typer.Option("--project", metavar="ID", help="Autodesk: only that project.")] = None,
     drive: Annotated[str | None, typer.Option("--drive", metavar="ID", help="Google: only that shared drive.")] = None,
-    no_folders: Annotated[bool, typer.Option("--no-folders", help="Without top folders: fewer requests.")] = False,
+    no_folders: Annotated[bool, typer.Option("--no-folders", help="Leave out top folders: fewer requests.")] = False,
     credentials: Annotated[
-        str | None, typer.Option("--credentials", metavar="NAME", help="A named set of connector.yaml.")
+        str | None, typer.Option("--credentials", metavar="NAME", help="A named set in connector.yaml.")
     ] = None,
-    yaml: Annotated[bool, typer.Option("--yaml", help="Ready to paste under endpoints: in connector.yaml.")] = False,
+    yaml: Annotated[
+        bool, typer.Option("--yaml", help="Print YAML to paste under endpoints: in connector.yaml.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Show the hubs, projects and top folders, or the shared drives, that a login sees, with their ids.
@@ -57,7 +59,7 @@ def discover(  # noqa: PLR0913  one parameter for each option
     narrowed = {"hub": hub, "project": project, "drive": drive}
     for name, given in narrowed.items():
         if given is not None and name not in kind.narrowing:
-            raise UsageError(f"--{name} means nothing to {service}")
+            raise UsageError(f"--{name} does not apply to {service}")
     config = _config(home, credentials)
     sights = [*_sights(home, kind, config, credentials or "", {**narrowed, "folders": not no_folders})]
     if yaml:
@@ -170,7 +172,7 @@ def _write_yaml(terminal: "Terminal", paste: _Paste, sights: "Sequence[Sight]") 
             continue
         there_as = paste.there_as(sight.details)
         if there_as is not None:
-            terminal.write(f"  # {_quoted(sight.name)} is there already, as {_quoted(there_as)}\n")
+            terminal.write(f"  # {_quoted(sight.name)} exists already, as {_quoted(there_as)}\n")
             continue
         _write_endpoint(terminal, paste, sight, _free_name(sight, taken))
     if not any(sight.details is not None for sight in sights):

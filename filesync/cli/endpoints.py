@@ -38,14 +38,16 @@ def endpoints(ctx: typer.Context, *, json: AsJson = False) -> None:
 @app.command("check")
 def check(
     ctx: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Else every active endpoint.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Endpoints to check; every active one by default.")
+    ] = None,
     *,
     max_files: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Stop after the page that reaches so many files.")
+        int, typer.Option(min=1, metavar="N", help="Stop after the page that reaches this many files.")
     ] = 5,
     json: AsJson = False,
 ) -> None:
-    """Prove endpoints against the live service: login, reach, one real listing. Nothing is stored.
+    """Check endpoints against the live service: login, access, one real listing. Nothing is stored.
 
     Exits as `sync` would: 0 all is well, 77 a login is needed, 78 the configuration is wrong, 75 it was temporary,
     3 partly unreadable, else 1.
@@ -72,9 +74,9 @@ def check(
 @app.command("forget")
 def forget(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As `filesync status` shows it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name that `filesync status` shows.")],
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; without it, only say what would be done.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; else only show what would be done.")] = False,
 ) -> None:
     """Forget an endpoint that is no longer in connector.yaml.
 
@@ -92,8 +94,8 @@ def forget(
     files = f"{leaving.files:,} {'file' if leaving.files == 1 else 'files'}"
     if not yes:
         raise UsageError(f"{name}: {files} would be recorded as deleted; to do so, add --yes")
-    endpoint_forget.forget(home, leaving)
-    terminal.note(f"{name}: forgotten; {files} recorded as deleted")
+    former = endpoint_forget.forget(home, leaving)
+    terminal.note(f"{name}: forgotten; {files} recorded as deleted; files, changes and logs know it as {former!r} now")
 
 
 def _rows(home: "Home") -> "Iterator[Mapping[str, Any]]":

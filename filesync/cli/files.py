@@ -8,7 +8,7 @@ import typer  # noqa: TID251  the command layer
 from filesync.app.endpoint_names import chosen_endpoints
 from filesync.cli.options import AsCsv, AsJson, AsJsonLines, EndpointNames, Limit
 from filesync.cli.output.columns import ENDPOINT, PATH, utc
-from filesync.cli.output.rows import Row, View, choose, show
+from filesync.cli.output.rows import Form, Row, View, choose, show
 from filesync.cli.output.table import Column
 from filesync.cli.terminal import home_and_terminal
 from filesync.core.durations import parse_moment
@@ -22,11 +22,11 @@ def files(  # noqa: PLR0913  one parameter for each option
     *,
     endpoint: EndpointNames = None,
     name: Annotated[
-        str | None, typer.Option(metavar="GLOB", help="Only names that match, such as 'A-1*.rvt'; case counts.")
+        str | None, typer.Option(metavar="GLOB", help="Only names that match, such as 'A-1*.rvt'; case-sensitive.")
     ] = None,
     search: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="Only names or paths with all these words, or their beginnings; case-blind."),
+        typer.Option(metavar="TEXT", help="Only names or paths with all these words or word beginnings; ignores case."),
     ] = None,
     type: Annotated[  # noqa: A002  the option's name
         list[str] | None, typer.Option(metavar="EXT", help="Only this file type, such as pdf; may be repeated.")
@@ -34,7 +34,7 @@ def files(  # noqa: PLR0913  one parameter for each option
     modified_since: Annotated[
         str | None,
         typer.Option(
-            metavar="DATE|TIME|AGE", help="Only what its service says was modified since: 2026-01-31, 7d, 12h."
+            metavar="DATE|TIME|AGE", help="Only files that the service says were modified since: 2026-01-31, 7d, 12h."
         ),
     ] = None,
     deleted: Annotated[bool, typer.Option("--deleted", help="The deleted files instead of the live ones.")] = False,
@@ -70,8 +70,10 @@ def files(  # noqa: PLR0913  one parameter for each option
         pending_removal=pending_removal,
     )
     with home.reading() as database:
-        rows = find(database, chosen_endpoints(database, endpoint), wanted, limit)
+        rows = find(database, chosen_endpoints(database, endpoint), wanted, None if limit is None else limit + 1)
         show(terminal, form, _files_view(wanted), islice(rows, limit))
+        if limit and form is Form.TABLE and next(rows, None):
+            terminal.note(f"the first {limit:,}; there are more")
 
 
 def _name_glob(text: str) -> Glob:
@@ -80,7 +82,7 @@ def _name_glob(text: str) -> Glob:
     except ValueError as exc:
         raise UsageError(f"--name {text[:80]!r}: {exc}") from exc
     if "/" in pattern:
-        raise UsageError(f"--name {text[:80]!r}: a name holds no /; words of a path are found with --search")
+        raise UsageError(f"--name {text[:80]!r}: a name has no / in it; find words of a path with --search")
     return Glob(pattern)
 
 

@@ -31,17 +31,17 @@ _FOR_OTHERS = 0o644  # node_exporter runs as another user; names of endpoints an
 def serve_health(
     ctx: typer.Context,
     *,
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one and says which.")] = 8080,
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free port and prints it.")] = 8080,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option("--allow-host", metavar="NAME", help="Another name that visitors call it by; repeatable."),
+        typer.Option("--allow-host", metavar="NAME", help="Another host name that visitors use; may be repeated."),
     ] = None,
     allow_anonymous: Annotated[
-        bool, typer.Option("--allow-anonymous", help="Let the network look without FILESYNC_HEALTH_TOKEN.")
+        bool, typer.Option("--allow-anonymous", help="Serve the network without FILESYNC_HEALTH_TOKEN.")
     ] = False,
 ) -> None:
-    """Serve /health, /status, /metrics and a page for people, until it is stopped. Only reads.
+    """Serve /health, /status, /metrics and a page for people, until stopped. Read-only.
 
     With FILESYNC_HEALTH_TOKEN every request needs it: as bearer token, or in a browser as the password of any user.
     """
@@ -66,7 +66,7 @@ def metrics(
     *,
     textfile: Annotated[
         Path | None,
-        typer.Option("--textfile", metavar="PATH", help="Replace this file, for node_exporter; else stdout."),
+        typer.Option("--textfile", metavar="PATH", help="Write this file, for node_exporter; else stdout."),
     ] = None,
 ) -> None:
     """Write what /metrics serves, in Prometheus' text format, once.

@@ -22,7 +22,7 @@ def logs(  # noqa: PLR0913  one parameter for each option
     ctx: typer.Context,
     *,
     endpoint: EndpointNames = None,
-    limit: Annotated[int, typer.Option(min=0, metavar="N", help="At most so many.")] = _PAST,
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="At most this many.")] = _PAST,
     failed: Annotated[bool, typer.Option("--failed", help="Only those that failed.")] = False,
     json: AsJson = False,
     jsonl: AsJsonLines = False,

@@ -19,13 +19,14 @@ def loop(  # noqa: PLR0913  one parameter for each option
     ctx: typer.Context,
     *,
     every: Annotated[
-        int, typer.Option("--every", min=1, max=1440, metavar="MINUTES", help="How often to look what is due.")
+        int, typer.Option("--every", min=1, max=1440, metavar="MINUTES", help="How often to check what is due.")
     ] = 1,
     serve_health: Annotated[bool, typer.Option("--serve-health", help="Run filesync serve-health beside it.")] = False,
-    host: Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help="Of serve-health.")] = None,
-    port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Of serve-health.")] = None,
+    host: Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help="Address of serve-health.")] = None,
+    port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port of serve-health.")] = None,
     allow_host: Annotated[
-        list[str] | None, typer.Option("--allow-host", metavar="NAME", help="Of serve-health; repeatable.")
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="Another host name of serve-health; may be repeated."),
     ] = None,
 ) -> None:
     """Start filesync sync now and at every full minute, one at a time, until a signal.

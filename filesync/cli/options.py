@@ -12,4 +12,4 @@ AsCsv = Annotated[
 EndpointNames = Annotated[
     list[str] | None, typer.Option("--endpoint", metavar="NAME", help="Only this endpoint; may be repeated.")
 ]
-Limit = Annotated[int | None, typer.Option("--limit", min=0, metavar="N", help="At most so many.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=0, metavar="N", help="At most this many.")]

@@ -17,9 +17,9 @@ from filesync.store.upkeep.pruning import Pruned
 def prune(
     ctx: typer.Context,
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would go; change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be dropped; change nothing.")] = False,
     ignore_consumers: Annotated[
-        bool, typer.Option("--ignore-consumers", help="Drop also changes that a consumer or a webhook has not seen.")
+        bool, typer.Option("--ignore-consumers", help="Also drop changes that a consumer or a webhook has not seen.")
     ] = False,
     json: AsJson = False,
 ) -> None:

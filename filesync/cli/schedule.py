@@ -26,9 +26,11 @@ _OF_THE_NETWORK = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE"
 
 WithCron = Annotated[bool, typer.Option("--cron", help="A line in your crontab.")]
 WithSystemd = Annotated[bool, typer.Option("--systemd", help="A systemd service and timer.")]
-Every = Annotated[int, typer.Option("--every", min=1, metavar="MINUTES", help="How often to look what is due.")]
-OfUser = Annotated[bool, typer.Option("--user", help="systemd: yours, while you are logged in. This is the default.")]
-OfSystem = Annotated[bool, typer.Option("--system", help="systemd: the machine's, run as the home's owner; as root.")]
+Every = Annotated[int, typer.Option("--every", min=1, metavar="MINUTES", help="How often to check what is due.")]
+OfUser = Annotated[bool, typer.Option("--user", help="systemd: your own timer, while you are logged in; the default.")]
+OfSystem = Annotated[
+    bool, typer.Option("--system", help="systemd: the machine's timer, run as the home's owner; needs root.")
+]
 
 
 @app.command("show")
@@ -68,7 +70,7 @@ def install(  # noqa: PLR0913  one parameter for each option
     user: OfUser = False,
     system: OfSystem = False,
 ) -> None:
-    """Let cron or systemd start `filesync sync`; done twice it is done once.
+    """Let cron or systemd start `filesync sync`. Running it again changes nothing.
 
     Of a crontab only the line of this home is touched. Without --cron and --systemd: what is installed already,
     else cron where that is there.
@@ -171,7 +173,7 @@ def _warnings(home: Home, timer: Timer) -> Iterator[str]:
     """Say what holds in this shell and will not hold where the scheduler starts programs."""
     owner = owner_of(home.path).st_uid
     if owner != os.geteuid() and not (isinstance(timer, SystemdTimer) and timer.service):
-        yield f"{home.path} belongs to user {owner}, and sync would run as user {os.geteuid()}: take --system, as root"
+        yield f"{home.path} belongs to user {owner}, and sync would run as user {os.geteuid()}: use --system, as root"
     missing = only_here(home.environ, read_variables(home.path, {}), [*DEFAULTS])
     if missing:
         yield f"only this shell knows {', '.join(missing)}: put it into {home.path / '.env'}"
@@ -225,7 +227,7 @@ def _said_of(timer: Timer, installed: str | None, problem: str | None) -> str:
         return f"not installed; install it with: filesync schedule install {option_of(timer)}"
     if installed == timer.text():
         return f"installed: {place_of(timer)}"
-    return f"installed, but otherwise: {place_of(timer)}\n{installed.rstrip()}"
+    return f"installed, but differently: {place_of(timer)}\n{installed.rstrip()}"
 
 
 def _said_of_start(home: Home, last: tuple[str | None, int | None]) -> str:

@@ -17,13 +17,16 @@ from filesync.store.sqlite.succession import Succession
 
 def snapshot(
     ctx: typer.Context,
-    path: Annotated[str, typer.Argument(metavar="PATH", help="The copy; a relative path counts from where you are.")],
+    path: Annotated[
+        str, typer.Argument(metavar="PATH", help="The copy; a relative path counts from the current folder.")
+    ],
     *,
     restore: Annotated[
-        bool, typer.Option("--restore", help="Put that copy in the database's place; what is there is kept beside it.")
+        bool,
+        typer.Option("--restore", help="Put this copy in the database's place; the present one is kept beside it."),
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace a file that is there: PATH, or an earlier .before-restore.")
+        bool, typer.Option("--force", help="Replace an existing file: PATH, or an earlier .before-restore.")
     ] = False,
     json: AsJson = False,
 ) -> None:
@@ -70,7 +73,7 @@ def _restore(home: Home, terminal: Terminal, file: Path, form: Form, *, force: b
         return
     terminal.write(f"{home.database_address}: restored, the feed up to seq {feed.seq}; the next is {feed.next_seq}\n")
     if done.before:
-        terminal.note(f"what was there is in {done.before}")
+        terminal.note(f"the former database is in {done.before}")
     if feed.is_shorter:
         _tell_readers(terminal, feed)
 

@@ -30,7 +30,9 @@ def status(
     endpoint: EndpointNames = None,
     check: Annotated[
         bool,
-        typer.Option("--check", help="Exit 1 when an active endpoint is failed, blocked, without login or overdue."),
+        typer.Option(
+            "--check", help="Exit 1 when an active endpoint has failed, is blocked, needs a login or is overdue."
+        ),
     ] = False,
     why: Annotated[bool, typer.Option("--why", help="Say why each endpoint is due or not.")] = False,
     json: AsJson = False,

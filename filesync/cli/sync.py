@@ -57,7 +57,7 @@ def sync(  # noqa: PLR0913  one parameter for each option
     accept_identity: Annotated[
         bool,
         typer.Option(
-            "--accept-identity", help="Read as the present login from now on, and list all; needs --endpoint."
+            "--accept-identity", help="Read with the present login from now on, and list everything; needs --endpoint."
         ),
     ] = False,
     json: AsJson = False,

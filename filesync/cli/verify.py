@@ -32,11 +32,11 @@ def verify(  # noqa: PLR0913  one parameter for each option
     *,
     endpoint: EndpointNames = None,
     sample: Annotated[
-        str | None, typer.Option(metavar="N%|N", help="That part of the rows, or about so many files; else 2%.")
+        str | None, typer.Option(metavar="N%|N", help="A share of the rows, or about this many files; 2% by default.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every row.")] = False,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Make right what drifted, by a sync that asks first.")
+        bool, typer.Option("--repair", help="Correct what drifted, with a sync that asks the service again.")
     ] = False,
     json: AsJson = False,
     jsonl: AsJsonLines = False,
@@ -44,7 +44,7 @@ def verify(  # noqa: PLR0913  one parameter for each option
     """Look items up by id, compare them with their rows, and report what differs.
 
     Drawn at random from every active endpoint: live files, deleted ones, folders. What changed since the last sync is
-    shown as behind, and is no failure. Nothing is written but by --repair.
+    shown as behind, and is no failure. Only --repair writes anything.
 
     Exit codes: 0 nothing drifted; 1 something did, repaired or not, or an endpoint could not be verified; 3 something
     could not be looked up; 75 it was temporary; 77 a login is needed; 78 the configuration is wrong; 129/130/143
@@ -238,7 +238,7 @@ def _sentence(verified: "Verified", *, repair: bool) -> str:
     parts += [f"{dark} below folders that cannot be read"] if dark else []
     parts += [_unanswered(verified.unanswered)] if verified.unanswered else []
     looked = ", ".join(f"{verified.checked[kind]:,} of {verified.known[kind]:,} {kind}" for kind in RowKind)
-    advice = "; to make it right: --repair" if drift and not repair else ""
+    advice = "; to correct it: --repair" if drift and not repair else ""
     return f"{', '.join(parts)}; compared {looked}; {verified.api_requests:,} requests{advice}"
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from filesync.config.problems import ConfigProblem, shown
 from filesync.config.timing import uneven_step
-from filesync.config.values import as_written
+from filesync.config.values import as_written, to_value
 from filesync.config.yaml_tree import MappingNode, Node
 
 _AUTODESK_ID = re.compile(r"(?:b\.)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_PART_OF_ID = re.compile(r"(?:b\.)?(?=[0-9a-f-]{8})(?:[0-9a-f]+-[0-9a-f-]*|[0-9a-f]{20,})", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"0{8}-0{4}-0{4}-0{4}-0{12}|REPLACE[-_]")
 _DRIVE_FOLDER = re.compile(r"1[A-Za-z0-9_-]{32}|0B[A-Za-z0-9_-]{26}", re.ASCII)
 _NARROWING = (
@@ -54,6 +55,7 @@ def notices(members: Sequence[ComparedEndpoint], file: Path) -> Iterator[ConfigP
     yield from _overlaps(members, file)
     for member in members:
         yield from _misplaced_id(member, file)
+        yield from _broken_ids(member, file)
         yield from _folder_as_drive(member, file)
         yield from _placeholders(member, file)
         yield from _uneven_steps(member, file)
@@ -91,6 +93,20 @@ def _misplaced_id(member: ComparedEndpoint, file: Path) -> Iterator[ConfigProble
     if node and _AUTODESK_ID.fullmatch(str(as_written(node))):
         message = "project_id here is your own label and decides nothing; Autodesk's id belongs under endpoint_details"
         yield _at(node, f"{member.path}.project_id", message, file)
+
+
+def _broken_ids(member: ComparedEndpoint, file: Path) -> Iterator[ConfigProblem]:
+    """Remark on an id that lost a part, or got one too many, when it was copied."""
+    for key in ("project_id", "hub_id"):
+        node = _details(member).get(key)
+        text = str(to_value(node)).strip() if node else ""
+        if node and _PART_OF_ID.fullmatch(text) and not _AUTODESK_ID.fullmatch(text):
+            length = len(text.lower().removeprefix("b."))
+            message = (
+                f"not a whole id: {length} characters, where 36 in groups of 8-4-4-4-12 are needed; "
+                "filesync discover autodesk lists the ids"
+            )
+            yield _at(node, f"{member.path}.endpoint_details.{key}", message, file)
 
 
 def _folder_as_drive(member: ComparedEndpoint, file: Path) -> Iterator[ConfigProblem]:

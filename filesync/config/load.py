@@ -252,9 +252,9 @@ class _Loader:
         found = _text(node, "type")
         if found in SCHEDULES:
             return SCHEDULES[found]
-        choice = f"type: {', '.join(SCHEDULES)} is allowed"
+        choice = f"allowed types: {', '.join(SCHEDULES)}"
         if written is None or not found:
-            self._checker.add(written or node, f"{path}.type", f"key 'type' is missing: {choice}")
+            self._checker.add(written or node, f"{path}.type", f"key 'type' is missing; {choice}")
         elif not is_broken(written):
             guess = did_you_mean(found, SCHEDULES)
             self._checker.add(written, f"{path}.type", f"found {shown(as_written(written))}: {guess}{choice}")

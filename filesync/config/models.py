@@ -1,5 +1,6 @@
 """The shape of connector.yaml, section by section; what differs by type is read by a model of that type."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,8 @@ from filesync.core.key_material import is_no_path
 from filesync.core.schedule import CronSchedule, IntervalSchedule, ManualSchedule, Schedule
 from filesync.providers.details import FilterDetails, Section
 
+_CRON_FIELDS = 5
+
 
 def to_length(value: Any) -> timedelta:
     """Read a length of time; a bare number could mean anything."""
@@ -21,6 +24,20 @@ def to_length(value: Any) -> timedelta:
     if not length:
         raise ValueError("more than nothing is needed, such as 4m or 6h")
     return length
+
+
+def to_schedule(value: Any) -> Any:
+    """Say how a schedule is written when it is only its length or its cron line."""
+    if value is None or isinstance(value, dict):
+        return value
+    text = str(value)
+    right = "{type: interval, interval_minutes: 15}"
+    if len(text.split()) == _CRON_FIELDS:
+        right = f'{{type: cron, cron: "{text}"}}'
+    with suppress(ValueError):
+        minutes = to_length(value) / timedelta(minutes=1)
+        right = f"{{type: interval, interval_minutes: {max(round(minutes), 1)}}}"
+    raise ValueError(f"a mapping is needed, such as {right}")
 
 
 def to_whole(value: Any) -> Any:
@@ -107,7 +124,9 @@ class EndpointKeys(Section):
         (), description="Folders that are known to be unreadable: shown, retried, but no reason for `partial`."
     )
     endpoint_details: dict[str, Any] = Field({}, description="What to read, by endpoint_type.")
-    schedule: dict[str, Any] | None = Field(None, description="When to read; every $SYNC_INTERVAL_MINUTES when absent.")
+    schedule: Annotated[dict[str, Any] | None, BeforeValidator(to_schedule)] = Field(
+        None, description="When to read; every $SYNC_INTERVAL_MINUTES when absent."
+    )
     reconcile_every: Length = Field(timedelta(hours=6), description="Everything is listed afresh within this time.")
     max_delete_percent: Number = Field(
         50, ge=0, le=100, description="More than this vanishing within reconcile_every stops and asks."

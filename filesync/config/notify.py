@@ -118,7 +118,7 @@ class Targets:
             yield _to_target(name, made, self._checker.settings.home, _from_variables(node), own=own)
 
     def _model(self, node: Node, path: str) -> type[TargetModel] | None:
-        choice = f"type: {', '.join(TARGETS)} is allowed"
+        choice = f"allowed types: {', '.join(TARGETS)}"
         if not isinstance(node, MappingNode):
             self._checker.add(node, path, f"a mapping is needed: lines of key: value; {choice}")
             return None
@@ -127,7 +127,7 @@ class Targets:
         if found in TARGETS:
             return TARGETS[found or ""]
         if written is None or not found:
-            self._checker.add(written or node, f"{path}.type", f"key 'type' is missing: {choice}")
+            self._checker.add(written or node, f"{path}.type", f"key 'type' is missing; {choice}")
         elif not is_broken(written):
             guess = did_you_mean(found, TARGETS)
             self._checker.add(written, f"{path}.type", f"found {shown(as_written(written))}: {guess}{choice}")
@@ -142,7 +142,7 @@ class Targets:
         if isinstance(made, PingModel):
             return
         if "recovered" in made.events and not {*made.events} & {*TROUBLES}:
-            message = "recovered needs failure, partial or stale beside it: it tells of the end of what was told"
+            message = "recovered needs failure, partial or stale beside it: it reports the end of what they report"
             self._checker.add(nodes["events"], f"{path}.events", message)
 
 

@@ -41,7 +41,7 @@ class KeepModel(Section):
     """How much is kept; without a key there is no such bound."""
 
     keep_for: Age = Field(None, description="Older rows go; `forever` when absent.")
-    keep_rows: Rows | None = Field(None, description="At most so many rows, the newest; no bound when absent.")
+    keep_rows: Rows | None = Field(None, description="Keep at most this many rows, the newest; no limit when absent.")
 
     @model_validator(mode="before")
     @classmethod
@@ -61,7 +61,7 @@ class KeepLogsModel(KeepModel):
     keep_for: Age = Field(timedelta(days=400), description="Older rows go; 400d when absent.")
     uneventful_for: Age = Field(
         timedelta(days=7),
-        description="Successes that found nothing new are kept so long, then one a day; 7d when absent.",
+        description="How long every success that found nothing new is kept, later one a day; 7d when absent.",
     )
 
 

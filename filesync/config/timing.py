@@ -12,7 +12,7 @@ from cronsim import CronSim, CronSimError
 
 from filesync.core.sanitize import did_you_mean
 
-_NEVER = "no day is all of this, so it would never run"
+_NEVER = "no day matches all of this, so it would never run"
 _ANY_DAY = datetime(2024, 1, 1, tzinfo=UTC)  # whether an expression is right does not depend on today
 _STEP = re.compile(r"(?:\*|(?P<low>\d{1,3})(?:-(?P<high>\d{1,3}))?)/(?P<step>\d{1,6})", re.ASCII)
 _LONGER = {"minute": "hour", "hour": "day"}

@@ -20,7 +20,9 @@ _MOST_NODES = 100_000
 _LONGEST_TEXT = 20_000  # characters of one value; a private key has 3,000
 _TEXT_PER_NODE = 100  # characters: a longer text counts as several values
 _DEEPEST = 50
-_BARE_CRON = re.compile(r"\bcron:\s*(\*[-*/0-9A-Za-z, ]*?)\s*(?:, *\w+:|[}#]|$)")
+_BARE_STAR = re.compile(
+    r"\b(cron|schedule|include|exclude|file_types):[\s\[]*(\*[^\"'#{}\[\]]*?)\s*(?:, *\w+:|[]}#]|$)"
+)
 _UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -114,7 +116,9 @@ def _syntax(exc: yaml.YAMLError, text: str, path: Path) -> ConfigProblem:
     if not isinstance(exc, yaml.MarkedYAMLError) or mark is None:
         return ConfigProblem(1, 1, "", f"not valid YAML: {' '.join(str(exc).split())[:200]}", file=path)
     line = text.split("\n")[mark.line] if mark.line <= text.count("\n") else ""
-    message = _tab(line[: mark.column + 1]) or _bare_cron(line) or f"not valid YAML: {exc.problem}{_hint(exc, line)}"
+    message = (
+        _tab(line[: mark.column + 1]) or _bare_star(exc, line) or f"not valid YAML: {exc.problem}{_hint(exc, line)}"
+    )
     return ConfigProblem(mark.line + 1, mark.column + 1, "", message, file=path)
 
 
@@ -123,10 +127,19 @@ def _tab(before: str) -> str:
     return "a tab: YAML is indented with spaces only" if "\t" in before else ""
 
 
-def _bare_cron(line: str) -> str:
-    """Name the cron line that YAML takes for an alias."""
-    found = _BARE_CRON.search(line)
-    return f'a cron line that begins with * needs quotes: cron: "{found[1].strip()}"' if found else ""
+def _bare_star(exc: yaml.MarkedYAMLError, line: str) -> str:
+    """Name the text that YAML takes for an alias; only of keys that hold no secret is it repeated."""
+    if exc.context != "while scanning an alias":
+        return ""
+    found = _BARE_STAR.search(line)
+    if found is None:
+        return 'text that begins with * needs quotes, such as "*.rvt"'
+    key, text = found.groups()
+    if key in {"cron", "schedule"}:
+        cron = f'cron: "{text}"'
+        right = cron if key == "cron" else f"schedule: {{type: cron, {cron}}}"
+        return f"a cron line that begins with * needs quotes: {right}"
+    return f'text that begins with * needs quotes: {key}: ["{text.split(",")[0]}"]'
 
 
 def _hint(exc: yaml.MarkedYAMLError, line: str) -> str:
@@ -183,7 +196,7 @@ class _Builder:
         if event.anchor not in self._anchors:
             named = _quoted(f"*{event.anchor}", path)
             raise self._fatal(
-                event, f"alias{named}: nothing has that anchor before it; text that begins so needs quotes"
+                event, f"alias{named}: nothing has that anchor before it; text that begins with * needs quotes"
             )
         node, size = self._anchors[event.anchor]
         self._grow(event, size)
@@ -193,7 +206,9 @@ class _Builder:
         line, column = _place(event)
         if event.tag and event.tag != "!":
             self._add(
-                event, path, f"found tag{_quoted(event.tag, path)}: leave tags out; text that begins so needs quotes"
+                event,
+                path,
+                f"found tag{_quoted(event.tag, path)}: leave it out; text that begins with ! needs quotes",
             )
         if isinstance(event, yaml.ScalarEvent):
             if len(event.value) > _LONGEST_TEXT:

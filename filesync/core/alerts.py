@@ -125,28 +125,28 @@ class Verdict:
     over: frozenset[Event] = frozenset()
 
 
-def judge(ended: Ended, told: Collection[Notified], events: Collection[Event]) -> Verdict:
+def judge(ended: Ended, notified: Collection[Notified], events: Collection[Event]) -> Verdict:
     """Decide what a target that wants these events is notified of after a sync.
 
     Each cause is notified once in a row of failures (or of partial syncs), and the end of a notified row once.
     """
     match ended.status:
         case "failed" if ended.is_lasting:
-            new = _new(Alert(Event.FAILURE, ended.error_type or "error"), told, events)
+            new = _new(Alert(Event.FAILURE, ended.error_type or "error"), notified, events)
             return Verdict(new, frozenset({Event.STALE}) if new else frozenset())
         case "partial":
             over = frozenset({Event.FAILURE})
-            new = _new(Alert(Event.PARTIAL, (ended.error_message or "")[:500]), told, events)
-            return Verdict((*recovery(told, over, events), *new), over)
+            new = _new(Alert(Event.PARTIAL, (ended.error_message or "")[:500]), notified, events)
+            return Verdict((*recovery(notified, over, events), *new), over)
         case "success":
             over = frozenset({Event.FAILURE, Event.PARTIAL})
-            return Verdict(tuple(recovery(told, over, events)), over)
+            return Verdict(tuple(recovery(notified, over, events)), over)
     return Verdict()
 
 
-def recovery(told: Collection[Notified], over: Collection[Event], events: Collection[Event]) -> Iterator[Alert]:
+def recovery(notified: Collection[Notified], over: Collection[Event], events: Collection[Event]) -> Iterator[Alert]:
     """Yield an alert that the trouble is over, once, for those who were notified of it."""
-    known = {each.event for each in told}
+    known = {each.event for each in notified}
     ended = tuple(event for event in TROUBLES if event in over and event in known)
     if ended and Event.RECOVERED in events:
         yield Alert(Event.RECOVERED, recovered_from=ended)
@@ -183,8 +183,8 @@ def sentence(alert: Alert, endpoint: str, ended: Ended) -> str:
     return f"{endpoint}: well again after: {', '.join(alert.recovered_from)}"
 
 
-def _new(alert: Alert, told: Collection[Notified], events: Collection[Event]) -> tuple[Alert, ...]:
-    same = [each for each in told if each.event == alert.event]
+def _new(alert: Alert, notified: Collection[Notified], events: Collection[Event]) -> tuple[Alert, ...]:
+    same = [each for each in notified if each.event == alert.event]
     if alert.event not in events or len(same) >= MOST_CAUSES or any(each.cause == alert.cause for each in same):
         return ()
     return (alert,)

@@ -24,12 +24,15 @@ def plain(word: str) -> str:
     return NOT_REPEATED if is_key_material(word) else without_passwords(word)
 
 
-def did_you_mean(found: str, allowed: Iterable[str]) -> str:
-    """Return `did you mean x? ` with the nearest allowed word, in quotes where it has spaces; '' when none is near."""
+def did_you_mean(found: str, allowed: Iterable[str], closeness: float = 0.6) -> str:
+    """Return `did you mean x? ` with the nearest allowed word, in quotes where it has spaces; '' when none is near.
+
+    `closeness` goes up to 1, the same word.
+    """
     from difflib import get_close_matches  # noqa: PLC0415  only a mistake needs it
 
     words = {word.lower().replace("-", "_"): word for word in allowed}
-    close = get_close_matches(found.lower().replace("-", "_"), words, n=1)
+    close = get_close_matches(found.lower().replace("-", "_"), words, n=1, cutoff=closeness)
     if not close:
         return ""
     word = plain(words[close[0]])

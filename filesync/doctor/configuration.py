@@ -10,11 +10,13 @@ from filesync.core.errors import ConfigError
 from filesync.doctor.findings import Finding, counted, fail, ok, warn
 
 
-def check_variables(mistakes: Sequence[str], env: Path) -> Finding:
-    """Judge the environment and `.env`."""
+def check_variables(mistakes: Sequence[str], misnamed: Sequence[str], env: Path) -> Finding:
+    """Judge the environment and `.env`; `misnamed` says of names in it what was probably meant."""
     if mistakes:
         more = f" ({counted(len(mistakes), 'mistake')})" if len(mistakes) > 1 else ""
         return fail("configuration", "variables", f"{mistakes[0]}{more}", f"correct it in the environment or in {env}")
+    if misnamed:
+        return warn("configuration", "variables", "; ".join(misnamed), f"correct the name in {env}, or remove it")
     return ok("configuration", "variables", "every variable can be read")
 
 
@@ -34,7 +36,7 @@ def check_file(config: Config | None, error: ConfigError | None, path: Path) -> 
     active = sum(each.is_active for each in config.endpoints)
     sets = [each for each in config.sets if each.template.is_active]
     if not active and not sets:
-        return warn("configuration", "file", f"{path}: no endpoint is active", "let one be active: is_active: true")
+        return warn("configuration", "file", f"{path}: no endpoint is active", "activate one: is_active: true")
     said = f", {counted(len(sets), 'set')}" if sets else ""
     return ok("configuration", "file", f"{path}: {counted(len(config.endpoints), 'endpoint')}, {active} active{said}")
 
@@ -42,7 +44,7 @@ def check_file(config: Config | None, error: ConfigError | None, path: Path) -> 
 def check_remarks(notices: Sequence[ConfigProblem]) -> Iterator[Finding]:
     """Repeat what `config check` remarks, such as endpoints that overlap."""
     for each in notices:
-        yield warn("configuration", "remarks", str(each), "change it in connector.yaml, or leave it if it is meant so")
+        yield warn("configuration", "remarks", str(each), "change it in connector.yaml, or leave it if it is intended")
     if not notices:
         yield ok("configuration", "remarks", "none")
 

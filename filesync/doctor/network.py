@@ -12,7 +12,6 @@ from filesync.http import tls
 from filesync.runtime.environment import problem_with
 
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
-OF_THE_NETWORK = (*_PROXIES, "NO_PROXY", *tls.BUNDLES)
 _PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 _PATIENCE = 5.0  # seconds to connect
 
@@ -76,7 +75,7 @@ def _proxy(name: str, value: str, *, offline: bool) -> Finding | Skipped:
         host, usual = parts.hostname, _PORTS[parts.scheme]
         port = parts.port or usual
     except (ValueError, KeyError):
-        return fail("network", "proxy", f"{name}: is no address of a proxy", example, name)
+        return fail("network", "proxy", f"{name}: is not the address of a proxy", example, name)
     problem = problem_with(name, value) or ("" if host else "names no host")
     if problem:
         return fail("network", "proxy", f"{name}: {problem}", example, name)

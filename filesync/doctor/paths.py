@@ -54,7 +54,7 @@ def check_places(places: HomePaths, runner: Runner) -> Iterator[Finding | Skippe
 
 def _home(home: Path, runner: Runner) -> Finding:
     if home.exists() and not home.is_dir():
-        return fail("paths", "home", f"{home}: is no folder", "name another home with --home, or move this away")
+        return fail("paths", "home", f"{home}: is not a folder", "name another home with --home, or move this away")
     if not home.is_dir():
         return fail("paths", "home", f"{home}: there is no such folder", f"filesync init {shlex.quote(str(home))}")
     if not runner.is_us:
@@ -84,7 +84,7 @@ def _as_owner(home: Path, owner: int) -> str:
 def _config(path: Path, env: Path, runner: Runner) -> Finding:
     if not path.is_file():
         if os.path.lexists(path):
-            return fail("paths", "config", f"{path}: is no file", "move it away, and see: filesync init --help")
+            return fail("paths", "config", f"{path}: is not a file", "move it away, and see: filesync init --help")
         return fail("paths", "config", f"{path}: is not there", "filesync init, then copy the example and fill it in")
     if problem := _unusable(path, runner, READ):
         return fail("paths", "config", problem, permit(runner, path))
@@ -100,7 +100,7 @@ def _folder(check: str, path: Path, runner: Runner) -> Finding:
             return fail("paths", check, f"{path} cannot be made: {problem}", permit(runner, there))
         return ok("paths", check, f"{path}: not there yet, it can be made")
     if not path.is_dir():
-        return fail("paths", check, f"{path}: is no folder", f"mv {shlex.quote(str(path))} somewhere else")
+        return fail("paths", check, f"{path}: is not a folder", f"mv {shlex.quote(str(path))} somewhere else")
     if problem := _unusable(path, runner, READ, WRITE, ENTER):
         return fail("paths", check, problem, permit(runner, path))
     return _open(check, path, runner) or ok("paths", check, str(path))
@@ -110,7 +110,7 @@ def _database(path: Path, runner: Runner) -> Finding:
     all_three = f"{shlex.quote(str(path))}*"  # SQLite gives what it puts beside a database the same mode
     for each in filter(os.path.lexists, (path.with_name(path.name + end) for end in ("", "-wal", "-shm"))):
         if each.exists() and not each.is_file():
-            return fail("paths", "database", f"{each}: is no file", f"mv {shlex.quote(str(each))} somewhere else")
+            return fail("paths", "database", f"{each}: is not a file", f"mv {shlex.quote(str(each))} somewhere else")
         if problem := _unusable(each, runner, READ, WRITE):
             return fail("paths", "database", problem, permit(runner, each, all_three))
         if finding := _open("database", each, runner):
@@ -123,7 +123,7 @@ def _files(check: str, folder: Path, runner: Runner, *, nothing: str) -> Finding
     if not os.path.lexists(folder):
         return ok("paths", check, f"{folder}: {nothing}")
     if not folder.is_dir():
-        return fail("paths", check, f"{folder}: is no folder", f"mv {shlex.quote(str(folder))} somewhere else")
+        return fail("paths", check, f"{folder}: is not a folder", f"mv {shlex.quote(str(folder))} somewhere else")
     if problem := _unusable(folder, runner, READ, WRITE, ENTER):
         return fail("paths", check, problem, permit(runner, folder))
     found = sorted(folder.iterdir())

@@ -101,7 +101,7 @@ def check_program(timer: Installed, home: Path, *, may_start: bool) -> Finding:
         return fail("scheduler", "program", f"{timer.place}: does not call `sync`", fix, timer.kind)
     program = words[at - 3 : at] if words[at - 2 : at] == ["-m", "filesync"] else words[at - 1 : at]
     if shutil.which(program[0], path=_PATH_OF_CRON) is None:
-        detail = f"{timer.place}: {program[0]} is not there, or is no program"
+        detail = f"{timer.place}: {program[0]} is not there, or is not a program"
         return fail("scheduler", "program", detail, fix, timer.kind)
     try:
         if may_start:

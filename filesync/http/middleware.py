@@ -86,7 +86,7 @@ def authorised(send: Send, authoriser: Authoriser | None) -> Send:
 def logged(send: Send, log: RequestLog, counters: Counters, clock: Clock) -> Send:
     """Count and log every attempt, also one without an answer."""
 
-    def send_and_tell(call: HttpCall) -> Reply:
+    def send_and_log(call: HttpCall) -> Reply:
         counters.count(is_login=call.is_login, is_retry=call.attempts > 0)
         call.attempts += 1
         started = clock.monotonic()
@@ -104,7 +104,7 @@ def logged(send: Send, log: RequestLog, counters: Counters, clock: Clock) -> Sen
             call.waited = 0.0
         return reply
 
-    return send_and_tell
+    return send_and_log
 
 
 def _attempt(call: HttpCall, reply: Reply | None, error: FilesyncError | None, seconds: float) -> HttpAttempt:

@@ -142,7 +142,7 @@ def _not_json(call: HttpCall, content: bytes, error: Exception) -> Exception:
         )
     if _breaks_off(error):
         return RetryableError(ResponseError(f"{call.where}: the answer breaks off"), tries=FEW_TRIES)
-    return ResponseError(f"{call.where}: the answer is not JSON that can be read")
+    return ResponseError(f"{call.where}: the answer is no readable JSON")
 
 
 def _is_cut(content: bytes) -> bool:

@@ -21,7 +21,7 @@ BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # what `requests` takes, in 
 NOT_READ = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # what OpenSSL itself takes, and `requests` does not
 
 _PROXY = "the proxy of HTTPS_PROXY or HTTP_PROXY"
-_IN_CHARGE = "whoever runs the service, or a proxy in between that opens TLS connections,"
+_IN_CHARGE = "the operator of the service, or of a TLS-inspecting proxy in between,"
 _WAY = "HTTPS_PROXY if it is set; a network's login page may be in between"
 _LONGEST = 300  # characters of a path or a reason that are shown
 
@@ -81,10 +81,10 @@ _UNSAFE = {
 }
 _OTHER_NAME = {"TLSV1_ALERT_UNRECOGNIZED_NAME", "TLSV1_UNRECOGNIZED_NAME"}
 _HANDSHAKES = (
-    (_NO_TLS, "what answers there speaks no TLS: check the address, and {way}"),
+    (_NO_TLS, "the server there speaks no TLS: check the address, and {way}"),
     (_OTHER_NAME, "another host answers there: check the address, and {way}"),
     (_TOO_OLD, "{other} must offer TLS 1.2 or newer"),
-    (_UNSAFE, "{other} must be brought up to date: what it offers is not safe"),
+    (_UNSAFE, "{other} must be updated: its encryption is not safe"),
     (_WANTS_CERTIFICATE, "a client's certificate is demanded, and filesync has none: {other} must do without"),
 )
 _NO_WAY = "the two sides agree on no way to encrypt, or a client's certificate is demanded: {other} knows"
@@ -196,8 +196,8 @@ def _on_certificate(code: int, trusted: Authorities, now: datetime) -> str:
     if code in _ONLY_STRICT:
         # Python does not say so itself, and the same certificate was taken before it was upgraded.
         return (
-            "Python 3.13 and newer refuse what older ones took: its authority (often that of a proxy that opens TLS "
-            "connections) must issue it anew, as RFC 5280 wants it; until then run filesync with Python 3.12"
+            "Python 3.13 and newer refuse what older ones took: its authority (often that of a TLS-inspecting "
+            "proxy) must issue it anew, as RFC 5280 wants it; until then run filesync with Python 3.12"
         )
     if code in _OF_NO_AUTHORITY:
         return _on_authority(trusted)
@@ -208,14 +208,14 @@ def _on_authority(trusted: Authorities) -> str:
     if trusted.bundle:
         return (
             f"{trusted.bundle} counts instead of the usual authorities, and lacks the one that signed this: add it, in "
-            "PEM (that of the service, or of a proxy that opens TLS connections)"
+            "PEM (that of the service, or of a TLS-inspecting proxy)"
         )
     if trusted.unread:
         # filesync.doctor.network says so too
         return f"{trusted.unread} is set in .env, which reaches no request from there: set it in the environment"
     if trusted.ignored:
-        return f"{trusted.ignored} is not what filesync looks at: set REQUESTS_CA_BUNDLE"
-    return "if a proxy of yours opens TLS connections, set REQUESTS_CA_BUNDLE to the file of its certificate authority"
+        return f"filesync does not read {trusted.ignored}: set REQUESTS_CA_BUNDLE"
+    return "if a proxy inspects your TLS connections, set REQUESTS_CA_BUNDLE to the file of its certificate authority"
 
 
 def _on_handshake(reason: str, *, at_proxy: bool) -> str:

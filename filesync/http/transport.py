@@ -107,7 +107,7 @@ def _exchange(wire: "_Wire", call: HttpCall) -> Reply:
     except (requests.exceptions.InvalidHeader, UnicodeError):  # their texts hold the header: from None
         raise ResponseError(f"{call.where}: a header cannot be sent") from None
     except ValueError:  # our own address was parsed before; this text holds the proxy's password
-        raise ConfigError(f"{call.where}: HTTPS_PROXY or HTTP_PROXY names no proxy we can use") from None
+        raise ConfigError(f"{call.where}: HTTPS_PROXY or HTTP_PROXY names no usable proxy") from None
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise wire.meaning(error, call) from error
     except OSError as error:  # the authorities

@@ -25,6 +25,7 @@ _SHORTEST_SECRET = 4  # characters; masking anything shorter would mask ordinary
 _FILE = "the path of a file is needed, not what is in it"
 _NO_KEY = "another value is needed: a key or a login does not belong here"
 _FOLDER = "the path of a folder is needed"
+_POSTGRES = ("postgresql://", "postgres://")
 _PROXY = "an address such as http://proxy.example.com:3128 is needed"
 
 # Every variable whose value is a path, and what belongs there; whatever else stands in it may be the secret itself.
@@ -37,7 +38,7 @@ PATHS: Mapping[str, str] = {
 }
 # Every variable whose value is an address, which may have a password in it where one can be meant.
 ADDRESSES: Mapping[str, str] = {
-    "DATABASE_URL": "an address such as sqlite:///./data/connector.db is needed",
+    "DATABASE_URL": "an address such as sqlite:///./data/connector.db or postgresql://user@host/name is needed",
     **dict.fromkeys(
         ("CONNECTOR_AUTODESK_BASE_URL", "CONNECTOR_GOOGLE_BASE_URL"), "an address such as https://host is needed"
     ),
@@ -113,10 +114,15 @@ def problem_with(name: str, value: str, home: Path | None = None) -> str:
         return PATHS[name] if is_no_path(value, home) else ""
     if name in ADDRESSES:
         takes_password = name.upper().endswith(("_PROXY", "_URL"))  # its own check says more of a URL
-        is_wrong = is_no_address(value) or (not takes_password and has_password(value))
+        is_wrong = is_no_address(_without_braces(value)) or (not takes_password and has_password(value))
         return ADDRESSES[name] if is_wrong else ""
     may_be_key = is_secret(name) and not name.upper().endswith("CLIENT_SECRET")  # Autodesk's is a word, never a file
     return _NO_KEY if not may_be_key and is_key_material(value) else ""
+
+
+def _without_braces(value: str) -> str:
+    """Leave out what a password may have in it, and elsewhere is the beginning of a key."""
+    return value.replace("{", "") if value.strip().lower().startswith(_POSTGRES) else value
 
 
 def is_secret(name: str) -> bool:
@@ -185,7 +191,7 @@ def _line(string: str, line: int) -> int:
 def _read_value(name: str, home: Path, file: str) -> str:
     path = home / file
     if is_secret(name.removesuffix("_FILE")) and not may_be_path(file, home):
-        raise ConfigError(f"{name}: there is no such file; what stands there is not repeated, for it may be the secret")
+        raise ConfigError(f"{name}: there is no such file; the value is not repeated, for it may be the secret")
     with contextlib.suppress(OSError):  # reading it says then what is wrong
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe that nobody writes to would hold every start for ever
             raise ConfigError(f"{name}: {path} is no regular file")

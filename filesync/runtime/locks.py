@@ -155,7 +155,7 @@ def _as_owner(path: Path, owner: int) -> str:
     """Return the advice for a path that is not ours; chown would lock out the owner of a home."""
     ours = 0 if sys.platform == "win32" else os.geteuid()
     if path.parent.stat().st_uid == ours:
-        return f"what is around it is ours, so, as root: chown {ours} {shlex.quote(str(path))}"
+        return f"the folder around it is ours; as root: chown {ours} {shlex.quote(str(path))}"
     return f"run it as the owner: {as_user(owner)} filesync"
 
 

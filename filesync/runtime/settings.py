@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from filesync.core.errors import ConfigError, FilesyncError, UsageError
 from filesync.core.key_material import is_no_path, quotable
-from filesync.runtime.database_url import Address, parse_database_url
+from filesync.runtime.database_url import Address, PostgresAddress, parse_database_url
 from filesync.runtime.environment import PATHS, Variables, read_variables
 from filesync.runtime.ownership import Exposure, exposure
 
@@ -69,7 +69,8 @@ class Settings:
 
     def secrets(self) -> tuple[str, ...]:
         """Name the values that must never be shown."""
-        return self.variables.secrets()
+        own = self.database_address.secrets if isinstance(self.database_address, PostgresAddress) else ()
+        return (*self.variables.secrets(), *own)
 
 
 def find_home(given: str | None, environ: Mapping[str, str], cwd: Path) -> Path:

@@ -16,7 +16,7 @@ import orjson
 from filesync.core.errors import StoreError
 from filesync.runtime.database_url import Address, PostgresAddress
 from filesync.store.database import open_for_reading, open_for_writing
-from filesync.store.engine import Connection, Database, Delete, Insert, Update
+from filesync.store.engine import Database, Delete, Insert, SqlConnection, Update
 from filesync.store.feed import lineage
 from filesync.store.postgres.dialect import column_types
 from filesync.store.row_codec import from_json, without_surrogates_and_nul
@@ -124,7 +124,7 @@ def position(database: Database) -> Row:
 class _Copying:
     """One copy under way: `source` is one state, `target` an open database."""
 
-    def __init__(self, source: Connection, target: Database, on_page: OnPage, *, is_fresh: bool) -> None:
+    def __init__(self, source: SqlConnection, target: Database, on_page: OnPage, *, is_fresh: bool) -> None:
         self._source = source
         self._ask: Ask = lambda sql, values: source.execute(sql, values).fetchall()
         self._target = target
@@ -192,7 +192,7 @@ def _is_fresh(target: Database) -> bool:
     return not target.fetch(f"SELECT {used}")[0][0]
 
 
-def _refuse_another(source: Connection, target: Database) -> None:
+def _refuse_another(source: SqlConnection, target: Database) -> None:
     """Refuse a target that is no earlier state of the source."""
     with target.reading() as connection:
         theirs = lineage.read(connection)
@@ -245,7 +245,7 @@ def _count(ask: Ask, layout: _Layout) -> int:
     return int(ask(f"SELECT count(*) FROM {layout.table}", ())[0][0])  # noqa: S608  our own words
 
 
-def _summed(state: Connection, layout: _Layout, of: int, on_page: OnPage) -> tuple[int, int]:
+def _summed(state: SqlConnection, layout: _Layout, of: int, on_page: OnPage) -> tuple[int, int]:
     found = CopiedTable(layout.table)
     for page in _pages(lambda sql, values: state.execute(sql, values).fetchall(), layout, layout.columns):
         for row in page:
@@ -254,14 +254,14 @@ def _summed(state: Connection, layout: _Layout, of: int, on_page: OnPage) -> tup
     return found.rows, found.total
 
 
-def _change(connection: Connection, layout: _Layout, rows: Sequence[Row]) -> None:
+def _change(connection: SqlConnection, layout: _Layout, rows: Sequence[Row]) -> None:
     key = len(layout.key)
     if rows:
         bulk = Update(layout.table, layout.others, layout.key)
         connection.write_many(bulk, [(*row[key:], *row[:key]) for row in rows])
 
 
-def _add(connection: Connection, layout: _Layout, rows: Sequence[Row]) -> None:
+def _add(connection: SqlConnection, layout: _Layout, rows: Sequence[Row]) -> None:
     bulk = Insert(layout.table, layout.columns)
     if layout.table == "files" and rows:
         connection.add_files(bulk, rows)

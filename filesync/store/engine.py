@@ -93,7 +93,7 @@ class PathOrder:
     order: str
 
 
-class Connection(Protocol):
+class SqlConnection(Protocol):
     """One connection, for one thread at a time."""
 
     def execute(self, sql: str, parameters: Parameters = ..., /) -> Cursor:
@@ -190,7 +190,7 @@ class Database(Protocol):
     @property
     def address(self) -> Address: ...
     @property
-    def connection(self) -> Connection: ...
+    def connection(self) -> SqlConnection: ...
     def close(self) -> None: ...
 
     def sizes(self) -> tuple[int, int]:
@@ -201,11 +201,11 @@ class Database(Protocol):
         """Return the version of its schema."""
         ...
 
-    def transaction(self) -> AbstractContextManager[Connection]:
+    def transaction(self) -> AbstractContextManager[SqlConnection]:
         """Write as one commit, or not at all. Raises StoppedError when that would outlast a request to stop."""
         ...
 
-    def reading(self) -> AbstractContextManager[Connection]:
+    def reading(self) -> AbstractContextManager[SqlConnection]:
         """Read one consistent state of the database."""
         ...
 

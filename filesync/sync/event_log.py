@@ -60,9 +60,9 @@ class SyncRequestLog:
     def __init__(self, log: Log, counters: Counters) -> None:
         self._log = log
         self._counters = counters
-        counters.on_wait = self.tell_wait
+        counters.on_wait = self.log_wait
 
-    def tell_request(self, request: Request) -> None:
+    def log_request(self, request: Request) -> None:
         log = self._of_sync()
         log.write(
             _level_of(request),
@@ -79,7 +79,7 @@ class SyncRequestLog:
         if request.gives_login and not request.is_failure and request.error_type is None:
             log.info("login_refreshed", route=request.route, request_id=request.request_id)
 
-    def tell_wait(self, limit: str, seconds: float) -> None:
+    def log_wait(self, limit: str, seconds: float) -> None:
         self._of_sync().info("waiting", limit=limit, seconds=round(seconds, 1))
 
     def _of_sync(self) -> Log:

@@ -76,10 +76,10 @@ class ProviderFactory:
         `facts` are said of each of its requests in the log.
         """
         settings = self._config.settings_for(credentials)
-        teller = SyncRequestLog(self._log.about(**facts), counters)
+        request_log = SyncRequestLog(self._log.about(**facts), counters)
 
-        def tell(attempt: HttpAttempt) -> None:
-            teller.tell_request(attempt)
+        def log(attempt: HttpAttempt) -> None:
+            request_log.log_request(attempt)
             self._watch(facts, attempt)
 
         connector = Connector(
@@ -90,7 +90,7 @@ class ProviderFactory:
             percent=self._config.rate_limit_percent,
             random=self._random,
             redactor=self._redactor,
-            log=tell,
+            log=log,
             environ=settings.variables,
         )
         return Surroundings(settings.variables, connector, self._clock, settings.path, credentials, self._shared)

@@ -164,8 +164,8 @@ class SetRefresher:
         gone = 0 if members or wish.accepts_emptiness else stored.present(self._database, wish.wanted.source)
         if gone:
             raise MassDeleteError(
-                f"the service names none of the {gone} that were there, so nothing changes; if that is right, run: "
-                f'filesync sync --endpoint "{wish.wanted.name}" --accept-deletions'
+                f"the service names none of the {gone} members that were there, so nothing changes; if that is right, "
+                f'run: filesync sync --endpoint "{wish.wanted.name}" --accept-deletions'
             )
 
     @contextlib.contextmanager

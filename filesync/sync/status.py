@@ -21,7 +21,7 @@ STATES = (
 ALARMS = frozenset({"failed", "blocked", "login", "stale"})
 _AT_REST = {
     "inactive": "it is switched off, or no longer in connector.yaml",
-    "archived": "its project is archived: it rests until that is back",
+    "archived": "its project is archived: it rests until the project is back",
 }
 _SLOTS_IN_A_ROW = 3
 _LONGEST_WAIT = timedelta(hours=1)

@@ -199,7 +199,7 @@ class SyncWorkers:
             session, endpoint, stored, database, stop, lambda attempt: self._begin(running, attempt)
         )
         running.outcome = self._archived_or_not(endpoint, stored, running, database)
-        self._tell_ending(running)
+        self._report_ending(running)
 
     def _begin(self, running: RunningEndpoint, attempt: "ActiveSync") -> None:
         from filesync.sync.event_log import log_beginning  # noqa: PLC0415  as above
@@ -207,7 +207,7 @@ class SyncWorkers:
         running.attempt = attempt
         running.log = log_beginning(self._session.log, running.name, attempt.run.plan.trigger, attempt.run.log_id)
 
-    def _tell_ending(self, running: RunningEndpoint) -> None:
+    def _report_ending(self, running: RunningEndpoint) -> None:
         from filesync.sync.event_log import MOST_ODD, log_ending  # noqa: PLC0415  as above
 
         if running.outcome is not None and running.attempt is not None:

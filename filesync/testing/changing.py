@@ -18,8 +18,8 @@ class ServiceChange:
     def claim_kind(self, file: str, *kinds: str) -> None:
         """Claim what the feed calls the last change of a file."""
         for inventory in self.inventories:
-            told = [change["kind"] for change in inventory.changes() if change["external_file_id"] == file]
-            claim(told[-1] in kinds, f"{inventory.name}: the feed says {told[-1]}, not {' or '.join(kinds)}")
+            found = [change["kind"] for change in inventory.changes() if change["external_file_id"] == file]
+            claim(found[-1] in kinds, f"{inventory.name}: the feed says {found[-1]}, not {' or '.join(kinds)}")
 
     def claim_gone(self, files: list[str], *reasons: str) -> None:
         """Claim that files are marked as gone, and why."""

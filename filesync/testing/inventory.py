@@ -83,7 +83,7 @@ class Inventory:
         return self.scene.home / f"{self.name}.db"
 
     def sync(self, *, full: bool = False, stop_after: int | None = None) -> Outcome:
-        """Sync once, however it ends; `stop_after` so many batches it is told to stop."""
+        """Sync once, however it ends; a stop is requested after `stop_after` batches."""
         clock = self.scene.ground.clock
         stop, counters = Stop(clock), Counters()
         connector = self.scene.connector(stop, counters)
@@ -107,7 +107,7 @@ class Inventory:
 
     def claim_truth(self, when: str) -> None:
         """Claim that the rows say exactly what is in the service."""
-        live = {id_: _told(row) for id_, row in self.live().items()}
+        live = {id_: _facts(row) for id_, row in self.live().items()}
         claim_same(live, self.scene.site.files(), f"files {when}")
         paths = {id_: folder.path if folder else None for id_, folder in self.folders.items()}
         claim_same(paths, self.scene.site.folders(), f"folders {when}")
@@ -117,8 +117,8 @@ class Inventory:
         last = self.last_seq()
         before = self.rows()
         self.complete(full=full)
-        told = [(change["kind"], change["file_path"], change["after"]) for change in self.changes(last)]
-        claim(not told, f"{when}: a sync without any change wrote changes: {told[:3]}")
+        changes = [(change["kind"], change["file_path"], change["after"]) for change in self.changes(last)]
+        claim(not changes, f"{when}: a sync without any change wrote changes: {changes[:3]}")
         claim_same(self.rows(), before, f"files {when}")
 
     @contextmanager
@@ -216,5 +216,5 @@ class Inventory:
             database.close()
 
 
-def _told(row: Row) -> dict[str, object]:
+def _facts(row: Row) -> dict[str, object]:
     return {name: row[name] for name in ("file_path", "file_name", "file_size", "parent_external_id")}

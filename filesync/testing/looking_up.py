@@ -26,7 +26,7 @@ class LookingUp(Stage):
         self.site.rename(ids["a.pdf"], "renamed.dwg")
         self.site.rename(ids["Letters"], "Mail")
         self.site.new_version(ids["d.ifc"], 4321)
-        self._claim_told(self._look(), "that changed")
+        self._claim_shown(self._look(), "that changed")
         with suppress(Unsupported):
             self._claim_ways(ids)
 
@@ -40,7 +40,7 @@ class LookingUp(Stage):
         below = {id_: fate for folder, fate in fates.items() for id_ in self._all_below(folder)}
         shown = self._look()
         self._claim_fates(shown, fates)
-        self._claim_told(_without(shown, {*fates, *below}), "beside what is gone")
+        self._claim_shown(_without(shown, {*fates, *below}), "beside what is gone")
         self.listed.complete(full=not self.there.is_prompt)
         self._claim_fates(self._look(), {**fates, **below})
 
@@ -57,7 +57,7 @@ class LookingUp(Stage):
                 self.there.mend()
             claim(failed or after, "look_up: a service that is down was not said to be")
             claim(failed or len(shown) == len(_FEW), f"look_up: down after {after} requests, and silent of some items")
-            self._claim_told(shown, f"before it was down after {after} requests")
+            self._claim_shown(shown, f"before it was down after {after} requests")
 
     def _list(self) -> dict[str, str]:
         """Grow a tree, and list it; `items` are what the rows say then."""
@@ -76,7 +76,7 @@ class LookingUp(Stage):
         for name, parent in (("a.pdf", ids["Letters"]), ("b.dwg", inner), ("Old", inner)):
             self.site.move(ids[name], parent)
         shown = self._look()
-        self._claim_told(shown, "that moved")
+        self._claim_shown(shown, "that moved")
         for name, way in (("a.pdf", []), ("b.dwg", [outer, inner]), ("Old", [outer, inner]), ("c.pdf", [])):
             found = [(folder.id, folder.name, folder.parent_id) for folder in shown[ids[name]].way]
             wanted = [(node.id, node.name, node.parent) for node in map(self.site.nodes.__getitem__, way)]
@@ -145,21 +145,21 @@ class LookingUp(Stage):
                 return shown, True
         return shown, False
 
-    def _claim_told(self, shown: Mapping[str, Shown], when: str) -> None:
+    def _claim_shown(self, shown: Mapping[str, Shown], when: str) -> None:
         """Claim that these are shown as they are in the service now."""
         nodes = self.site.nodes
         wanted = {id_: (nodes[id_].name, nodes[id_].parent, nodes[id_].size) for id_ in shown}
-        claim_same({id_: _told(each) for id_, each in shown.items()}, wanted, f"look_up: items {when}")
+        claim_same({id_: _facts(each) for id_, each in shown.items()}, wanted, f"look_up: items {when}")
 
     def _claim_fates(self, shown: Mapping[str, Shown], fates: Mapping[str, Gone]) -> None:
         wanted = {id_: f"gone: {fate}" for id_, fate in fates.items()}
-        claim_same({id_: _told(shown[id_]) for id_ in fates}, wanted, "look_up: items that are gone")
+        claim_same({id_: _facts(shown[id_]) for id_ in fates}, wanted, "look_up: items that are gone")
 
     def _claim_unseen(self, shown: Mapping[str, Shown], unseen: Collection[str], which: str) -> None:
         for id_ in unseen:
             gone = shown[id_].gone
             claim(gone in _UNSEEN, f"look_up: {id_!r}, which {which}, is {gone or 'there'}")
-        self._claim_told(_without(shown, unseen), f"beside what {which}")
+        self._claim_shown(_without(shown, unseen), f"beside what {which}")
 
     def _unknown_like(self, item: str, *others: str) -> str:
         """Make an id of the service's own shape that it never gave."""
@@ -198,7 +198,7 @@ def _check(shown: Shown) -> None:
     claim(moment is None or TIMESTAMP.fullmatch(moment), f"{where}: {moment!r} is no timestamp of ours")
 
 
-def _told(shown: Shown) -> tuple[str, str | None, int | None] | str:
+def _facts(shown: Shown) -> tuple[str, str | None, int | None] | str:
     item = shown.item
     if item is None:
         return f"gone: {shown.gone}"

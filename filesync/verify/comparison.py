@@ -80,7 +80,7 @@ def comparing(doors: Doors, database_address: Address) -> Iterator[Comparison]:
     try:
         endpoint_id = find(database, endpoint.endpoint_type, endpoint.scope)
         if endpoint_id is None:
-            raise NothingToCompareError("its first sync has not come to its end yet")
+            raise NothingToCompareError("its first sync has not ended yet")
         provider = doors.open_provider(endpoint, doors.stop, doors.counters)
         if not isinstance(provider, LooksUp):
             raise NothingToCompareError("its provider cannot look items up by id")

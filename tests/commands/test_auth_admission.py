@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.browsers import Person, callback_port
 from tests.support.homes import Acc, Ended
+from tests.support.logins import log_in_at_autodesk
 
 CLIENT = "simulated-client"
 
@@ -18,8 +18,7 @@ def two_legged(acc: Acc, _: Path) -> str:
 
 def three_legged(acc: Acc, _: Path) -> str:
     acc.service.consent = "allow"
-    acc.home.browser = Person()
-    assert acc.home.run("auth", "autodesk", "login", "--port", callback_port(acc.service)).code == 0
+    assert log_in_at_autodesk(acc).code == 0
     return acc.service.signed_in
 
 

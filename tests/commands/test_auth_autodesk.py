@@ -13,8 +13,9 @@ import pytest
 from filesync.core.timestamps import to_timestamp
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.faults import DROP, status
-from tests.support.browsers import Person, callback_port
+from tests.support.browsers import Person
 from tests.support.homes import Acc, Ended
+from tests.support.logins import log_in_at_autodesk, login_file, shown_login, token_requests
 
 CLIENT = "simulated-client"
 DAY = 24 * 3600
@@ -30,32 +31,13 @@ def endpoint(acc: Acc) -> None:
 
 @pytest.fixture
 def log_in(acc: Acc) -> Callable[[], Ended]:
-    def run() -> Ended:
-        acc.home.browser = Person()
-        return acc.home.run("auth", "autodesk", "login", "--port", callback_port(acc.service))
-
     acc.service.consent = "allow"
-    return run
-
-
-def login_file(acc: Acc) -> Path:
-    (path,) = (acc.home.path / "tokens").glob("autodesk-three-legged-*.json")
-    return path
+    return lambda: log_in_at_autodesk(acc)
 
 
 def content(acc: Acc) -> dict[str, Any]:
     fields: dict[str, Any] = json.loads(login_file(acc).read_bytes())
     return fields
-
-
-def shown(acc: Acc) -> dict[str, Any]:
-    (row,) = json.loads(acc.home.run("auth", "autodesk", "status", "--json").out)["logins"]
-    assert isinstance(row, dict)
-    return row
-
-
-def logins(acc: Acc) -> int:
-    return acc.service.count("token", exclude_token=False)
 
 
 def service_account(acc: Acc, path: Path) -> dict[str, str]:
@@ -76,7 +58,7 @@ def test_a_login_is_used_by_the_next_sync(acc: Acc, log_in: Callable[[], Ended],
     assert log_in().code == 0
     assert acc.home.sync("P").status == "success"
     assert acc.home.paths() == ["/Project Files/a.pdf"]
-    row = shown(acc)
+    row = shown_login(acc.home, "autodesk")
     assert (row["flow"], row["user"], row["scopes"]) == ("three_legged", acc.service.signed_in, ["data:read"])
     assert (row["state"], row["mode"], row["days_left"]) == ("ok", "0600", 15.0)
 
@@ -100,7 +82,7 @@ def test_an_access_token_that_ran_out_is_refreshed_once_and_the_new_refresh_toke
     acc.service.reset()
     assert acc.home.sync("P").status == "success"
     after = content(acc)
-    assert logins(acc) == 1
+    assert token_requests(acc.service) == 1
     assert after["refresh_token"] != before["refresh_token"]
     assert after["refresh_expires_at"] == to_timestamp(acc.service.clock.now() + timedelta(days=15))
     assert (after["user"], after["logged_in_at"]) == (before["user"], before["logged_in_at"])
@@ -112,7 +94,7 @@ def test_a_rejected_access_token_costs_one_refresh_and_not_the_login(acc: Acc, l
     acc.service.revoke_tokens()
     acc.service.reset()
     assert acc.home.sync("P").status == "success"
-    assert logins(acc) == 1
+    assert token_requests(acc.service) == 1
 
 
 def test_a_login_used_every_day_lives_for_months(acc: Acc, log_in: Callable[[], Ended]) -> None:
@@ -141,9 +123,9 @@ def test_a_dead_refresh_token_asks_for_a_login_and_is_sent_only_once(acc: Acc, l
         assert ended.code == 77
         assert "log in again: filesync auth autodesk login" in ended.err
         assert "'Three-legged' in OAUTH_SETUP.md" in ended.err
-    assert logins(acc) == 1
+    assert token_requests(acc.service) == 1
     assert acc.home.run("auth", "autodesk", "status").code == 77
-    assert shown(acc)["state"] == "login_needed"
+    assert shown_login(acc.home, "autodesk")["state"] == "login_needed"
     assert acc.home.query("SELECT state FROM endpoint_status") == [{"state": "login"}]
 
 
@@ -155,7 +137,7 @@ def test_a_new_login_heals_a_dead_one(acc: Acc, log_in: Callable[[], Ended]) -> 
     acc.home.sync("P")
     assert log_in().code == 0
     assert acc.home.sync("P").status == "success"
-    assert shown(acc)["state"] == "ok"
+    assert shown_login(acc.home, "autodesk")["state"] == "ok"
 
 
 @pytest.fixture
@@ -180,7 +162,7 @@ def test_a_login_that_nobody_used_for_a_week_is_refreshed_although_nothing_is_du
 ) -> None:
     for days, refreshes in [(6.9, 0), (0.2, 1), (6.8, 0), (0.3, 1), (7.5, 1), (14.5, 1)]:
         assert by_hand(days) == Ended(0, "", "")
-        assert logins(acc) == refreshes
+        assert token_requests(acc.service) == refreshes
     assert acc.home.sync("P").status == "success"
 
 
@@ -201,15 +183,15 @@ def test_an_idle_login_is_tried_again_at_the_next_start_while_the_service_is_dow
     acc.service.faults.fail(status(503), route="token", times=6)
     assert by_hand(8) == Ended(0, "", "")
     assert by_hand(0.01) == Ended(0, "", "")
-    assert logins(acc) == 1
+    assert token_requests(acc.service) == 1
 
 
 def test_a_login_that_ends_soon_is_warned_about(acc: Acc, log_in: Callable[[], Ended]) -> None:
     log_in()
     acc.service.clock.advance(11 * DAY)
-    assert shown(acc)["state"] == "ok"
+    assert shown_login(acc.home, "autodesk")["state"] == "ok"
     acc.service.clock.advance(DAY)
-    row, ended = shown(acc), acc.home.run("auth", "autodesk", "status")
+    row, ended = shown_login(acc.home, "autodesk"), acc.home.run("auth", "autodesk", "status")
     assert (row["state"], row["days_left"]) == ("expiring", 3.0)
     assert ended.code == 0
     assert "filesync auth autodesk login" in ended.err
@@ -331,7 +313,7 @@ def test_a_service_account_is_used_once_it_is_a_member(acc: Acc, tmp_path: Path)
     acc.service.add_member(acc.project, account["service_account_id"])
     assert acc.home.sync("P").status == "success"
     assert acc.home.paths() == ["/Project Files/a.pdf"]
-    row = shown(acc)
+    row = shown_login(acc.home, "autodesk")
     assert (row["flow"], row["user"]) == ("service_account", account["service_account_id"])
 
 
@@ -340,10 +322,10 @@ def test_its_token_is_exchanged_when_it_ran_out_and_not_before(acc: Acc, tmp_pat
     acc.service.add_member(acc.project, account["service_account_id"])
     acc.home.sync("P")
     acc.home.sync("P")
-    assert logins(acc) == 1
+    assert token_requests(acc.service) == 1
     acc.service.clock.advance(3600)
     assert acc.home.sync("P").status == "success"
-    assert logins(acc) == 2
+    assert token_requests(acc.service) == 2
 
 
 def test_a_key_whose_line_ends_were_written_out_is_understood(acc: Acc, tmp_path: Path) -> None:
@@ -395,11 +377,11 @@ def test_a_service_accounts_file_that_cannot_be_used_is_named(
 def test_auto_prefers_a_service_account_then_a_persons_login_then_the_app(
     acc: Acc, log_in: Callable[[], Ended], tmp_path: Path
 ) -> None:
-    assert shown(acc)["flow"] == "two_legged"
+    assert shown_login(acc.home, "autodesk")["flow"] == "two_legged"
     log_in()
-    assert shown(acc)["flow"] == "three_legged"
+    assert shown_login(acc.home, "autodesk")["flow"] == "three_legged"
     service_account(acc, tmp_path / "ssa.json")
-    assert shown(acc)["flow"] == "service_account"
+    assert shown_login(acc.home, "autodesk")["flow"] == "service_account"
 
 
 @pytest.mark.parametrize("flow", ["two_legged", "three_legged", "service_account"])
@@ -409,7 +391,7 @@ def test_a_named_flow_is_used_whatever_else_there_is(
     log_in()
     service_account(acc, tmp_path / "ssa.json")
     acc.home.environ["CONNECTOR_AUTODESK_AUTH"] = flow
-    assert shown(acc)["flow"] == flow
+    assert shown_login(acc.home, "autodesk")["flow"] == flow
 
 
 def test_a_login_that_the_settings_do_not_use_is_told_so(acc: Acc, log_in: Callable[[], Ended]) -> None:

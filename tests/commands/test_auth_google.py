@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import pytest
 
 from filesync.simulators.drive import METADATA_READONLY, READONLY
 from tests.support.browsers import Person, free_port
 from tests.support.homes import Drive, Ended
+from tests.support.logins import shown_login, token_requests
 
 ANN = "ann@example.com"
 DAY = 24 * 3600
@@ -43,16 +43,6 @@ def log_in(drive: Drive) -> Callable[..., Ended]:
     return run
 
 
-def shown(drive: Drive) -> dict[str, Any]:
-    (row,) = json.loads(drive.home.run("auth", "google", "status", "--json").out)["logins"]
-    assert isinstance(row, dict)
-    return row
-
-
-def logins(drive: Drive) -> int:
-    return drive.service.count("token", exclude_token=False)
-
-
 # --- a person's login -----------------------------------------------------------------------
 
 
@@ -64,7 +54,7 @@ def test_a_login_asks_for_metadata_only_and_is_used_by_the_next_sync(
     assert f"logged in to Google as {ANN}" in ended.err
     assert drive.home.sync("D").status == "success"
     assert drive.home.paths() == ["/a.pdf"]
-    row = shown(drive)
+    row = shown_login(drive.home, "google")
     assert (row["flow"], row["user"], row["scopes"]) == ("user", ANN, [METADATA_READONLY])
     assert (row["state"], row["refresh_expires_at"], row["mode"]) == ("ok", None, "0600")
     (identity,) = drive.home.query("SELECT identity FROM sync_state")
@@ -73,7 +63,7 @@ def test_a_login_asks_for_metadata_only_and_is_used_by_the_next_sync(
 
 def test_finding_drives_by_name_needs_one_scope_more(drive: Drive, log_in: Callable[..., Ended]) -> None:
     log_in("--discover")
-    assert shown(drive)["scopes"] == [READONLY]
+    assert shown_login(drive.home, "google")["scopes"] == [READONLY]
     assert drive.home.sync("D").status == "success"
 
 
@@ -82,7 +72,7 @@ def test_a_login_is_refreshed_and_keeps_its_refresh_token(drive: Drive, log_in: 
     drive.service.clock.advance(3600)
     drive.service.reset()
     assert drive.home.sync("D").status == "success"
-    assert logins(drive) == 1
+    assert token_requests(drive.service) == 1
     drive.service.clock.advance(3600)
     assert drive.home.sync("D").status == "success"
 
@@ -105,9 +95,9 @@ def test_a_login_with_an_app_in_testing_is_warned_of_and_ends_after_seven_days(
     assert "however often it is used, as it does while the OAuth app's publishing status is Testing" in ended.err
     drive.service.clock.advance(3.5 * DAY)
     assert drive.home.sync("D").status == "success"
-    assert shown(drive)["days_left"] == 3.5
+    assert shown_login(drive.home, "google")["days_left"] == 3.5
     drive.service.clock.advance(DAY)
-    assert shown(drive)["state"] == "expiring"
+    assert shown_login(drive.home, "google")["state"] == "expiring"
     drive.service.clock.advance(3 * DAY)
     refused = drive.home.run("sync", "--endpoint", "D")
     assert refused.code == 77
@@ -126,7 +116,7 @@ def test_a_login_that_was_ended_elsewhere_asks_for_another_and_is_sent_only_once
     drive.service.reset()
     for _ in range(3):
         assert drive.home.run("sync", "--endpoint", "D").code == 77
-    assert logins(drive) == 1
+    assert token_requests(drive.service) == 1
     assert log_in().code == 0
     assert drive.home.sync("D").status == "success"
 
@@ -217,7 +207,7 @@ def test_an_authorised_users_file_is_used_and_left_as_it_is(drive: Drive, user_f
         assert drive.home.sync("D").status == "success"
         drive.service.clock.advance(3600)
     assert user_file.read_bytes() == before
-    row = shown(drive)
+    row = shown_login(drive.home, "google")
     assert (row["flow"], row["user"], row["file"]) == ("user", ANN, str(user_file))
 
 
@@ -269,11 +259,11 @@ def test_a_login_made_here_comes_before_the_files_of_other_programs(
     drive: Drive, log_in: Callable[..., Ended], user_file: Path
 ) -> None:
     drive.home.environ["GOOGLE_APPLICATION_CREDENTIALS"] = str(user_file)
-    assert shown(drive)["file"] == str(user_file)
+    assert shown_login(drive.home, "google")["file"] == str(user_file)
     log_in()
-    assert "google-user-" in shown(drive)["file"]
+    assert "google-user-" in shown_login(drive.home, "google")["file"]
     drive.home.environ["GOOGLE_CREDENTIALS_PATH"] = "application_default"
-    assert shown(drive)["file"] == str(user_file)
+    assert shown_login(drive.home, "google")["file"] == str(user_file)
 
 
 def test_gclouds_file_is_found(drive: Drive, user_file: Path, tmp_path: Path) -> None:
@@ -355,4 +345,4 @@ def test_a_login_asks_for_what_the_configured_sets_need(drive: Drive, log_in: Ca
     drive.home.configure({"name": "Drive {drive_name}", "endpoint_details": {"drives": {"include": ["*"]}}})
     assert "--discover" in drive.home.run("auth", "google", "status").err
     log_in()
-    assert shown(drive)["scopes"] == [READONLY]
+    assert shown_login(drive.home, "google")["scopes"] == [READONLY]

@@ -2,18 +2,17 @@
 
 import json
 import os
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import pytest
 
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.faults import Fault, status
-from tests.support.browsers import Person, callback_port, free_port
+from tests.support.browsers import Person, free_port
 from tests.support.homes import Acc, Drive, Ended, Home
+from tests.support.logins import log_in_at_autodesk, shown_login, token_requests
 
 ANN = "ann@example.com"
 HOUR = 3600.0
@@ -23,16 +22,6 @@ CLIENT = "simulated-client"
 def said(code: int, error: str, description: str = "", **more: str) -> Fault:
     """Refuse as a token endpoint does."""
     return status(code, json.dumps({"error": error, "error_description": description, **more}).encode())
-
-
-def shown(home: Home, service: str) -> Mapping[str, Any]:
-    (row,) = json.loads(home.run("auth", service, "status", "--json").out)["logins"]
-    assert isinstance(row, dict)
-    return row
-
-
-def asked(service: Any) -> int:
-    return int(service.count("token", exclude_token=False))
 
 
 def start(home: Home) -> Ended:
@@ -95,20 +84,20 @@ def test_what_is_mended_at_google_is_asked_again_once_an_hour_and_needs_no_new_l
         assert "in OAUTH_SETUP.md; filesync asks again after " in ended.err
     service.clock.advance(HOUR - 1)
     start(home)
-    row = shown(home, "google")
-    assert (asked(service), row["state"], remedy in row["detail"]) == (1, "login_needed", True)
+    row = shown_login(home, "google")
+    assert (token_requests(service), row["state"], remedy in row["detail"]) == (1, "login_needed", True)
 
     service.clock.advance(1)
     at_once(home, 3)
     assert start(home).code == 77
-    assert asked(service) == 2
+    assert token_requests(service) == 2
 
     service.faults.clear()
     service.clock.advance(HOUR)
     assert start(home).code == 0
     assert home.paths() == ["/a.pdf"]
-    row = shown(home, "google")
-    assert (asked(service), row["state"], row["detail"]) == (3, "ok", None)
+    row = shown_login(home, "google")
+    assert (token_requests(service), row["state"], row["detail"]) == (3, "ok", None)
 
 
 @pytest.mark.parametrize("description", ["Token has been expired or revoked.", "Bad Request", ""])
@@ -119,7 +108,7 @@ def test_what_only_a_new_login_mends_is_never_sent_again(ann: Drive, description
         ended = start(ann.home)
         assert ended.code == 77
         assert "filesync asks again" not in ended.err
-    assert asked(ann.service) == 1
+    assert token_requests(ann.service) == 1
 
 
 def test_what_could_heal_and_then_cannot_is_not_sent_again(ann: Drive) -> None:
@@ -129,7 +118,7 @@ def test_what_could_heal_and_then_cannot_is_not_sent_again(ann: Drive) -> None:
     for _ in range(4):
         ended = start(ann.home)
         clock.advance(HOUR)
-    assert asked(ann.service) == 2
+    assert token_requests(ann.service) == 2
     assert "the login has expired or was ended" in ended.err
 
 
@@ -192,8 +181,7 @@ def bob(acc: Acc) -> Acc:
     """Log Bob in; his access token has run out."""
     acc.service.consent = "allow"
     acc.service.add_member(acc.project, acc.service.signed_in)
-    acc.home.browser = Person()
-    assert acc.home.run("auth", "autodesk", "login", "--port", callback_port(acc.service)).code == 0
+    assert log_in_at_autodesk(acc).code == 0
     acc.service.clock.advance(HOUR)
     acc.service.reset()
     return acc
@@ -205,7 +193,7 @@ def test_a_disabled_person_at_autodesk_is_asked_again_once_an_hour(bob: Acc) -> 
         ended = start(bob.home)
         assert ended.code == 77
         assert "account is disabled or locked: whoever manages it makes it active" in ended.err
-    assert asked(bob.service) == 1
+    assert token_requests(bob.service) == 1
     bob.service.faults.clear()
     assert start(bob.home).code == 77
     bob.service.clock.advance(HOUR)
@@ -225,7 +213,7 @@ def test_an_app_that_is_refused_and_mended_costs_no_login(bob: Acc, fault: Fault
     for _ in range(2):
         assert start(bob.home).code == 77
     assert start(bob.home).code == 0
-    assert shown(bob.home, "autodesk")["state"] == "ok"
+    assert shown_login(bob.home, "autodesk")["state"] == "ok"
 
 
 def test_a_secret_that_was_rotated_back_needs_no_new_login(bob: Acc) -> None:
@@ -262,4 +250,4 @@ def test_a_login_that_nobody_uses_and_that_may_heal_is_kept_alive_once_it_did(bo
     os.utime(file, (written, written))  # the file system knows no simulated time
     bob.service.clock.advance(25 * HOUR)
     assert bob.home.run("sync") == Ended(0, "", "")
-    assert shown(bob.home, "autodesk")["state"] == "ok"
+    assert shown_login(bob.home, "autodesk")["state"] == "ok"

@@ -4,7 +4,6 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from signal import SIGINT, SIGTERM
 from typing import Any
@@ -12,12 +11,11 @@ from typing import Any
 import pytest
 import requests
 
-from filesync.core.timestamps import to_timestamp
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.faults import hang, status
-from tests.support.browsers import Person, callback_port
-from tests.support.homes import Acc, Ended, Home
+from tests.support.homes import Acc, Home
+from tests.support.logins import change_login, let_access_run_out, log_in_at_autodesk, login_file
 
 
 @pytest.fixture
@@ -32,31 +30,8 @@ def acc(tmp_path: Path) -> Iterator[Acc]:
         acc = Acc(Home(tmp_path, service), service, hub, project, service.project_files(project))
         service.add_file(acc.top, "a.pdf")
         acc.home.configure({"name": "P", "endpoint_details": {"project_id": project}})
-        log_in(acc)
+        log_in_at_autodesk(acc)
         yield acc
-
-
-def log_in(acc: Acc) -> Ended:
-    acc.home.browser = Person()
-    ended = acc.home.run("auth", "autodesk", "login", "--port", callback_port(acc.service))
-    assert ended.code == 0, ended.err
-    return ended
-
-
-def login_file(acc: Acc) -> Path:
-    (path,) = (acc.home.path / "tokens").glob("autodesk-three-legged-*.json")
-    return path
-
-
-def change(acc: Acc, **fields: Any) -> None:
-    path = login_file(acc)
-    path.write_text(json.dumps({**json.loads(path.read_bytes()), **fields}))
-
-
-def let_access_run_out(acc: Acc, hours: float = 2) -> None:
-    ends = acc.service.clock.now() - timedelta(hours=hours - 1)
-    change(acc, obtained_at=to_timestamp(ends - timedelta(hours=1)), expires_at=to_timestamp(ends))
-    acc.service.reset()
 
 
 def asked_for_a_token(acc: Acc) -> None:
@@ -117,7 +92,7 @@ def test_somebody_else_who_logs_in_during_a_sync_ends_it_and_nothing_is_removed(
     with process:
         asked_for_a_token(acc)
         service.signed_in = other
-        log_in(acc)
+        log_in_at_autodesk(acc)
         service.revoke_access(acc.top)
         service.revoke_tokens()
         _, err = process.communicate(timeout=30)
@@ -145,19 +120,19 @@ def test_an_odd_answer_to_a_refresh_does_not_lose_the_new_refresh_token(acc: Acc
 
 def test_whose_a_login_is_is_not_written_into_another_one(acc: Acc) -> None:
     """A person logs in while the service is asked about the one before."""
-    change(acc, user="")
+    change_login(acc, user="")
     acc.service.faults.fail(hang(1.0), route="introspect")
     other = acc.service.add_user("Other")
     with acc.home.spawn("sync", "--endpoint", "P") as process:
         asked_for_a_token(acc)
         acc.service.signed_in = other
-        log_in(acc)
+        log_in_at_autodesk(acc)
         process.communicate(timeout=30)
     assert json.loads(login_file(acc).read_bytes())["user"] == other
 
 
 def test_a_login_that_was_ended_meanwhile_does_not_come_back(acc: Acc) -> None:
-    change(acc, user="")
+    change_login(acc, user="")
     path = login_file(acc)
     acc.service.faults.fail(hang(1.0), route="introspect")
     with acc.home.spawn("sync", "--endpoint", "P") as process:
@@ -170,9 +145,9 @@ def test_a_login_that_was_ended_meanwhile_does_not_come_back(acc: Acc) -> None:
 def test_people_whom_the_service_does_not_name_are_not_taken_for_one(acc: Acc) -> None:
     nameless = json.dumps({"active": True}).encode()
     acc.service.faults.fail(status(200, nameless), route="introspect", times=None)
-    log_in(acc)
+    log_in_at_autodesk(acc)
     assert acc.home.run("sync", "--endpoint", "P").code == 0
-    ended = log_in(acc)
+    ended = log_in_at_autodesk(acc)
     assert "--accept-identity" in ended.err
     assert acc.home.run("sync", "--endpoint", "P").code == 77
 
@@ -182,7 +157,7 @@ def test_a_first_sync_that_showed_nothing_binds_nobody(acc: Acc) -> None:
     acc.service.apps["simulated-client"].hubs = frozenset()
     assert acc.home.run("sync", "--endpoint", "P").code == 77
     acc.service.apps["simulated-client"].hubs = None
-    ended = log_in(acc)
+    ended = log_in_at_autodesk(acc)
     assert acc.home.run("sync", "--endpoint", "P").code == 0, ended.err
 
 
@@ -192,7 +167,7 @@ def test_a_new_login_wakes_what_waited_for_it(acc: Acc) -> None:
     let_access_run_out(acc)
     for _ in range(3):
         assert acc.home.run("sync", "--endpoint", "P").code == 77
-    log_in(acc)
+    log_in_at_autodesk(acc)
     assert acc.home.run("sync").code == 0
     assert acc.home.paths() == ["/Project Files/a.pdf"]
 

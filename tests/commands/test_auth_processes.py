@@ -5,21 +5,19 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from filesync.core.timestamps import to_timestamp
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from tests import ROOT
 from tests.adversarial.crash.self_killing import EXCHANGES, FILES, Mortals, to_keywords
 from tests.adversarial.faults.fault_injection import Countdown, file_operations, os_error
-from tests.support.browsers import Person, callback_port
 from tests.support.homes import Acc, Ended, Home
+from tests.support.logins import let_access_run_out, log_in_at_autodesk, login_file
 
 
 @pytest.fixture
@@ -36,21 +34,9 @@ def acc(tmp_path: Path) -> Iterator[Acc]:
 
 def log_in(acc: Acc) -> Path:
     """Log in, and let the access token run out."""
-    acc.home.browser = Person()
-    ended = acc.home.run("auth", "autodesk", "login", "--port", callback_port(acc.service))
-    assert ended.code == 0, ended.err
-    (path,) = (acc.home.path / "tokens").glob("autodesk-three-legged-*.json")
-    expire(acc, path)
-    acc.service.reset()
-    return path
-
-
-def expire(acc: Acc, path: Path) -> None:
-    """Let the access token run out."""
-    fields = json.loads(path.read_bytes())
-    hours_ago = [acc.service.clock.now() - timedelta(hours=hours) for hours in (3, 2)]
-    fields |= {"obtained_at": to_timestamp(hours_ago[0]), "expires_at": to_timestamp(hours_ago[1])}
-    path.write_text(json.dumps(fields))
+    log_in_at_autodesk(acc)
+    let_access_run_out(acc)
+    return login_file(acc)
 
 
 def whole(path: Path) -> dict[str, Any]:
@@ -119,7 +105,7 @@ def test_whichever_file_operation_fails_in_a_refresh_the_login_is_whole_or_its_l
     path = log_in(acc)
     outcomes = []
     for number in range(1, 200):
-        expire(acc, path)
+        let_access_run_out(acc)
         before = whole(path)["refresh_token"]
         countdown = Countdown(number, os_error(errno.EIO))
         with file_operations(countdown, acc.home.path / "tokens"):

@@ -43,6 +43,14 @@ def test_files_come_by_endpoint_and_path(home: CliHome) -> None:
     assert files(home) == ["/Drawings/Plan B.PDF", "/plan.rvt", "/übersicht.dwg"]
 
 
+def test_a_table_says_that_the_limit_left_files_out(home: CliHome) -> None:
+    for form in ([], ["--json"], ["--jsonl"], ["--csv"]):
+        said = "the first 2; there are more\n" if not form else ""
+        assert home.run("files", "--limit", "2", *form).err == said
+        assert home.run("files", "--limit", "3", *form).err == ""
+    assert len(home.run("files", "--limit", "2").out.splitlines()) == 3  # with its headings
+
+
 def test_files_are_in_order_across_pages(home: CliHome) -> None:
     twins = (file("same.pdf", id=str(number)) for number in range(1200))
     home.show("B", *(file(f"{number:05}.pdf") for number in range(1145)), *twins)

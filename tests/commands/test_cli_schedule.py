@@ -130,7 +130,7 @@ def test_show_says_when_what_is_installed_is_another(machine: Machine) -> None:
     machine.run("schedule", "install", "--every", "30")
     assert "installed: your crontab" in machine.run("schedule", "show", "--every", "30").err
     shown = machine.run("schedule", "show")
-    assert f"installed, but otherwise: your crontab\n{line(machine, '*/30 * * * *')}" in shown.err
+    assert f"installed, but differently: your crontab\n{line(machine, '*/30 * * * *')}" in shown.err
 
 
 def test_show_says_when_sync_last_ran(machine: Machine) -> None:

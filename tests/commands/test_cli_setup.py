@@ -78,6 +78,35 @@ def test_check_points_out_what_is_hardly_meant(home: CliHome) -> None:
     assert "CONNECTOR_AUTODESK_CLIENT_ID" in login
 
 
+def test_check_knows_what_a_misspelt_variable_should_be(home: CliHome) -> None:
+    home.configure({"name": "A", "project_id": "${CONNECTOR_AUTODESK_CLIENT_ID_2}"})
+    lines = (
+        "CONNECTOR_AUTODESK_CLIENTID=x",
+        "CONNECTOR_AUTODESK_CLIENT_SECRET_FILE=secret",
+        "CONNECTOR_AUTODESK_CLIENT_ID_2=x",  # connector.yaml has it
+        "DATABASE_NAME=x",  # another program's, as the next ones
+        "GOOGLE_MAPS_KEY=x",
+        "AUTODESK_CLIENT_ID=x",
+    )
+    (home.path / "secret").write_text("x", encoding="utf-8")
+    (home.path / ".env").write_text("\n".join(lines), encoding="utf-8")
+    said = "nothing reads CONNECTOR_AUTODESK_CLIENTID; did you mean CONNECTOR_AUTODESK_CLIENT_ID?"
+    result = home.run("config", "check")
+    assert (result.code, result.err.count("did you mean")) == (0, 1)
+    assert f"note: .env: {said}" in result.err
+    assert any(said in each for each in home.run("config", "check", "--json").document["notices"])
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_the_demo_says_what_becomes_of_its_home(home: CliHome, keep: bool) -> None:
+    home.path.mkdir()
+    result = home.run("demo", *(["--keep", "demo"] if keep else []))
+    assert result.code == 0
+    assert ("its home is deleted" in result.out) is not keep
+    assert ("Its services have ended" in result.out) is keep
+    assert (home.path / "demo").exists() is keep
+
+
 def test_show_masks_secrets(home: CliHome) -> None:
     home.configure({"name": "A"})
     (home.path / ".env").write_text("CONNECTOR_AUTODESK_CLIENT_SECRET=not-a-secret-but-hidden\n", encoding="utf-8")

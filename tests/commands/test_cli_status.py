@@ -268,12 +268,15 @@ def test_an_endpoint_that_left_the_configuration_can_be_forgotten(home: CliHome)
     home.show("P", file("a.pdf"), file("b.pdf"))
     home.show("Q")
     home.sync()
-    assert "is in " in home.run("endpoints", "forget", "P", "--yes").err
+    assert "remove it there first" in home.run("endpoints", "forget", "P", "--yes").err
     home.configure({"name": "Q", "endpoint_details": {"project_id": "b.00000001-1111-4111-8111-111111111111"}})
     asked = home.run("endpoints", "forget", "P")
     assert (asked.code, "2 files would be recorded as deleted; to do so, add --yes" in asked.err) == (2, True)
     assert [each["name"] for each in home.run("status", "--json").document["endpoints"]] == ["Q", "P"]
-    assert home.run("endpoints", "forget", "P", "--yes").err == "P: forgotten; 2 files recorded as deleted\n"
+    assert "did you mean P? filesync status lists them" in home.run("endpoints", "forget", "p").err
+    assert home.run("endpoints", "forget", "P", "--yes").err == (
+        "P: forgotten; 2 files recorded as deleted; files, changes and logs know it as 'P (formerly, 1)' now\n"
+    )
     assert [each["name"] for each in home.run("status", "--json").document["endpoints"]] == ["Q"]
     seen = home.run("changes", "--since", "0", "--jsonl").lines
     assert [(each["endpoint"], each["kind"], each["cause"]) for each in seen[2:]] == [

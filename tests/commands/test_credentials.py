@@ -262,14 +262,6 @@ def test_a_keys_content_in_the_place_of_its_path_is_a_mistake_and_not_repeated(
     assert SECRET not in ended.out + ended.err
 
 
-@pytest.mark.parametrize("variable", ["GOOGLE_CREDENTIALS_PATH", "CONNECTOR_AUTODESK_SERVICE_ACCOUNT_PATH"])
-def test_a_keys_content_in_the_environment_is_a_mistake_and_not_repeated(acc: Acc, variable: str) -> None:
-    ended = acc.home.run("config", "show", **{variable: KEYS[0]})
-    assert (ended.code, ended.out) == (78, "")
-    assert f"{variable}: the path of a file is needed, not what is in it" in ended.err
-    assert SECRET not in ended.err
-
-
 def test_a_secret_on_the_wrong_line_of_the_environment_is_not_repeated(acc: Acc) -> None:
     ended = acc.home.run("config", "show", CONNECTOR_AUTODESK_AUTH=SECRET)
     assert ended.code == 78

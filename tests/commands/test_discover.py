@@ -250,8 +250,8 @@ def test_yaml_of_drives_can_be_pasted(drive: Drive) -> None:
     ("arguments", "words"),
     [
         (["autodes"], "did you mean autodesk? allowed: autodesk, google"),
-        (["autodesk", "--drive", "x"], "--drive means nothing to autodesk"),
-        (["google", "--hub", "x"], "--hub means nothing to google"),
+        (["autodesk", "--drive", "x"], "--drive does not apply to autodesk"),
+        (["google", "--hub", "x"], "--hub does not apply to google"),
         (["autodesk", "--yaml", "--json"], "exclude each other"),
     ],
 )
@@ -267,7 +267,7 @@ def test_what_is_configured_already_is_no_second_endpoint_when_pasted(acc: Acc) 
     there = f"  - name: P\n    endpoint_type: autodesk_construction_cloud\n    endpoint_details: {{project_id: {acc.project}}}\n"
     config.write_text(f"endpoints:\n{there}", encoding="utf-8")
     written = acc.home.run("discover", "autodesk", "--yaml").out
-    assert 'is there already, as "P"' in written
+    assert 'exists already, as "P"' in written
     assert written.count("# folder_id:") == 1  # of the other one
     config.write_text(f"endpoints:\n{there}{written}", encoding="utf-8")
     assert acc.home.run("config", "check").code == 0

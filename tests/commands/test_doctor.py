@@ -25,18 +25,12 @@ from tests import ROOT
 from tests.support.browsers import Person, callback_port
 from tests.support.homes import Ended
 from tests.support.in_process import in_memory
-from tests.support.patients import SOMEBODY, Patient, copy_of, healthy, somebody
+from tests.support.patients import SOMEBODY, Patient, copy_of, somebody
 
 ALL = {(area, check) for area, checks in CHECKS.items() for check in checks}
 OF_SQLITE = ("-wal", "-shm")  # a reader makes them, too
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-
-
-@pytest.fixture(scope="module")
-def well(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
-    with healthy(tmp_path_factory.mktemp("well")) as patient:
-        yield patient
 
 
 @pytest.fixture
@@ -127,7 +121,7 @@ def test_a_file_in_the_place_of_the_home_is_said_once(patient: Patient, tmp_path
     (tmp_path / "file").touch()
     patient.environ["FILESYNC_HOME"] = str(tmp_path / "file")
     seen = patient.see()
-    assert [each["detail"] for each in seen.of("paths", "home")] == [f"{tmp_path}/file: is no folder"]
+    assert [each["detail"] for each in seen.of("paths", "home")] == [f"{tmp_path}/file: is not a folder"]
     assert {check: level for (area, check), level in seen.levels.items() if area == "paths" and level != "OK"} == {
         "home": "FAIL"
     }

@@ -28,7 +28,7 @@ from filesync.store.sqlite.database import open_for_writing
 from tests import ROOT
 from tests.adversarial.upgrade.schemas.make import A_STEP_MORE
 from tests.support.homes import READER
-from tests.support.patients import Check, Patient, Seen, copy_of, healthy
+from tests.support.patients import Check, Patient, Seen, copy_of
 
 
 @dataclass(frozen=True)
@@ -81,21 +81,10 @@ def breaks(
 
 
 @pytest.fixture(scope="module")
-def well(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
-    with healthy(tmp_path_factory.mktemp("well")) as patient:
-        yield patient
-
-
-@pytest.fixture(scope="module")
 def baselines(well: Patient, tmp_path_factory: pytest.TempPathFactory) -> Mapping[bool, Seen]:
     """Look at a copy of the healthy home as it is: offline, and asking the services."""
     copy = copy_of(well, tmp_path_factory.mktemp("copy"))
     return {False: copy.see(), True: copy.see_all()}
-
-
-@pytest.fixture
-def patient(well: Patient, tmp_path: Path) -> Patient:
-    return copy_of(well, tmp_path)
 
 
 # --- program, configuration -----------------------------------------------------------------
@@ -109,6 +98,11 @@ def an_old_sqlite(_: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
 @breaks("configuration", "variables", "FAIL", "SYNC_INTERVAL_MINUTES: found 'often'")
 def a_variable_that_is_no_number(patient: Patient, _: pytest.MonkeyPatch) -> None:
     patient.write_env(SYNC_INTERVAL_MINUTES="often")
+
+
+@breaks("configuration", "variables", "WARN", "SYNC_INTERVAL_MINUTE; did you mean SYNC_INTERVAL_MINUTES?")
+def a_misspelt_variable(patient: Patient, _: pytest.MonkeyPatch) -> None:
+    patient.write_env(SYNC_INTERVAL_MINUTE="5")
 
 
 @breaks(
@@ -211,7 +205,7 @@ def a_database_that_cannot_be_written(patient: Patient, _: pytest.MonkeyPatch) -
     "paths",
     "database",
     "FAIL",
-    "connector.db: is no file",
+    "connector.db: is not a file",
     also={("database", "opens"): "FAIL"},
     hides=OF_DATABASE,
 )
@@ -227,7 +221,7 @@ def locks_for_everybody(patient: Patient, _: pytest.MonkeyPatch) -> None:
     (patient.path / "data" / "connector.db.locks").chmod(0o777)
 
 
-@breaks("paths", "locks", "FAIL", "is no folder")
+@breaks("paths", "locks", "FAIL", "is not a folder")
 def a_file_in_the_place_of_the_locks(patient: Patient, _: pytest.MonkeyPatch) -> None:
     locks = patient.path / "data" / "connector.db.locks"
     locks.rename(patient.path / "old")
@@ -253,7 +247,7 @@ def a_log_that_cannot_be_written(patient: Patient, _: pytest.MonkeyPatch) -> Non
     (patient.path / "logs" / "connector.log").chmod(0o400)
 
 
-@breaks("paths", "logs", "FAIL", "is no folder")
+@breaks("paths", "logs", "FAIL", "is not a folder")
 def a_file_in_the_place_of_a_folder(patient: Patient, _: pytest.MonkeyPatch) -> None:
     (patient.path / "logs").rename(patient.path / "old")
     (patient.path / "logs").touch()
@@ -598,7 +592,7 @@ def a_timer_that_is_not_active(patient: Patient, _: pytest.MonkeyPatch) -> None:
     patient.table.write_text("")
 
 
-@breaks("scheduler", "program", "FAIL", "filesync is not there, or is no program")
+@breaks("scheduler", "program", "FAIL", "filesync is not there, or is not a program")
 def a_program_that_is_gone(patient: Patient, _: pytest.MonkeyPatch) -> None:
     (patient.machine / "bin" / "filesync").unlink()
 
@@ -770,12 +764,12 @@ def a_receiver_that_fails(patient: Patient, _: pytest.MonkeyPatch) -> None:
 # --- network, services ----------------------------------------------------------------------
 
 
-@breaks("network", "proxy", "FAIL", "HTTPS_PROXY: is no address of a proxy")
+@breaks("network", "proxy", "FAIL", "HTTPS_PROXY: is not the address of a proxy")
 def a_proxy_that_is_no_address(patient: Patient, _: pytest.MonkeyPatch) -> None:
     patient.environ["HTTPS_PROXY"] = "http://proxy.example.com:port"
 
 
-@breaks("network", "proxy", "FAIL", "HTTPS_PROXY: is no address of a proxy")
+@breaks("network", "proxy", "FAIL", "HTTPS_PROXY: is not the address of a proxy")
 def a_proxy_of_an_unknown_kind(patient: Patient, _: pytest.MonkeyPatch) -> None:
     patient.environ["https_proxy"] = "gopher://proxy.example.com:70"
 

@@ -5,14 +5,14 @@ import gzip
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from filesync.simulators.keys import to_pem
-from tests.support.patients import Patient, copy_of, healthy
+from tests.support.patients import Patient
 
 PEM = to_pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
 KEY = json.dumps({"type": "service_account", "project_id": "p", "private_key": PEM})
@@ -40,17 +40,6 @@ PLACES = (
     "old log",
     "packed",
 )
-
-
-@pytest.fixture(scope="module")
-def well(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
-    with healthy(tmp_path_factory.mktemp("well")) as patient:
-        yield patient
-
-
-@pytest.fixture
-def patient(well: Patient, tmp_path: Path) -> Patient:
-    return copy_of(well, tmp_path)
 
 
 def write_down(patient: Patient, place: str, said: str) -> Path | None:

@@ -817,7 +817,10 @@ def test_a_list_that_is_suddenly_empty_is_a_failure_until_a_person_says_that_it_
         hub.service.clock.advance(HOUR)
         ended = hub.home.run("sync")
         assert ended.code == 1
-        assert "none of the 2 that were there, so nothing changes; if that is right, run: filesync sync" in ended.err
+        assert (
+            "none of the 2 members that were there, so nothing changes; if that is right, run: filesync sync"
+            in ended.err
+        )
     assert states(hub.home) == {"ACC Bridge": "manual", "ACC Tower": "manual", NAME: "blocked"}
     assert hub.home.run("status", "--check").code == 1
     ended = hub.home.run("sync", "--endpoint", NAME, "--accept-deletions", "--json")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from filesync.core.errors import RefusedError, ServiceDownError
+from filesync.core.errors import ServiceDownError
 from filesync.core.model import RemoteFolder
 from tests.support.cli_home import ROOT, CliHome, Contents, file
 
@@ -40,25 +40,6 @@ def synced(home: CliHome) -> Contents:
     return contents
 
 
-def test_a_folder_that_fails_by_itself_fails_two_syncs_and_is_a_gap_from_the_third(home: CliHome) -> None:
-    contents = synced(home)
-    contents.failing = {"broken": DOWN}
-    contents.files = (file("old.pdf", "broken"), file("here.pdf", "sound"), file("new.pdf", "sound"))
-    for _ in range(2):
-        outcome = home.sync().outcomes[0]
-        assert (outcome.status, outcome.error_type) == ("failed", "service_down")
-        assert "/Broken" in str(outcome.error_message)
-        assert "503" in str(outcome.error_message)
-        assert names(home) == ["gone.pdf", "here.pdf", "new.pdf", "old.pdf"]  # written, and nothing removed
-    outcome = home.sync().outcomes[0]
-    assert (outcome.status, outcome.error_type) == ("partial", "unreadable")
-    assert "/Broken" in str(outcome.error_message)
-    assert "(id broken)" in str(outcome.error_message)
-    assert names(home) == ["here.pdf", "new.pdf", "old.pdf"]
-    contents.failing = {}
-    assert home.sync().outcomes[0].status == "success"
-
-
 def test_a_folder_that_answers_in_between_is_counted_from_the_start(home: CliHome) -> None:
     contents = synced(home)
     for failing in (True, True, False, True, True):
@@ -74,25 +55,6 @@ def test_a_folder_that_could_not_be_read_before_fails_no_sync_by_failing_otherwi
     outcome = home.sync().outcomes[0]
     assert outcome.status == "partial"
     assert "503" in str(outcome.error_message)
-
-
-def test_a_look_up_that_fails_by_itself_holds_only_its_own_removal_up(home: CliHome) -> None:
-    contents = synced(home)
-    refused = RefusedError("item: GET https://service/items/here.pdf: 400 BAD_INPUT", status=400)
-    contents.files, contents.failing = (file("old.pdf", "broken"),), {"here.pdf": refused}
-    for _ in range(2):
-        outcome = home.sync().outcomes[0]
-        assert (outcome.status, outcome.error_type) == ("failed", "refused")
-        assert "/Sound/here.pdf (id here.pdf)" in str(outcome.error_message)
-        assert names(home) == ["gone.pdf", "here.pdf", "old.pdf"]
-    outcome = home.sync().outcomes[0]
-    assert (outcome.status, outcome.error_type) == ("partial", "unreadable")
-    assert "/Sound/here.pdf" in str(outcome.error_message)
-    assert names(home) == ["here.pdf", "old.pdf"]
-    assert names(home, "--pending-removal") == ["here.pdf"]
-    contents.failing = {}
-    assert home.sync().outcomes[0].status == "success"
-    assert names(home) == ["old.pdf"]
 
 
 def test_an_odd_entry_is_in_the_inventory_and_reported_once(home: CliHome) -> None:

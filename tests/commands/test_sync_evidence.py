@@ -3,7 +3,7 @@
 import resource
 import signal
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,6 @@ import pytest
 from filesync.core.errors import StoreError
 from filesync.core.filters import Selection
 from filesync.core.model import Page, RemoteFolder, Rooted
-from filesync.core.schedule import CronSchedule, History, decide
 from filesync.runtime.clock import Clock
 from filesync.simulators import faults
 from filesync.simulators.acc import AccSimulator, refusals
@@ -186,18 +185,6 @@ def test_a_filtered_file_that_left_the_folder_does_not_come_back_with_the_filter
     assert_drive_truth(drive.home, top)
 
 
-def test_an_incomplete_search_after_a_lost_cursor_is_repeated_at_the_next_sync(drive: Drive) -> None:
-    state = drive.service.state
-    state.add_file(drive.shared, "a.pdf", 1)
-    drive.settle()
-    drive.home.sync()
-    state.kill_change_tokens()
-    drive.service.incomplete_search = True
-    assert drive.home.sync().status == "partial"
-    drive.service.incomplete_search = False
-    assert drive.home.sync().status == "success"
-
-
 def test_an_incomplete_search_of_a_wider_scope_removes_nothing(drive: Drive) -> None:
     state = drive.service.state
     top = state.add_folder(drive.shared, "top")
@@ -331,13 +318,6 @@ def test_reconciling_goes_on_after_the_clock_was_set_back(acc: Acc) -> None:
         acc.service.clock.advance(900)
         acc.home.start(SyncOptions(everything=True))
     assert not acc.home.files()
-
-
-def test_a_cron_endpoint_added_while_the_clock_was_ahead_runs() -> None:
-    now = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
-    added = History(created_at=now + timedelta(days=365))
-    hourly = CronSchedule("0 * * * *", "UTC")
-    assert any(decide(hourly, added, now + timedelta(hours=hour)).due for hour in range(3))
 
 
 def write_much(database: Database) -> None:

@@ -212,8 +212,12 @@ def test_system_folders_are_left_out_and_namesakes_deeper_down_are_not(acc: Acc)
     assert acc.home.paths() == ["/Project Files/Photos/site.jpg"]
 
 
-def test_what_is_shared_with_the_account_hangs_below_its_own_folder_when_asked_for(drive: Drive) -> None:
+@pytest.mark.parametrize("unseen_parents", [False, True])
+def test_what_is_shared_with_the_account_hangs_below_its_own_folder_when_asked_for(
+    drive: Drive, *, unseen_parents: bool
+) -> None:
     state = drive.service.state
+    drive.service.unseen_parents = unseen_parents
     state.add_user("colleague@example.com")
     mine, theirs = state.root_of(READER), state.root_of("colleague@example.com")
     state.add_file(mine, "mine.pdf", 1)
@@ -240,23 +244,6 @@ def test_what_is_shared_with_the_account_hangs_below_its_own_folder_when_asked_f
     state.new_revision(inner, 5)
     assert drive.home.sync().tally.files_updated == 1
     drive.home.assert_sound()
-
-
-def test_a_limited_access_drive_folder_is_partial_until_it_opens(drive: Drive) -> None:
-    state = drive.service.state
-    folder = state.add_folder(drive.shared, "limited")
-    state.add_file(folder, "in.pdf", 1)
-    state.add_file(drive.shared, "out.pdf", 1)
-    state.restrict(folder)
-    drive.settle()
-    outcome = drive.home.sync()
-    assert outcome.status == "partial"
-    assert "/limited" in str(outcome.error_message)
-    assert drive.home.paths() == ["/out.pdf"]
-    state.unrestrict(folder)
-    drive.settle()
-    assert drive.home.sync().status == "success"
-    assert drive.home.paths() == ["/limited/in.pdf", "/out.pdf"]
 
 
 def test_shortcuts_and_native_documents_are_rows_of_their_own(drive: Drive) -> None:

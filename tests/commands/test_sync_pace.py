@@ -7,7 +7,6 @@ from filesync.providers.autodesk.listing import IN_FLIGHT
 from filesync.simulators import faults
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.trees import grow
-from filesync.sync.endpoint_locks import EndpointLocks
 from filesync.sync.options import SyncOptions
 from tests.support.homes import Acc, Drive
 from tests.support.truth import assert_acc_truth, assert_drive_truth
@@ -110,17 +109,6 @@ def test_one_429_stops_all_workers_and_nothing_fails(acc: Acc) -> None:
     assert outcome.usage.retries >= 1
     assert outcome.usage.throttled_seconds >= 30
     assert_acc_truth(acc.home, acc.project)
-
-
-def test_endpoints_that_never_completed_leave_one_slot_to_the_others(acc: Acc) -> None:
-    locks = EndpointLocks(acc.home.database, slots=3)
-    newcomers = [locks.take_slot(newcomer=True) for _ in range(3)]
-    assert [slot is not None for slot in newcomers] == [True, True, False]
-    last = locks.take_slot(newcomer=False)
-    assert last is not None
-    for slot in (*newcomers, last):
-        if slot is not None:
-            slot.release()
 
 
 def test_one_endpoint_that_fails_does_not_stop_the_others(acc: Acc) -> None:

@@ -380,12 +380,6 @@ def test_an_unknown_endpoint_is_wrong_usage(acc: Acc) -> None:
     assert not acc.home.database.exists()
 
 
-def test_a_missing_configuration_is_said_in_one_line(tmp_path: Path) -> None:
-    ended = Home(tmp_path).cli("sync")
-    assert ended.code == 78
-    assert one_line(ended.err)
-
-
 def test_a_file_that_is_no_database_is_left_alone(acc: Acc) -> None:
     acc.home.database.parent.mkdir(exist_ok=True)
     acc.home.database.write_bytes(b"not a database, but somebody's notes" * 100)

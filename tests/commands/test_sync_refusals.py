@@ -9,7 +9,7 @@ from filesync.simulators.acc import refusals as acc_refusals
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from filesync.simulators.faults import Fault, Kind
-from tests.support.homes import READER, Acc, Drive, Home
+from tests.support.homes import READER, Acc, Home
 from tests.support.truth import assert_acc_truth, assert_drive_truth
 
 PAGE = b"<html><h1>Blocked by the proxy</h1></html>"
@@ -75,12 +75,3 @@ def test_a_proxys_page_is_no_evidence_that_a_file_of_drive_is_gone(tmp_path: Pat
         assert file in home.files()
         assert home.sync().status == "success"
         assert_drive_truth(home, shared)
-
-
-def test_an_answer_that_is_no_list_of_files_is_no_empty_list(drive: Drive) -> None:
-    drive.service.state.add_file(drive.shared, "plan.pdf")
-    drive.service.faults.fail(faults.status(200, b"{}"), route="files.list", nth=2)
-    outcome = drive.home.sync()
-    assert (outcome.status, outcome.error_type) == ("failed", "bad_answer"), outcome
-    assert drive.home.sync().status == "success"
-    assert_drive_truth(drive.home, drive.shared)

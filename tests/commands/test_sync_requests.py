@@ -23,27 +23,19 @@ def test_a_first_acc_sync_of_f_folders_costs_f_plus_two_and_the_hubs(acc: Acc, *
     assert_acc_truth(acc.home, acc.project)
 
 
-def test_an_acc_sync_that_finds_nothing_changed_costs_one_request(acc: Acc) -> None:
-    grow(acc.service, acc.top, files=300, folders=25, depth=5)
+@pytest.mark.parametrize("of_folder", [False, True])
+def test_an_acc_sync_that_finds_nothing_changed_costs_one_request(acc: Acc, *, of_folder: bool) -> None:
+    top = acc.service.add_folder(acc.top, "Drawings") if of_folder else acc.top
+    grow(acc.service, top, files=300, folders=25, depth=5)
+    details = {"project_id": acc.project, **({"folder_id": top} if of_folder else {})}
+    acc.home.configure({"name": "P", "endpoint_details": details})
     acc.settle()
     acc.home.sync()
     acc.settle()
     before = acc.home.last_seq()
     assert acc.home.sync().status == "success"
     assert acc.service.count() == 1
-    assert acc.home.last_seq() == before
-
-
-def test_an_acc_folder_endpoint_that_finds_nothing_changed_costs_one_request(acc: Acc) -> None:
-    folder = acc.service.add_folder(acc.top, "Drawings")
-    grow(acc.service, folder, files=50, folders=5)
-    acc.home.configure({"name": "P", "endpoint_details": {"project_id": acc.project, "folder_id": folder}})
-    acc.settle()
-    acc.home.sync()
-    assert len(acc.home.files()) == 50
-    acc.settle()
-    acc.home.sync()
-    assert acc.service.count() == 1
+    assert (acc.home.last_seq(), len(acc.home.files())) == (before, 300)
 
 
 def test_one_new_version_at_depth_d_costs_at_most_d_plus_two(acc: Acc) -> None:
@@ -60,22 +52,6 @@ def test_one_new_version_at_depth_d_costs_at_most_d_plus_two(acc: Acc) -> None:
     outcome = acc.home.sync()
     assert outcome.tally.files_updated == 1
     assert acc.service.count() <= depth + 2
-
-
-def test_sixty_levels_and_folders_without_files_are_listed_to_the_end(acc: Acc) -> None:
-    folder = acc.top
-    for number in range(60):
-        folder = acc.service.add_folder(folder, f"{number}")
-    acc.service.add_file(folder, "bottom.dwg", 1)
-    acc.service.add_folder(acc.top, "empty")
-    acc.settle()
-    acc.home.sync()
-    assert acc.home.paths() == ["/Project Files/" + "/".join(str(n) for n in range(60)) + "/bottom.dwg"]
-
-
-def test_a_project_without_any_file_is_a_success_with_no_rows(acc: Acc) -> None:
-    assert acc.home.sync().status == "success"
-    assert acc.home.files() == {}
 
 
 def test_401_entries_in_one_folder_lose_nothing(acc: Acc) -> None:
@@ -119,17 +95,6 @@ def test_a_first_flat_drive_sync_costs_its_pages_and_five(drive: Drive, files: i
     assert drive.service.count() <= ceil(items / 460) + 5
     assert outcome.usage.api_requests == drive.service.count()
     assert_drive_truth(drive.home, drive.shared)
-
-
-def test_a_drive_sync_that_finds_nothing_changed_costs_one_request(drive: Drive) -> None:
-    grow(drive.service.state, drive.shared, files=300, folders=25)
-    drive.settle()
-    drive.home.sync()
-    drive.settle()
-    before = drive.home.last_seq()
-    assert drive.home.sync().status == "success"
-    assert drive.service.count() == 1
-    assert drive.home.last_seq() == before
 
 
 def test_a_renamed_drive_folder_with_two_thousand_files_costs_the_change_page_only(drive: Drive) -> None:

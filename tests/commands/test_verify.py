@@ -538,7 +538,7 @@ def test_an_endpoint_that_was_never_synced_is_skipped_and_says_so(acc: Acc) -> N
     acc.service.add_file(acc.top, "a.pdf", 1)
     acc.home.sync(max_files=1)
     ended = acc.home.run("verify")
-    assert ended == Ended(0, "", "P: not verified: its first sync has not come to its end yet\n")
+    assert ended == Ended(0, "", "P: not verified: its first sync has not ended yet\n")
 
 
 def test_wrong_usage_is_refused(acc: Acc, acc_site: Site) -> None:

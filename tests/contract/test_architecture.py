@@ -290,6 +290,12 @@ def test_the_suite_can_be_imported_where_pytest_is_not() -> None:
 TAKES_LESS = re.compile(r"(monotonic|perf_counter|process_time|time|now)\([^()]*\) - .*<=? ")
 
 
+def test_the_names_of_tests_have_at_most_ninety_characters() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
+    names = {name for source in sources for name in re.findall(r"def (test_\w+)\(", source)}
+    assert not {name for name in names if len(name) > 90}
+
+
 def test_no_test_asserts_that_something_took_less_than_so_long() -> None:
     """It would fail where the machine is busy; that something waits at least so long is true there, too."""
     for path in sorted((ROOT / "tests").rglob("*.py")):

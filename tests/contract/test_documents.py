@@ -346,7 +346,7 @@ def test_the_crontab_line_of_the_documents_is_what_schedule_show_prints() -> Non
 def test_every_test_that_a_page_names_exists() -> None:
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("**/test_*.py")]
     defined = {name for source in sources for name in re.findall(r"def (test_\w+)\(", source)}
-    inherited = {name for name in vars(ProviderConformance) if name.startswith("test_")}
+    inherited = {name for name in dir(ProviderConformance) if name.startswith("test_")}
     named = {name for path in DOCUMENTS for name in re.findall(r"`(test_\w+)`", path.read_text(encoding="utf-8"))}
     assert len(named) > 50
     assert named <= defined | inherited

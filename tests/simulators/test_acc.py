@@ -1,17 +1,9 @@
 """The simulated ACC lets in whom the service lets in, and refuses what it refuses."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from filesync.simulators.acc import CLIENT_ID, CLIENT_SECRET
-from tests.support.acc_site import Site, code_of, running
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with running() as site:
-        yield site
+from tests.support.acc_site import Site, code_of
 
 
 def test_a_token_is_given_for_basic_credentials_and_for_form_credentials(site: Site) -> None:

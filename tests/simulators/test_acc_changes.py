@@ -8,13 +8,7 @@ import pytest
 from filesync.simulators.acc import AccSimulator, Rules
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.trees import grow
-from tests.support.acc_site import START, Site, name_of, running
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with running() as site:
-        yield site
+from tests.support.acc_site import START, Site, name_of
 
 
 class Rollup:

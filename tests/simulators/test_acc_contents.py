@@ -1,17 +1,9 @@
 """The simulated ACC cuts, filters and fills its pages as the service does."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from filesync.simulators.trees import HOSTILE_FILES
-from tests.support.acc_site import Site, code_of, running
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with running() as site:
-        yield site
+from tests.support.acc_site import Site, code_of
 
 
 @pytest.mark.parametrize(("count", "pages"), [(0, [0]), (1, [1]), (200, [200]), (201, [200, 1]), (401, [200, 200, 1])])

@@ -1,19 +1,13 @@
 """What a listing has written once it says again only as long as it is true: the look-up of one item says the same."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
 import pytest
 
 from filesync.simulators.acc import AccSimulator
-from tests.support.acc_site import Site, running
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with running() as site:
-        yield site
+from tests.support.acc_site import Site
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,38 +13,6 @@ from filesync.simulators.faults import ENDLESS
 from tests.support.drive_client import ANNA, BEN, DRIVES, Client
 
 ROBOT = "robot@simulated.example"
-
-
-@pytest.fixture
-def clock() -> SimulatedClock:
-    return SimulatedClock(frozen=True)
-
-
-@pytest.fixture
-def drive(clock: SimulatedClock) -> Iterator[GoogleDrive]:
-    with GoogleDrive(clock) as service:
-        service.state.add_user(ANNA)
-        service.state.add_user(BEN)
-        yield service
-
-
-@pytest.fixture
-def root(drive: GoogleDrive) -> str:
-    return drive.state.root_of(ANNA)
-
-
-@pytest.fixture
-def anna(drive: GoogleDrive) -> Iterator[Client]:
-    client = Client(drive, ANNA)
-    yield client
-    client.session.close()
-
-
-@pytest.fixture
-def ben(drive: GoogleDrive) -> Iterator[Client]:
-    client = Client(drive, BEN)
-    yield client
-    client.session.close()
 
 
 def fill(drive: GoogleDrive, folder: str, count: int) -> list[str]:

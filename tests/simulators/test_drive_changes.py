@@ -1,6 +1,5 @@
 """The simulated Drive's change logs, and its oracle."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,38 +8,6 @@ from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from filesync.simulators.trees import grow
 from tests.support.drive_client import ANNA, BEN, DRIVES, Client
-
-
-@pytest.fixture
-def clock() -> SimulatedClock:
-    return SimulatedClock(frozen=True)
-
-
-@pytest.fixture
-def drive(clock: SimulatedClock) -> Iterator[GoogleDrive]:
-    with GoogleDrive(clock) as service:
-        service.state.add_user(ANNA)
-        service.state.add_user(BEN)
-        yield service
-
-
-@pytest.fixture
-def root(drive: GoogleDrive) -> str:
-    return drive.state.root_of(ANNA)
-
-
-@pytest.fixture
-def anna(drive: GoogleDrive) -> Iterator[Client]:
-    client = Client(drive, ANNA)
-    yield client
-    client.session.close()
-
-
-@pytest.fixture
-def ben(drive: GoogleDrive) -> Iterator[Client]:
-    client = Client(drive, BEN)
-    yield client
-    client.session.close()
 
 
 class Feed:

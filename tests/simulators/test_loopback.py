@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
@@ -16,13 +15,7 @@ from filesync.simulators import faults
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.messages import Call, HttpResponse
-from tests.support.acc_site import START, Site, running
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with running() as site:
-        yield site
+from tests.support.acc_site import START, Site
 
 
 def test_the_fifty_first_call_for_hubs_in_a_minute_is_429_and_a_minute_later_it_is_not(site: Site) -> None:

@@ -42,6 +42,7 @@ listen_addresses = '127.0.0.1'
 lc_messages = 'C'
 log_min_messages = fatal
 """
+_AFTERWARDS = 'read -r _; kill -QUIT "$(head -n 1 "$1/data/postmaster.pid")"; rm -rf "$1"'
 _ADMISSION = f"""
 local all all trust
 host {CLOSED_DATABASE} all 127.0.0.1/32 reject
@@ -76,7 +77,7 @@ class Server:
         self._programs = programs
         self._process: subprocess.Popen[bytes] | None = None
 
-    def admin(self, database: str = DATABASE) -> "psycopg.Connection[Any]":
+    def admin(self, database: str | None = None) -> "psycopg.Connection[Any]":
         """Connect as the one who may do everything."""
         import psycopg  # noqa: PLC0415  a quarter of a second that tests without a server do not pay
 
@@ -86,7 +87,7 @@ class Server:
             port=login.port,
             user=login.user,
             password=login.password,
-            dbname=database,
+            dbname=database or login.database,
             autocommit=True,
         )
 
@@ -104,6 +105,7 @@ class Server:
                 stderr=output,
                 cwd=self.folder,
                 env=_environment(),
+                start_new_session=True,
                 **_unprivileged(),
             )
         deadline = time.monotonic() + _PATIENCE
@@ -116,10 +118,15 @@ class Server:
             time.sleep(0.01)
         return True
 
+    def require_own(self) -> None:
+        """Skip the test on a server that was not started here: who is let in, and how, is its owner's matter."""
+        if self.folder is None:
+            pytest.skip("only for a PostgreSQL server that the tests started")
+
     def stop(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> None:
         signals = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
-        if self._process is None:
-            pytest.skip("a PostgreSQL server that was not started here is not stopped")
+        self.require_own()
+        assert self._process
         self._process.send_signal(signals[mode])
         self._process.wait(_PATIENCE)
 
@@ -130,8 +137,8 @@ class Server:
 
     def show_certificate(self, certificate: Path | None) -> None:
         """Speak TLS with this certificate, its key in the same file; None: no longer."""
-        if self.folder is None:
-            pytest.skip("the certificate of a PostgreSQL server that was not started here is not changed")
+        self.require_own()
+        assert self.folder
         if certificate:
             for name in ("server.crt", "server.key"):
                 target = self.folder / "data" / name
@@ -139,6 +146,9 @@ class Server:
                 target.chmod(0o600)
                 _give_away(target)
         with self.admin() as connection:
+            found = connection.execute("SELECT setting FROM pg_config WHERE name = 'CONFIGURE'").fetchone()
+            if found and "ssl" not in found[0]:
+                pytest.skip("this PostgreSQL was built without TLS")
             connection.execute(f"ALTER SYSTEM SET ssl = {'on' if certificate else 'off'}")
             connection.execute("SELECT pg_reload_conf()")
         self._wait_for_tls(is_on=certificate is not None)
@@ -159,18 +169,18 @@ class Postgres:
     _schemas: list[str] = field(default_factory=list)
 
     def url(
-        self, schema: str | None = None, *, database: str = DATABASE, password: str | None = None, **query: str
+        self, schema: str | None = None, *, database: str | None = None, password: str | None = None, **query: str
     ) -> str:
         """Give the address of a schema; of one that nobody has used yet, unless it is named."""
         given = self.login.password if password is None else password
-        login = Login(self.login.user, given, self.login.host, self.login.port, database)
+        login = Login(self.login.user, given, self.login.host, self.login.port, database or self.login.database)
         return login.url(schema=schema or self.fresh_schema(), **query)
 
     def fresh_schema(self) -> str:
         self._schemas.append(f"s_{secrets.token_hex(6)}")
         return self._schemas[-1]
 
-    def admin(self, database: str = DATABASE) -> "psycopg.Connection[Any]":
+    def admin(self, database: str | None = None) -> "psycopg.Connection[Any]":
         return self.server.admin(database)
 
     def execute(self, statement: str) -> None:
@@ -230,16 +240,29 @@ def running_server() -> Iterator[Server]:
         yield Server(_login_of(given))
         return
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    try:
+    with _watched(folder):
         folder.chmod(0o700)
         _give_away(folder)
         server = _started(_programs(folder), folder)
-        try:
-            yield server
-        finally:
-            server.stop()
+        yield server
+        server.stop()
+
+
+@contextlib.contextmanager
+def _watched(folder: Path) -> Iterator[None]:
+    """Let nothing outlive this process, however it ends: its end closes a pipe that a shell reads."""
+    watch = subprocess.Popen(
+        ["sh", "-c", _AFTERWARDS, "sh", folder],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        assert watch.stdin
+        watch.stdin.close()
+        watch.wait(_PATIENCE)
 
 
 def without_postgres(reason: str) -> NoReturn:

@@ -29,8 +29,8 @@ class Cut(StrEnum):
 class CuttingProxy:
     """Forwards to the server and cuts once: after the n-th message of clients, or at a COMMIT.
 
-    `messages` counts what clients sent after they were let in, over all connections, and `sends` how often they
-    waited for an answer. What connects after the cut is left alone.
+    `messages` counts what clients sent after they were let in, over all connections, `sends` how often they asked for
+    an answer, and `round_trips` how often they spoke after they had one. What connects after the cut is left alone.
     """
 
     postgres: Postgres
@@ -38,6 +38,7 @@ class CuttingProxy:
     at_commit: Cut | None = None
     messages: int = 0
     sends: int = 0
+    round_trips: int = 0
     cuts: int = 0
     is_silent: bool = False  # what clients send is swallowed, and nothing is answered
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -106,6 +107,7 @@ class _Forwarding(socketserver.BaseRequestHandler):
             while self.request.recv(65_536):
                 pass
             return
+        self._has_answered = True
         self._is_muted = False  # the server's answers no longer reach the client
         self._committed = threading.Event()
         with socket.create_connection(self.server.proxy.target()) as backend:
@@ -139,6 +141,10 @@ class _Forwarding(socketserver.BaseRequestHandler):
             self._backend.sendall(whole)
             return True
         proxy = self.server.proxy
+        if self._has_answered:
+            self._has_answered = False
+            with proxy.lock:
+                proxy.round_trips += 1
         is_last = proxy.is_to_cut(kind)
         if proxy.is_commit_to_cut(kind, whole[5:]):
             self._cut_at_commit(kind, whole)
@@ -161,6 +167,7 @@ class _Forwarding(socketserver.BaseRequestHandler):
         held = b""
         with contextlib.suppress(OSError):
             while received := self._backend.recv(65_536):
+                self._has_answered = True
                 if not self._is_muted:
                     self.request.sendall(received)
                     continue

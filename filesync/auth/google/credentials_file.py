@@ -164,9 +164,9 @@ def _to_external(file: HandedOver, fields: Mapping[str, Any], universe: str) -> 
         raise file.unusable("its service_account_impersonation_url names no service account")
     _check_hosts(file, domain, token_url=token_url, service_account_impersonation_url=impersonation)
     project = _text(fields, "quota_project_id")
-    told = {**fields, "token_url": token_url, "universe_domain": domain}
+    completed = {**fields, "token_url": token_url, "universe_domain": domain}
     return ExternalAccount(
-        file, told, audience, token_url, _text(source, "url"), is_text, impersonation, domain, project
+        file, completed, audience, token_url, _text(source, "url"), is_text, impersonation, domain, project
     )
 
 

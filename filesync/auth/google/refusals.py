@@ -71,8 +71,8 @@ def explain_login(_status: int, body: Any) -> Refusal:
     if isinstance(error, Mapping):  # the other services' envelope: https://google.aip.dev/193
         return Refusal(str(error.get("status") or ""), str(error.get("message") or ""))
     code, said = str(fields.get("error") or ""), str(fields.get("error_description") or "")
-    told = f"{fields.get('error_subtype') or ''} {said}".casefold()
-    found = next((reason for reason, wording in _WORDINGS if wording.search(told)), "")
+    text = f"{fields.get('error_subtype') or ''} {said}".casefold()
+    found = next((reason for reason, wording in _WORDINGS if wording.search(text)), "")
     if found and code in _AMBIGUOUS:
         return Refusal(found, f"{code}: {said or fields.get('error_subtype')}")
     return Refusal(code, said)

@@ -58,7 +58,7 @@ class RegionWarning:
         return self.status == "401"
 
 
-def told(warnings: Sequence[RegionWarning]) -> str:
+def regions_in_words(warnings: Sequence[RegionWarning]) -> str:
     """Return what each region answered, those with the same answer together; '' when there is nothing to say."""
     regions: dict[tuple[str, str], list[str]] = {}
     for warning in warnings:

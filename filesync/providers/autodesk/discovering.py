@@ -14,7 +14,7 @@ from filesync.core.errors import (
     UsageError,
 )
 from filesync.http import Answer
-from filesync.providers.autodesk.access_help import RegionWarning, nothing_shown, told
+from filesync.providers.autodesk.access_help import RegionWarning, nothing_shown, regions_in_words
 from filesync.providers.autodesk.details import to_hub_id, to_project_id
 from filesync.providers.autodesk.hub_cache import HubCache, HubRecord, ProjectRecord, ProjectsSeen
 from filesync.providers.autodesk.location import named_hub
@@ -72,7 +72,7 @@ class _Looking:
         if self.project_id and not found:
             where = f"hub {hub_id}" if hub_id else "any hub that this login sees"
             warnings = () if hub_id else self.directory.hubs(self.service).warnings
-            text = f"project {self.project_id} is not in {where}, or not active{told(warnings)}"
+            text = f"project {self.project_id} is not in {where}, or not active{regions_in_words(warnings)}"
             raise _missing(text, warnings)
 
     def _hubs(self, hub_id: str | None) -> Iterator[HubRecord | Sight]:
@@ -85,7 +85,8 @@ class _Looking:
             yield Sight("outage", "", "", 0, problem=_OUTAGE, error_type="service_down")
         closed = [warning for warning in seen.warnings if warning.is_of_user]
         if closed and not self.project_id:
-            yield Sight("outage", "", "", 0, problem=told(closed).removeprefix("; "))  # this login is not let in there
+            # this login is not let in there
+            yield Sight("outage", "", "", 0, problem=regions_in_words(closed).removeprefix("; "))
         if seen.unusable:
             problem = f"hubs listed without an id: {seen.unusable}; report it to Autodesk"
             yield Sight("outage", "", "", 0, problem=problem, error_type="bad_answer")
@@ -111,7 +112,7 @@ class _Looking:
             problem = f"projects listed without an id: {seen.unusable}; report it to Autodesk"
             return replace(sight, problem=problem, error_type="bad_answer")
         if seen.warned and not seen.projects:
-            problem = f"{nothing_shown(self.service.flow, seen.warnings)}{told(seen.warnings)}"
+            problem = f"{nothing_shown(self.service.flow, seen.warnings)}{regions_in_words(seen.warnings)}"
             return replace(sight, problem=problem, error_type="login")
         return sight
 

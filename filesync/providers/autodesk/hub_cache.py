@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 from filesync.core.errors import AuthError, ResponseError
 from filesync.core.model import RemoteFolder, Rooted
 from filesync.http import Answer
-from filesync.providers.autodesk.access_help import RegionWarning, nothing_shown, told
+from filesync.providers.autodesk.access_help import RegionWarning, nothing_shown, regions_in_words
 from filesync.providers.autodesk.service import MOST_ENTRIES, Hubs
 from filesync.providers.autodesk.translate import (
     Entry,
@@ -151,7 +151,9 @@ def list_hubs(service: Hubs) -> HubsSeen:
     silent, warnings = has_outage(answer), to_warnings(answer)
     unusable = len(entries) - len(usable)
     if not hubs and not silent and not unusable:
-        raise AuthError(f"no hub is shown to this login: {nothing_shown(service.flow, warnings)}{told(warnings)}")
+        raise AuthError(
+            f"no hub is shown to this login: {nothing_shown(service.flow, warnings)}{regions_in_words(warnings)}"
+        )
     return HubsSeen(hubs, silent, warnings, unusable)
 
 

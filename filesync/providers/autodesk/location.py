@@ -15,7 +15,7 @@ from filesync.core.errors import (
     TransientError,
 )
 from filesync.core.model import State
-from filesync.providers.autodesk.access_help import not_a_member, told
+from filesync.providers.autodesk.access_help import not_a_member, regions_in_words
 from filesync.providers.autodesk.hub_cache import HubCache, HubRecord, HubsSeen, ProjectPlace, to_place
 from filesync.providers.autodesk.refusals import NOT_PROVISIONED, OF_ONE_PROJECT, PROJECT_NOT_ACTIVE
 from filesync.providers.autodesk.service import FEWEST_ENTRIES, MOST_ENTRIES
@@ -61,16 +61,16 @@ def named_hub(service: "Hubs", hub_id: str, directory: HubCache) -> HubRecord:
         if not error.reason:  # a page of somebody else's says nothing about the hub
             raise
         raise type(error)(
-            f"{error}; check endpoint_details.hub_id{_told(service, directory)}",
+            f"{error}; check endpoint_details.hub_id{_regions_in_words(service, directory)}",
             status=error.status,
             reason=error.reason,
         ) from error
 
 
-def _told(service: "Hubs", directory: HubCache) -> str:
+def _regions_in_words(service: "Hubs", directory: HubCache) -> str:
     """Return what the hubs' list says of regions; AuthError when this login is shown no hub at all."""
     try:
-        return told(directory.hubs(service).warnings)
+        return regions_in_words(directory.hubs(service).warnings)
     except AuthError:
         raise
     except (RefusedError, TransientError, ResponseError):
@@ -105,9 +105,9 @@ def _asked(service: "DataManagement", hub_id: str | None, seen: HubsSeen, direct
             refusals.append(error)
         except RefusedError as error:
             refusals.append(error)
-    telling = max(refusals, key=_weight, default=None)
-    if telling is not None and _weight(telling):
-        raise _with_member(telling, service.flow)
+    decisive = max(refusals, key=_weight, default=None)
+    if decisive is not None and _weight(decisive):
+        raise _with_member(decisive, service.flow)
     raise _nowhere(service, hub_id, seen, directory)
 
 
@@ -134,7 +134,7 @@ def _nowhere(service: "DataManagement", hub_id: str | None, seen: HubsSeen, dire
         return ServiceDownError(
             f"project {project_id} is in none of the hubs that answered, and a region of Autodesk's does not answer now"
         )
-    regions = _told(service, directory) if hub_id else told(seen.warnings)
+    regions = _regions_in_words(service, directory) if hub_id else regions_in_words(seen.warnings)
     where = f"not in hub {hub_id}" if hub_id else f"in no hub that this login sees ({len(seen.hubs)})"
     unusable = f", and {seen.unusable} hubs are listed without an id" if seen.unusable else ""
     text = (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from filesync.core.errors import AuthError, ServiceDownError
 from filesync.core.model import Identity, Member, Members
-from filesync.providers.autodesk.access_help import nothing_shown, told
+from filesync.providers.autodesk.access_help import nothing_shown, regions_in_words
 from filesync.providers.autodesk.hub_cache import HubCache, ProjectRecord
 from filesync.providers.autodesk.location import named_hub
 from filesync.providers.autodesk.provider import directory_of
@@ -36,7 +36,7 @@ def members(service: Hubs, hub_id: str, directory: HubCache, identity: Callable[
         raise ServiceDownError(f"hub {hub_id}: a part of Autodesk does not answer now, so the list may lack projects")
     if seen.warned and not seen.projects:
         why = nothing_shown(service.flow, seen.warnings)
-        raise AuthError(f"hub {hub_id}: no project is shown to this login: {why}{told(seen.warnings)}")
+        raise AuthError(f"hub {hub_id}: no project is shown to this login: {why}{regions_in_words(seen.warnings)}")
     found = [_to_member(project) for project in seen.projects if project.id.startswith("b.")]
     return Members(found, whole=not (seen.warned or seen.unusable), identity=asked_as)
 

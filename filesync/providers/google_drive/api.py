@@ -130,7 +130,7 @@ class Drive:
         except ForbiddenError as error:
             raise with_advice(error) from error
         if answer.body.get("error") is not None:
-            raise ResponseError(f"{answer.url}: Drive sent an error that has no status in the place of the answer")
+            raise ResponseError(f"{answer.url}: Drive sent an error without a status in place of the answer")
         return answer
 
 

@@ -40,7 +40,7 @@ def _sights(drive: Drive, drive_id: str | None, *, folders: bool, has_own: bool)
             sight = Sight("drive", each.id, each.name, 0, details={"drive_id": each.id})
             yield from _with_folders(drive, sight, Reach(each.id)) if folders else [sight]
     if drive_id is not None and not found:
-        raise NotFoundError(f"shared drive {drive_id} is none that this login is a member of", status=404)
+        raise NotFoundError(f"this login is no member of shared drive {drive_id}", status=404)
     if has_own and drive_id is None:
         sight = Sight("my_drive", drive.item("root").id, _MY_DRIVE, 0, details={})
         yield from _with_folders(drive, sight, Reach()) if folders else [sight]

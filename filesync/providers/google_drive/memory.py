@@ -25,11 +25,11 @@ class LeftOut:
 
     def headings(self) -> Sequence[str]:
         """Return the counts in words; empty where nothing is left out."""
-        told = {
+        counts = {
             "of this account's own in no folder (orphans, computers)": self.own,
             "shared with this account in no folder that it sees": self.shared,
         }
-        return [f"{count} {what}" for what, count in told.items() if count]
+        return [f"{count} {what}" for what, count in counts.items() if count]
 
     def counting(self, items: Iterable[DriveItem], counted: set[str]) -> "LeftOut":
         """Add those that show no parent and were not `counted` yet; what is below them is not told apart."""

@@ -79,7 +79,7 @@ class _Reading:
         self._is_begun = False  # the log, in this sync
         self._is_first = self._memory.listing is None and (known.root() is None or bool(self._memory.root_id))
         self._taken: DriveMemory | None = None  # with the cursor, where it was taken while the root was looked up
-        self._heard: BackgroundTask[ChangesPage] | None = None  # the log, asked for before it is followed
+        self._first_changes: BackgroundTask[ChangesPage] | None = None  # the log, asked for before it is followed
         self._flat: FlatListing | None = None
         drive.page_sizes.remember(self._memory.page_size_at(now))
 
@@ -112,7 +112,7 @@ class _Reading:
 
         After a full listing, which may lag behind the log, from an hour ago: every entry is the present state.
         """
-        log = self._log(self._memory.at(self._oldest_cursor), self._heard)
+        log = self._log(self._memory.at(self._oldest_cursor), self._first_changes)
         try:
             yield from log.follow()
             yield from log.limited()
@@ -129,16 +129,16 @@ class _Reading:
     def _oldest_cursor(self) -> str | None:
         return self._memory.trail[0][1] if self._full and self._memory.trail else self._memory.cursor
 
-    def _hear(self) -> None:
+    def _ask_for_changes(self) -> None:
         """Ask already for what happened while things were listed; what was listed last is being stored meanwhile."""
-        if self._heard is None:
+        if self._first_changes is None:
             cursor, reach = self._oldest_cursor or "", self._scope.reach(self._memory)
-            self._heard = BackgroundTask(lambda: self._drive.changes(cursor, reach))
+            self._first_changes = BackgroundTask(lambda: self._drive.changes(cursor, reach))
 
     def _leave_log(self) -> None:
-        if self._heard:
-            self._heard.leave()
-            self._heard = None
+        if self._first_changes:
+            self._first_changes.leave()
+            self._first_changes = None
 
     def _look_at_root(self) -> None:
         """Find the root once; before a listing make sure that it can be read."""
@@ -230,7 +230,7 @@ class _Reading:
             yield Page(folders=[in_no_folder(self._memory.root_id)])  # ours, so no listing shows that it is still there
         memory = self._memory.reading(listing)
         flat = self._flat = FlatListing(self._drive, self._scope, memory, self._known, self._now)
-        yield from flat.read(self._hear)
+        yield from flat.read(self._ask_for_changes)
         self._memory = flat.memory
 
     def _list_tree(self, log: ChangeLogReader) -> Iterator[Batch]:

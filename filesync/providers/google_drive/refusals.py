@@ -83,7 +83,7 @@ _SENTENCES = {
 }
 # What Drive says of more than one file, in the words of who can mend it.
 _SETUP = {**_OF_LOGIN, **_OF_ALL, **_OF_DRIVE}
-_SOMEBODY = f"that is said of no single file, but of the login, its project or organisation, or the network; {_GUIDE}"
+_SOMEBODY = f"this concerns no single file, but the login, its project or organisation, or the network; {_GUIDE}"
 
 # Details that explain, and accuse nobody.
 _HARMLESS = ("LocalizedMessage", "Help", "DebugInfo", "RequestInfo")
@@ -102,7 +102,7 @@ def explain(status: int, body: Any) -> Refusal:
     if status == 400 and any(_is_about_page_token(cause, message) for cause in causes or [{}]):
         return Refusal(DEAD_TOKEN, "Drive no longer knows this page token")
     given = [reason for reason in (*_reasons(causes), *_detailed_reasons(details)) if reason]
-    reason = _telling(status, given, message) or _text(error.get("status"))
+    reason = _decisive(status, given, message) or _text(error.get("status"))
     about = _about(status, reason, causes, details, message)
     retry = status == 403 and _is_too_fast(error, given, reason)
     return Refusal(reason, _detail(message, _SETUP.get(reason, "")), retry, about)
@@ -177,7 +177,7 @@ def _is_of_drive(cause: Mapping[str, Any]) -> bool:
     return cause.get("reason") == "notFound" and _text(cause.get("location")) in {"driveId", "teamDriveId"}
 
 
-def _telling(status: int, given: Sequence[str], message: str) -> str:
+def _decisive(status: int, given: Sequence[str], message: str) -> str:
     """Choose the service's own code that says most: one that concerns everything, else the first."""
     known = [reason for table in (_OF_LOGIN, _SETUP) for reason in given if reason in table]
     if status in {401, 403}:

@@ -378,15 +378,15 @@ def _person(user: Mapping[str, Any], of: str, odd: list[str]) -> str | None:
 
 
 def _extra(facts: Mapping[str, Any], odd: list[str]) -> str | None:
-    told = {}
+    extra = {}
     for name, field in _EXTRA:
         if field in facts:
             fact = _fact(facts[field])
             if fact is None:
                 odd.append(_said(field, facts[field]))
             elif fact not in ("", {}):
-                told[name] = fact
-    return to_extra(told)
+                extra[name] = fact
+    return to_extra(extra)
 
 
 def _fact(value: Any) -> Any:

@@ -56,8 +56,8 @@ def change_page(viewer: Viewer, given: Parameters, feed: Feed, mask: Mask | None
     entries = list(islice((entry for entry in fresh if _in_scope(entry, viewer, given)), size + 1))
     if feed.empty_pages and entries and entries[0].number != token:
         return {"kind": "drive#changeList", "nextPageToken": str(entries[0].number), "changes": []}
-    told = [_to_change(entry, viewer, given, mask) for entry in entries[:size]]
-    return {"kind": "drive#changeList", "changes": told, **_next(log, entries, token, size, feed)}
+    changes = [_to_change(entry, viewer, given, mask) for entry in entries[:size]]
+    return {"kind": "drive#changeList", "changes": changes, **_next(log, entries, token, size, feed)}
 
 
 def _next(log: ChangeLog, entries: list[Entry], token: int, size: int, feed: Feed) -> dict[str, str]:
@@ -110,9 +110,14 @@ def _present(entry: Entry, viewer: Viewer, given: Parameters) -> Item | None:
 
 
 def _to_change(entry: Entry, viewer: Viewer, given: Parameters, mask: Mask | None) -> dict[str, Any]:
-    told = {"kind": "drive#change", "type": entry.subject, "changeType": entry.subject, "time": to_timestamp(entry.at)}
+    change = {
+        "kind": "drive#change",
+        "type": entry.subject,
+        "changeType": entry.subject,
+        "time": to_timestamp(entry.at),
+    }
     about = _of_drive(entry, viewer) if entry.subject is Subject.DRIVE else _of_file(entry, viewer, given, mask)
-    cut_down: dict[str, Any] = cut(told | about, _without_file(mask))
+    cut_down: dict[str, Any] = cut(change | about, _without_file(mask))
     return cut_down
 
 

@@ -46,12 +46,12 @@ def translator(mask: Mask | None) -> Callable[[Item, Viewer], dict[str, Any]]:
     wanted = [(name, part, _FILE[name]) for name, part in fields.items() if name in _FILE]
 
     def translate(item: Item, viewer: Viewer) -> dict[str, Any]:
-        told = {}
+        shown = {}
         for name, part, read in wanted:
             value = read(item, viewer)
             if value is not None:
-                told[name] = value if part is None else cut(value, part)
-        return told
+                shown[name] = value if part is None else cut(value, part)
+        return shown
 
     return translate
 

@@ -95,11 +95,11 @@ class GoogleDrive(GoogleGateway):
             if "pageSize" in given:
                 given = {**given, "pageSize": min(given["pageSize"], self.largest_page)}
             with self.state.lock:
-                told = reply(call, self.state.users[call.client], given)
+                body = reply(call, self.state.users[call.client], given)
             return (
-                HttpResponse(200, told.encode(), _JSON)
-                if isinstance(told, str)
-                else HttpResponse.of_json(told, content_type=_JSON)
+                HttpResponse(200, body.encode(), _JSON)
+                if isinstance(body, str)
+                else HttpResponse.of_json(body, content_type=_JSON)
             )
 
         return ServedRoute(name, "GET", path, checked)
@@ -112,15 +112,15 @@ class GoogleDrive(GoogleGateway):
         asked = question("files.list", call.client, call.query)
         position = self.pages.position(given["pageToken"], asked) if "pageToken" in given else None
         found = listing.page(position, fields.below(mask, "files"))
-        told: dict[str, Any] = {"kind": "drive#fileList", "incompleteSearch": self.incomplete_search}
+        body: dict[str, Any] = {"kind": "drive#fileList", "incompleteSearch": self.incomplete_search}
         if found.position is not None:
-            told["nextPageToken"] = self.pages.give(asked, found.position)
+            body["nextPageToken"] = self.pages.give(asked, found.position)
         viewer = Viewer(self.state, user, self.state.look(), self.unseen_parents)
-        told = _cut_top(told, mask)
+        body = _cut_top(body, mask)
         if not fields.names(mask, "files"):
-            return told
+            return body
         files = self.texts.write(found.items, viewer, fields.below(mask, "files"), given.get("fields", ""))
-        return _with_texts(told, "files", files)
+        return _with_texts(body, "files", files)
 
     def _get(self, call: Call, user: DriveUser, given: Parameters) -> dict[str, Any]:
         item = self._item(call.ids["file"], user, given)
@@ -130,8 +130,8 @@ class GoogleDrive(GoogleGateway):
 
     def _start_token(self, call: Call, user: DriveUser, given: Parameters) -> dict[str, Any]:  # noqa: ARG002 - as the other methods
         token = str(log_of(self.state, user, given).token)
-        told = {"kind": "drive#startPageToken", "startPageToken": token}
-        return _cut_top(told, _mask(given, "StartPageToken", None))
+        body = {"kind": "drive#startPageToken", "startPageToken": token}
+        return _cut_top(body, _mask(given, "StartPageToken", None))
 
     def _changes(self, call: Call, user: DriveUser, given: Parameters) -> dict[str, Any]:  # noqa: ARG002 - as the other methods
         mask = _mask(given, "ChangeList", {"changes": CHANGE_DEFAULT})
@@ -147,26 +147,26 @@ class GoogleDrive(GoogleGateway):
         asked = question("drives.list", call.client, call.query)
         start = self.pages.position(given["pageToken"], asked) if "pageToken" in given else 0
         end = start + given["pageSize"]
-        told: dict[str, Any] = {"kind": "drive#driveList", "drives": [to_drive(drive) for drive in mine[start:end]]}
+        body: dict[str, Any] = {"kind": "drive#driveList", "drives": [to_drive(drive) for drive in mine[start:end]]}
         if end < len(mine):
-            told["nextPageToken"] = self.pages.give(asked, end)
-        cut_down: dict[str, Any] = fields.cut(told, mask)
+            body["nextPageToken"] = self.pages.give(asked, end)
+        cut_down: dict[str, Any] = fields.cut(body, mask)
         return cut_down
 
     def _drive(self, call: Call, user: DriveUser, given: Parameters) -> dict[str, Any]:
         check_member(self.state, user, call.ids["drive"])
-        told: dict[str, Any] = fields.cut(
+        body: dict[str, Any] = fields.cut(
             to_drive(self.state.drives[call.ids["drive"]]), _mask(given, "Drive", DRIVE_DEFAULT)
         )
-        return told
+        return body
 
     def _about(self, call: Call, user: DriveUser, given: Parameters) -> dict[str, Any]:  # noqa: ARG002 - as the other methods
         if not given.get("fields"):
             message = "The 'fields' parameter is required for this method."
             raise refusals.refusal(400, "required", message, location="fields")
         usage = {"usage": "0", "usageInDrive": "0", "usageInDriveTrash": "0", "limit": "16106127360"}
-        told = {"kind": "drive#about", "user": to_user(user, me=True), "storageQuota": usage}
-        cut_down: dict[str, Any] = fields.cut(told, _mask(given, "About", None))
+        body = {"kind": "drive#about", "user": to_user(user, me=True), "storageQuota": usage}
+        cut_down: dict[str, Any] = fields.cut(body, _mask(given, "About", None))
         return cut_down
 
     def _viewer(self, user: DriveUser) -> Viewer:
@@ -192,9 +192,9 @@ class GoogleDrive(GoogleGateway):
         return frozenset(parents[self.state.seed % min(3, len(parents)) :: 3])
 
 
-def _with_texts(told: Mapping[str, Any], name: str, texts: Iterable[str]) -> str:
+def _with_texts(body: Mapping[str, Any], name: str, texts: Iterable[str]) -> str:
     """Write an object that has one more field, a list whose entries are JSON already."""
-    before = "".join(f'"{key}":{json.dumps(value)},' for key, value in told.items())
+    before = "".join(f'"{key}":{json.dumps(value)},' for key, value in body.items())
     return f'{{{before}"{name}":[{",".join(texts)}]}}'
 
 
@@ -207,6 +207,6 @@ def _mask(given: Parameters, schema: str, default: Mask | None) -> Mask | None:
     return dict.fromkeys(("kind", "nextPageToken", "newStartPageToken", "incompleteSearch"), None) | dict(default)
 
 
-def _cut_top(told: Mapping[str, Any], mask: Mask | None) -> dict[str, Any]:
+def _cut_top(body: Mapping[str, Any], mask: Mask | None) -> dict[str, Any]:
     """Leave the wanted fields of the outermost level; what is inside was cut as it was made."""
-    return {name: value for name, value in told.items() if fields.names(mask, name)}
+    return {name: value for name, value in body.items() if fields.names(mask, name)}

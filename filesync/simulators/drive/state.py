@@ -44,23 +44,23 @@ class DriveState(Shelves):
             self.drives[drive_id] = SharedDrive(drive_id, name, frozenset(members), self._clock.now())
             self.drive_logs[drive_id] = self._new_log()
             self._put_new("Drive", FOLDER, None, item_id=drive_id)
-            self._tell_of_drive(drive_id, members)
+            self._log_drive(drive_id, members)
             return drive_id
 
     def rename_drive(self, drive_id: str, name: str) -> None:
         with self.lock:
             drive = self.drives[drive_id] = replace(self.drives[drive_id], name=name)
-            self._tell_of_drive(drive_id, drive.members)
+            self._log_drive(drive_id, drive.members)
 
     def add_member(self, drive_id: str, email: str) -> None:
         with self.lock:
             self._set_members(drive_id, self.drives[drive_id].members | {email})
-            self._tell_of_drive(drive_id, [email])
+            self._log_drive(drive_id, [email])
 
     def remove_member(self, drive_id: str, email: str) -> None:
         with self.lock:
             self._set_members(drive_id, self.drives[drive_id].members - {email})
-            self._tell_of_drive(drive_id, [email])
+            self._log_drive(drive_id, [email])
 
     def delete_drive(self, drive_id: str) -> None:
         with self.lock:
@@ -69,7 +69,7 @@ class DriveState(Shelves):
                 self._drop(item)
             del self.drives[drive_id], self.drive_logs[drive_id]
             self.access.forget()
-            self._tell_of_drive(drive_id, members)
+            self._log_drive(drive_id, members)
 
     def add_folder(self, parent: str, name: str, **about: Any) -> str:
         """Add an item and give its id; `about`: created_at, modified_at, owner, by (who did it)."""
@@ -140,7 +140,7 @@ class DriveState(Shelves):
         with self.lock:
             doomed = list(self.subtree(item_id))
             for item in doomed if self.descendant_entries else doomed[:1]:
-                self._tell(item, self._corpus[item.id])
+                self._log(item, self._corpus[item.id])
             for item in doomed:
                 self._drop(item)
             self.access.forget()
@@ -182,7 +182,7 @@ class DriveState(Shelves):
             owner = None if home in self.drives else about.pop("owner", landlord)
             by = about.pop("by", owner)
             item = self._put_new(name, mime_type, parent_id, owner=owner, modified_by=by, **about)
-            self._tell(item, self._corpus[item.id])
+            self._log(item, self._corpus[item.id])
             return item.id
 
     def _content(self, seed: object, size: int) -> Content:
@@ -193,6 +193,6 @@ class DriveState(Shelves):
         self.drives[drive_id] = replace(self.drives[drive_id], members=members)
         self._see_again(drive_id)
 
-    def _tell_of_drive(self, drive_id: str, emails: Iterable[str]) -> None:
+    def _log_drive(self, drive_id: str, emails: Iterable[str]) -> None:
         for email in sorted(emails):
             self.user_logs[email].add(Subject.DRIVE, drive_id, self._clock.now())

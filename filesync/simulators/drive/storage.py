@@ -116,10 +116,10 @@ class Shelves:
                 self._rehouse(item_id)
                 self._see_again(item_id)
             new, after = self.items[item_id], self._corpus[item_id]
-            self._tell(old, before - after)
-            self._tell(new, after)
+            self._log(old, before - after)
+            self._log(new, after)
             if self.descendant_entries and (_MOVES_ACCESS | {"trashed_at"}) & news.keys():
-                self._tell_below(item_id)
+                self._log_below(item_id)
 
     def _replace(self, new: Item) -> None:
         old = self.items[new.id]
@@ -176,7 +176,7 @@ class Shelves:
     def _new_log(self) -> ChangeLog:
         return ChangeLog(10_000_000 * (len(self.user_logs) + len(self.drive_logs) + 1) + self.seed % 1000)
 
-    def _tell(self, item: Item, emails: Iterable[str]) -> None:
+    def _log(self, item: Item, emails: Iterable[str]) -> None:
         now = self._clock.now()
         for email in sorted(emails):
             mine = item.home == self.root_of(email)
@@ -184,6 +184,6 @@ class Shelves:
         if item.home in self.drive_logs:
             self.drive_logs[item.home].add(Subject.FILE, item.id, now)
 
-    def _tell_below(self, item_id: str) -> None:
+    def _log_below(self, item_id: str) -> None:
         for item in list(self.subtree(item_id))[1:]:
-            self._tell(item, self._corpus[item.id])
+            self._log(item, self._corpus[item.id])

@@ -25,7 +25,7 @@ def truth(state: DriveState, viewer: str, scope: str, *, strays: bool = False) -
         if strays:
             for top in _stray_tops(state, viewer):
                 found += _with_below(state, viewer, top, f"/{OWN_STRAYS if top.owner == viewer else STRAYS}")
-        return sorted((_told(state, item, path) for item, path in found), key=lambda row: (row["path"], row["id"]))
+        return sorted((_to_row(state, item, path) for item, path in found), key=lambda row: (row["path"], row["id"]))
 
 
 def _below(state: DriveState, viewer: str, folder_id: str, path: str) -> Iterator[tuple[Item, str]]:
@@ -65,7 +65,7 @@ def _stray_tops(state: DriveState, viewer: str) -> Iterator[Item]:
             yield item
 
 
-def _told(state: DriveState, item: Item, path: str) -> dict[str, Any]:
+def _to_row(state: DriveState, item: Item, path: str) -> dict[str, Any]:
     blob = item.content
     return {
         "id": item.id,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from filesync.core.timestamps import Timestamp
-from filesync.store.engine import Connection, Database
+from filesync.store.engine import Database, SqlConnection
 from filesync.store.feed import lineage
 from filesync.store.row_codec import from_json, object_of
 
@@ -60,7 +60,7 @@ def last_before(database: Database, moment: Timestamp) -> int:
 class _Collector:
     """Puts rows into entries until the batch is full and no folder's change is cut in two."""
 
-    def __init__(self, connection: Connection, feed: str, most: int) -> None:
+    def __init__(self, connection: SqlConnection, feed: str, most: int) -> None:
         self._feed = feed
         self._folders = _Folders(connection)
         self._most = most
@@ -100,7 +100,7 @@ class _Collector:
 class _Folders:
     """Tells which folder's change a row comes from, by the paths and by the tree as it is now."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: SqlConnection) -> None:
         self._connection = connection
         self._is_there: dict[tuple[int, str], bool] = {}
         self._left: dict[_Key, str | None] = {}

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from filesync.core.errors import FeedLostError
-from filesync.store.engine import Connection, Database
+from filesync.store.engine import Database, SqlConnection
 
 _PLACE = re.compile(r"(?:([0-9a-f]{16}):)?([0-9]{1,18})", re.ASCII)
 
@@ -76,12 +76,12 @@ def parse_place(text: str) -> FeedPlace | None:
     return FeedPlace(int(match[2]), match[1]) if match else None
 
 
-def read(connection: Connection) -> Lineage:
+def read(connection: SqlConnection) -> Lineage:
     lives = connection.execute("SELECT feed, shared_seq, next_seq FROM feeds ORDER BY number").fetchall()
     return Lineage([Life(*row) for row in lives], connection.last_seq())
 
 
-def current(connection: Connection) -> str:
+def current(connection: SqlConnection) -> str:
     """Name the feed."""
     return str(connection.execute("SELECT feed FROM feeds ORDER BY number DESC LIMIT 1").fetchone()[0])
 

@@ -181,14 +181,15 @@ class PostgresConnection:
         with self._pool.borrowed(self._is_stopped) as raw:
             self._raw, self._changes, self._ahead = raw, [], {}
             try:
-                with raw.pipeline() as pipeline:
+                with contextlib.ExitStack() as stack:
+                    stack.enter_context(raw.pipeline())
                     for statement in begin.split("; "):
                         raw.execute(statement)
                     yield self
                     self._write_changes()
                     with commit_named(self._pool.address):
                         ended = raw.execute(end)
-                        pipeline.sync()
+                        stack.close()  # waits for the answers to all that was sent
                 if ended.statusmessage != end:  # COMMIT of a transaction that failed says ROLLBACK, and raises nothing
                     raise StoreError(f"{self._pool.address.label}: the transaction was not committed; nothing was lost")
             finally:
@@ -219,27 +220,28 @@ class _Pending:
 
     @property
     def description(self) -> Any:
-        self._wait()
+        self._rows  # noqa: B018  the answer tells
         return self._cursor.description
 
     @property
     def rowcount(self) -> int:
-        self._wait()
-        return self._cursor.rowcount
-
-    def fetchone(self) -> Any:
-        return self._cursor.fetchone()
-
-    def fetchall(self) -> list[Any]:
-        return self._cursor.fetchall()
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._cursor.fetchall())
-
-    def _wait(self) -> None:
         if self._raw.pgconn.pipeline_status:
             with self._raw.pipeline() as pipeline:
                 pipeline.sync()
+        return self._cursor.rowcount
+
+    def fetchone(self) -> Any:
+        return next(self._rows, None)
+
+    def fetchall(self) -> list[Any]:
+        return [*self._rows]
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._rows
+
+    @cached_property
+    def _rows(self) -> Iterator[Any]:
+        return iter(self._cursor.fetchall())
 
 
 class PostgresDatabase:
@@ -286,7 +288,7 @@ class PostgresDatabase:
     def reading(self) -> Iterator[PostgresConnection]:
         """Read one consistent state of the database."""
         begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-        with problems_named(self.address), self.connection.begun(begin, "COMMIT") as connection:
+        with problems_named(self.address), self.connection.begun(begin, "ROLLBACK") as connection:
             yield connection
 
     def _rows(self, name: str) -> PostgresRows:

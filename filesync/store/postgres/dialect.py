@@ -16,10 +16,9 @@ from filesync.core.errors import UnstorableTextError
 from filesync.store.engine import Bulk, Delete, Insert, Update
 
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|(?<!:):([a-z_][a-z_0-9]*)|\?|%")
-_AMONG = re.compile(r"\b(NOT )?IN \(SELECT (CAST\(value AS BIGINT\)|value) FROM json_each\((%\([a-z_]+\)s|%s)\)\)")
-_IN_THIS_ORDER = re.compile(r"CROSS JOIN (\w+ AS \w+)\s+ON\b")  # says to SQLite what to read first
-_INSTR = re.compile(r"\binstr\(")
-_EACH = re.compile(r"json_each\((%\([a-z_]+\)s|%s)\)")
+_AMONG = re.compile(r"\b(NOT )?IN \(SELECT (CAST\(value AS BIGINT\)|value) FROM json_each\((%\([a-z_0-9]+\)s|%s)\)\)")
+_EACH = re.compile(r"json_each\((%\([a-z_0-9]+\)s|%s)\)")
+_FIXED_ORDER = re.compile(r"\bCROSS JOIN (\S+ AS \w+)(\s+)ON\b")  # which tells SQLite in what order to join
 _COLUMN = re.compile(r"^    \"?([a-z_]+)\"? (bigint|boolean|double precision|text)\b", re.MULTILINE)
 _TABLE = re.compile(r"^CREATE (?:TABLE|VIEW) ([a-z_]+)(.*?)^(?:\)|FROM )", re.MULTILINE | re.DOTALL)
 
@@ -47,9 +46,9 @@ def translate(sql: str, schema: str) -> str:
     """Write a statement of the store for PostgreSQL."""
     text = _TOKEN.sub(_placeholder, sql)
     text = _AMONG.sub(_among, text)
-    text = _INSTR.sub("strpos(", text)
-    text = _IN_THIS_ORDER.sub(r"JOIN \1 ON", text)
     text = _EACH.sub(r"jsonb_array_elements_text(\1::jsonb) AS listed (value)", text)
+    text = text.replace("instr(", "strpos(").replace("endpoint_status AS", "endpoint_states AS")
+    text = _FIXED_ORDER.sub(r"JOIN \1\2ON", text)
     return _qualified().sub(rf'\1\2"{schema}".\3', text)
 
 

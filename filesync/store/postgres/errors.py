@@ -47,6 +47,7 @@ _BY_STATE = {
         UnavailableError,
         "it takes no writes now: it is a replica, or read-only, as on Supabase when the disk is full: free some space",
     ),
+    **dict.fromkeys(("25P03", "25P04"), Problem(UnavailableError, "a transaction was held open for too long ({said})")),
     "28P01": Problem(StoreAddressError, "the server refuses the user or the password; check both in DATABASE_URL"),
     "28": Problem(
         StoreAddressError,
@@ -85,7 +86,8 @@ _LOST = (
 # By the words of libpq, of servers and of poolers, for a connection that was not made has no SQLSTATE.
 _BY_WORDS = [
     (
-        r"Tenant or user not found",
+        # three wordings of one thing: https://github.com/supabase/supabase/issues/42581 has the older ones
+        r"Tenant or user not found|\(ENOTFOUND\)|\(ENOIDENTIFIER\)",
         Problem(
             StoreAddressError,
             "the pooler knows no such user: behind Supabase's pooler it is postgres.PROJECT, and each project has its "
@@ -119,6 +121,22 @@ _BY_WORDS = [
         Problem(
             StoreAddressError,
             "the certificate of the server's authority cannot be read ({said}); sslrootcert names its file, from home",
+        ),
+    ),
+    (
+        r"could not (?:open|load|access) (?:certificate|private key) file|private key file \S+ has group or world access",
+        Problem(
+            StoreAddressError,
+            "a certificate for logging in cannot be used ({said}); libpq takes it from .postgresql in HOME when "
+            "sslcert and sslkey name none: name both, or mend the file",
+        ),
+    ),
+    (
+        r"unsupported startup parameter",
+        Problem(
+            StoreAddressError,
+            "a pooler in between does not take what is asked for ({said}); leave it out of DATABASE_URL and of the "
+            "variables that libpq reads, such as PGOPTIONS and PGTZ",
         ),
     ),
     (
@@ -245,7 +263,7 @@ def _is_loss(error: BaseException | None) -> bool:
 
     if not isinstance(error, psycopg.OperationalError):
         return False
-    return error.sqlstate is None or error.sqlstate[:2] in {"08", "57"}
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))  # 57014 ends a statement only
 
 
 def _message(address: PostgresAddress, problem: Problem, error: "psycopg.Error") -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from filesync.store.engine import Connection, Parameters
+from filesync.store.engine import Parameters, SqlConnection
 
 # The primary keys of the tables that are used so.
 _KEYS: Mapping[str, tuple[str, ...]] = {
@@ -18,7 +18,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
 class PostgresRows:
     """One table."""
 
-    def __init__(self, connection: Connection, name: str) -> None:
+    def __init__(self, connection: SqlConnection, name: str) -> None:
         self._connection = connection
         self._name = name
         self._key = _KEYS.get(name, ("id",))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from filesync.core.errors import FeedCutError, FeedLostError, StoreError
 from filesync.core.timestamps import Timestamp
-from filesync.store.engine import Connection, Database
+from filesync.store.engine import Database, SqlConnection
 from filesync.store.feed import lineage
 from filesync.store.feed.lineage import FeedPlace
 from filesync.store.row_codec import from_json, identity_of
@@ -205,7 +205,7 @@ def _whole_page(database: Database, feed: str, sql: str, parameters: dict[str, A
         return [{"feed": feed, **_change(row)} for row in rows_of(connection, sql, parameters)]
 
 
-def _cut(connection: Connection, floor: int) -> FeedCutError:
+def _cut(connection: SqlConnection, floor: int) -> FeedCutError:
     oldest = connection.execute("SELECT min(seq) FROM changes").fetchone()[0]
     kept = "none is kept" if oldest is None else f"the oldest kept is {oldest}"
     return FeedCutError(
@@ -241,7 +241,7 @@ def _rows(database: Database, sql: str, parameters: dict[str, Any]) -> list[Row]
         return rows_of(connection, sql, parameters)
 
 
-def rows_of(connection: Connection, sql: str, parameters: dict[str, Any]) -> list[Row]:
+def rows_of(connection: SqlConnection, sql: str, parameters: dict[str, Any]) -> list[Row]:
     cursor = connection.execute(sql, parameters)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, values, strict=True)) for values in cursor]

@@ -43,7 +43,8 @@ _ROWIDS = {
     RowKind.LIVE: "SELECT id FROM files WHERE endpoint_id = ? AND deleted_at IS NULL ORDER BY id",
     RowKind.DELETED: """SELECT id FROM files WHERE endpoint_id = ? AND deleted_at IS NOT NULL
                      ORDER BY deleted_reason IN ('removed', 'access_lost'), id""",
-    RowKind.FOLDERS: """SELECT id FROM folders AS f WHERE endpoint_id = ? AND listable AND external_folder_id IS NOT (
+    RowKind.FOLDERS: """SELECT id FROM folders AS f WHERE endpoint_id = ? AND listable
+                     AND external_folder_id IS DISTINCT FROM (
                          SELECT root_id FROM sync_state AS s WHERE s.endpoint_id = f.endpoint_id)
                      ORDER BY deleted_at IS NOT NULL, id""",
 }
@@ -107,6 +108,7 @@ class Verification:
             database.connection,
             endpoint_id,
             self._tree,
+            remembered=self._remembered,
             full=False,
             stamped=stamped,
             fresh_but_for=None,
@@ -114,6 +116,11 @@ class Verification:
             now=lambda: now,
             is_expected_unreadable=lambda _: False,
         )
+
+    def _remembered(self) -> tuple[str, str | None]:
+        sql = "SELECT provider_state, root_id FROM sync_state WHERE endpoint_id = ?"
+        row = self._connection.execute(sql, (self._endpoint_id,)).fetchone()
+        return row[0], row[1]
 
     def draw(self, kind: RowKind, fraction: float, least: int, pick: Pick) -> tuple[list[int], int]:
         """Draw that part of the rows, at least so many where there are; give them in order, and how many there are."""
@@ -126,7 +133,8 @@ class Verification:
 
     def count(self, kind: RowKind) -> int:
         with self._database.reading() as connection:
-            row = connection.execute(f"SELECT count(*) FROM ({_ROWIDS[kind]})", (self._endpoint_id,)).fetchone()  # noqa: S608
+            sql = f"SELECT count(*) FROM ({_ROWIDS[kind]}) AS drawn"  # noqa: S608  our own words
+            row = connection.execute(sql, (self._endpoint_id,)).fetchone()
         return int(row[0])
 
     def items(self, kind: RowKind, rowids: Sequence[int]) -> list[Candidate]:
@@ -134,12 +142,13 @@ class Verification:
         table, column = ("folders", "external_folder_id") if kind is RowKind.FOLDERS else ("files", "external_file_id")
         with self._database.reading() as connection:
             rows = connection.execute(
-                f"""SELECT r.{column}, r.parent_external_id FROM json_each(?) AS j JOIN {table} AS r ON r.id = j.value
-                    ORDER BY j.key""",  # noqa: S608  our own words
+                f"""SELECT id, {column}, parent_external_id FROM {table}
+                    WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))""",  # noqa: S608  our own words
                 (json.dumps(list(rowids)),),
-            ).fetchall()
+            )
+            found = {row[0]: Candidate(row[1], kind is RowKind.FOLDERS, row[2]) for row in rows}
         self._tree.forget_cache()
-        return [Candidate(id_, kind is RowKind.FOLDERS, parent) for id_, parent in rows]
+        return [found[rowid] for rowid in rowids if rowid in found]
 
     def again(self, compared: Sequence[Compared]) -> list[Candidate]:
         """Say what to ask the service for to compare these once more."""

@@ -118,7 +118,7 @@ class SqliteConnection(sqlite3.Connection):
         return int(row[0] or 0)
 
 
-class Database:
+class SqliteDatabase:
     """One connection to the database file, for one thread at a time; `lock` is held as long as it is open.
 
     Once `is_stopped`, whoever else holds the database is no longer waited for than a moment.
@@ -249,7 +249,7 @@ def open_for_writing(
     is_stopped: Callable[[], bool] = lambda: False,
     on_upgrade: OnUpgrade = lambda _: None,
     turn: "threading.Lock | None" = None,
-) -> Database:
+) -> SqliteDatabase:
     """Open the database, create it when it is missing, and migrate it forward: then `on_upgrade` hears of it before.
 
     Threads that write through connections of their own share a `turn`.
@@ -262,7 +262,7 @@ def open_for_writing(
         try:
             connection, is_current = _open_for_writing(path)
             if is_current:
-                return Database(path, connection, lock, is_stopped, turn)
+                return SqliteDatabase(path, connection, lock, is_stopped, turn)
         except BaseException:
             lock.release()
             raise
@@ -358,7 +358,7 @@ def _open_for_writing(path: Path) -> tuple[SqliteConnection, bool]:
     return connection, version == migrations.CURRENT
 
 
-def open_for_reading(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
+def open_for_reading(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> SqliteDatabase:
     """Open an existing database without ever writing to it; one that is locked is waited for that long.
 
     Raises StoreError: missing, not a database, older or newer than this program.
@@ -384,7 +384,7 @@ def open_for_reading(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Datab
     raise StoreError(f"{path}: has schema version {version}, older than this filesync; run: filesync sync")
 
 
-def open_as_it_is(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> tuple[Database, int]:
+def open_as_it_is(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> tuple[SqliteDatabase, int]:
     """Open an existing database of any schema version without ever writing to it, and tell that version.
 
     Raises StoreError: missing, not a database, locked.
@@ -394,7 +394,7 @@ def open_as_it_is(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> tuple[Da
     with problems_named(path):
         connection = _connect(f"{path.as_uri()}?mode=ro", busy_seconds)
         try:
-            return Database(path, connection), version_of(connection)
+            return SqliteDatabase(path, connection), version_of(connection)
         except BaseException:
             connection.close()
             raise

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from filesync.core.retention import Keep, Retention
 from filesync.core.timestamps import Timestamp, to_timestamp
-from filesync.store.engine import Connection
+from filesync.store.engine import SqlConnection
 
 if TYPE_CHECKING:
     from array import array
@@ -35,12 +35,12 @@ class Bounds:
     through: int
 
 
-def bounds_of(connection: Connection, policy: Retention, now: datetime, *, ignore_readers: bool) -> Bounds:
+def bounds_of(connection: SqlConnection, policy: Retention, now: datetime, *, ignore_readers: bool) -> Bounds:
     wanted = _old_changes(connection, policy.changes, now, policy.guard)
     return Bounds(wanted, wanted if ignore_readers else slowest_reader(connection, wanted))
 
 
-def _old_changes(connection: Connection, keep: Keep, now: datetime, guard: timedelta) -> int:
+def _old_changes(connection: SqlConnection, keep: Keep, now: datetime, guard: timedelta) -> int:
     """Tell up to which `seq` the policy lets changes go; 0 for none."""
     if keep.is_all:
         return 0
@@ -52,7 +52,7 @@ def _old_changes(connection: Connection, keep: Keep, now: datetime, guard: timed
     return min(max(by_age, by_count), _last_before(connection, now - guard))
 
 
-def _last_before(connection: Connection, moment: datetime) -> int:
+def _last_before(connection: SqlConnection, moment: datetime) -> int:
     """Find the last `seq` before the first change that is not older: a clock that ran ahead keeps more, never less."""
     row = connection.execute("SELECT min(seq) FROM changes WHERE detected_at >= ?", (to_timestamp(moment),)).fetchone()
     if row[0] is not None:
@@ -60,12 +60,12 @@ def _last_before(connection: Connection, moment: datetime) -> int:
     return int(connection.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()[0])
 
 
-def slowest_reader(connection: Connection, through: int) -> int:
+def slowest_reader(connection: SqlConnection, through: int) -> int:
     row = connection.execute("SELECT min(seq) FROM feed_positions").fetchone()
     return through if row[0] is None else min(through, int(row[0]))
 
 
-def holders_of(connection: Connection, bounds: Bounds) -> list[Holder]:
+def holders_of(connection: SqlConnection, bounds: Bounds) -> list[Holder]:
     rows = connection.execute(
         """SELECT p.reader, p.kind, p.seq, (SELECT count(*) FROM changes AS c WHERE c.seq > p.seq AND c.seq <= :wanted)
            FROM feed_positions AS p WHERE p.seq < :wanted ORDER BY p.seq, p.reader""",
@@ -74,7 +74,7 @@ def holders_of(connection: Connection, bounds: Bounds) -> list[Holder]:
     return [Holder(*row) for row in rows]
 
 
-def old_logs(connection: Connection, policy: Retention, now: datetime, through: int) -> Iterator[int]:
+def old_logs(connection: SqlConnection, policy: Retention, now: datetime, through: int) -> Iterator[int]:
     """Name the syncs that may go: too old, too many, or uneventful with a later one on the same day.
 
     A sync that a change behind `through` belongs to stays.
@@ -102,7 +102,7 @@ def old_logs(connection: Connection, policy: Retention, now: datetime, through: 
     return (row[0] for row in rows)
 
 
-def _last_log(connection: Connection, rows: int | None) -> int:
+def _last_log(connection: SqlConnection, rows: int | None) -> int:
     if rows is None:
         return 0
     row = connection.execute("SELECT id FROM sync_logs ORDER BY id DESC LIMIT 1 OFFSET ?", (rows,)).fetchone()
@@ -118,7 +118,7 @@ class Going:
     values: Mapping[str, object]
     chosen: str = "TRUE"  # more that is so of them, and takes long to find out
 
-    def ids(self, connection: Connection) -> Iterator[int]:
+    def ids(self, connection: SqlConnection) -> Iterator[int]:
         sql = f"SELECT id FROM {self.table} AS t WHERE {self.still} AND {self.chosen} ORDER BY id"  # noqa: S608  our own words
         return (row[0] for row in connection.execute(sql, self.values))
 
@@ -128,7 +128,7 @@ class Going:
         return f"DELETE FROM {self.table} AS t WHERE {ids} AND {self.still}"  # noqa: S608  our own words
 
 
-def files_that_go(connection: Connection, policy: Retention, now: datetime, through: int) -> Going:
+def files_that_go(connection: SqlConnection, policy: Retention, now: datetime, through: int) -> Going:
     """Describe the deleted files that may go: those of which the feed has everything or nothing."""
     keep, last = policy.deleted_files, None
     if keep.rows is not None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from filesync.core.key_material import ENCODED_TRACES, PLAIN_TRACES, traces
-from filesync.store.engine import Connection, Database
+from filesync.store.engine import Database, SqlConnection
 
 _AT_ONCE = 5_000  # rows of one question
 _MOST_NAMED = 50  # rows that a command names
@@ -48,7 +48,7 @@ def leftovers(database: Database, is_over: Callable[[], bool]) -> tuple[Sequence
     return found, True
 
 
-def _rows(connection: Connection, place: tuple[str, str, str], is_over: Callable[[], bool]) -> Iterator[object]:
+def _rows(connection: SqlConnection, place: tuple[str, str, str], is_over: Callable[[], bool]) -> Iterator[object]:
     """Give the keys of rows in which a trace is one indeed; a part of the table at a time. Raises TimeoutError."""
     table, key, column = place
     needle = " OR ".join(f"instr({column}, ?) > 0" for _ in (*PLAIN_TRACES, *ENCODED_TRACES))

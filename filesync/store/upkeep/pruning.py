@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from filesync.core.retention import Retention
 from filesync.core.timestamps import Timestamp, known_time, to_timestamp
-from filesync.store.engine import Connection, Database, Delete
+from filesync.store.engine import Database, Delete, SqlConnection
 from filesync.store.upkeep.expiry import (
     FORGOTTEN,
     Holder,
@@ -212,7 +212,7 @@ _KEYS = {
 }
 
 
-def _cut(connection: Connection, end: int) -> int:
+def _cut(connection: SqlConnection, end: int) -> int:
     """Drop the oldest changes up to `end`, at most a batch of them, and remember where the feed begins now."""
     last, newest, gone = connection.execute(
         """SELECT max(seq), max(detected_at), count(*) FROM (
@@ -229,6 +229,6 @@ def _cut(connection: Connection, end: int) -> int:
     return int(gone)
 
 
-def _count(connection: Connection, condition: str, now: datetime) -> int:
+def _count(connection: SqlConnection, condition: str, now: datetime) -> int:
     sql = f"SELECT count(*) FROM {condition}"  # noqa: S608  our own words
     return int(connection.execute(sql, {"before": to_timestamp(now - FORGOTTEN)}).fetchone()[0])

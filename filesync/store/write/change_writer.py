@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from filesync.core.timestamps import Timestamp
-from filesync.store.engine import Connection, Insert, Question, Update
+from filesync.store.engine import Insert, Question, SqlConnection, Update
 from filesync.store.write.file_state import (
     TRACKED,
     ChangeRow,
@@ -63,7 +63,7 @@ class FileChange(NamedTuple):
 class ChangeWriter:
     """The one writer of `files` and `changes` for one endpoint in one sync."""
 
-    def __init__(self, connection: Connection, endpoint_id: int, sync_log_id: int, tally: Tally) -> None:
+    def __init__(self, connection: SqlConnection, endpoint_id: int, sync_log_id: int, tally: Tally) -> None:
         self._connection = connection
         self._endpoint_id = endpoint_id
         self._sync_log_id = sync_log_id
@@ -136,7 +136,7 @@ def states_question(endpoint_id: int, where: str, parameters: Sequence[object]) 
 
 
 def load_states(
-    connection: Connection, endpoint_id: int, where: str, parameters: Sequence[object]
+    connection: SqlConnection, endpoint_id: int, where: str, parameters: Sequence[object]
 ) -> dict[str, FileState]:
     """Read files by a condition on their columns: id -> state."""
     rows = connection.execute(*states_question(endpoint_id, where, parameters))

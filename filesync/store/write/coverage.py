@@ -3,13 +3,15 @@
 from collections.abc import Callable
 
 from filesync.core.timestamps import Timestamp
-from filesync.store.engine import Connection
+from filesync.store.engine import SqlConnection
 
 
 class Coverage:
     """The folders of one endpoint, as far as they were read."""
 
-    def __init__(self, connection: Connection, endpoint_id: int, is_expected_unreadable: Callable[[str], bool]) -> None:
+    def __init__(
+        self, connection: SqlConnection, endpoint_id: int, is_expected_unreadable: Callable[[str], bool]
+    ) -> None:
         self._connection = connection
         self._endpoint_id = endpoint_id
         self._is_expected_unreadable = is_expected_unreadable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from filesync.core.schedule import History
 from filesync.core.timestamps import LONG_AGO, Timestamp, known_time
-from filesync.store.engine import Connection, Database
+from filesync.store.engine import Database, SqlConnection
 from filesync.store.row_codec import object_of
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def load(database: Database) -> list[EndpointRow]:
     return [_to_stored(row) for row in database.fetch(_SELECT)]
 
 
-def _read(connection: Connection) -> list[EndpointRow]:
+def _read(connection: SqlConnection) -> list[EndpointRow]:
     return [_to_stored(row) for row in connection.execute(_SELECT)]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from filesync.core.timestamps import Timestamp
-from filesync.store.engine import Connection, Delete
+from filesync.store.engine import Delete, SqlConnection
 from filesync.store.write.change_writer import ChangeWriter, FileChange, load_states
 from filesync.store.write.file_state import TRACKED, FileState, Value
 
@@ -40,7 +40,7 @@ class FeedRecord:
         return tuple(row[name] for name in TRACKED)
 
 
-def load_records(connection: Connection, endpoint_id: int, ids: Sequence[str]) -> Mapping[str, FeedRecord]:
+def load_records(connection: SqlConnection, endpoint_id: int, ids: Sequence[str]) -> Mapping[str, FeedRecord]:
     """Add up the feed for these files."""
     floor = connection.execute("SELECT floor_seq FROM retention").fetchone()[0]
     told = {id_: FeedRecord(is_cut=floor > 0) for id_ in ids}
@@ -61,7 +61,7 @@ def load_records(connection: Connection, endpoint_id: int, ids: Sequence[str]) -
 class FeedReplay:
     """Puts rows of one endpoint back to what the feed says, and the count of the live ones to what the rows say."""
 
-    def __init__(self, connection: Connection, endpoint_id: int, ledger: ChangeWriter) -> None:
+    def __init__(self, connection: SqlConnection, endpoint_id: int, ledger: ChangeWriter) -> None:
         self._connection = connection
         self._endpoint_id = endpoint_id
         self._ledger = ledger

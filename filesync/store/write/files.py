@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from filesync.core.model import RemoteFile
 from filesync.core.timestamps import Timestamp
-from filesync.store.engine import Connection, Delete, Insert, Question
+from filesync.store.engine import Delete, Insert, Question, SqlConnection
 from filesync.store.write.change_writer import ChangeWriter, FileChange, Observation, load_states, states_question
 from filesync.store.write.file_state import (
     FACTS,
@@ -57,7 +57,7 @@ class FileWriter:
 
     def __init__(  # noqa: PLR0913  the parts of one sync, put together in one place
         self,
-        connection: Connection,
+        connection: SqlConnection,
         endpoint_id: int,
         tree: FolderTree,
         ledger: ChangeWriter,

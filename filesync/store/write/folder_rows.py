@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from filesync.core.model import KnownFolder
-from filesync.store.engine import Connection, Question
+from filesync.store.engine import Question, SqlConnection
 
 _MOST = 5_000  # folders that are kept in memory when others are met: some megabytes
 COLUMNS = (
@@ -61,7 +61,7 @@ class FolderRow:
 class FolderRows:
     """The folders of one endpoint, by id."""
 
-    def __init__(self, connection: Connection, endpoint_id: int) -> None:
+    def __init__(self, connection: SqlConnection, endpoint_id: int) -> None:
         self._connection = connection
         self._endpoint_id = endpoint_id
         self._cache: dict[str, FolderRow | None] = {}  # None: there is no such row

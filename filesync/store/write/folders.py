@@ -12,7 +12,7 @@ from typing import Any
 from filesync.core.filters import as_segment
 from filesync.core.model import RemoteFolder
 from filesync.core.timestamps import Timestamp
-from filesync.store.engine import Connection, Insert, Question, Update
+from filesync.store.engine import Insert, Question, SqlConnection, Update
 from filesync.store.write.folder_rows import COLUMNS, FolderRow, FolderRows
 
 # Why a folder is to be read, in `folders.relist`: by itself, whatever else is listed; or because everything is.
@@ -51,7 +51,7 @@ class FolderTree(FolderRows):
     """The places of one endpoint's folders."""
 
     def __init__(
-        self, connection: Connection, endpoint_id: int, is_wanted: Callable[[str], bool], *, stamped: bool
+        self, connection: SqlConnection, endpoint_id: int, is_wanted: Callable[[str], bool], *, stamped: bool
     ) -> None:
         """`is_wanted(path)` tells whether the filters let anything below that folder in.
 

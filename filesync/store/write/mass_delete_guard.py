@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from filesync.core.timestamps import Timestamp
-from filesync.store.engine import Connection
+from filesync.store.engine import SqlConnection
 from filesync.store.write.sync_state import SyncState
 
 _FEWEST_GUARDED = 20  # files; smaller endpoints may lose them all
@@ -34,7 +34,7 @@ class Guard:
     trips: bool
 
 
-def weigh(connection: Connection, memory: SyncState, window_begins: Timestamp, max_percent: float) -> Guard:
+def weigh(connection: SqlConnection, memory: SyncState, window_begins: Timestamp, max_percent: float) -> Guard:
     """Count what would vanish, with what did since the window began; trips above max_percent of at least 20 files."""
     vanishing = _count_vanished(connection, memory.endpoint_id)
     if not vanishing:
@@ -46,13 +46,13 @@ def weigh(connection: Connection, memory: SyncState, window_begins: Timestamp, m
     return Guard(vanishing + before, total, trips)
 
 
-def _count_vanished(connection: Connection, endpoint_id: int) -> int:
+def _count_vanished(connection: SqlConnection, endpoint_id: int) -> int:
     """Count the live files that the service no longer shows."""
     row = connection.execute(_COUNT_BELOW, {"endpoint": endpoint_id}).fetchone()
     return int(row[0])
 
 
-def _removed_since(connection: Connection, endpoint_id: int, since: Timestamp) -> int:
+def _removed_since(connection: SqlConnection, endpoint_id: int, since: Timestamp) -> int:
     """Count the files that vanished from the service after that moment and are still gone."""
     row = connection.execute(
         """SELECT count(DISTINCT c.external_file_id) FROM changes AS c

@@ -9,7 +9,7 @@ from filesync.core import alerts
 from filesync.core.alerts import PING, Alert, Audience, Ended, Event, Notified, Ping, Target, payload
 from filesync.core.schedule import TEMPORARY
 from filesync.core.timestamps import Timestamp, known_time, to_timestamp
-from filesync.store.engine import Connection, Database
+from filesync.store.engine import Database, SqlConnection
 from filesync.store.write.sync_log import Outcome
 
 NO_ENDPOINT = 0  # in notify_told
@@ -151,7 +151,7 @@ def _forget(database: Database, target: str, endpoint_id: int, over: Iterable[Ev
         database.table("notify_told").delete_where(ended, [target, endpoint_id, event])
 
 
-def _ended(connection: Connection, closed: Closed) -> Ended:
+def _ended(connection: SqlConnection, closed: Closed) -> Ended:
     outcome = closed.outcome
     failures, since = 0, None
     if outcome.status == "failed":

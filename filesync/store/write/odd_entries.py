@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from filesync.core.model import RemoteFile, RemoteFolder
-from filesync.store.engine import Connection, Insert
+from filesync.store.engine import Insert, Question, SqlConnection
 
 _LONGEST = 500  # characters that are kept of what was odd about one entry
 _NOTE = Insert(
@@ -36,13 +36,18 @@ class OddEntry:
     odd: str
 
 
+def any_odd(endpoint_id: int) -> Question:
+    """Ask whether an endpoint has any odd entry."""
+    return "SELECT EXISTS (SELECT 1 FROM odd_entries WHERE endpoint_id = ?)", (endpoint_id,)
+
+
 class OddEntries:
     """Those of one endpoint, kept by one sync."""
 
-    def __init__(self, connection: Connection, endpoint_id: int, sync_log_id: int) -> None:
+    def __init__(self, connection: SqlConnection, endpoint_id: int, sync_log_id: int) -> None:
         self._connection = connection
         self._of_sync: dict[str, object] = {"endpoint": endpoint_id, "sync": sync_log_id}
-        self._has_any = self._count("TRUE") > 0
+        self._has_any = bool(self._connection.execute(*any_odd(endpoint_id)).fetchone()[0])
 
     def note(self, entries: Sequence[RemoteFile] | Sequence[RemoteFolder]) -> None:
         """Keep those that are odd, and forget that others were."""

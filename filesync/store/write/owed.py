@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from filesync.core.model import Gone
 from filesync.core.timestamps import Timestamp
-from filesync.store.engine import Connection
+from filesync.store.engine import Question, SqlConnection
 from filesync.store.write.change_writer import ChangeWriter, FileChange, Observation
 from filesync.store.write.file_state import FACTS, TRACKED, Facts, FileState, gone
 from filesync.store.write.files import FileWriter
@@ -51,12 +51,17 @@ class _OwedStep:
     withheld_after: int
 
 
+def any_owed(endpoint_id: int) -> Question:
+    """Ask whether any folder of an endpoint owes its files something."""
+    return "SELECT EXISTS (SELECT 1 FROM owed WHERE endpoint_id = ?)", (endpoint_id,)
+
+
 class Owed:
     """What is owed in one endpoint. Each method is part of a transaction of the caller's."""
 
     def __init__(  # noqa: PLR0913  the parts of one sync, put together in one place
         self,
-        connection: Connection,
+        connection: SqlConnection,
         endpoint_id: int,
         tree: FolderTree,
         contents: FileWriter,
@@ -142,8 +147,7 @@ class Owed:
     def is_clear(self) -> bool:
         """Tell whether no folder owes its files anything."""
         if not self._is_clear:
-            sql = "SELECT EXISTS (SELECT 1 FROM owed WHERE endpoint_id = ?)"
-            self._is_clear = not self._connection.execute(sql, (self._endpoint_id,)).fetchone()[0]
+            self._is_clear = not self._connection.execute(*any_owed(self._endpoint_id)).fetchone()[0]
         return self._is_clear
 
     def step(self, now: Timestamp) -> int:

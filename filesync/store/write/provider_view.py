@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from filesync.core.model import KnownFolder, State
 from filesync.core.timestamps import known_time, to_timestamp
-from filesync.store.engine import Connection
+from filesync.store.engine import SqlConnection
 from filesync.store.row_codec import object_of
 from filesync.store.write.folders import FolderTree
 
@@ -40,10 +40,11 @@ class ProviderView:
 
     def __init__(  # noqa: PLR0913  what a provider may ask about
         self,
-        connection: Connection,
+        connection: SqlConnection,
         endpoint_id: int,
         tree: FolderTree,
         *,
+        remembered: Callable[[], tuple[str, str | None]],
         full: bool,
         stamped: bool,
         fresh_but_for: set[str] | None,
@@ -51,10 +52,14 @@ class ProviderView:
         now: Callable[[], datetime],
         is_expected_unreadable: Callable[[str], bool],
     ) -> None:
-        """`fresh_but_for`: act as if nothing but these folders had ever been read (a trial)."""
+        """`remembered` gives the provider's state and the root's id.
+
+        `fresh_but_for`: act as if nothing but these folders had ever been read (a trial).
+        """
         self._connection = connection
         self._endpoint_id = endpoint_id
         self._tree = tree
+        self._remembered = remembered
         self._full = full
         self._stamped = stamped
         self._fresh_but_for = fresh_but_for
@@ -66,20 +71,14 @@ class ProviderView:
     def state(self) -> State:
         if self._fresh_but_for is not None:
             return {}
-        return object_of(self._memory()[0])
+        return object_of(self._remembered()[0])
 
     @property
     def full(self) -> bool:
         return self._full
 
     def root(self) -> KnownFolder | None:
-        return self.folder(self._memory()[1])
-
-    def _memory(self) -> tuple[str, str | None]:
-        """Read the provider's state and the root's id."""
-        sql = "SELECT provider_state, root_id FROM sync_state WHERE endpoint_id = ?"
-        row = self._connection.execute(sql, (self._endpoint_id,)).fetchone()
-        return row[0], row[1]
+        return self.folder(self._remembered()[1])
 
     def folder(self, folder_id: str | None) -> KnownFolder | None:
         folder = self._tree.get(folder_id)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from filesync.core.model import Gone
 from filesync.core.timestamps import Timestamp
-from filesync.store.engine import Connection, Insert
+from filesync.store.engine import Insert, Question, SqlConnection
 from filesync.store.write.change_writer import ChangeWriter, FileChange, Observation, load_states
 from filesync.store.write.file_state import gone
 from filesync.store.write.folders import FolderTree
@@ -22,11 +22,16 @@ _PUT = Insert(
 )
 
 
+def any_waiting(endpoint_id: int) -> Question:
+    """Ask whether an endpoint has any candidate."""
+    return "SELECT EXISTS (SELECT 1 FROM candidates WHERE endpoint_id = ?)", (endpoint_id,)
+
+
 class Removals:
     """The candidates of one endpoint."""
 
     def __init__(
-        self, connection: Connection, endpoint_id: int, sync_log_id: int, tree: FolderTree, ledger: ChangeWriter
+        self, connection: SqlConnection, endpoint_id: int, sync_log_id: int, tree: FolderTree, ledger: ChangeWriter
     ) -> None:
         self._connection = connection
         self._endpoint_id = endpoint_id
@@ -173,8 +178,7 @@ class Removals:
         none, and ask no more about them.
         """
         if self._may_wait is not False:
-            sql = "SELECT EXISTS (SELECT 1 FROM candidates WHERE endpoint_id = ?)"
-            self._may_wait = bool(self._connection.execute(sql, (self._endpoint_id,)).fetchone()[0])
+            self._may_wait = bool(self._connection.execute(*any_waiting(self._endpoint_id)).fetchone()[0])
         return self._may_wait
 
     def accept(self) -> None:

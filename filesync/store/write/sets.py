@@ -8,7 +8,7 @@ from typing import Any
 
 from filesync.core.model import Identity, KnownMember, Member, Members, SetSource
 from filesync.core.timestamps import Timestamp, known_time
-from filesync.store.engine import Connection, Database, Insert
+from filesync.store.engine import Database, Insert, SqlConnection
 from filesync.store.row_codec import identity_of, object_of
 
 _ARCHIVED_AFTER = 2  # complete answers in a row that a member was not in
@@ -132,7 +132,7 @@ def _row(source_id: int, member: Member, now: Timestamp) -> tuple[object, ...]:
     return (source_id, member.id, member.name, _to_json(member.details), _to_json(member.state), now, now)
 
 
-def _members(connection: Connection) -> dict[int, list[KnownMember]]:
+def _members(connection: SqlConnection) -> dict[int, list[KnownMember]]:
     found: dict[int, list[KnownMember]] = {}
     rows = connection.execute(
         """SELECT source_id, external_id, member_name, details, provider_state, first_seen_at, named_at, archived_at

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from filesync.core.timestamps import Timestamp, known_time, to_timestamp
-from filesync.store.engine import Connection, Database
+from filesync.store.engine import Database, SqlConnection
 
 if TYPE_CHECKING:
     from filesync.store.write.change_writer import Tally
@@ -68,7 +68,7 @@ def begin(database: Database, beginning: Beginning) -> int:
     return log_id
 
 
-def note_progress(connection: Connection, log_id: int, tally: "Tally", now: Timestamp) -> None:
+def note_progress(connection: SqlConnection, log_id: int, tally: "Tally", now: Timestamp) -> None:
     """Let other processes see how far a sync is; by a plain statement, for it is part of every commit."""
     connection.execute(
         """UPDATE sync_logs SET heartbeat_at = ?, files_seen = ?, files_added = ?, files_updated = ?,

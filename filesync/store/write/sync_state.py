@@ -119,10 +119,14 @@ class SyncState:
 
     def set_state(self, state: State) -> None:
         """Remember the provider's own state; by a plain statement, for it is part of nearly every commit."""
-        self._connection.execute(
-            "UPDATE sync_state SET provider_state = ? WHERE endpoint_id = ?",
-            (json.dumps(state, separators=(",", ":")), self.endpoint_id),
-        )
+        text = json.dumps(state, separators=(",", ":"))
+        sql = "UPDATE sync_state SET provider_state = ? WHERE endpoint_id = ?"
+        self._connection.execute(sql, (text, self.endpoint_id))
+        self._row()["provider_state"] = text
+
+    def provider_memory(self) -> tuple[str, str | None]:
+        """Return the provider's state, as JSON, and the root's id."""
+        return self._row()["provider_state"], self._row()["root_id"]
 
     @property
     def identity(self) -> Identity | None:

@@ -25,10 +25,10 @@ from filesync.store.write.files import FileWriter
 from filesync.store.write.folders import FolderTree
 from filesync.store.write.lookups import LookUps
 from filesync.store.write.mass_delete_guard import Guard
-from filesync.store.write.odd_entries import OddEntries, OddEntry
-from filesync.store.write.owed import STEP, Owed
+from filesync.store.write.odd_entries import OddEntries, OddEntry, any_odd
+from filesync.store.write.owed import STEP, Owed, any_owed
 from filesync.store.write.provider_view import ProviderView, ReconcilePace
-from filesync.store.write.removals import Removals
+from filesync.store.write.removals import Removals, any_waiting
 from filesync.store.write.sync_log import Beginning, Outcome
 from filesync.store.write.sync_state import SyncState
 
@@ -79,7 +79,9 @@ class SyncWriter:
         self._check_stop = check_stop
         self._accepted = False  # what this sync removes, a person let through
         self._has_left_old_scope = False  # what lies outside a changed scope is among the candidates
-        with database.transaction():
+        with database.transaction() as connection:
+            if connection.asks_ahead:
+                connection.ask_ahead([each(plan.endpoint_id) for each in (any_odd, any_waiting, any_owed)])
             self._memory = SyncState(database, plan.endpoint_id)
             owed = self._memory.needs_full(self._stamp(), self._relist_before())
             if not self._is_trial and (plan.full or owed):
@@ -87,9 +89,8 @@ class SyncWriter:
             self.mode = "full" if self._memory.full or self._is_trial else "incremental"
             beginning = Beginning(plan.endpoint_id, self.mode, plan.trigger, self._stamp(), host, pid)
             self.log_id = sync_log.begin(database, beginning)
-        self._assemble()
-        if not self._is_trial and (self._removals.are_waiting() or not self._owed.is_clear()):
-            with self._writing():
+            self._assemble()
+            if not self._is_trial and (self._removals.are_waiting() or not self._owed.is_clear()):
                 self._owed.forget_removals()
                 self._lookups.forget_answers(tells_all=not plan.stamped)
 
@@ -121,6 +122,7 @@ class SyncWriter:
             connection,
             plan.endpoint_id,
             self._tree,
+            remembered=self._memory.provider_memory,
             full=self.mode == "full",
             stamped=plan.stamped,
             fresh_but_for=self._intake.tried if self._is_trial else None,

@@ -41,7 +41,7 @@ BREAKS = (
         _ACC,
         "if contents.next is None:",
         "if contents.next is None or True:",
-        "unit/providers/test_autodesk.py conformance/test_autodesk.py",
+        "commands/test_sync_requests.py conformance/test_autodesk.py",
     ),
     Break(
         "only-the-first-drive-page",
@@ -49,7 +49,7 @@ BREAKS = (
         _FLAT,
         "        if token is None:\n            return replace(listing, phase=_NEXT[listing.phase], token=None)\n",
         "        if listing.phase:\n            return replace(listing, phase=_NEXT[listing.phase], token=None)\n",
-        "unit/providers/test_google_drive.py conformance/test_google_drive.py",
+        "commands/test_drive_listing.py conformance/test_google_drive.py",
     ),
     Break(
         "a-part-is-done-after-a-page",
@@ -89,7 +89,7 @@ BREAKS = (
         _LOG,
         "while not (page := self._page()).is_last:",
         "while False and not (page := self._page()).is_last:",
-        "unit/providers/test_google_drive.py simulators/test_drive_changes.py",
+        "commands/test_drive_listing.py simulators/test_drive_changes.py",
     ),
     Break(
         "unread-is-success",
@@ -105,7 +105,7 @@ BREAKS = (
         _ENDPOINT,
         'named = "; ".join(f"{path} ({reason})" if reason else path for path, reason in gaps[:_NAMED_GAPS])',
         'named = ""',
-        "commands/test_sync_removals.py unit/providers/test_autodesk.py unit/runtime/test_logs.py",
+        "commands/test_sync_removals.py unit/runtime/test_logs.py",
     ),
     Break(
         "unread-is-not-tried-again",
@@ -121,7 +121,7 @@ BREAKS = (
         _ACC,
         "error.about is About.ITEM:",
         "error.about is About.SCOPE:",
-        "unit/providers/test_autodesk.py commands/test_sync_removals.py",
+        "commands/test_sync_removals.py",
     ),
     Break(
         "an-outage-is-a-gap",
@@ -234,7 +234,7 @@ BREAKS = (
         "filesync/providers/evidence.py",
         "Gone.REMOVED if isinstance(error, NotFoundError) else Gone.ACCESS_LOST",
         "Gone.REMOVED",
-        "commands/test_sync_removals.py unit/providers/test_autodesk_resolve.py",
+        "commands/test_sync_removals.py commands/test_acc_listing.py",
     ),
     Break(
         "still-there-is-not-read-again",
@@ -312,7 +312,7 @@ BREAKS = (
         "filesync/providers/google_drive/listing.py",
         "self._listing = memory.listing or ListingState(Phase.FOLDERS)",
         "self._listing = Listing(Phase.FOLDERS)",
-        "commands/test_sync_processes.py unit/providers/test_google_drive.py conformance/test_google_drive.py",
+        "commands/test_sync_processes.py commands/test_drive_listing.py conformance/test_google_drive.py",
     ),
     Break(
         "changed-folders-are-skipped",
@@ -320,7 +320,7 @@ BREAKS = (
         "filesync/store/write/provider_view.py",
         "OR change_stamp IS NOT listed_stamp{unsettled})",
         "OR (change_stamp IS NOT listed_stamp AND 0{unsettled}))",
-        "unit/providers/test_autodesk.py commands/test_sync_requests.py commands/test_sync_removals.py",
+        "commands/test_sync_requests.py commands/test_sync_removals.py",
     ),
     Break(
         "the-feed-leaves-something-out",
@@ -369,7 +369,7 @@ BREAKS = (
         _SCHEDULE,
         "return min(_FIRST_RETRY * (1 << doublings), _LAST_RETRY)",
         "return _FIRST_RETRY",
-        "unit/core/test_schedule.py",
+        "commands/test_schedule_starts.py",
     ),
     Break(
         "a-clock-set-back-starves",

@@ -17,7 +17,7 @@ from filesync.cli.changes import ChangeKind
 from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
-from tests.adversarial.stress.test_walks import AccWalk, DriveWalk
+from tests.adversarial.stress.walks import AccWalk, DriveWalk
 from tests.commands.test_sync_processes import opened
 from tests.support.homes import READER, Ended, Home
 from tests.support.served import Visitor

@@ -9,7 +9,7 @@ from filesync.simulators.acc import AccSimulator
 from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from filesync.store.write.file_state import TRACKED
-from tests.adversarial.stress.test_walks import AccWalk, Walk, drive_walk
+from tests.adversarial.stress.walks import AccWalk, Walk, drive_walk
 from tests.commands.test_verify import another, corrupt, named, verify
 from tests.support.homes import Home
 

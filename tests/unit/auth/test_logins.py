@@ -2,7 +2,6 @@
 
 import base64
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from filesync.auth.autodesk import App, LoginService, TwoLegged, app_of
 from filesync.auth.google import GoogleServiceAccount, read_credentials
 from filesync.auth.google.credentials_file import GoogleServiceAccountKey
-from filesync.core.errors import AuthError, NetworkError, ResponseError, ServiceDownError
+from filesync.core.errors import AuthError, ResponseError
 from filesync.http import Authoriser, Secret
 from tests import ROOT as CHECKOUT
 from tests.support.http_loopback import PAGE, START, Handler, Request, Say, Script, Service, World, running
@@ -165,21 +164,6 @@ def test_the_gateways_refusal_is_understood_too(world: World, service: TokenGive
     service.refusal = Say(403, {"errorCode": "AUTH-001", "developerMessage": "no access to the api product"})
     with pytest.raises(AuthError, match="AUTH-001 no access to the api product"):
         autodesk(world, service, tmp_path).headers()
-
-
-def test_a_login_service_that_is_down_is_temporary(world: World, service: TokenGiver, tmp_path: Path) -> None:
-    service.refusal = Say(503)
-    with pytest.raises(ServiceDownError):
-        autodesk(world, service, tmp_path).headers()
-    assert len(service.logins) == 6
-
-
-def test_a_login_service_nobody_can_reach_is_temporary(world: World, tmp_path: Path) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        app = App("client-1", Secret(SECRET), f"http://127.0.0.1:{unused.getsockname()[1]}")
-        with pytest.raises(NetworkError):
-            TwoLegged(LoginService(app, world.connector), world.connector, tmp_path / "tokens").headers()
 
 
 BAD_TOKENS = [

@@ -22,16 +22,6 @@ from tests import ROOT as REPOSITORY
 Load = Callable[..., Config]
 
 
-@pytest.fixture
-def load(tmp_path: Path) -> Load:
-    def loaded(text: str, **environ: str) -> Config:
-        file = tmp_path / "connector.yaml"
-        file.write_text(text)
-        return load_config(file, load_settings(tmp_path, environ))
-
-    return loaded
-
-
 def drive(details: str = "{}", extra: str = "") -> str:
     return f"endpoints:\n  - {{name: D, endpoint_type: google_drive, endpoint_details: {details}{extra}}}\n"
 
@@ -251,6 +241,31 @@ endpoints:
 """)
     (notice,) = config.notices
     assert (notice.line, notice.path) == (5, "endpoints[0].project_id")
+
+
+@pytest.mark.parametrize(
+    ("given", "length"),
+    [
+        ("b.6c2cffb0-e8c8-43d3-b415-e53f4377ced", 35),
+        ("6c2cffb0-e8c8-43d3-b415-e53f4377cedb0", 37),
+        ("B.6C2CFFB0-E8C8", 13),
+        ("6c2cffb0e8c843d3b415e53f4377cedb", 32),
+        ("b.6c2cffb0-e8c8-43d3-b415-e53f4377cedb", 0),
+        ("6C2CFFB0-E8C8-43D3-B415-E53F4377CEDB", 0),
+    ],
+)
+@pytest.mark.parametrize("key", ["project_id", "hub_id"])
+def test_an_id_that_was_copied_in_part_is_pointed_out(load: Load, key: str, given: str, length: int) -> None:
+    ids = {"project_id": "b.00000001-1111-4111-8111-111111111111", key: given}
+    config = load(f"""
+endpoints:
+  - name: P
+    endpoint_type: autodesk_construction_cloud
+    endpoint_details: {json.dumps(ids)}
+""")
+    assert [(each.path, f": {length} characters, where 36" in each.message) for each in config.notices] == (
+        [(f"endpoints[0].endpoint_details.{key}", True)] if length else []
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from filesync.config import Config, ConfigProblems, load_config
+from filesync.config import Config, ConfigProblems
 from filesync.core.alerts import Command, Event, Ping, Webhook
 from filesync.core.url_policy import address_problem, is_forbidden
-from filesync.runtime.settings import load_settings
 from tests.support.cli_home import CliHome
 
 Load = Callable[..., Config]
@@ -33,16 +32,6 @@ endpoints:
     notify:
       opss: false
 """
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Load:
-    def loaded(text: str, **environ: str) -> Config:
-        file = tmp_path / "connector.yaml"
-        file.write_text(text)
-        return load_config(file, load_settings(tmp_path, environ))
-
-    return loaded
 
 
 def test_every_mistake_is_found_in_one_go_each_on_its_line(load: Load) -> None:

@@ -1,7 +1,6 @@
 """Due or not: pure decisions over schedules, histories and clocks."""
 
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -25,56 +24,12 @@ def history(started: datetime | None, status: str = "success", error: str | None
     return History(NOW - timedelta(days=30), started, finished, None if started is None else status, error, failures)
 
 
-def starts(schedule: Schedule, first: datetime, last: datetime, tick: timedelta) -> list[datetime]:
-    """Play a scheduler that ticks, and tell when the endpoint ran."""
-    ran: list[datetime] = []
-    created, now = first, first
-    while now <= last:
-        past = History(created, ran[-1] if ran else None, ran[-1] if ran else None, "success" if ran else None)
-        if decide(schedule, past, now).due:
-            ran.append(now)
-        now += tick
-    return ran
-
-
-def test_a_new_interval_endpoint_is_due_at_once() -> None:
-    assert decide(EVERY_5, history(None), NOW).due
-
-
 def test_a_new_cron_endpoint_is_due_at_its_first_slot_after_it_was_added() -> None:
     hourly = CronSchedule("0 * * * *", "UTC")
     added = History(NOW)
     assert not decide(hourly, added, NOW).due
     assert decide(hourly, added, NOW).next_due_at == datetime(2026, 3, 4, 13, tzinfo=UTC)
     assert decide(hourly, added, datetime(2026, 3, 4, 13, 0, 1, tzinfo=UTC)).due
-
-
-def test_a_manual_endpoint_is_never_due_by_itself() -> None:
-    for started in (None, NOW - timedelta(days=400)):
-        assert not decide(ManualSchedule(), history(started), NOW).due
-
-
-@pytest.mark.parametrize("jitter", [0, 1, 17, 59])
-def test_jitter_after_the_minute_skips_no_slot(jitter: int) -> None:
-    ran = NOW.replace(minute=0, second=jitter)
-    for minute in range(5, 60, 5):
-        late = 59 - jitter if minute % 2 else 0  # cron's own delay differs from minute to minute
-        now = NOW.replace(minute=minute, second=late)
-        assert decide(EVERY_5, history(ran), now).due
-        ran = now
-
-
-def test_a_slot_is_served_once() -> None:
-    assert not decide(EVERY_5, history(NOW.replace(minute=0, second=1)), NOW.replace(minute=4, second=59)).due
-
-
-def test_a_missed_slot_is_served_once_at_the_next_start() -> None:
-    ran = starts(EVERY_5, NOW, NOW + timedelta(hours=3), timedelta(minutes=47))
-    assert len(ran) == 4
-
-
-def test_a_clock_that_was_set_back_starves_nobody() -> None:
-    assert decide(EVERY_5, history(NOW + timedelta(days=2)), NOW).due
 
 
 @pytest.mark.parametrize(
@@ -95,25 +50,6 @@ def test_a_clock_that_was_set_back_starves_nobody() -> None:
 def test_what_the_next_start_in_the_same_slot_does(status: str, error: str | None, *, due: bool) -> None:
     past = history(NOW - timedelta(minutes=1), status, error, failures=1)
     assert decide(IntervalSchedule(timedelta(hours=1)), past, NOW).due is due
-
-
-def test_failures_space_their_retries_out_up_to_an_hour() -> None:
-    waits = []
-    for failures in range(1, 8):
-        past = history(NOW, "failed", "forbidden", failures)
-        next_due = decide(IntervalSchedule(timedelta(minutes=1)), past, NOW).next_due_at
-        assert next_due is not None
-        waits.append((next_due - NOW - timedelta(seconds=10)).total_seconds() / 60)
-    assert waits == [5, 10, 20, 40, 60, 60, 60]
-
-
-@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
-@pytest.mark.parametrize("first", [datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC)])
-def test_a_daily_slot_in_the_small_hours_is_served_once_a_day_through_dst(zone: str, first: datetime) -> None:
-    ran = starts(CronSchedule("30 2 * * *", zone), first, first + timedelta(days=60), timedelta(minutes=15))
-    days = [moment.astimezone(ZoneInfo(zone)).date() for moment in ran]
-    assert len(days) == len(set(days))
-    assert len(days) in {59, 60, 61}
 
 
 BERLIN = CronSchedule("0 6 * * 1-5", "Europe/Berlin")

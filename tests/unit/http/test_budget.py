@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from filesync.core.errors import LocalFileError, TimeLimitError
 from filesync.http import Route
 from filesync.http.budget import WINDOW, RateLimit, lane_path
 from tests import ROOT as CHECKOUT
-from tests.support.http_loopback import FakeClock, Handler, Say, Service, World, running
+from tests.support.http_loopback import FakeClock, Handler, Say, Service, World
 
 LIMIT = 10
 LIMITED = Route("pages", "GET", "/pages", per_minute=LIMIT)
@@ -47,12 +46,6 @@ except TimeLimitError:
 connector.close()
 print(sent)
 """
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    with running(Service()) as service:
-        yield service
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@
 import gzip
 import threading
 import traceback
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -33,24 +31,6 @@ class Badge:
 
     def renew(self, rejected: object) -> None:
         pass
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    with running(Service()) as service:
-        yield service
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path)
-    yield world
-    world.connector.close()
-
-
-@pytest.fixture
-def connection(world: World, service: Service) -> Connection:
-    return world.connect(service.url)
 
 
 def test_an_answer_is_the_object_the_service_sent(connection: Connection, service: Service) -> None:

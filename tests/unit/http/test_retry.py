@@ -4,7 +4,6 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,25 +22,7 @@ from filesync.core.errors import (
     TimeLimitError,
 )
 from filesync.http import Connection
-from tests.support.http_loopback import PAGE, START, FakeClock, Handler, Say, Script, Service, World, running
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    with running(Service()) as service:
-        yield service
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path)
-    yield world
-    world.connector.close()
-
-
-@pytest.fixture
-def connection(world: World, service: Service) -> Connection:
-    return world.connect(service.url)
+from tests.support.http_loopback import PAGE, START, FakeClock, Handler, Say, Script, Service, World
 
 
 def truncated(handler: Handler) -> None:

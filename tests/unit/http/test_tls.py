@@ -5,7 +5,7 @@ import os
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,25 +24,9 @@ NOW = datetime.now(UTC)
 HELLO = b"HTTP/1.1 200 OK\r\n\r\n"
 
 
-@pytest.fixture(autouse=True)
-def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path)
-    yield world
-    world.connector.close()
 
 
 def refusal(world: World, address: str, kind: type[FilesyncError] = TlsError) -> str:
@@ -95,10 +79,10 @@ def test_an_authority_nobody_knows_names_what_is_set_and_what_is_read(
     other.folder.mkdir()
     with running(serving(authority.issue())) as service:
         said = refusal(world, service.url)
-        assert "unable to get local issuer certificate; if a proxy of yours opens TLS connections, set" in said
+        assert "unable to get local issuer certificate; if a proxy inspects your TLS connections, set" in said
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
         said = refusal(world, service.url)
-        assert f"SSL_CERT_FILE ({authority.bundle}) is not what filesync looks at: set REQUESTS_CA_BUNDLE" in said
+        assert f"filesync does not read SSL_CERT_FILE ({authority.bundle}): set REQUESTS_CA_BUNDLE" in said
         for variable in ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
             monkeypatch.setenv(variable, str(other.bundle))
             said = refusal(world, service.url)
@@ -240,12 +224,12 @@ def alert(number: int) -> bytes:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (alert(70), "tlsv1 alert protocol version; whoever runs the service, or a proxy"),
+        (alert(70), "tlsv1 alert protocol version; the operator of the service, or of a TLS-inspecting proxy"),
         (alert(40), "alert handshake failure; the two sides agree on no way to encrypt"),
         (alert(116), "certificate required; a client's certificate is demanded, and filesync has none"),
         (alert(48), "tlsv1 alert unknown ca; a client's certificate is demanded"),
         (alert(112), "unrecognized name; another host answers there: check the address"),
-        (HELLO, "what answers there speaks no TLS: check the address, and HTTPS_PROXY if it is set"),
+        (HELLO, "the server there speaks no TLS: check the address, and HTTPS_PROXY if it is set"),
     ],
 )
 def test_a_handshake_that_is_refused_is_said_and_not_retried(world: World, answer: bytes, said: str) -> None:
@@ -272,8 +256,8 @@ def test_what_openssl_calls_unsafe_is_said_to_be_mended_at_the_other_side(reason
     error.reason = reason
     said = tls.explain(error, tls.Authorities(), NOW, at_proxy=False)
     assert tls.is_final(error)
-    assert f"no TLS connection: {reason.replace('_', ' ').lower()}; whoever runs the service" in said
-    assert "must be brought up to date: what it offers is not safe" in said
+    assert f"no TLS connection: {reason.replace('_', ' ').lower()}; the operator of the service" in said
+    assert "must be updated: its encryption is not safe" in said
 
 
 def test_a_service_that_demands_a_clients_certificate_is_said_so(

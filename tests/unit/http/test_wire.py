@@ -13,30 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from filesync.core.errors import ConfigError, FilesyncError, NetworkError, ResponseError, TlsError
+from filesync.core.errors import ConfigError, NetworkError, ResponseError, TlsError
 from tests.support.http_loopback import PAGE, Handler, Say, Service, World, running
-
-
-@pytest.fixture(autouse=True)
-def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path)
-    yield world
-    world.connector.close()
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    with running(Service()) as service:
-        yield service
 
 
 @pytest.fixture
@@ -72,26 +50,11 @@ def tls_service(certificate: Path) -> Iterator[Service]:
         yield service
 
 
-def test_a_certificate_nobody_vouches_for_names_the_cure_and_is_not_retried(world: World, tls_service: Service) -> None:
-    with pytest.raises(TlsError, match=r"^pages: GET https://.*/pages: .*set REQUESTS_CA_BUNDLE"):
-        world.connect(tls_service.url).get(PAGE, "/pages")
-    assert (len(world.attempts), tls_service.requests) == (1, [])
-
-
 def test_a_private_authority_is_trusted_by_the_usual_variable(
     world: World, tls_service: Service, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     assert world.connect(tls_service.url).get(PAGE, "/pages").status == 200
-
-
-def test_a_trusted_certificate_of_another_host_is_refused(
-    world: World, tls_service: Service, certificate: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    with pytest.raises(TlsError, match="not trusted"):
-        world.connect(tls_service.url.replace("127.0.0.1", "localhost")).get(PAGE, "/pages")
-    assert tls_service.requests == []
 
 
 def test_authorities_are_read_once_for_all_connections(
@@ -104,19 +67,6 @@ def test_authorities_are_read_once_for_all_connections(
     certificate.write_text("these are none any more")
     assert connection.get(PAGE, "/pages").status == 200
     assert len({request.port for request in tls_service.requests}) == 2
-
-
-@pytest.mark.parametrize("content", [None, "this is no certificate"])
-def test_a_bundle_that_cannot_be_used_is_named(
-    world: World, tls_service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
-) -> None:
-    bundle = tmp_path / "bundle.pem"
-    if content:
-        bundle.write_text(content)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-    with pytest.raises(FilesyncError, match="REQUESTS_CA_BUNDLE"):
-        world.connect(tls_service.url).get(PAGE, "/pages")
-    assert len(world.attempts) == 1
 
 
 def test_a_service_that_speaks_no_tls_is_not_retried(world: World, service: Service) -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +25,6 @@ from filesync.providers.autodesk.details import AutodeskDetails
 from filesync.providers.base import Provider, Surroundings
 from filesync.runtime.clock import Stop
 from filesync.simulators.clock import SimulatedClock
-from tests.unit.providers.autodesk_memory import Memory
 
 SERVICE = "https://developer.api.autodesk.com"
 TOKEN = f"{SERVICE}/authentication/v2/token"
@@ -55,6 +55,12 @@ def say(**answer: Any) -> None:
     """Log in, and answer the first question of a sync like that."""
     responses.post(TOKEN, json={"access_token": "a-token", "expires_in": 3599, "token_type": "Bearer"})
     responses.get(HUBS, **answer)
+
+
+def ask(provider: Provider) -> None:
+    """Begin a first sync."""
+    nothing_known = SimpleNamespace(state={}, full=False, root=lambda: None)
+    next(iter(provider.read(nothing_known)))
 
 
 def errors(code: str, detail: str) -> dict[str, Any]:
@@ -89,7 +95,7 @@ def test_an_odd_answer_is_one_error_that_says_what_came(provider: Provider, case
     answer, error, said = ODD[case]
     say(**answer)
     with pytest.raises(error, match=said) as raised:
-        Memory().sync(provider)
+        ask(provider)
     assert str(raised.value).isprintable()
     assert "a-token" not in str(raised.value)
 
@@ -100,4 +106,4 @@ def test_a_project_in_no_hub_is_named_with_what_the_login_sees(provider: Provide
     say(json={"data": [hub], "links": {}})
     responses.get(f"{SERVICE}/project/v1/hubs/b.1/projects/{PROJECT}", status=404, json=errors("NOT_FOUND", "no such"))
     with pytest.raises((NotAdmittedError, NotFoundError), match=PROJECT):
-        Memory().sync(provider)
+        ask(provider)

@@ -13,6 +13,8 @@ from filesync.core.redaction import LONGEST_TEXT
 from filesync.core.timestamps import Timestamp
 from filesync.http import Answer
 from filesync.providers.autodesk import refusals
+from filesync.providers.autodesk.hub_cache import ProjectPlace
+from filesync.providers.autodesk.location import remembered
 from filesync.providers.autodesk.refusals import PROJECT_NOT_ACTIVE, explain
 from filesync.providers.autodesk.top_folders import SystemFolders, to_batches
 from filesync.providers.autodesk.translate import FolderContents, next_href, to_contents
@@ -480,3 +482,10 @@ def test_remote_words_become_one_short_line() -> None:
     detail = explain(400, {"errors": [{"code": "X", "detail": "a\n\x1b[31mb" + "c" * 500}]}).detail
     assert detail.isprintable()
     assert len(detail) <= LONGEST_TEXT
+
+
+def test_what_is_remembered_of_another_project_or_hub_is_not_used() -> None:
+    place = ProjectPlace("b.p", "b.h", "root", "Tower", None, None)
+    state = place.rooted(RemoteFolder("root", "", None)).state or {}
+    assert remembered(state, "b.p", None) == remembered(state, "b.p", "b.h") == place
+    assert remembered(state, "b.other", None) is remembered(state, "b.p", "b.other") is remembered({}, "b.p", None)

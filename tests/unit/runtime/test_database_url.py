@@ -263,3 +263,12 @@ def test_an_address_is_read_without_loading_the_driver() -> None:
 
 def test_config_show_writes_an_address_without_its_password() -> None:
     assert _shown("DATABASE_URL", "postgresql://ann:abc@db/x") == "postgresql://ann:***@db/x"
+
+
+def test_braces_may_be_in_a_password_and_are_no_key() -> None:
+    url = f"postgresql://ann:{{{WORD}}}@db/x"
+    assert conninfo_to_dict(postgres(url).conninfo)["password"] == f"{{{WORD}}}"
+    assert f"{{{WORD}}}" in Variables({"DATABASE_URL": url}, HOME).secrets()
+    assert not Variables({"DATABASE_URL": url}, HOME).misplaced([])
+    for key in ('{"private_key": "x"}', f"sqlite:///{{{WORD}}}", 'postgresql: {"private_key": "x"}'):
+        assert Variables({"DATABASE_URL": key}, HOME).misplaced([])

@@ -320,7 +320,7 @@ def test_a_start_with_nothing_due_writes_no_line_but_at_debug(acc: Acc) -> None:
     assert (one(acc, "start_ended")["exit_code"], one(acc, "start_ended")["trigger"]) == (0, "schedule")
 
 
-def teller(log: Log) -> tuple[SyncRequestLog, Counters]:
+def request_log(log: Log) -> tuple[SyncRequestLog, Counters]:
     counters = Counters(sync_log_id=7)
     return SyncRequestLog(replace(log, level=Level.DEBUG), counters), counters
 
@@ -341,14 +341,14 @@ def request(**facts: Any) -> HttpAttempt:
     ],
 )
 def test_slow_and_failed_requests_are_warnings(log: Log, path: Path, level: str, facts: dict[str, Any]) -> None:
-    teller(log)[0].tell_request(request(**facts))
+    request_log(log)[0].log_request(request(**facts))
     (line,) = lines(path)
     assert (line["level"], line["sync_log_id"]) == (level, 7)
 
 
 def test_a_sync_that_waits_long_for_a_limit_says_so_once_however_many_workers_wait(log: Log, path: Path) -> None:
     clock = SimulatedClock(frozen=True)
-    _, counters = teller(log)
+    _, counters = request_log(log)
     with counters.waiting("folder contents (429)", 1.0, clock):
         pass
     with (

@@ -1,5 +1,6 @@
 """PostgreSQL's errors as users meet them: whose turn it is, what to do, and never the password."""
 
+import select
 import socket
 import subprocess
 import sys
@@ -11,7 +12,14 @@ import psycopg
 import pytest
 from psycopg import errors as states
 
-from filesync.core.errors import CommitUnknownError, ConfigError, StoreAddressError, StoreError, UnavailableError
+from filesync.core.errors import (
+    CommitUnknownError,
+    ConfigError,
+    StoreAddressError,
+    StoreError,
+    UnavailableError,
+    UnstorableTextError,
+)
 from filesync.runtime.database_url import PostgresAddress, parse_database_url
 from filesync.store.postgres.connection import connect, warnings_of
 from filesync.store.postgres.errors import commit_named, problems_named
@@ -94,6 +102,26 @@ SAID_ONLY_ELSEWHERE = [
         "behind Supabase's pooler it is postgres.PROJECT",
     ),
     (
+        'to "x" failed: FATAL:  (ENOTFOUND) tenant/user postgres.abc not found',
+        StoreAddressError,
+        "behind Supabase's pooler it is postgres.PROJECT",
+    ),
+    (
+        'to "x" failed: FATAL:  (ENOIDENTIFIER) no tenant identifier provided',
+        StoreAddressError,
+        "behind Supabase's pooler it is postgres.PROJECT",
+    ),
+    (
+        'to "x" failed: could not open certificate file "/root/.postgresql/postgresql.crt": Permission denied',
+        StoreAddressError,
+        "a certificate for logging in cannot be used .*sslcert",
+    ),
+    (
+        'to "x" failed: FATAL:  unsupported startup parameter: extra_float_digits',
+        StoreAddressError,
+        "a pooler in between .*extra_float_digits",
+    ),
+    (
         'to "x" failed: FATAL:  MaxClientsInSessionMode: max clients reached - in Session mode',
         UnavailableError,
         "the server has no connection left .MaxClientsInSessionMode",
@@ -136,6 +164,7 @@ def test_a_password_that_a_server_repeats_is_taken_out() -> None:
 
 
 def test_a_wrong_password(postgres: Postgres) -> None:
+    postgres.server.require_own()
     with refused(StoreAddressError, "the server refuses the user or the password", postgres.login.password):
         connect(address_of(postgres.url(password=WORD)))
     with refused(StoreAddressError, "the server refuses the user or the password"):
@@ -143,6 +172,7 @@ def test_a_wrong_password(postgres: Postgres) -> None:
 
 
 def test_nobody_is_let_in(postgres: Postgres) -> None:
+    postgres.server.require_own()
     with refused(StoreAddressError, r"lets nobody in this way \(pg_hba\.conf rejects", postgres.login.password):
         connect(address_of(postgres.url(database=CLOSED_DATABASE)))
     postgres.execute("ALTER ROLE {role} NOLOGIN")
@@ -158,6 +188,7 @@ def test_a_database_that_is_not_there(postgres: Postgres) -> None:
 
 
 def test_a_database_that_the_user_may_not_enter(postgres: Postgres, tmp_path: Path) -> None:
+    postgres.server.require_own()
     postgres.execute(f"REVOKE CONNECT ON DATABASE {TLS_DATABASE} FROM PUBLIC")
     words = f"may not connect .*GRANT CONNECT, CREATE ON DATABASE {TLS_DATABASE} TO {postgres.login.user}"
     try:
@@ -203,6 +234,7 @@ def speaking_tls(server: Server, authority: Authority, host: str = "127.0.0.1") 
 
 
 def test_a_server_without_tls(postgres: Postgres) -> None:
+    postgres.server.require_own()
     with refused(StoreAddressError, "does not speak TLS, and sslmode asks for it", postgres.login.password):
         connect(address_of(postgres.url(sslmode="require")))
 
@@ -281,6 +313,22 @@ def test_a_table_is_locked_for_too_long(postgres: Postgres) -> None:
             waiting.execute(f"SELECT * FROM {address.schema}.t")
 
 
+def test_a_transaction_that_says_nothing_for_too_long(postgres: Postgres) -> None:
+    address = address_of(postgres.url())
+    with connect(address) as connection, refused(UnavailableError, "held open for too long"), problems_named(address):
+        connection.execute("BEGIN")
+        connection.execute("SET LOCAL idle_in_transaction_session_timeout = 1")
+        assert select.select([connection], [], [], 60)[0]
+        connection.execute("COMMIT")
+
+
+def test_a_commit_that_takes_too_long_is_known_to_have_failed(postgres: Postgres) -> None:
+    address = address_of(postgres.url())
+    with connect(address) as connection, refused(UnavailableError, "took too long"), commit_named(address):
+        connection.execute("SET statement_timeout = 1")
+        connection.execute("SELECT pg_sleep(60)")
+
+
 def test_rights_are_missing(postgres: Postgres) -> None:
     address = address_of(postgres.url())
     postgres.execute(f"CREATE SCHEMA {address.schema}")
@@ -331,7 +379,7 @@ def test_a_text_that_cannot_be_stored(postgres: Postgres, statement: str) -> Non
     address = address_of(postgres.url())
     with (
         connect(address) as connection,
-        refused(StoreError, "a character that PostgreSQL does not take"),
+        refused(UnstorableTextError, "a character that PostgreSQL does not take"),
         problems_named(address),
     ):
         connection.execute(statement)
@@ -341,7 +389,7 @@ def test_a_nul_that_the_driver_refuses(postgres: Postgres) -> None:
     address = address_of(postgres.url())
     with (
         connect(address) as connection,
-        refused(StoreError, "a character that PostgreSQL does not take"),
+        refused(UnstorableTextError, "a character that PostgreSQL does not take"),
         problems_named(address),
     ):
         connection.execute("SELECT %s::text", ["a\0b"])

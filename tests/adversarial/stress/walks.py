@@ -1,19 +1,12 @@
-"""Random histories of a service, with syncs now and then: the inventory ends with exactly the service's truth."""
+"""Random histories of a service: what people do in it, one step after another, the same for the same seed."""
 
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-import pytest
-
 from filesync.simulators.acc import AccSimulator
-from filesync.simulators.clock import SimulatedClock
 from filesync.simulators.drive import GoogleDrive
 from tests.support.homes import READER, Home
-from tests.support.truth import assert_drive_truth
-
-STEPS = 1000
-HOUR = 3600
 
 
 class Walk:
@@ -214,44 +207,6 @@ class DriveWalk(Walk):
     def view(self) -> None:
         if self.files:
             self.state.view(self.chance.choice(self.files))
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("scope", ["drive", "folder"])
-def test_every_clean_drive_sync_ends_with_the_truth(tmp_path: Path, scope: str) -> None:
-    clock = SimulatedClock(frozen=True)
-    drive = GoogleDrive(clock, wall=clock, seed=2)
-    home, walk, top = drive_walk(tmp_path, drive, scope, Random(2))
-    with drive:
-        home.point_to(drive)
-        for number in range(STEPS):
-            walk.step()
-            clock.advance(walk.chance.choice([0, 1, 5, 60]))
-            if number % 10 == 9:
-                outcome = home.sync(full=number % 100 == 99)
-                assert outcome.status == "success", outcome
-                assert_drive_truth(home, top)
-        home.assert_sound()
-
-
-@pytest.mark.soak
-def test_a_drive_whose_listings_lag_is_right_once_the_lag_has_drained(tmp_path: Path) -> None:
-    clock = SimulatedClock(frozen=True)
-    drive = GoogleDrive(clock, wall=clock, seed=4, harsh=True)
-    home, walk, top = drive_walk(tmp_path, drive, "drive", Random(4))
-    with drive:
-        home.point_to(drive)
-        for number in range(STEPS // 2):
-            walk.step()
-            clock.advance(walk.chance.choice([0, 1, 5, 60]))
-            if number % 50 == 49:
-                clock.advance(300)
-            if number % 10 == 9:
-                outcome = home.sync(full=number % 50 == 49)
-                assert outcome.status == "success", outcome
-            if number % 50 == 49:
-                assert_drive_truth(home, top)
-        home.assert_sound()
 
 
 def drive_walk(path: Path, drive: GoogleDrive, scope: str, chance: Random) -> tuple[Home, DriveWalk, str]:

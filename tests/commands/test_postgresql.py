@@ -1,0 +1,251 @@
+"""Whole syncs with the inventory in PostgreSQL: as few round trips as can be, and nothing lost when it is cut off."""
+
+import json
+import threading
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from filesync.runtime.database_url import PostgresAddress, parse_database_url
+from filesync.store.database import open_for_reading, open_for_writing
+from filesync.store.engine import Insert
+from tests.support.homes import Acc, Drive
+from tests.support.postgres import Postgres
+from tests.support.postgres_proxy import Cut, CuttingProxy
+
+ENGINES = ("sqlite", "postgresql")
+both = pytest.mark.parametrize("engine", ENGINES, indirect=True)
+
+
+def test_an_acc_folder_is_written_in_three_round_trips(acc: Acc, postgres: Postgres) -> None:
+    costs: list[int] = []
+    with CuttingProxy(postgres) as proxy:
+        for _ in range(2):
+            for number in range(10):
+                folder = acc.service.add_folder(acc.top, f"F{len(costs)}-{number}")
+                for each in range(20):
+                    acc.service.add_file(folder, f"{each}.rvt", size=1)
+            acc.home.environ["DATABASE_URL"] = proxy.url()  # another inventory, which knows nothing
+            before = proxy.round_trips
+            assert acc.home.sync().status == "success"
+            costs.append(proxy.round_trips - before)
+    assert (costs[1] - costs[0]) / 10 <= 3
+
+
+def test_a_drive_page_is_written_in_three_round_trips(drive: Drive, postgres: Postgres) -> None:
+    costs, pages = [], []
+    with CuttingProxy(postgres) as proxy:
+        for number in (500, 3_500):
+            for each in range(number):
+                drive.service.state.add_file(drive.shared, f"{number}-{each}.rvt", 1)
+            drive.settle()
+            drive.home.environ["DATABASE_URL"] = proxy.url()  # another inventory, which knows nothing
+            before = proxy.round_trips
+            outcome = drive.home.sync()
+            assert outcome.status == "success"
+            costs.append(proxy.round_trips - before)
+            pages.append(outcome.usage.api_requests)
+    assert (costs[1] - costs[0]) / (pages[1] - pages[0]) <= 3
+
+
+def test_a_sync_that_finds_nothing_new_needs_few_round_trips(drive: Drive, postgres: Postgres) -> None:
+    drive.service.state.add_file(drive.shared, "a.rvt", 1)
+    drive.settle()
+    with CuttingProxy(postgres) as proxy:
+        drive.home.environ["DATABASE_URL"] = proxy.url()
+        drive.home.sync()
+        before = proxy.round_trips
+        assert drive.home.sync().status == "success"
+        assert proxy.round_trips - before <= 22
+
+
+@pytest.mark.parametrize("at", list(Cut))
+def test_a_connection_lost_at_a_commit_loses_nothing(at: Cut, drive: Drive, postgres: Postgres) -> None:
+    schema = postgres.fresh_schema()
+    drive.home.environ["DATABASE_URL"] = postgres.url(schema)
+    drive.service.state.add_file(drive.shared, "a.rvt", 1)
+    drive.settle()
+    drive.home.sync()
+    drive.service.state.add_file(drive.shared, "b.rvt", 1)
+    drive.settle()
+    with CuttingProxy(postgres, at_commit=at) as proxy:
+        ended = drive.home.run("sync", DATABASE_URL=proxy.url(schema))
+    assert proxy.cuts == 1
+    assert ended.code == 75, ended
+    assert drive.home.sync().status == "success"
+    assert drive.home.paths() == ["/a.rvt", "/b.rvt"]
+    drive.home.assert_sound()
+
+
+@pytest.mark.parametrize("messages", [3, 9, 17, 30, 55, 80, 120, 170])
+def test_a_connection_lost_anywhere_is_made_good_by_the_next_start(
+    messages: int, drive: Drive, postgres: Postgres
+) -> None:
+    schema = postgres.fresh_schema()
+    folder = drive.service.state.add_folder(drive.shared, "Pläne")
+    for number in range(5):
+        drive.service.state.add_file(folder, f"{number}.rvt", 1)
+    drive.settle()
+    with CuttingProxy(postgres, after_messages=messages) as proxy:
+        drive.home.run("sync", DATABASE_URL=proxy.url(schema))
+    drive.home.environ["DATABASE_URL"] = postgres.url(schema)
+    assert drive.home.sync().status == "success"
+    assert drive.home.paths() == [f"/Pläne/{number}.rvt" for number in range(5)]
+    drive.home.assert_sound()
+
+
+def test_a_server_that_was_restarted_is_found_again(drive: Drive, postgres: Postgres) -> None:
+    drive.home.environ["DATABASE_URL"] = postgres.url()
+    drive.service.state.add_file(drive.shared, "a.rvt", 1)
+    drive.settle()
+
+    def restart(number: int) -> None:
+        if number == 2:
+            postgres.terminate_backends()
+
+    drive.home.after_statement = restart
+    ended = drive.home.start()
+    drive.home.after_statement = None
+    assert [each.status for each in ended.outcomes] in (["failed"], ["interrupted"], ["success"])
+    assert drive.home.sync().status == "success"
+    assert drive.home.paths() == ["/a.rvt"]
+    drive.home.assert_sound()
+
+
+@both
+def test_names_that_a_database_cannot_hold_cost_only_those_characters(drive: Drive) -> None:
+    drive.service.state.add_file(drive.shared, "nul\0here.rvt", 1)
+    drive.service.state.add_file(drive.shared, "lone\ud800surrogate.rvt", 1)
+    drive.service.state.add_file(drive.shared, "plain.rvt", 1)
+    drive.settle()
+    assert drive.home.sync().status == "success"
+    assert len(drive.home.paths()) == 3
+    assert "/plain.rvt" in drive.home.paths()
+    assert drive.home.sync().tally.files_updated == 0
+
+
+def test_eight_writers_and_a_reader_miss_nothing_and_see_nothing_twice(tmp_path: Path, postgres: Postgres) -> None:
+    address = address_of(postgres.url(), tmp_path)
+    bulk = Insert(
+        "changes",
+        (
+            "sync_log_id", "endpoint_id", "external_file_id", "kind", "cause", "content_changed", "file_name",
+            "file_path", "detected_at", "after",
+        ),
+    )  # fmt: skip
+    now = "2026-01-01T00:00:00.000Z"
+    with closing(open_for_writing(address)) as database, database.transaction():
+        endpoint = {"name": "E", "endpoint_type": "t", "endpoint_details": "{}", "schedule": "{}", "is_active": True}
+        endpoint_id = database.insert("endpoints", {**endpoint, "created_at": now, "updated_at": now})
+        log = {"endpoint_id": endpoint_id, "status": "running", "mode": "full", "trigger": "manual"}
+        log_id = database.insert("sync_logs", {**log, "started_at": now, "heartbeat_at": now, "host": "h", "pid": 1})
+    writing = 8
+
+    def write(writer: int) -> None:
+        with closing(open_for_writing(address)) as own:
+            for number in range(40):
+                with own.transaction() as connection:
+                    rows = [
+                        (
+                            log_id,
+                            endpoint_id,
+                            f"{writer}/{number}/{each}",
+                            "created",
+                            "file",
+                            False,
+                            "n",
+                            "/n",
+                            now,
+                            "{}",
+                        )
+                        for each in range(1 + number % 3)
+                    ]
+                    connection.append_changes(bulk, rows)
+
+    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(writing)]
+    for thread in threads:
+        thread.start()
+    seen: list[tuple[int, str]] = []
+    with closing(open_for_reading(address)) as reader:
+        is_over = False
+        while not is_over:
+            is_over = not any(thread.is_alive() for thread in threads)
+            last = seen[-1][0] if seen else 0
+            seen += [
+                tuple(row)
+                for row in reader.fetch("SELECT seq, external_file_id FROM changes WHERE seq > ? ORDER BY seq", (last,))
+            ]
+    for thread in threads:
+        thread.join()
+    expected = writing * sum(1 + number % 3 for number in range(40))
+    assert [seq for seq, _ in seen] == list(range(1, expected + 1))
+    assert len({id_ for _, id_ in seen}) == expected
+
+
+QUESTIONS: Mapping[str, tuple[str, ...]] = {
+    "files": ("files", "--json"),
+    "files as CSV": ("files", "--csv"),
+    "by a word's beginning": ("files", "--search", "plan", "--json"),
+    "by an umlaut": ("files", "--search", "grundriss", "--json"),
+    "by two words": ("files", "--search", "plan eg", "--json"),
+    "by a pattern": ("files", "--name", "*[ae]g*.dwg", "--json"),
+    "by type": ("files", "--type", "dwg", "--json"),
+    "deleted": ("files", "--deleted", "--json"),
+    "limited": ("files", "--limit", "2", "--json"),
+    "changes": ("changes", "--since", "0", "--json"),
+    "logs": ("logs", "--json"),
+    "status": ("status", "--json"),
+}
+
+
+def test_every_command_answers_the_same_on_both_engines(drive: Drive, postgres: Postgres) -> None:
+    state = drive.service.state
+    folder = state.add_folder(drive.shared, "Pläne Ä")
+    gone = state.add_file(folder, "Alt.rvt", 5)
+    for name in ("Plan-EG.dwg", "plan_og.dwg", "Grundriß EG.pdf", "Ünïcode.txt", "Ägypten.dwg", "100%.txt", "a_b.txt"):
+        state.add_file(folder, name, len(name))
+    drive.settle()
+    addresses = {"sqlite": {}, "postgresql": {"DATABASE_URL": postgres.url()}}
+    said = {}
+    for engine in ENGINES:
+        drive.home.environ = {**drive.home.environ, **addresses[engine]}
+        drive.home.sync()
+    state.trash(gone)
+    drive.settle()
+    for engine in ENGINES:
+        drive.home.environ.pop("DATABASE_URL", None)
+        drive.home.environ |= addresses[engine]
+        drive.home.sync()
+        said[engine] = {name: answer_of(drive, words) for name, words in QUESTIONS.items()}
+    for name in QUESTIONS:
+        assert said["postgresql"][name] == said["sqlite"][name], name
+
+
+def answer_of(drive: Drive, words: tuple[str, ...]) -> Any:
+    """Ask, and leave out what is another thing in every inventory: its feed's name."""
+    ended = drive.home.run(*words)
+    assert ended.code in {0, 1}, ended
+    if "--json" not in words:
+        return ended.out
+    try:
+        rows = json.loads(ended.out)
+    except ValueError:
+        rows = [json.loads(line) for line in ended.out.splitlines()]
+    return _without(rows, {"feed", "started_at", "finished_at", "heartbeat_at", "pid"})
+
+
+def _without(value: Any, names: set[str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _without(each, names) for name, each in value.items() if name not in names}
+    if isinstance(value, list):
+        return [_without(each, names) for each in value]
+    return value
+
+
+def address_of(url: str, home: Path) -> PostgresAddress:
+    address = parse_database_url(url, home, {})
+    assert isinstance(address, PostgresAddress)
+    return address
