@@ -69,6 +69,7 @@ GROUPS = {
     "filesync",
     "filesync notify",
     "filesync config",
+    "filesync db",
     "filesync schedule",
     "filesync auth",
     "filesync auth autodesk",

@@ -255,7 +255,7 @@ ARGUMENTS = {
     "discover autodesk": [],
     "discover google": [],
 }
-TREATED_ELSEWHERE = {"consumers", "endpoints", "discover"}  # groups, which by themselves list, or only show help
+TREATED_ELSEWHERE = {"db", "consumers", "endpoints", "discover"}  # groups, which by themselves list, or only show help
 
 
 def state_of(folder: Path) -> Mapping[str, tuple[int, int, int]]:

@@ -59,6 +59,9 @@ COMMANDS = [
     ["schedule", "show", "--json"],
     ["prune", "--dry-run"],
     ["metrics"],
+    ["db", "info"],
+    ["db", "check"],
+    ["db", "grants"],
     ["schema"],
     ["init"],
 ]
@@ -66,6 +69,7 @@ ALL_EVENTS = ["failure", "recovered", "partial", "stale", "login_expiring", "cha
 LOUD = "import sys; sys.exit(' '.join(sys.argv))"
 ELSEWHERE = {
     "snapshot",  # below
+    "db copy",  # tests/commands/test_db.py
     "auth autodesk login", "auth autodesk logout",  # below
     "auth google login", "auth google logout",  # test_auth_google
     "serve-health",  # asked for each of its pages, below
