@@ -228,7 +228,7 @@ def test_a_database_that_is_too_large_is_looked_at_in_part_and_that_is_said(
     patient: Patient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "_PATIENCE", 0)
-    monkeypatch.setattr("filesync.store.read.diagnostics._STEPS", 1)
+    monkeypatch.setattr("filesync.store.sqlite.database._STEPS", 1)
     seen = patient.see()
     skipped = [each for each in seen.document["skipped"] if each["area"] == "database"]
     assert [each["check"] for each in skipped] == ["pages", "references", "search", "totals", "feed", "growth"]
