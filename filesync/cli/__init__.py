@@ -34,6 +34,7 @@ _COMMANDS = {
     "logs": "filesync.cli.logs:logs",
     "prune": "filesync.cli.prune:prune",
     "snapshot": "filesync.cli.snapshot:snapshot",
+    "db": "filesync.cli.db:app",
     "endpoints": "filesync.cli.endpoints:app",
     "doctor": "filesync.cli.doctor:doctor",
     "verify": "filesync.cli.verify:verify",
@@ -54,6 +55,7 @@ _FOR_ROOT_TOO = frozenset(
     {
         *("status", "files", "changes", "logs", "doctor", "serve-health", "metrics", "schema", "demo"),
         *("auth autodesk status", "auth google status", "notify status", "config check", "config show"),
+        *("db info", "db check", "db grants"),
         *("schedule show", "schedule install", "schedule uninstall", "init"),
     }
 )

@@ -4,14 +4,16 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from filesync.core.errors import StoreError
+from filesync.core.errors import FilesyncError, StoreError
+from filesync.doctor import server as server_checks
 from filesync.doctor.disks import in_bytes
 from filesync.doctor.findings import CHECKS, Finding, Skipped, counted, fail, named, ok, warn
 from filesync.runtime.clock import Clock
 from filesync.runtime.database_url import PostgresAddress, beside
 from filesync.runtime.processes import named as processes_named
-from filesync.store.database import damage_named, open_for_reading
+from filesync.store.database import damage_named, exists, open_for_reading
 from filesync.store.engine import Database
+from filesync.store.postgres.server import server_at
 from filesync.store.read import diagnostics as examine
 from filesync.store.sqlite import migrations, wal
 from filesync.store.sqlite.database import open_as_it_is
@@ -20,6 +22,7 @@ _BUSY_SECONDS = 5.0  # how long another program's lock is waited for
 _PATIENCE = 20.0  # seconds for each question
 _LONG_LOG = 250_000_000  # bytes: a checkpoint is due at 16 MB, and only the largest commits reach a hundred
 _MANY, _MANY_TIMES = 1_000_000, 10  # rows of the past, and how often the live files: both, before a word is said
+_AGAIN = "do what it says, then: filesync db check"
 _RESTORE = "restore a snapshot: filesync snapshot --restore PATH; without one move the file away and sync afresh"
 
 
@@ -55,26 +58,49 @@ def check_database(path: Path, clock: Clock) -> Iterator[Finding | Skipped]:
 
 
 def check_server(address: PostgresAddress, clock: Clock) -> Iterator[Finding | Skipped]:
-    """Make the checks of an inventory on a server that are not the server's own business."""
+    """Make the checks of an inventory on a server: of the way to it, of our rights there, and of what it holds."""
+    try:
+        with server_at(address) as server:
+            yield ok("database", "opens", f"{address}")
+            yield from server_checks.check_server(server, address, clock)
+        has_inventory = exists(address)
+    except FilesyncError as error:
+        yield fail("database", "opens", str(error), _AGAIN)
+        return
+    if not has_inventory:
+        yield warn("database", "schema", "there is no inventory yet", "filesync sync, or filesync db copy")
+        return
+    yield from _held_by_server(address, clock)
+
+
+def _held_by_server(address: PostgresAddress, clock: Clock) -> Iterator[Finding | Skipped]:
     try:
         database = open_for_reading(address)
     except StoreError as error:
-        yield fail("database", "opens", str(error), _fix(error))
+        yield fail("database", "schema", str(error), _AGAIN)
         return
-    yield ok("database", "opens", f"{address}, {in_bytes(database.sizes()[0])}")
-    yield ok("database", "schema", f"version {database.schema_version()}")
     limit = _Limit(clock)
+    checks: Sequence[tuple[str, Callable[[], Finding | Skipped | Iterator[Finding | Skipped]]]] = (
+        ("schema", lambda: _schema_on_server(database)),
+        ("totals", lambda: _totals(database, limit)),
+        ("feed", lambda: _feed(database, limit)),
+        ("growth", lambda: _growth(database, limit)),
+    )
     try:
-        for name in ("journal", "log", "pages", "references", "search"):
-            yield Skipped("database", name, "that is the server's business")
-        for check in (_totals, _feed, _growth):
+        for name, check in checks:
             try:
-                found = check(database, limit)
+                found = check()
                 yield from [found] if isinstance(found, Finding | Skipped) else [*found]
             except StoreError as error:
-                yield fail("database", check.__name__.strip("_"), str(error), _fix(error))
+                yield fail("database", name, str(error), _AGAIN)
+        for name in ("journal", "log", "pages", "references", "search"):
+            yield Skipped("database", name, "that is the server's business")
     finally:
         database.close()
+
+
+def _schema_on_server(database: Database) -> Finding:
+    return ok("database", "schema", f"version {database.schema_version()}, {in_bytes(database.sizes()[0])}")
 
 
 def _examined(database: Database, version: int, clock: Clock, log: wal.LogSize) -> Iterator[Finding | Skipped]:

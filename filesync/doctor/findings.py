@@ -18,6 +18,8 @@ CHECKS: Mapping[str, Sequence[str]] = {
     "network": ("proxy", "authorities"),
     "services": ("reach", "clock"),
 }
+# Checks of an inventory on a server, beside those; a home without one has nothing to be looked at.
+ON_A_SERVER: Mapping[str, Sequence[str]] = {"database": ("tls", "clock", "pipeline", "pooler", "rights")}
 
 
 class Severity(StrEnum):
@@ -41,7 +43,7 @@ class Finding:
     subject: str = ""
 
     def __post_init__(self) -> None:
-        if self.check not in CHECKS[self.area]:
+        if self.check not in (*CHECKS[self.area], *ON_A_SERVER.get(self.area, ())):
             raise ValueError(f"{self.area}: no check {self.check}")
         if bool(self.fix) == (self.level is Severity.OK):
             raise ValueError(f"{self.area} {self.check}: the step that fixes it is missing, or nothing is to be fixed")

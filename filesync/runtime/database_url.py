@@ -159,7 +159,7 @@ def _postgres(rest: str, home: Path, environ: Mapping[str, str]) -> PostgresAddr
     """Read what stands after `postgresql://`, as libpq does, but for what it would misunderstand in silence."""
     authority, path, query = _split(rest)
     asked = dict(_query(query))
-    schema = _schema(asked.pop("schema", DEFAULT_SCHEMA))
+    schema = checked_schema(asked.pop("schema", DEFAULT_SCHEMA))
     given = {**_login(authority.rpartition("@")[0]), **_hosts(authority.rpartition("@")[2])}
     if path:
         given["dbname"] = unquote(path)
@@ -230,7 +230,8 @@ def _unknown(key: str) -> str:
     return f"an unknown option after ?; {guess.strip()}"
 
 
-def _schema(name: str) -> str:
+def checked_schema(name: str) -> str:
+    """Return the name of a schema that may hold an inventory. Raises ValueError."""
     if not _SCHEMA.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise ValueError(f"schema: small letters, digits and _ are needed, at most {_LONGEST_NAME}, no digit first")
     if name.startswith("pg_") or name == "information_schema":

@@ -1,371 +1,298 @@
-"""Copying an inventory from one engine to another: every row with its number, so readers go on.
+"""Copying an inventory to another database: every row with its number, so that readers and cursors go on.
 
-A copy is in an empty inventory, table after table and page after page; each page is one commit, and one that was stopped
-goes on behind the last row that is there. What an engine cannot hold (NUL in a text) is replaced, and counted.
+Table after table, page after page; each page is one commit. What is there already is compared and left alone, so that a
+copy that was stopped goes on, and one that is done can be brought up to date. The source is read in one transaction.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
+import orjson
+
 from filesync.core.errors import StoreError
-from filesync.runtime.database_url import Address
+from filesync.runtime.database_url import Address, PostgresAddress
 from filesync.store.database import open_for_reading, open_for_writing
-from filesync.store.engine import Database, Insert, SqlConnection
+from filesync.store.engine import Database, Delete, Insert, SqlConnection, Update
+from filesync.store.feed import lineage
+from filesync.store.postgres.dialect import column_types
+from filesync.store.row_codec import from_json, without_surrogates_and_nul
 
+Row = tuple[Any, ...]
+Ask = Callable[[str, Sequence[Any]], list[Any]]
+OnPage = Callable[[str, int, int], None]  # table, rows done, of how many
+
+# What the rows of each table are found by, parents before children. The feed's name comes first: it tells whose copy
+# the target is.
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "feeds": ("number",),
+    "retention": ("id",),
+    "endpoints": ("id",),
+    "folders": ("id",),
+    "files": ("id",),
+    "withheld_files": ("id",),
+    "sync_logs": ("id",),
+    "sync_totals": ("endpoint_id", "status"),  # behind sync_logs, whose trigger writes them
+    "changes": ("seq",),
+    "sync_state": ("endpoint_id",),
+    "candidates": ("endpoint_id", "external_id"),
+    "seen": ("endpoint_id", "external_id"),
+    "owed": ("endpoint_id", "folder_id"),
+    "odd_entries": ("endpoint_id", "external_id"),
+    "scheduler": ("id",),
+    "set_sources": ("id",),
+    "set_members": ("source_id", "external_id"),
+    "feed_positions": ("reader",),
+    "notifications": ("id",),
+    "notify_told": ("endpoint_id", "target", "event", "cause"),
+    "notify_targets": ("target",),
+}
+DERIVED = ("search_words",)  # columns that the engine fills by itself
+_JSON = {
+    *("before", "after", "extra", "endpoint_details", "schedule", "provider_state", "last_counts", "left_out"),
+    *("identity", "details", "payload"),
+}
+_ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _PAGE = 2_000  # rows of one commit
+_FROM_THE_START = ("feeds", "retention")  # have a row in an inventory that nobody has used
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table: what its rows are ordered by, and all its columns."""
-
-    name: str
-    key: tuple[str, ...]
-    columns: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Copied:
-    """What became of one table."""
+@dataclass(slots=True)
+class CopiedTable:
+    """What became of one table; `written` are the rows that were not in the target as they are in the source."""
 
     table: str
-    rows: int
-    replaced: int  # values that the other engine cannot hold as they were
+    rows: int = 0
+    written: int = 0
+    dropped: int = 0
+    replaced: int = 0  # values that PostgreSQL cannot hold as they were
+    total: int = 0  # of the hashes of all rows
+
+    def add(self, row: Row) -> None:
+        self.rows += 1
+        self.total = (self.total + _hash(row)) % (1 << 128)
+
+    @property
+    def checksum(self) -> str:
+        """Give the rows' checksum, whatever their order."""
+        return f"{self.total:032x}"
 
 
-_FACTS = (
-    "file_name", "file_link", "file_size", "file_type", "mime_type", "version", "version_number", "checksum",
-    "checksum_algorithm", "parent_external_id", "created_by", "modified_by", "modified_by_id", "created_at",
-    "updated_at", "extra",
-)  # fmt: skip
-# Parents before children.
-TABLES = (
-    Table(
-        "endpoints",
-        ("id",),
-        (
-            "id",
-            "name",
-            "endpoint_type",
-            "project_id",
-            "user_id",
-            "endpoint_details",
-            "schedule",
-            "is_active",
-            "external_project_id",
-            "external_project_name",
-            "hub_name",
-            "region",
-            "created_at",
-            "updated_at",
-            "archived_at",
-        ),  # fmt: skip
-    ),
-    Table(
-        "folders",
-        ("id",),
-        (
-            "id",
-            "endpoint_id",
-            "external_folder_id",
-            "parent_external_id",
-            "folder_name",
-            "folder_path",
-            "depth",
-            "readable",
-            "last_listed_at",
-            "deleted_at",
-            "listable",
-            "excluded",
-            "relist",
-            "change_stamp",
-            "listed_stamp",
-            "entry_cause",
-            "unreadable_reason",
-            "last_tried_at",
-            "failures",
-        ),  # fmt: skip
-    ),
-    Table(
-        "files",
-        ("id",),
-        (
-            "id",
-            "endpoint_id",
-            "external_file_id",
-            *_FACTS,
-            "file_path",
-            "first_seen_at",
-            "changed_at",
-            "deleted_at",
-            "deleted_reason",
-        ),  # fmt: skip
-    ),
-    Table("withheld_files", ("id",), ("id", "endpoint_id", "external_file_id", *_FACTS)),
-    Table(
-        "sync_logs",
-        ("id",),
-        (
-            "id",
-            "endpoint_id",
-            "status",
-            "mode",
-            '"trigger"',
-            "started_at",
-            "finished_at",
-            "heartbeat_at",
-            "duration_seconds",
-            "files_seen",
-            "files_added",
-            "files_updated",
-            "files_removed",
-            "found_by_reconcile",
-            "folders_listed",
-            "folders_skipped",
-            "api_requests",
-            "retries",
-            "throttled_seconds",
-            "error_type",
-            "error_message",
-            "host",
-            "pid",
-            "waiting_for",
-            "waiting_until",
-            "odd_entries",
-        ),  # fmt: skip
-    ),
-    Table(
-        "sync_totals",
-        ("endpoint_id", "status"),
-        (
-            "endpoint_id",
-            "status",
-            "syncs",
-            "duration_seconds",
-            "files_added",
-            "files_updated",
-            "files_removed",
-            "found_by_reconcile",
-            "api_requests",
-            "retries",
-            "throttled_seconds",
-        ),  # fmt: skip
-    ),
-    Table(
-        "changes",
-        ("seq",),
-        (
-            "seq",
-            "sync_log_id",
-            "endpoint_id",
-            "external_file_id",
-            "kind",
-            "cause",
-            "content_changed",
-            "file_name",
-            "file_path",
-            "detected_at",
-            "before",
-            "after",
-        ),  # fmt: skip
-    ),
-    Table(
-        "sync_state",
-        ("endpoint_id",),
-        (
-            "endpoint_id",
-            "scope",
-            "provider_state",
-            "root_id",
-            "rescoping",
-            "full_begun_at",
-            "full_owed",
-            "track_seen",
-            "selection",
-            "selection_after",
-            "selection_before",
-            "live_files",
-            "completed_at",
-            "full_listed_at",
-            "complete_as_of",
-            "deletions_accepted_at",
-            "last_started_at",
-            "last_status",
-            "last_error_type",
-            "last_error_message",
-            "last_finished_at",
-            "last_success_at",
-            "last_duration_seconds",
-            "last_counts",
-            "failures_in_a_row",
-            "next_due_at",
-            "identity",
-            "owed_since",
-            "folders_known_at",
-            "left_out",
-        ),  # fmt: skip
-    ),
-    Table(
-        "candidates",
-        ("endpoint_id", "external_id"),
-        (
-            "endpoint_id",
-            "external_id",
-            "is_folder",
-            "fate",
-            "cause",
-            "vanished",
-            "reconciled",
-            "looked_up",
-            "found_at",
-            "failures",
-            "failure",
-            "asked_in",
-            "accepted",
-        ),  # fmt: skip
-    ),
-    Table("seen", ("endpoint_id", "external_id"), ("endpoint_id", "external_id")),
-    Table(
-        "owed",
-        ("endpoint_id", "folder_id"),
-        ("endpoint_id", "folder_id", "fate", "cause", "reconciled", "files_after", "withheld_after"),
-    ),
-    Table(
-        "odd_entries",
-        ("endpoint_id", "external_id"),
-        ("endpoint_id", "external_id", "odd", "said_in", "seen_in"),
-    ),
-    Table("scheduler", ("id",), ("id", "last_start_at", "last_exit_code", "idle_until", "idle_basis")),
-    Table(
-        "set_sources",
-        ("id",),
-        (
-            "id",
-            "endpoint_type",
-            "question",
-            "credentials",
-            "asked_at",
-            "answered_at",
-            "error_type",
-            "error_message",
-            "failures_in_a_row",
-            "identity",
-        ),  # fmt: skip
-    ),
-    Table(
-        "set_members",
-        ("source_id", "external_id"),
-        (
-            "source_id",
-            "external_id",
-            "member_name",
-            "details",
-            "provider_state",
-            "first_seen_at",
-            "named_at",
-            "missed",
-            "archived_at",
-        ),  # fmt: skip
-    ),
-    Table("feed_positions", ("reader",), ("reader", "kind", "seq", "updated_at")),
-    Table("retention", ("id",), ("id", "floor_seq", "floor_at", "pruned_at")),
-    Table("feeds", ("number",), ("number", "feed", "shared_seq", "next_seq")),
-    Table("notifications", ("id",), ("id", "target", "endpoint_id", "event", "payload", "created_at")),
-    Table(
-        "notify_told",
-        ("endpoint_id", "target", "event", "cause"),
-        ("target", "endpoint_id", "event", "cause", "told_at"),
-    ),
-    Table(
-        "notify_targets",
-        ("target",),
-        ("target", "failures_in_a_row", "next_try_at", "last_error", "last_delivered_at"),
-    ),
-)
-_FIRST_ROWS = ("retention", "feeds")  # which a new inventory has of its own
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    table: str
+    key: tuple[str, ...]
+    others: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return *self.key, *self.others
+
+    def key_of(self, row: Row) -> Row:
+        return row[: len(self.key)]
 
 
-def copy(source: Address, target: Address, on_table: Callable[[Copied], None] = lambda _: None) -> list[Copied]:
-    """Copy an inventory into an empty one, or go on with a copy that was stopped. Raises StoreError."""
-    read = open_for_reading(source)
-    try:
-        written = open_for_writing(target)
-        try:
-            return [*_copy_tables(read, written, on_table)]
-        finally:
-            written.close()
-    finally:
-        read.close()
+def copy(source: Address, target: Address, on_page: OnPage = lambda *_: None) -> list[CopiedTable]:
+    """Copy an inventory into an empty database, or bring an earlier copy up to date.
+
+    Raises StoreError where the target has another inventory, or has gone on by itself.
+    """
+    with closing(open_for_reading(source)) as read, closing(open_for_writing(target)) as write, read.reading() as state:
+        is_fresh = _is_fresh(write)
+        if not is_fresh:
+            _refuse_another(state, write)
+        return _Copying(state, write, on_page, is_fresh=is_fresh).run()
 
 
-def _copy_tables(source: Database, target: Database, on_table: Callable[[Copied], None]) -> Iterator[Copied]:
-    _refuse_another_inventory(source, target)
-    with source.reading() as connection:  # one state of the source, however long it takes
+def compare(copied: Sequence[CopiedTable], target: Address, on_page: OnPage = lambda *_: None) -> list[str]:
+    """Name the tables of which the target does not hold exactly what was copied."""
+    with closing(open_for_reading(target)) as written, written.reading() as state:
+        found = [_summed(state, _layout(each.table), each.rows, on_page) for each in copied]
+    return [each.table for each, there in zip(copied, found, strict=True) if (each.rows, each.total) != there]
+
+
+def position(database: Database) -> Row:
+    """Tell how far an inventory has come: something else as soon as a sync has written to it."""
+    with database.reading() as connection:
+        logs = connection.execute("SELECT count(*), max(id), max(heartbeat_at), max(finished_at) FROM sync_logs")
+        return connection.last_seq(), *logs.fetchone()
+
+
+class _Copying:
+    """One copy under way: `source` is one state, `target` an open database."""
+
+    def __init__(self, source: SqlConnection, target: Database, on_page: OnPage, *, is_fresh: bool) -> None:
+        self._source = source
+        self._ask: Ask = lambda sql, values: source.execute(sql, values).fetchall()
+        self._target = target
+        self._on_page = on_page
+        self._is_fresh = is_fresh
+        self._cleans = isinstance(target.address, PostgresAddress)
+
+    def run(self) -> list[CopiedTable]:
+        last = self._source.last_seq()
+        self._give_numbers(last)  # also now: a copy that is stopped must give out no number twice
+        done = {table: CopiedTable(table) for table in TABLES}
+        if not self._is_fresh:
+            for table in reversed([*TABLES]):  # children before parents
+                self._drop_what_is_gone(_layout(table), done[table])
         for table in TABLES:
-            rows = replaced = 0
-            for page in _pages(connection, table, _last_key(target, table)):
-                clean = [tuple(_clean(value) for value in row) for row in page]
-                replaced += sum(
-                    a != b for old, new in zip(page, clean, strict=True) for a, b in zip(old, new, strict=True)
-                )
-                with target.transaction() as writing:
-                    _write(writing, table, clean)
-                rows += len(page)
-            done = Copied(table.name, rows, replaced)
-            on_table(done)
-            yield done
-        last = connection.last_seq()
-    with target.transaction() as writing:
-        writing.numbers_given(last)
+            self._copy_table(_layout(table), done[table])
+        self._give_numbers(last)
+        return [*done.values()]
+
+    def _give_numbers(self, last: int) -> None:
+        with self._target.transaction() as writing:
+            writing.numbers_given(last)
+
+    def _drop_what_is_gone(self, layout: _Layout, done: CopiedTable) -> None:
+        for there in _pages(self._target.fetch, layout, layout.key):
+            kept = {*_between(self._ask, layout, layout.key, there[0], there[-1])}
+            gone = [key for key in there if key not in kept]
+            if gone:
+                with self._target.transaction() as writing:
+                    writing.write_many(Delete(layout.table, layout.key), gone)
+                done.dropped += len(gone)
+
+    def _copy_table(self, layout: _Layout, done: CopiedTable) -> None:
+        of = _count(self._ask, layout)
+        for page in _pages(self._ask, layout, layout.columns):
+            rows = [self._storable(layout, row, done) for row in page]
+            for row in rows:
+                done.add(row)
+            self._write(layout, rows, done)
+            self._on_page(layout.table, done.rows, of)
+
+    def _write(self, layout: _Layout, rows: list[Row], done: CopiedTable) -> None:
+        first, last = layout.key_of(rows[0]), layout.key_of(rows[-1])
+        is_new = self._is_fresh and layout.table not in _FROM_THE_START
+        there = [] if is_new else _between(self._target.fetch, layout, layout.columns, first, last)
+        known = {layout.key_of(row): row for row in there}
+        changed = [row for row in rows if known.get(layout.key_of(row), row) != row]
+        new = [row for row in rows if layout.key_of(row) not in known]
+        if new or changed:
+            with self._target.transaction() as writing:
+                _change(writing, layout, changed)
+                _add(writing, layout, new)
+            done.written += len(new) + len(changed)
+
+    def _storable(self, layout: _Layout, row: Row, done: CopiedTable) -> Row:
+        if not self._cleans:
+            return row
+        clean = tuple(_clean(name, value) for name, value in zip(layout.columns, row, strict=True))
+        done.replaced += sum(a is not b for a, b in zip(row, clean, strict=True))
+        return clean
 
 
-def _refuse_another_inventory(source: Database, target: Database) -> None:
-    """Refuse a target that has endpoints of its own: a copy that was stopped has the source's."""
-    with source.reading() as connection:
-        ours = {tuple(row) for row in connection.execute("SELECT id, name FROM endpoints")}
+def _is_fresh(target: Database) -> bool:
+    used = " OR ".join(f"EXISTS (SELECT 1 FROM {table})" for table in TABLES if table not in _FROM_THE_START)  # noqa: S608  our own words
+    return not target.fetch(f"SELECT {used}")[0][0]
+
+
+def _refuse_another(source: SqlConnection, target: Database) -> None:
+    """Refuse a target that is no earlier state of the source."""
     with target.reading() as connection:
-        theirs = {tuple(row) for row in connection.execute("SELECT id, name FROM endpoints")}
-    if not theirs <= ours:
-        raise StoreError(f"{target.address}: has an inventory of its own; copy into an empty one")
+        theirs = lineage.read(connection)
+        newest = connection.execute(
+            "SELECT id, endpoint_id, started_at, host, pid FROM sync_logs ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+    ours = lineage.read(source)
+    if theirs.feed not in {each.feed for each in ours.lives}:
+        raise StoreError(f"{target.address}: has another inventory; copy into an empty database or schema")
+    found = (
+        newest
+        and source.execute(
+            "SELECT 1 FROM sync_logs WHERE id = ? AND endpoint_id = ? AND started_at = ? AND host = ? AND pid = ?",
+            tuple(newest),
+        ).fetchone()
+    )
+    if theirs.given > ours.given or (newest and not found):
+        raise StoreError(
+            f"{target.address}: syncs have written to this copy since it was made, and copying would take that back; "
+            "copy into an empty database or schema"
+        )
 
 
-def _last_key(target: Database, table: Table) -> tuple[Any, ...] | None:
-    if table.name in _FIRST_ROWS:
-        return None
-    order = ", ".join(f"{name} DESC" for name in table.key)
-    with target.reading() as connection:
-        sql = f"SELECT {', '.join(table.key)} FROM {table.name} ORDER BY {order} LIMIT 1"  # noqa: S608  our own words
-        row = connection.execute(sql).fetchone()
-    return tuple(row) if row else None
+def _layout(table: str) -> _Layout:
+    key = TABLES[table]
+    return _Layout(table, key, tuple(name for name in column_types()[table] if name not in (*key, *DERIVED)))
 
 
-def _pages(connection: SqlConnection, table: Table, after: tuple[Any, ...] | None) -> Iterator[list[Sequence[Any]]]:
-    columns, key = ", ".join(table.columns), ", ".join(table.key)
-    places = [table.columns.index(name) for name in table.key]
+def _pages(ask: Ask, layout: _Layout, columns: Sequence[str]) -> Iterator[list[Row]]:
+    """Read a table in the order of its key, which its columns begin with."""
+    key, bound, values = ", ".join(layout.key), "", Row()
     while True:
-        where = f"WHERE ({key}) > ({', '.join('?' * len(table.key))})" if after else ""
-        sql = f"SELECT {columns} FROM {table.name} {where} ORDER BY {key} LIMIT {_PAGE}"  # noqa: S608  our own words
-        page = connection.execute(sql, after or ()).fetchall()
+        sql = f"SELECT {_listed(columns)} FROM {layout.table} {bound} ORDER BY {key} LIMIT {_PAGE}"  # noqa: S608  our own words
+        page = [_plain(row) for row in ask(sql, values)]
         if page:
             yield page
         if len(page) < _PAGE:
             return
-        after = tuple(page[-1][place] for place in places)
+        bound, values = f"WHERE ({key}) > ({_places(layout)})", layout.key_of(page[-1])
 
 
-def _write(connection: SqlConnection, table: Table, rows: list[tuple[Any, ...]]) -> None:
-    conflict = ""
-    if table.name in _FIRST_ROWS:
-        others = ", ".join(f"{name} = excluded.{name}" for name in table.columns if name not in table.key)
-        conflict = f"ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET {others}"
-    bulk = Insert(table.name, table.columns, conflict)
-    if table.name == "files":
+def _between(ask: Ask, layout: _Layout, columns: Sequence[str], first: Row, last: Row) -> list[Row]:
+    key = ", ".join(layout.key)
+    where = f"({key}) >= ({_places(layout)}) AND ({key}) <= ({_places(layout)})"
+    sql = f"SELECT {_listed(columns)} FROM {layout.table} WHERE {where}"  # noqa: S608  our own words
+    return [_plain(row) for row in ask(sql, (*first, *last))]
+
+
+def _count(ask: Ask, layout: _Layout) -> int:
+    return int(ask(f"SELECT count(*) FROM {layout.table}", ())[0][0])  # noqa: S608  our own words
+
+
+def _summed(state: SqlConnection, layout: _Layout, of: int, on_page: OnPage) -> tuple[int, int]:
+    found = CopiedTable(layout.table)
+    for page in _pages(lambda sql, values: state.execute(sql, values).fetchall(), layout, layout.columns):
+        for row in page:
+            found.add(row)
+        on_page(f"comparing {layout.table}", found.rows, of)
+    return found.rows, found.total
+
+
+def _change(connection: SqlConnection, layout: _Layout, rows: Sequence[Row]) -> None:
+    key = len(layout.key)
+    if rows:
+        bulk = Update(layout.table, layout.others, layout.key)
+        connection.write_many(bulk, [(*row[key:], *row[:key]) for row in rows])
+
+
+def _add(connection: SqlConnection, layout: _Layout, rows: Sequence[Row]) -> None:
+    bulk = Insert(layout.table, layout.columns)
+    if layout.table == "files" and rows:
         connection.add_files(bulk, rows)
-    else:
+    elif rows:
         connection.write_many(bulk, rows)
 
 
-def _clean(value: Any) -> Any:
-    """Replace what PostgreSQL cannot hold."""
-    return value.replace("\0", "\ufffd") if isinstance(value, str) and "\0" in value else value
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)  # `trigger` is a word of SQL's
+
+
+def _places(layout: _Layout) -> str:
+    return ", ".join("?" * len(layout.key))
+
+
+def _plain(row: Sequence[Any]) -> Row:
+    """Write a row as both engines would: SQLite has numbers for yes and no."""
+    return tuple(int(value) if isinstance(value, bool) else value for value in row)
+
+
+def _hash(row: Row) -> int:
+    """Hash a row; sums of these do not depend on the order, which a replaced character in a key changes."""
+    return int.from_bytes(blake2b(orjson.dumps(row), digest_size=16).digest(), "big")
+
+
+def _clean(column: str, value: Any) -> Any:
+    """Replace what PostgreSQL cannot hold, also where JSON has it escaped: views read that."""
+    if not isinstance(value, str):
+        return value
+    if column in _JSON and _ESCAPED.search(value):
+        held = from_json(value)
+        clean = without_surrogates_and_nul(held)
+        return value if clean == held else orjson.dumps(clean).decode()
+    return value.replace("\0", "\ufffd") if "\0" in value else value

@@ -47,16 +47,22 @@ def connect(address: PostgresAddress, *, application_name: str = "filesync") -> 
 
 def warnings_of(address: PostgresAddress) -> Iterator[str]:
     """Say what is permitted and not wise: a connection in which somebody could read, or be taken for the server."""
+    host = unchecked_host(address)
+    if host:
+        mode = _parameters(address).get("sslmode", _DEFAULT_SSLMODE)
+        yield (
+            f"the connection to {host} is not protected against whoever stands in between (sslmode={mode}): write "
+            "sslmode=verify-full&sslrootcert=FILE in DATABASE_URL, with the certificate of the server's authority"
+        )
+
+
+def unchecked_host(address: PostgresAddress) -> str:
+    """Name the first host on the network that nobody makes sure it is; '' where there is none."""
     require_driver()
     with problems_named(address):
         given = _parameters(address)
-    mode = given.get("sslmode", _DEFAULT_SSLMODE)
     hosts = [host for host in (given.get("host") or given.get("hostaddr") or "").split(",") if not _is_here(host)]
-    if hosts and mode in _UNCHECKED:
-        yield (
-            f"the connection to {hosts[0]} is not protected against whoever stands in between (sslmode={mode}): write "
-            "sslmode=verify-full&sslrootcert=FILE in DATABASE_URL, with the certificate of the server's authority"
-        )
+    return hosts[0] if hosts and given.get("sslmode", _DEFAULT_SSLMODE) in _UNCHECKED else ""
 
 
 def _parameters(address: PostgresAddress) -> dict[str, str]:

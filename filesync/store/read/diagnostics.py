@@ -204,11 +204,17 @@ def odd_entries(database: Database) -> Sequence[Odd]:
     """Count the entries of which the service says something that cannot be so, by endpoint."""
     with database.reading() as connection:
         rows = connection.execute(
-            """SELECT e.name, count(*), min(coalesce(f.file_path, d.folder_path, o.external_id)), o.odd
-               FROM odd_entries AS o JOIN endpoints AS e ON e.id = o.endpoint_id
-               LEFT JOIN files AS f ON f.endpoint_id = o.endpoint_id AND f.external_file_id = o.external_id
-               LEFT JOIN folders AS d ON d.endpoint_id = o.endpoint_id AND d.external_folder_id = o.external_id
-               WHERE e.is_active GROUP BY e.id ORDER BY e.name"""
+            """WITH found AS (
+                   SELECT o.endpoint_id, coalesce(f.file_path, d.folder_path, o.external_id) AS path, o.odd
+                   FROM odd_entries AS o
+                   LEFT JOIN files AS f ON f.endpoint_id = o.endpoint_id AND f.external_file_id = o.external_id
+                   LEFT JOIN folders AS d ON d.endpoint_id = o.endpoint_id AND d.external_folder_id = o.external_id),
+               counted AS (
+                   SELECT endpoint_id, path, odd, count(*) OVER (PARTITION BY endpoint_id) AS many,
+                       row_number() OVER (PARTITION BY endpoint_id ORDER BY path, odd) AS place
+                   FROM found)
+               SELECT e.name, c.many, c.path, c.odd FROM counted AS c JOIN endpoints AS e ON e.id = c.endpoint_id
+               WHERE e.is_active AND c.place = 1 ORDER BY e.name"""
         )
         return [Odd(*row) for row in rows]
 

@@ -1,6 +1,7 @@
 """Opening the file: pragmas, short write transactions, and SQLite's errors in the user's words."""
 
 import contextlib
+import json
 import os
 import sqlite3  # noqa: TID251  the store is the only room that knows SQLite
 import stat
@@ -51,6 +52,10 @@ _KNOWN_PROBLEMS = {
 _MAKE_SEARCHABLE = """
     INSERT INTO files_search (rowid, file_name, file_path) SELECT id, file_name, file_path FROM files WHERE id > ?
 """
+_MAKE_THESE_SEARCHABLE = """
+    INSERT INTO files_search (rowid, file_name, file_path)
+    SELECT id, file_name, file_path FROM files WHERE id IN (SELECT value FROM json_each(?))
+"""
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -69,6 +74,11 @@ class SqliteConnection(sqlite3.Connection):
 
     def add_files(self, bulk: Insert, rows: Sequence[Sequence[Any]], /) -> None:
         """Add rows to `files`, and let the search find them."""
+        if "id" in bulk.columns:  # those of a copy, which need not be the highest
+            self.executemany(bulk.sql, rows)
+            place = bulk.columns.index("id")
+            self.execute(_MAKE_THESE_SEARCHABLE, (json.dumps([row[place] for row in rows]),))
+            return
         newest = self.execute("SELECT coalesce(max(id), 0) FROM files").fetchone()
         self.executemany(bulk.sql, rows)
         self.execute(_MAKE_SEARCHABLE, newest)
