@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from filesync.core.globs import Glob
 from filesync.runtime.database_url import Address
+
+if TYPE_CHECKING:
+    from filesync.core.globs import Glob
+
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 Question = tuple[str, Parameters]
@@ -124,7 +127,7 @@ class SqlConnection(Protocol):
     @property
     def path_order(self) -> PathOrder: ...
 
-    def matching(self, search: str | None, name: Glob | None, /) -> Matching:
+    def matching(self, search: str | None, name: "Glob | None", /) -> Matching:
         """Return the conditions that find files by words, each a word's beginning, and by the pattern of a name."""
         ...
 

@@ -124,7 +124,10 @@ _BY_WORDS = [
         ),
     ),
     (
-        r"could not (?:open|load|access) (?:certificate|private key) file|private key file \S+ has group or world access",
+        (
+            r"could not (?:open|load|access) (?:certificate|private key) file"
+            r"|private key file \S+ has group or world access"
+        ),
         Problem(
             StoreAddressError,
             "a certificate for logging in cannot be used ({said}); libpq takes it from .postgresql in HOME when "

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from filesync.core.errors import StoppedError, StoreError
-from filesync.core.globs import Glob
 from filesync.runtime import processes
 from filesync.runtime.locks import NO_LINK, FileLock, SharedLock, is_held, narrowed, refuse_foreign_link
 from filesync.store.engine import Bulk, Insert, Matching, Parameters, PathOrder, Question, Rows
@@ -22,6 +21,7 @@ from filesync.store.sqlite.matching import matching
 from filesync.store.sqlite.migrations import OnUpgrade, restoring, stoppable, upgrade, version_of, wait_for_another
 
 if TYPE_CHECKING:
+    from filesync.core.globs import Glob
     from filesync.store.sqlite.tables import Tables
 
 BUSY_SECONDS = 30
@@ -87,7 +87,7 @@ class SqliteConnection(sqlite3.Connection):
         """Add rows to the feed: SQLite has one writer at a time, so numbers have the order of commits."""
         self.executemany(bulk.sql, rows)
 
-    def matching(self, search: str | None, name: Glob | None, /) -> Matching:
+    def matching(self, search: str | None, name: "Glob | None", /) -> Matching:
         """Return the conditions that find files by words, each a word's beginning, and by the pattern of a name."""
         if name is not None:  # at the end of a path, which the index has; a `/` in a name is no `/` there
             self.create_function(

@@ -1,10 +1,14 @@
 """Finding files by words and by the pattern of a name: the search index FTS5, and a function of ours."""
 
-from filesync.core.globs import Glob
+from typing import TYPE_CHECKING
+
 from filesync.store.engine import Matching
 
+if TYPE_CHECKING:
+    from filesync.core.globs import Glob
 
-def matching(search: str | None, name: Glob | None) -> Matching:
+
+def matching(search: str | None, name: "Glob | None") -> Matching:
     """Write the conditions; `glob_matches` is offered to the connection by whoever asks."""
     words = fts_words(search, name)
     return Matching(
@@ -15,7 +19,7 @@ def matching(search: str | None, name: Glob | None) -> Matching:
     )
 
 
-def fts_words(search: str | None, name: Glob | None) -> str:
+def fts_words(search: str | None, name: "Glob | None") -> str:
     """Write what names and paths must hold in the language of FTS5; '' for nothing."""
     parts = []
     if search is not None:

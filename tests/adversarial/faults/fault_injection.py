@@ -19,6 +19,8 @@ from typing import Any
 
 import requests
 
+from filesync.store.sqlite.database import SqliteConnection
+
 Strike = Callable[[str], None]
 
 _PROBLEMS = {
@@ -88,7 +90,7 @@ def statements(countdown: Countdown) -> Iterator[None]:
     program, and a ROLLBACK that fails has rolled back.
     """
 
-    class Counted(sqlite3.Connection):
+    class Counted(SqliteConnection):
         def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
             self._count(sql)
             return super().execute(sql, *parameters)
@@ -114,7 +116,7 @@ def statements(countdown: Countdown) -> Iterator[None]:
 def commits(countdown: Countdown) -> Iterator[None]:
     """Count the moments before and after every commit, and after what SQLite commits by itself."""
 
-    class Counted(sqlite3.Connection):
+    class Counted(SqliteConnection):
         def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
             is_commit = sql == "COMMIT"
             if is_commit:
@@ -200,7 +202,7 @@ def _is_below(home: Path, fd: Any) -> bool:
 def small_database(pages: int) -> Iterator[None]:
     """Let no database grow beyond so many pages: SQLite itself then says that the disk is full."""
 
-    class Small(sqlite3.Connection):
+    class Small(SqliteConnection):
         def __init__(self, *arguments: Any, **more: Any) -> None:
             super().__init__(*arguments, **more)
             super().execute(f"PRAGMA max_page_count = {pages}")
@@ -221,10 +223,10 @@ def small_files(largest: int) -> Iterator[None]:
 
 
 @contextmanager
-def _connections(kind: type[sqlite3.Connection]) -> Iterator[None]:
+def _connections(kind: type[SqliteConnection]) -> Iterator[None]:
     def make(real: Callable[..., Any]) -> Callable[..., Any]:
         def connect(*arguments: Any, **more: Any) -> Any:
-            return real(*arguments, **more, factory=kind)
+            return real(*arguments, **{**more, "factory": kind})
 
         return connect
 

@@ -227,7 +227,7 @@ def test_the_database_is_a_file_below_home_or_an_absolute_one(tmp_path: Path, ur
 @pytest.mark.parametrize(
     "url",
     [
-        "postgresql://u:hunter22@db/x",
+        "postgresql+psycopg://u:hunter22@db/x",
         "data/x.db",
         "sqlite://",
         "sqlite:///",
@@ -242,9 +242,9 @@ def test_any_other_database_is_refused_without_repeating_its_password(tmp_path: 
     assert "hunter22" not in str(caught.value)
 
 
-def test_only_sqlite_is_supported_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="only sqlite is supported, not postgresql"):
-        load(tmp_path, DATABASE_URL="postgresql://db/x")
+def test_what_is_supported_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="only sqlite and postgresql are supported, not mysql"):
+        load(tmp_path, DATABASE_URL="mysql://db/x")
 
 
 def test_everything_that_is_wrong_is_said_in_one_go(tmp_path: Path) -> None:
