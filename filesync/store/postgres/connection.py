@@ -1,6 +1,7 @@
 """Connecting to PostgreSQL: what every connection of ours is like, whoever stands in between."""
 
 import ipaddress
+import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ def connect(address: PostgresAddress, *, application_name: str = "filesync") -> 
     require_driver()
     import psycopg  # noqa: PLC0415, TID251  only an inventory in PostgreSQL needs it
 
+    logging.getLogger("psycopg").propagate = False  # what it warns of is raised, too, and said in our words
     with problems_named(address):
         given = _parameters(address)
         chosen: dict[str, Any] = {**_DEFAULTS, "application_name": application_name, **given, **_OURS}

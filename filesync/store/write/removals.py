@@ -205,7 +205,7 @@ class Removals:
             return True
         rows = self._connection.execute(
             """SELECT external_id, fate, cause, reconciled FROM candidates
-               WHERE endpoint_id = ? AND NOT is_folder AND fate IS NOT NULL LIMIT ?""",
+               WHERE endpoint_id = ? AND NOT is_folder AND fate IS NOT NULL ORDER BY external_id LIMIT ?""",
             (self._endpoint_id, most),
         ).fetchall()
         kinds: dict[tuple[str, str, bool], list[str]] = {}
@@ -235,7 +235,7 @@ class Removals:
     def _remove_files(self, ids: Sequence[str], fate: Gone, cause: str, now: Timestamp, *, reconciled: bool) -> None:
         condition = "deleted_at IS NULL AND external_file_id IN (SELECT value FROM json_each(?))"
         states = load_states(self._connection, self._endpoint_id, condition, [json.dumps(ids)])
-        turns = [FileChange(id_, state, gone(state, now, fate), cause) for id_, state in states.items()]
+        turns = [FileChange(id_, states[id_], gone(states[id_], now, fate), cause) for id_ in ids if id_ in states]
         self._ledger.record(turns, now, reconciled=reconciled)
 
     def _put(

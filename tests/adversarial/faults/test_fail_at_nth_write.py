@@ -181,7 +181,9 @@ def test_a_disk_that_fails_while_a_sync_reads_rows_is_no_defect_of_filesync(scen
 @pytest.mark.parametrize("scene", ["drive later"], indirect=True)
 def test_a_failure_between_the_beginning_and_the_first_write_leaves_no_transaction_open(scene: Scene) -> None:
     names = counted(scene, statements)
-    reads = number_of(names, "SELECT external_folder_id")  # from here on it is the sync that writes, and concludes after it
+    reads = number_of(
+        names, "SELECT external_folder_id"
+    )  # from here on it is the sync that writes, and concludes after it
     number = reads + number_of(names[reads:], "BEGIN IMMEDIATE") + 1
     assert names[number - 1].startswith("PRAGMA busy_timeout")
     assert fail_statement(scene, number, "SQLITE_FULL")
