@@ -26,6 +26,12 @@ def pytest_xdist_auto_num_workers() -> int:
     return own + 2
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of a module that says BOTH_ENGINES on SQLite and on PostgreSQL."""
+    if getattr(metafunc.module, "BOTH_ENGINES", False) and "engine" in metafunc.fixturenames:
+        metafunc.parametrize("engine", ["sqlite", "postgresql"], indirect=True)
+
+
 @pytest.fixture
 def engine(request: pytest.FixtureRequest) -> dict[str, str]:
     """Give the variables of the database that a test's home has: SQLite's file, or a schema of PostgreSQL."""

@@ -8,6 +8,8 @@ import pytest
 from tests.support.homes import READER, Acc, Drive, Home
 from tests.support.truth import assert_drive_truth
 
+BOTH_ENGINES = True
+
 
 def configure(world: Acc | Drive, **filters: Any) -> None:
     ids = {"project_id": world.project} if isinstance(world, Acc) else {"drive_id": world.shared}

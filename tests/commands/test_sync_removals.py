@@ -7,6 +7,8 @@ from filesync.simulators import faults
 from tests.support.homes import Acc, Drive
 from tests.support.truth import assert_acc_truth, assert_drive_truth
 
+BOTH_ENGINES = True
+
 
 def reasons(home: Any) -> dict[str, str]:
     rows = home.query("SELECT file_name, deleted_reason FROM files WHERE deleted_at IS NOT NULL")
