@@ -55,8 +55,7 @@ def check(ctx: typer.Context, *, json: AsJson = False) -> None:
         found = [*results]
         show_document(terminal, {"database": str(home.database_address), **findings_document(terminal, found)})
     else:
-        terminal.is_verbose = terminal.is_verbose or not terminal.is_quiet
-        found = [*show_findings(home, terminal, results)]
+        found = [*show_findings(home, terminal, results, names_all=not terminal.is_quiet)]
         sum_up(terminal, found)
     raise typer.Exit(exit_code(each for each in found if isinstance(each, Finding)))
 

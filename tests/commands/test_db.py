@@ -490,6 +490,7 @@ def test_a_writer_brings_a_copy_into_the_owners_schema_up_to_date(acc: Acc, role
 @pytest.mark.parametrize("role", [None, "anon"])
 def test_nobody_else_sees_anything(roles: Roles, role: str | None) -> None:
     with roles.connected(role) as connection:
+        assert connection.execute("SELECT has_schema_privilege(%s, 'USAGE')", (roles.schema,)).fetchone() == (False,)
         for view in ("files", "current_files", "change_feed", "schema_migrations"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(f"SELECT * FROM {roles.schema}.{view}")

@@ -18,13 +18,15 @@ _CHECK = max(len(check) for checks in CHECKS.values() for check in checks)
 _NARROWEST = 30  # of what is said; on a narrower terminal it stands below
 
 
-def show_findings(home: Home, terminal: Terminal, results: Iterable[Result]) -> Iterator[Result]:
+def show_findings(
+    home: Home, terminal: Terminal, results: Iterable[Result], *, names_all: bool = False
+) -> Iterator[Result]:
     """Write findings as they come, because asking services takes a while; then in a line what of an area is well."""
     for area, found in groupby(results, key=lambda each: each.area):
         well: dict[str, list[str]] = {}
         for each in found:
             if isinstance(each, Finding):
-                if each.level is Severity.OK and not terminal.is_verbose:
+                if each.level is Severity.OK and not (terminal.is_verbose or names_all):
                     well.setdefault(each.check, []).append(each.subject)
                 else:
                     _write(terminal, each.level, (each.area, each.check), _said(home, each))
