@@ -1,10 +1,12 @@
 """The workers of a session: ask for the members of sets, choose what is due, run side by side, and stop on request."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filesync.config import Endpoint, EndpointSet
@@ -75,7 +77,10 @@ class SyncWorkers:
 
     def work(self) -> SyncReport:
         session = self._session
-        sync_log.close_stale(self._database, self._locks.is_running, session.clock.now())
+        elsewhere = self._elsewhere(self._database)
+        sync_log.close_stale(
+            self._database, lambda id_: id_ in elsewhere or self._locks.is_running(id_), session.clock.now()
+        )
         if session.sets:
             self._expand()
         session.watcher.check_names([*(each.name for each in session.sets), *(each.name for each in self._endpoints)])
@@ -96,6 +101,12 @@ class SyncWorkers:
             thread.start()
         self._attend(threads)
         return self._report()
+
+    def _elsewhere(self, database: Database) -> dict[int, str]:
+        """Return the endpoints that another host syncs now; only an inventory on a server has other hosts."""
+        if isinstance(database.address, Path):
+            return {}
+        return sync_log.running_elsewhere(database, socket.gethostname(), self._session.clock.now())
 
     def _expand(self) -> None:
         """Ask for the sets that are due, and make their endpoints of what is known then."""
@@ -187,6 +198,9 @@ class SyncWorkers:
 
         session = self._session
         stored = find(database, stored.id)
+        if host := self._elsewhere(database).get(stored.id):
+            running.skipped = f"{host} syncs it"
+            return
         if not session.choice.by_hand and not decide(endpoint.schedule, stored.history(), session.clock.now()).due:
             running.skipped = "another start has just run it"
             return

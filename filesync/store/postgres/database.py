@@ -204,7 +204,7 @@ class PostgresConnection:
         self._raw.execute(sql, parameters)
 
     def _write_changes(self) -> None:
-        """Add the changes as the last statement: from their numbers to the commit nobody else gets one."""
+        """Add the changes last: from their numbers to the commit nobody else gets one (decision 76)."""
         rows = [row for _, each in self._changes for row in each]
         if rows:
             listed, count = rows_json(rows)

@@ -1,4 +1,4 @@
-"""The store's SQL as PostgreSQL reads it: placeholders, the schema's name, lists of ids, and writes of many rows.
+"""The store's SQL as PostgreSQL reads it (decision 74): placeholders, schema, lists of ids, writes of many rows.
 
 Nothing is set on a connection, for a pooler hands it to somebody else between two transactions: every table is named
 with its schema.

@@ -115,7 +115,7 @@ class BatchWriter:
                 self._corrected(batch)
 
     def _ask_ahead(self, batch: Page | FolderListed) -> None:
-        """Ask at once what a page or a folder is known to ask, where each wait for an answer costs."""
+        """Ask at once what a page or a folder is known to ask, where each wait for an answer costs (decision 75)."""
         if self._connection.asks_ahead:
             self._connection.ask_ahead(self._questions(batch))
 

@@ -3,16 +3,18 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from filesync.core.timestamps import Timestamp, known_time, to_timestamp
-from filesync.store.engine import Database, SqlConnection
+from filesync.core.errors import UnavailableError
+from filesync.core.timestamps import LONG_AGO, Timestamp, known_time, to_timestamp
+from filesync.store.engine import Database, Question, SqlConnection
 
 if TYPE_CHECKING:
     from filesync.store.write.change_writer import Tally
 
 MESSAGE_LIMIT = 2000
+_SILENCE = timedelta(minutes=5)  # a heartbeat comes every few seconds, and clocks of hosts are not the same
 _WAITS_FOR_NOTHING = {"waiting_for": None, "waiting_until": None}
 
 
@@ -141,6 +143,32 @@ def close_stale(database: Database, is_running: Callable[[int], bool], now: date
     for log_id in dead:
         _close(database, log_id, "died", "the process ended without a word; the next sync goes on from there", now)
     return len(dead)
+
+
+def running_elsewhere(database: Database, host: str, now: datetime) -> dict[int, str]:
+    """Return the endpoints that another host syncs: id -> host. One that was silent for long is taken for dead."""
+    rows = database.fetch(*_elsewhere("", (host, to_timestamp(now - _SILENCE))))
+    return {row[0]: row[1] for row in rows}
+
+
+def claim(database: Database, endpoint_id: int, host: str, now: Timestamp) -> None:
+    """Make sure, in the caller's transaction, that no other host has just begun the same; whoever comes second waits.
+
+    Raises UnavailableError when one has.
+    """
+    database.connection.execute("UPDATE sync_state SET scope = scope WHERE endpoint_id = ?", (endpoint_id,))
+    silent = to_timestamp((known_time(now) or LONG_AGO) - _SILENCE)
+    row = database.connection.execute(*_elsewhere("AND endpoint_id = ?", (host, silent, endpoint_id))).fetchone()
+    if row is not None:
+        raise UnavailableError(f"{row[1]} syncs this endpoint; only one host at a time can")
+
+
+def _elsewhere(more: str, parameters: tuple[object, ...]) -> Question:
+    return (
+        f"""SELECT endpoint_id, host FROM sync_logs
+            WHERE status = 'running' AND host <> ? AND heartbeat_at > ? {more}""",  # noqa: S608  our own words
+        parameters,
+    )
 
 
 def close_interrupted(database: Database, log_id: int, now: datetime) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from filesync.core.errors import UnstorableTextError
@@ -80,6 +81,8 @@ class SyncWriter:
         self._accepted = False  # what this sync removes, a person let through
         self._has_left_old_scope = False  # what lies outside a changed scope is among the candidates
         with database.transaction() as connection:
+            if not isinstance(database.address, Path):  # other hosts, whose locks are not here, may use it
+                sync_log.claim(database, plan.endpoint_id, host, self._stamp())
             if connection.asks_ahead:
                 connection.ask_ahead([each(plan.endpoint_id) for each in (any_odd, any_waiting, any_owed)])
             self._memory = SyncState(database, plan.endpoint_id)
