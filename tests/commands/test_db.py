@@ -464,6 +464,18 @@ def test_a_reader_reads_tables_and_views_and_writes_nothing(acc: Acc, roles: Rol
     assert acc.home.run("files").out.count("plan.pdf") == 1
 
 
+def test_a_login_with_rights_and_without_a_role_is_not_shown_an_empty_inventory(acc: Acc, roles: Roles) -> None:
+    login = roles.login(None)
+    with roles.postgres.admin() as connection:
+        connection.execute(f"GRANT USAGE, CREATE ON SCHEMA {roles.schema} TO {login.user}")
+        connection.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA {roles.schema} TO {login.user}")
+    moved_to(acc.home, login.url(schema=roles.schema))
+    for words in (("files",), ("sync", "--all")):
+        ended = acc.home.run(*words)
+        assert ended.code == 1, ended
+        assert f"GRANT {roles.schema}_writer TO" in ended.err
+
+
 def test_a_writer_syncs_into_the_owners_schema(acc: Acc, roles: Roles) -> None:
     moved_to(acc.home, roles.login(f"{roles.schema}_writer").url(schema=roles.schema))
     assert checks(acc.home)["rights"][1].endswith("reads and writes; who owns the schema migrates it")

@@ -75,11 +75,21 @@ def _version(raw: "Raw", schema: str) -> int:
     """Return the schema's version; 0 where there is none."""
     from psycopg.errors import InvalidSchemaName, UndefinedTable  # noqa: PLC0415, TID251  imported by whoever has a connection
 
+    table = f'"{schema}".schema_migrations'
+    sql = f"SELECT coalesce(max(version), 0), row_security_active('{table}') FROM {table}"  # noqa: S608  a checked name
     try:
-        row = raw.execute(f'SELECT coalesce(max(version), 0) FROM "{schema}".schema_migrations').fetchone()  # noqa: S608  a checked name
+        row = raw.execute(sql).fetchone()
     except (InvalidSchemaName, UndefinedTable):
         return 0
-    return int(row[0]) if row else 0
+    version, is_filtered = row or (0, False)
+    if (
+        is_filtered and not version
+    ):  # rows are hidden without an error: https://github.com/supabase/supabase/issues/22323
+        raise StoreError(
+            f"the schema {schema} shows this user no rows: row-level security; let its owner run: "
+            f"GRANT {schema}_writer TO the user, or {schema}_reader for who only reads (filesync db grants makes both)"
+        )
+    return int(version)
 
 
 def _migrate(raw: "Raw", schema: str) -> int:
