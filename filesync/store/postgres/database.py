@@ -71,6 +71,10 @@ class Pool:
         """Take note that one fewer uses it; with the last one the connections are closed."""
         with self._lock:
             self._users -= 1
+        self.close_unless_used()
+
+    def close_unless_used(self) -> None:
+        """Close the connections when nobody has the database open."""
         if not self._users:
             self.close()
 

@@ -31,8 +31,7 @@ def open_for_writing(
                 version = _migrate(raw, address.schema)
         _refuse_newer(address, version)
     except BaseException:
-        if pool is None:
-            used.close()
+        used.close_unless_used()
         raise
     return PostgresDatabase(used, is_stopped)
 
