@@ -258,7 +258,10 @@ def _unknown(check: str, found: str) -> Skipped:
 
 
 def _by_hand(database: Database, sql: str) -> str:
-    return f'sqlite3 {shlex.quote(str(database.address))} "{sql}"'
+    """Write the statement for whoever runs it: the program of SQLite's file, or what to say to the server."""
+    if isinstance(database.address, Path):
+        return f'sqlite3 {shlex.quote(str(database.address))} "{sql}"'
+    return f"as the owner, in psql: SET search_path = {database.address.schema}; {sql}"
 
 
 def _fix(error: StoreError) -> str:

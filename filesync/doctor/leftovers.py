@@ -13,7 +13,6 @@ from typing import IO, cast
 from filesync.core.key_material import traces
 from filesync.doctor.findings import Finding, Skipped, counted, fail, named, ok
 from filesync.runtime.clock import Clock
-from filesync.runtime.database_url import beside
 from filesync.store.engine import Database
 from filesync.store.upkeep.leftovers import Leftover, leftovers
 
@@ -53,7 +52,7 @@ def check_rows(database: Database, clock: Clock) -> Iterator[Finding | Skipped]:
     found, is_whole = leftovers(database, _limit(clock))
     if found:
         said = named([f"{each.table}.{each.column} ({counted(each.rows, 'row')})" for each in found])
-        fix = f"{_FIRST}, while no sync runs: {_command(beside(database.address), found)}"
+        fix = f"{_FIRST}, while no sync runs: {_statements(database, found)}"
         yield fail("secrets", "leftovers", f"parts of a private key stand in {said}", fix, "rows")
     if not is_whole:
         yield Skipped("secrets", "leftovers", f"{_PATIENCE:.0f} s were not enough for all rows of the database")
@@ -65,6 +64,14 @@ _OWN = ("", "-wal", "-shm", "-journal")
 def _limit(clock: Clock) -> Callable[[], bool]:
     until = clock.monotonic() + _PATIENCE
     return lambda: clock.monotonic() >= until
+
+
+def _statements(database: Database, found: Sequence[Leftover]) -> str:
+    if isinstance(database.address, Path):
+        return _command(database.address, found)
+    tables = sorted({each.table for each in found})
+    statements = [*(each.clean for each in found), f"VACUUM FULL {', '.join(tables)}"]
+    return f"as the owner, in psql: SET search_path = {database.address.schema}; {'; '.join(statements)}"
 
 
 def _command(database: Path, found: Sequence[Leftover] = ()) -> str:

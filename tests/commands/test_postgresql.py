@@ -213,6 +213,22 @@ def test_another_host_neither_syncs_what_one_syncs_nor_takes_it_for_dead(
     assert [each["status"] for each in drive.home.query("SELECT status FROM sync_logs")] == ["success"]
 
 
+def test_what_the_doctor_finds_on_a_server_is_mended_in_the_servers_words(drive: Drive, postgres: Postgres) -> None:
+    schema = postgres.fresh_schema()
+    drive.home.environ["DATABASE_URL"] = postgres.url(schema)
+    drive.service.state.add_file(drive.shared, "a.rvt", 1)
+    drive.settle()
+    drive.home.sync()
+    postgres.execute(f"UPDATE {schema}.sync_state SET live_files = 7")
+    report = drive.home.run("doctor", "--json").out
+    (fix,) = [each["fix"] for each in json.loads(report)["findings"] if each["check"] == "totals"]
+    statement = fix.removeprefix("as the owner, in psql: ")
+    assert statement.startswith(f"SET search_path = {schema}; UPDATE sync_state")
+    with postgres.admin() as connection:
+        connection.execute(statement)
+    assert drive.home.query("SELECT live_files FROM sync_state") == [{"live_files": 1}]
+
+
 QUESTIONS: Mapping[str, tuple[str, ...]] = {
     "files": ("files", "--json"),
     "files as CSV": ("files", "--csv"),
