@@ -77,10 +77,8 @@ class SyncWorkers:
 
     def work(self) -> SyncReport:
         session = self._session
-        elsewhere = self._elsewhere(self._database)
-        sync_log.close_stale(
-            self._database, lambda id_: id_ in elsewhere or self._locks.is_running(id_), session.clock.now()
-        )
+        here = None if isinstance(session.database_address, Path) else socket.gethostname()
+        sync_log.close_stale(self._database, self._locks.is_running, session.clock.now(), others_than=here)
         if session.sets:
             self._expand()
         session.watcher.check_names([*(each.name for each in session.sets), *(each.name for each in self._endpoints)])

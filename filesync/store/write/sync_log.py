@@ -136,10 +136,20 @@ def conclude(database: Database, endpoint_id: int, log_id: int, outcome: Outcome
     database.table("sync_state").update(endpoint_id, state)
 
 
-def close_stale(database: Database, is_running: Callable[[int], bool], now: datetime) -> int:
-    """Close the rows that dead processes left `running`; `is_running` asks the endpoint's lock. Returns how many."""
-    rows = database.fetch("SELECT id, endpoint_id FROM sync_logs WHERE status = 'running'")
-    dead = [log_id for log_id, endpoint_id in rows if not is_running(endpoint_id)]
+def close_stale(
+    database: Database, is_running: Callable[[int], bool], now: datetime, others_than: str | None = None
+) -> int:
+    """Close the rows that dead processes left `running`; `is_running` asks the endpoint's lock. Return how many.
+
+    `others_than`: rows of other hosts than this one, whose locks are not here, are dead when they were silent for long.
+    """
+    rows = database.fetch("SELECT id, endpoint_id, host, heartbeat_at FROM sync_logs WHERE status = 'running'")
+    silent = to_timestamp(now - _SILENCE)
+    dead = [
+        log_id
+        for log_id, endpoint_id, host, heartbeat in rows
+        if not (is_running(endpoint_id) or (others_than not in {None, host} and heartbeat > silent))
+    ]
     for log_id in dead:
         _close(database, log_id, "died", "the process ended without a word; the next sync goes on from there", now)
     return len(dead)

@@ -440,9 +440,7 @@ BREAKS = (
         "running-for-ever",
         "a row left running by a dead process is closed by the next start",
         _WORKERS,
-        "        sync_log.close_stale(\n"
-        "            self._database, lambda id_: id_ in elsewhere or self._locks.is_running(id_), session.clock.now()\n"
-        "        )\n",
+        "        sync_log.close_stale(self._database, self._locks.is_running, session.clock.now(), others_than=here)\n",
         "",
         "commands/test_single_instance.py commands/test_sync_processes.py",
     ),
