@@ -86,7 +86,7 @@ class Owed:
         self._connection.execute(
             f"""INSERT INTO owed (endpoint_id, folder_id, cause)
                 SELECT :endpoint, value, :cause FROM json_each(:folders) WHERE true {_OWE}""",  # noqa: S608  our own words
-            {"endpoint": self._endpoint_id, "cause": cause, "folders": json.dumps(list(folder_ids))},
+            {"endpoint": self._endpoint_id, "cause": cause, "folders": json.dumps([*dict.fromkeys(folder_ids)])},
         )
 
     def owe_all(self, cause: str) -> None:
