@@ -14,7 +14,7 @@ from filesync.runtime.database_url import PostgresAddress, parse_database_url
 from filesync.store.database import open_for_reading, open_for_writing
 from filesync.store.engine import Insert
 from filesync.sync.options import SyncOptions
-from tests.support.homes import Acc, Drive, Home
+from tests.support.homes import READER, Acc, Drive, Home
 from tests.support.postgres import Postgres
 from tests.support.postgres_proxy import Cut, CuttingProxy
 
@@ -154,6 +154,28 @@ def test_a_folder_that_a_page_moves_twice_owes_its_files_one_new_path(drive: Dri
     drive.settle()
     assert drive.home.sync().status == "success"
     assert drive.home.paths() == ["/A/B2/C/D2/x.rvt"]
+    drive.home.assert_sound()
+
+
+@both
+def test_a_folder_that_left_one_that_went_into_the_trash_leaves_for_its_own_reason(drive: Drive) -> None:
+    state = drive.service.state
+    elsewhere = state.add_drive("Elsewhere", READER)
+    above = state.add_folder(drive.shared, "A")
+    below = state.add_folder(above, "B")
+    state.add_file(above, "above.rvt", 1)
+    state.add_file(below, "below.rvt", 1)
+    drive.settle()
+    drive.home.sync()
+    state.move(below, elsewhere)
+    state.trash(above)
+    drive.settle()
+    assert drive.home.sync().status == "success"
+    gone = drive.home.query("SELECT file_name, deleted_reason FROM files ORDER BY file_name")
+    assert [(each["file_name"], each["deleted_reason"]) for each in gone] == [
+        ("above.rvt", "trashed"),
+        ("below.rvt", "removed"),
+    ]
     drive.home.assert_sound()
 
 
