@@ -14,7 +14,7 @@ from filesync.runtime.database_url import PostgresAddress, parse_database_url
 from filesync.store.database import open_for_reading, open_for_writing
 from filesync.store.engine import Insert
 from filesync.sync.options import SyncOptions
-from tests.support.homes import Acc, Drive, Home
+from tests.support.homes import READER, Acc, Drive, Home
 from tests.support.postgres import Postgres
 from tests.support.postgres_proxy import Cut, CuttingProxy
 
@@ -99,6 +99,17 @@ def test_a_connection_lost_anywhere_is_made_good_by_the_next_start(
     drive.home.assert_sound()
 
 
+def test_a_connection_lost_is_said_in_one_line_of_ours(drive: Drive, postgres: Postgres) -> None:
+    schema = postgres.fresh_schema()
+    drive.home.environ["DATABASE_URL"] = postgres.url(schema)
+    drive.home.sync()
+    with CuttingProxy(postgres, after_messages=12) as proxy:
+        ended = drive.home.cli("sync", "--all", DATABASE_URL=proxy.url(schema))
+    assert ended.code == 75, ended
+    assert ended.err.startswith("filesync: ")
+    assert ended.err.count("\n") == 1
+
+
 def test_a_server_that_was_restarted_is_found_again(drive: Drive, postgres: Postgres) -> None:
     drive.home.environ["DATABASE_URL"] = postgres.url()
     drive.service.state.add_file(drive.shared, "a.rvt", 1)
@@ -127,6 +138,71 @@ def test_names_that_a_database_cannot_hold_cost_only_those_characters(drive: Dri
     assert len(drive.home.paths()) == 3
     assert "/plain.rvt" in drive.home.paths()
     assert drive.home.sync().tally.files_updated == 0
+
+
+@both
+def test_a_folder_that_a_page_moves_twice_owes_its_files_one_new_path(drive: Drive) -> None:
+    state = drive.service.state
+    top = state.add_folder(drive.shared, "A")
+    above = state.add_folder(top, "B")
+    below = state.add_folder(state.add_folder(above, "C"), "D")
+    state.add_file(below, "x.rvt", 1)
+    drive.settle()
+    drive.home.sync()
+    for folder, name in ((top, "other"), (top, "A"), (above, "B2"), (below, "D2")):
+        state.rename(folder, name)
+    drive.settle()
+    assert drive.home.sync().status == "success"
+    assert drive.home.paths() == ["/A/B2/C/D2/x.rvt"]
+    drive.home.assert_sound()
+
+
+@both
+def test_a_folder_that_left_one_that_went_into_the_trash_leaves_for_its_own_reason(drive: Drive) -> None:
+    state = drive.service.state
+    elsewhere = state.add_drive("Elsewhere", READER)
+    above = state.add_folder(drive.shared, "A")
+    below = state.add_folder(above, "B")
+    state.add_file(above, "above.rvt", 1)
+    state.add_file(below, "below.rvt", 1)
+    drive.settle()
+    drive.home.sync()
+    state.move(below, elsewhere)
+    state.trash(above)
+    drive.settle()
+    assert drive.home.sync().status == "success"
+    gone = drive.home.query("SELECT file_name, deleted_reason FROM files ORDER BY file_name")
+    assert [(each["file_name"], each["deleted_reason"]) for each in gone] == [
+        ("above.rvt", "trashed"),
+        ("below.rvt", "removed"),
+    ]
+    drive.home.assert_sound()
+
+
+@both
+def test_a_folder_that_shows_what_it_hung_in_shows_no_file_at_its_old_place(acc: Acc) -> None:
+    above = acc.service.add_folder(acc.top, "A")
+    below = acc.service.add_folder(above, "B")
+    file = acc.service.add_file(below, "x.rvt", size=1)
+    acc.service.clock.advance(600)
+    acc.home.sync()
+    acc.service.add_version(file, 2)
+    acc.service.clock.advance(600)
+
+    def swap(number: int) -> None:
+        if number == 4:  # the folder above was read, the one below is next
+            acc.service.move_folder(below, acc.top)
+            acc.service.move_folder(above, below)
+            acc.service.add_file(below, "new.rvt", size=1)
+
+    acc.home.after_statement = swap
+    acc.home.sync()
+    acc.home.after_statement = None
+    acc.service.clock.advance(600)
+    assert acc.home.sync().status == "success"
+    assert acc.home.paths() == ["/Project Files/B/new.rvt", "/Project Files/B/x.rvt"]
+    told = [each["file_path"] for each in acc.home.changes() if each["file_name"] == "new.rvt"]
+    assert told == ["/Project Files/B/new.rvt"]
 
 
 def test_eight_writers_and_a_reader_miss_nothing_and_see_nothing_twice(tmp_path: Path, postgres: Postgres) -> None:

@@ -144,6 +144,20 @@ def test_two_folders_that_swapped_places_on_two_pages_of_changes_stay(drive: Dri
     assert {c["kind"] for c in drive.home.changes()} == {"created", "moved"}
 
 
+def test_folders_renamed_on_one_page_above_and_below_one_that_was_not(drive: Drive) -> None:
+    above = drive.service.state.add_folder(drive.shared, "A")
+    between = drive.service.state.add_folder(above, "B")
+    below = drive.service.state.add_folder(between, "C")
+    drive.service.state.add_file(below, "x.rvt", 1)
+    drive.settle()
+    drive.home.sync()
+    drive.service.state.rename(above, "A2")
+    drive.service.state.rename(below, "C2")
+    drive.settle()
+    assert drive.home.sync().status == "success"
+    assert drive.home.paths() == ["/A2/B/C2/x.rvt"]
+
+
 def test_a_relisting_removes_nothing_below_a_folder_that_may_not_be_opened(drive: Drive) -> None:
     state = drive.service.state
     folder = state.add_folder(drive.shared, "limited")

@@ -24,6 +24,7 @@ _OURS: Mapping[str, str] = {
     "client_encoding": "UTF8",
     "options": "",  # also PGOPTIONS is not sent: poolers refuse or drop it
 }
+_MUTE = logging.CRITICAL + 1
 _UNCHECKED = {"disable", "allow", "prefer", "require", "verify-ca"}
 _DEFAULT_SSLMODE = "prefer"  # libpq's
 
@@ -37,7 +38,7 @@ def connect(address: PostgresAddress, *, application_name: str = "filesync") -> 
     require_driver()
     import psycopg  # noqa: PLC0415, TID251  only an inventory in PostgreSQL needs it
 
-    logging.getLogger("psycopg").propagate = False  # what it warns of is raised, too, and said in our words
+    logging.getLogger("psycopg").setLevel(_MUTE)  # what it warns of is raised, too, and said in our words
     with problems_named(address):
         given = _parameters(address)
         chosen: dict[str, Any] = {**_DEFAULTS, "application_name": application_name, **given, **_OURS}

@@ -105,8 +105,9 @@ def _placeholder(match: re.Match[str]) -> str:
 
 def _among(match: re.Match[str]) -> str:
     cast = "::bigint" if match[2] != "value" else ""
-    operator = "<> ALL" if match[1] else "= ANY"
-    return f"{operator} (ARRAY(SELECT jsonb_array_elements_text({match[3]}::jsonb){cast}))"
+    listed = f"SELECT jsonb_array_elements_text({match[3]}::jsonb){cast}"
+    # An index finds what is in an array; what is not is looked up in a hash of the rows, which no array of these is.
+    return f"NOT IN ({listed})" if match[1] else f"= ANY (ARRAY({listed}))"
 
 
 def _value(number: int, type_: str) -> str:

@@ -125,7 +125,7 @@ class BatchWriter:
         yield from self._tree.questions(folders)
         yield from self._contents.questions(batch.files)
         if isinstance(batch, FolderListed):
-            yield self._tree.rows_question([batch.folder_id])
+            yield from self._tree.row_questions(batch.folder_id)
             yield from self._contents.folder_questions(batch.folder_id)
             yield self._tree.children_question([batch.folder_id])
 

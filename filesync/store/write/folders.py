@@ -229,37 +229,47 @@ class FolderTree(FolderRows):
         parent = self.place_of(folder.parent_id)
         return row.path is None or parent is None or row.path != join(str(parent.path), row.name)
 
-    def _settle(self, ids: Iterable[str], shifted: list[str]) -> set[str]:
-        """Place what can be placed, parents before children; return those that hang nowhere."""
+    def _settle(self, ids: Sequence[str], shifted: list[str]) -> set[str]:
+        """Place what can be placed, from the top down; return those that hang nowhere."""
         waiting = set(ids)
-        progress = True
-        while waiting and progress:
-            progress = False
-            placed: list[tuple[FolderRow, str, int]] = []
-            for id_ in sorted(waiting):
-                folder = self._existing(id_)
-                if folder.path == "/" and folder.parent_id is None:  # the root itself
-                    waiting.discard(id_)
-                    continue
-                parent = self.place_of(folder.parent_id)
-                if parent is None or parent.id in waiting or self._hangs_below(parent, id_):
-                    continue
-                placed.append((folder, join(str(parent.path), folder.name), (parent.depth or 0) + 1))
-                progress = True
+        for id_ in ids:
+            folder = self._existing(id_)
+            if folder.path == "/" and folder.parent_id is None:  # the root itself
+                waiting.discard(id_)
+        while placed := self._placeable(waiting):
             waiting.difference_update(folder.id for folder, _, _ in placed)
             self._descend(placed, shifted)
         return waiting
 
-    def _hangs_below(self, folder: FolderRow, ancestor_id: str) -> bool:
-        """Tell whether going up from folder meets ancestor_id: hanging the one below the other would be a circle."""
+    def _placeable(self, waiting: Collection[str]) -> list[tuple[FolderRow, str, int]]:
+        """Give the places of folders below which nothing is put twice: those with no waiting folder above them.
+
+        Where there is none, those whose parent has a place: what is above them hangs nowhere, which is for later.
+        """
+        topmost: list[tuple[FolderRow, str, int]] = []
+        others: list[tuple[FolderRow, str, int]] = []
+        for id_ in sorted(waiting):
+            folder = self._existing(id_)
+            parent = self.place_of(folder.parent_id)
+            if parent is None or parent.id in waiting:
+                continue
+            above = self._above(parent)
+            if above is None or id_ in above:  # hanging it there would be a circle
+                continue
+            place = (folder, join(str(parent.path), folder.name), (parent.depth or 0) + 1)
+            (topmost if above.isdisjoint(waiting) else others).append(place)
+        return topmost or others
+
+    def _above(self, folder: FolderRow) -> set[str] | None:
+        """List a folder and what is above it; None when that is a circle."""
         passed: set[str] = set()
         at: FolderRow | None = folder
-        while at is not None and at.id not in passed:
-            if at.id == ancestor_id:
-                return True
+        while at is not None:
+            if at.id in passed:
+                return None
             passed.add(at.id)
             at = self.get(at.parent_id)
-        return at is not None
+        return passed
 
     def _descend(self, level: Sequence[tuple[FolderRow, str, int]], shifted: list[str]) -> None:
         """Give folders their path and depth, and everything below what follows from that, one level after the other."""

@@ -25,6 +25,7 @@ _OWE = """
         cause = excluded.cause, fate = excluded.fate, reconciled = excluded.reconciled,
         files_after = 0, withheld_after = 0
 """
+# Each folder once: what was decided of itself, else what was of the nearest one above it.
 _LEAVING = """
     leaving (id, fate, cause, reconciled) AS (
         SELECT external_id, fate, CASE cause WHEN 'file' THEN 'folder' ELSE cause END, reconciled
@@ -32,7 +33,9 @@ _LEAVING = """
         UNION
         SELECT f.external_folder_id, l.fate, l.cause, l.reconciled FROM folders AS f
         JOIN leaving AS l ON f.parent_external_id = l.id
-        WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL)
+        WHERE f.endpoint_id = :endpoint AND f.deleted_at IS NULL AND NOT EXISTS (
+            SELECT 1 FROM candidates AS c WHERE c.endpoint_id = :endpoint
+            AND c.external_id = f.external_folder_id AND c.is_folder AND c.fate IS NOT NULL))
 """
 
 
@@ -86,7 +89,7 @@ class Owed:
         self._connection.execute(
             f"""INSERT INTO owed (endpoint_id, folder_id, cause)
                 SELECT :endpoint, value, :cause FROM json_each(:folders) WHERE true {_OWE}""",  # noqa: S608  our own words
-            {"endpoint": self._endpoint_id, "cause": cause, "folders": json.dumps(list(folder_ids))},
+            {"endpoint": self._endpoint_id, "cause": cause, "folders": json.dumps([*dict.fromkeys(folder_ids)])},
         )
 
     def owe_all(self, cause: str) -> None:
