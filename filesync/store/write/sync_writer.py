@@ -353,12 +353,12 @@ class SyncWriter:
         with self._writing():
             if self._identity is not None:
                 self._memory.set_identity(self._identity)
-                self._identity = None
             self._intake.take(batch)
             self._owed.step(self._stamp())
             is_clear = self._owed.is_clear()
             if is_clear:
                 self._advance(batch)
+        self._identity = None  # only now: a statement that cannot be stored as it is comes once more
         if not is_clear:
             self.work_off()
             with self._writing():
