@@ -99,7 +99,11 @@ _BY_WORDS = [
         _BY_STATE["53300"],
     ),
     (
-        r"password authentication failed|no password supplied|SASL authentication failed|no such user",
+        r"no password supplied",
+        Problem(StoreAddressError, "the server wants a password, and DATABASE_URL has none"),
+    ),
+    (
+        r"password authentication failed|SASL authentication failed|no such user",
         _BY_STATE["28P01"],
     ),
     (
@@ -312,4 +316,6 @@ def _role(user: str, host: str) -> str:
 
 
 def _pooler_instead(address: PostgresAddress) -> str:
+    if _SUPABASE_POOLER in address.label:
+        return "; compare the host with what Supabase's dashboard shows under Connect"
     return _SUPABASE if ".supabase.co" in address.label else _POOLER

@@ -133,6 +133,11 @@ SAID_ONLY_ELSEWHERE = [
     ),
     ('to "x" failed: FATAL:  the database system is starting up', UnavailableError, "is starting up"),
     ('to "x" failed: FATAL:  SSL connection is required', StoreAddressError, "the server wants TLS"),
+    (
+        'to "x" failed: fe_sendauth: no password supplied',
+        StoreAddressError,
+        "wants a password, and DATABASE_URL has none",
+    ),
     ('to "x" failed: FATAL:  role "ann" does not exist', StoreAddressError, "refuses the user or the password"),
     ('to "x" failed: FATAL:  server login has been failing', UnavailableError, "the pooler reaches no server"),
     (
@@ -147,6 +152,13 @@ SAID_ONLY_ELSEWHERE = [
 def test_what_no_server_here_can_be_brought_to_say(said: str, kind: type[StoreError], words: str) -> None:
     with refused(kind, words), problems_named(address_of(f"postgresql://ann:{WORD}@db.x.supabase.co/x")):
         raise psycopg.OperationalError(f"connection failed: {said}")
+
+
+def test_who_uses_the_pooler_already_is_not_sent_to_it() -> None:
+    address = address_of("postgresql://postgres.abcdef@aws-0-nowhere.pooler.supabase.com/postgres")
+    with pytest.raises(UnavailableError, match=r"compare the host with .* Connect$") as said, problems_named(address):
+        raise psycopg.OperationalError('could not translate host name "x": Name or service not known')
+    assert "IPv6" not in str(said.value)
 
 
 def test_a_role_of_the_pooler_is_named_as_the_database_knows_it() -> None:
@@ -167,7 +179,7 @@ def test_a_wrong_password(postgres: Postgres) -> None:
     postgres.server.require_own()
     with refused(StoreAddressError, "the server refuses the user or the password", postgres.login.password):
         connect(address_of(postgres.url(password=WORD)))
-    with refused(StoreAddressError, "the server refuses the user or the password"):
+    with refused(StoreAddressError, "wants a password, and DATABASE_URL has none"):
         connect(address_of(postgres.url().replace(f":{postgres.login.password}", "")))
 
 
