@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random  # noqa: TID251  the type of what is handed in
 from typing import TYPE_CHECKING, Any, Protocol
 
-from filesync.core.errors import ConfigError, NotOwnerError, StoreError, UsageError
+from filesync.core.errors import ConfigError, NoInventoryError, NotOwnerError, StoreError, UsageError
 from filesync.core.key_material import forms_of, is_key_material, passwords_of
 from filesync.core.redaction import Redactor
 from filesync.runtime.clock import Clock
@@ -277,12 +277,25 @@ class Home:
 
         return exists(self.database_address)
 
+    @property
+    def left_behind(self) -> str:
+        """Say how to bring along the SQLite inventory of a home whose inventory is on a server; '' for none."""
+        old = self.settings.path("data/connector.db")  # where DATABASE_URL has it by itself
+        if isinstance(self.database_address, Path) or not old.is_file():
+            return ""
+        return (
+            f"{old} holds one; to bring it along: filesync db copy --from sqlite:///{old} --to-file FILE-WITH-THE-URL"
+        )
+
     @contextlib.contextmanager
     def reading(self) -> Iterator["Database"]:
         """Open the database for queries; nothing is ever written."""
         from filesync.store.database import open_for_reading  # noqa: PLC0415  not every command needs SQLite
 
-        database = open_for_reading(self.database_address, busy_seconds=self.busy_seconds)
+        try:
+            database = open_for_reading(self.database_address, busy_seconds=self.busy_seconds)
+        except NoInventoryError as error:
+            raise (NoInventoryError(f"{error}, but {self.left_behind}") if self.left_behind else error) from error
         try:
             yield database
         finally:

@@ -95,7 +95,9 @@ def _all_well(home: Home, terminal: Terminal, statuses: Sequence[Status]) -> boo
         reason = each.late if each.state in {"stale", "never"} else each.facts["error_message"]
         terminal.complain(f"{each.name}: {each.state}: {_cut(reason or 'no reason is known')}")
     if not home.has_database() and any(_runs_by_itself(each) for each in statuses):
-        terminal.complain("no sync has run in this home yet")
+        terminal.complain(
+            "no sync has run in this home yet" + (f", but {home.left_behind}" if home.left_behind else "")
+        )
         return False
     return not alarming
 

@@ -89,7 +89,7 @@ def _start(home: Home, terminal: Terminal, choice: SyncOptions, *, dry_run: bool
         if not home.config.sets:  # else more names are known once the sets were asked for
             check_names(choice.names, [e.name for e in home.config.endpoints])
         notifier = _notifier(home, choice, dry_run=dry_run)
-        with notifier.watching(), _database_for(home, dry_run=dry_run) as path:
+        with notifier.watching(), _database_for(home, terminal, dry_run=dry_run) as path:
             watcher = _Watcher(home, choice.names, notifier, start_log.began)
             report, code = _run(home, terminal, choice, path, watcher)
         show_report(terminal, choice, report, dry_run=dry_run)
@@ -166,9 +166,11 @@ def _check(choice: SyncOptions) -> None:
 
 
 @contextmanager
-def _database_for(home: Home, *, dry_run: bool) -> "Iterator[Address]":
+def _database_for(home: Home, terminal: Terminal, *, dry_run: bool) -> "Iterator[Address]":
     """Name the database to work on; a dry run gets a private copy."""
     if not dry_run:
+        if home.left_behind and not home.has_database():
+            terminal.note(f"{home.database_address}: a new inventory begins here, but {home.left_behind}")
         home.keep_others_out()
         yield home.database_address
         return

@@ -89,6 +89,10 @@ class StoreError(FilesyncError):
     error_type = "database"
 
 
+class NoInventoryError(StoreError):
+    """Nothing was ever synced into this database."""
+
+
 class UnstorableTextError(StoreError):
     """A text holds what the database cannot: it is written without that."""
 

@@ -305,6 +305,16 @@ def test_what_the_doctor_finds_on_a_server_is_mended_in_the_servers_words(drive:
     assert drive.home.query("SELECT live_files FROM sync_state") == [{"live_files": 1}]
 
 
+def test_an_inventory_that_is_left_behind_is_named(drive: Drive, postgres: Postgres) -> None:
+    drive.service.state.add_file(drive.shared, "a.rvt", 1)
+    drive.settle()
+    drive.home.sync()
+    drive.home.environ["DATABASE_URL"] = postgres.url()
+    for words in (("files",), ("status", "--check"), ("sync", "--all")):
+        assert f"db copy --from sqlite:///{drive.home.database}" in drive.home.run(*words).err, words
+    assert "db copy" not in drive.home.run("sync", "--all").err
+
+
 QUESTIONS: Mapping[str, tuple[str, ...]] = {
     "files": ("files", "--json"),
     "files as CSV": ("files", "--csv"),

@@ -306,7 +306,8 @@ def _grant(address: PostgresAddress, text: str) -> str:
         rights, place = ("CONNECT, CREATE" if "connection" in text else "CREATE"), given.get("dbname", "…")
         return f"let its owner run: GRANT {rights} ON DATABASE {place} TO {user}"
     tables = f"GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO {user}"
-    return f"let its owner run: GRANT USAGE, CREATE ON SCHEMA {schema} TO {user}; {tables}"
+    role = f"where filesync db grants was run: GRANT {schema}_writer TO {user}"
+    return f"let its owner run: GRANT USAGE, CREATE ON SCHEMA {schema} TO {user}; {tables}; or, {role}"
 
 
 def _role(user: str, host: str) -> str:

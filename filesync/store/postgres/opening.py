@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from filesync.core.errors import StoreError
+from filesync.core.errors import NoInventoryError, StoreError
 from filesync.runtime.database_url import PostgresAddress
 from filesync.store.postgres.database import Pool, PostgresDatabase
 from filesync.store.postgres.dialect import script
@@ -43,7 +43,7 @@ def open_for_reading(address: PostgresAddress) -> PostgresDatabase:
         with problems_named(address), pool.borrowed(lambda: False) as raw:
             version = _version(raw, address.schema)
         if not version:
-            raise StoreError(f"{address.label}: there is no inventory yet; run: filesync sync")
+            raise NoInventoryError(f"{address.label}: there is no inventory yet; run: filesync sync")
         _refuse_newer(address, version)
         if version < CURRENT:
             raise StoreError(
