@@ -173,7 +173,7 @@ def test_what_people_do_while_parts_are_read_is_not_lost(drive: Drive, nth: int)
     assert_whole(drive)
 
 
-@pytest.mark.parametrize(("at", "nth"), [("commit", 16), ("committed", 20), ("commit", 27)])
+@pytest.mark.parametrize(("at", "nth"), [("commit", 13), ("committed", 16), ("commit", 19)])
 def test_a_listing_in_parts_that_is_killed_goes_on_where_it_stood(drive: Drive, at: Any, nth: int) -> None:
     fill(drive)
     assert sync_and_die(drive.home, SyncOptions(everything=True), Death(at, nth))
