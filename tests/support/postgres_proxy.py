@@ -149,6 +149,7 @@ class _Forwarding(socketserver.BaseRequestHandler):
         if proxy.is_commit_to_cut(kind, whole[5:]):
             self._cut_at_commit(kind, whole)
             return False
+        self._is_muted = is_last  # else the answer may be there before the cut
         self._backend.sendall(whole)
         return not is_last and kind != b"X"
 

@@ -44,7 +44,7 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("FILESYNC_BOTH_ENGINES", "3"))))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("FILESYNC_BOTH_ENGINES", "2"))))
 @pytest.mark.parametrize("service", ["acc", "drive"])
 def test_one_history_leaves_the_same_in_both_engines(
     service: str, seed: int, tmp_path: Path, postgres: Postgres
