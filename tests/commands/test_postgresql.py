@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import threading
 from collections.abc import Mapping
 from contextlib import closing
@@ -303,6 +304,17 @@ def test_what_the_doctor_finds_on_a_server_is_mended_in_the_servers_words(drive:
     with postgres.admin() as connection:
         connection.execute(statement)
     assert drive.home.query("SELECT live_files FROM sync_state") == [{"live_files": 1}]
+
+
+@pytest.mark.parametrize("words", [("sync", "--all"), ("files",), ("status",), ("db", "info"), ("db", "check")])
+def test_without_the_driver_every_command_says_how_to_get_it(
+    words: tuple[str, ...], drive: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # as in an installation without the extra
+    ended = drive.home.run(*words, DATABASE_URL="postgresql://u@127.0.0.1:1/x")
+    assert "Traceback" not in ended.err
+    assert "pip install 'filesync[postgres]'" in ended.out + ended.err
+    assert ended.code in {1, 78}
 
 
 def test_an_inventory_that_is_left_behind_is_named(drive: Drive, postgres: Postgres) -> None:

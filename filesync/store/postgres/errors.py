@@ -213,8 +213,9 @@ def require_driver() -> None:
 def problems_named(address: PostgresAddress) -> Iterator[None]:
     """Turn errors of PostgreSQL and of the way to it into one line that says what to do; let bugs pass.
 
-    Raises StoreAddressError, UnavailableError, StoreError.
+    Raises StoreAddressError, UnavailableError, StoreError; ConfigError: no driver.
     """
+    require_driver()
     import psycopg  # noqa: PLC0415, TID251  only an inventory in PostgreSQL needs it
 
     try:
