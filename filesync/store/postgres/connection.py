@@ -2,7 +2,7 @@
 
 import ipaddress
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from filesync.core.errors import StoreAddressError
@@ -46,17 +46,6 @@ def connect(address: PostgresAddress, *, application_name: str = "filesync") -> 
             return psycopg.connect(autocommit=True, prepare_threshold=None, **chosen)
         except UnicodeError as exc:  # from asking for its address
             raise StoreAddressError(f"{address.label}: no host can have that name; check DATABASE_URL") from exc
-
-
-def warnings_of(address: PostgresAddress) -> Iterator[str]:
-    """Say what is permitted and not wise: a connection in which somebody could read, or be taken for the server."""
-    host = unchecked_host(address)
-    if host:
-        mode = _parameters(address).get("sslmode", _DEFAULT_SSLMODE)
-        yield (
-            f"the connection to {host} is not protected against whoever stands in between (sslmode={mode}): write "
-            "sslmode=verify-full&sslrootcert=FILE in DATABASE_URL, with the certificate of the server's authority"
-        )
 
 
 def unchecked_host(address: PostgresAddress) -> str:
